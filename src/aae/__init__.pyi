@@ -1,0 +1,82 @@
+from ._version import __version__
+from .artifact import load, save_model
+from .corruption import GaussianNoise, Masking, SaltAndPepper
+from .data.augmentation import Affine
+from .data.sources import Dataset, load_data
+from .data.splits import Split, split_data
+from .errors import AAEError, UsageError
+from .fewlabels import Consistency, VirtualAdversarial
+from .inference import classify, decode, encode, reconstruct
+from .latent import Latent
+from .likelihoods import BernoulliLikelihood, GaussianLikelihood
+from .matching import KL, MMD, Adversarial
+from .merging import Concatenate, LinearSum
+from .model import Autoencoder
+from .networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from .posteriors import Category, Gaussian, Noisy, Point
+from .priors import (
+    BallPrior,
+    CategoricalPrior,
+    CubePrior,
+    GaussianPrior,
+    MixturePrior,
+    SwissRollPrior,
+    grid_mixture,
+    ring_mixture,
+)
+from .runs import open_run, train_preset
+from .settings import Settings
+from .training import Result, train
+
+__all__ = [
+    "KL",
+    "MMD",
+    "AAEError",
+    "Adversarial",
+    "Affine",
+    "Autoencoder",
+    "BallPrior",
+    "BernoulliLikelihood",
+    "CategoricalPrior",
+    "Category",
+    "Concatenate",
+    "Consistency",
+    "ConvDecoder",
+    "ConvTrunk",
+    "CubePrior",
+    "Dataset",
+    "Discriminator",
+    "Gaussian",
+    "GaussianLikelihood",
+    "GaussianNoise",
+    "GaussianPrior",
+    "Latent",
+    "LinearSum",
+    "MLPDecoder",
+    "MLPTrunk",
+    "Masking",
+    "MixturePrior",
+    "Noisy",
+    "Point",
+    "Result",
+    "SaltAndPepper",
+    "Settings",
+    "Split",
+    "SwissRollPrior",
+    "UsageError",
+    "VirtualAdversarial",
+    "__version__",
+    "classify",
+    "decode",
+    "encode",
+    "grid_mixture",
+    "load",
+    "load_data",
+    "open_run",
+    "reconstruct",
+    "ring_mixture",
+    "save_model",
+    "split_data",
+    "train",
+    "train_preset",
+]

@@ -1,0 +1,202 @@
+"""From options and data to a model and its training settings."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from aae.corruption import GaussianNoise, Masking, SaltAndPepper
+from aae.data.augmentation import Affine
+from aae.data.sources import Dataset
+from aae.errors import AAEError, unknown
+from aae.fewlabels import Consistency, VirtualAdversarial
+from aae.latent import Latent
+from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
+from aae.matching import KL, MMD, Adversarial
+from aae.merging import Concatenate, LinearSum
+from aae.model import Autoencoder
+from aae.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from aae.posteriors import Category, Gaussian, Noisy, Point
+from aae.presets import Options
+from aae.priors import (
+    BallPrior,
+    CategoricalPrior,
+    CubePrior,
+    GaussianPrior,
+    SwissRollPrior,
+    grid_mixture,
+    ring_mixture,
+)
+from aae.settings import Settings
+
+__all__ = ["build_model", "build_settings"]
+
+Maker = Callable[..., nn.Module]
+
+POSTERIORS: dict[str, Maker] = {"point": Point, "gaussian": Gaussian, "noisy": Noisy}
+CORRUPTIONS: dict[str, Maker] = {"gaussian": GaussianNoise, "masking": Masking, "salt-and-pepper": SaltAndPepper}
+LIKELIHOODS: dict[str, Maker] = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+
+
+def _ring(dim: int, scale: float, parts: int) -> nn.Module:
+    return ring_mixture(parts, 1.4 * scale, 0.5 * scale, 0.05 * scale)
+
+
+def _grid(dim: int, scale: float, parts: int) -> nn.Module:
+    columns = math.ceil(math.sqrt(parts))
+    while parts % columns:
+        columns += 1
+    return grid_mixture(parts // columns, columns, 4 * scale, 0.5 * scale)
+
+
+# Each takes the length of the code, the scale, and the number of parts that labels can pick.
+PRIORS: dict[str, Callable[[int, float, int], nn.Module]] = {
+    "gaussian": lambda dim, scale, parts: GaussianPrior(dim, scale),
+    "cube": lambda dim, scale, parts: CubePrior(dim, 2 * scale),
+    "ball": lambda dim, scale, parts: BallPrior(dim, scale),
+    "ring": _ring,
+    "grid": _grid,
+    "swiss-roll": lambda dim, scale, parts: SwissRollPrior(parts),
+}
+ONLY_2D = ("ring", "grid", "swiss-roll")
+
+
+def _pick(kind: str, name: str, table: dict[str, Any]) -> Any:
+    if name not in table:
+        raise unknown(kind, name, table)
+    return table[name]
+
+
+def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
+    if given is not None:
+        return tuple(given)
+    return (1000, 1000) if math.prod(data.shape) >= 256 else (400, 400)
+
+
+def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
+    """Build the model that the options describe, for rows like those of ``data``.
+
+    Args:
+        options: What to build.
+        data: The data set; its shape and classes count, not its rows.
+        labels: Number of labels that will be used in training.
+
+    Raises:
+        AAEError: Options that do not go together, or with the data.
+    """
+    trunk = _trunk(options, data)
+    latents = []
+    if options.z:
+        latents.append(_continuous(options, data, trunk.features, labels))
+    latents += _categorical(options, data, trunk.features, labels)
+    dims = {latent.name: latent.dim for latent in latents}
+    merge = _pick("merge", options.merge, {
+        "concatenate": lambda: Concatenate(dims),
+        "sum": lambda: LinearSum(dims, options.z, separation=options.separation),
+    })()
+    corruption = None
+    if options.corruption != "none":
+        corruption = _pick("corruption", options.corruption, CORRUPTIONS)(options.corruption_level)
+    likelihood = ("bernoulli" if data.is_image else "gaussian") if options.likelihood == "auto" else options.likelihood
+    return Autoencoder(latents, trunk, _decoder(options, data, merge.dim),
+                       likelihood=_pick("likelihood", likelihood, LIKELIHOODS)(), corruption=corruption, merge=merge,
+                       classes=data.classes if any(latent.classes for latent in latents) else None)
+
+
+def _trunk(options: Options, data: Dataset) -> nn.Module:
+    return _pick("network", options.network, {
+        "mlp": lambda: MLPTrunk(data.shape, _hidden(options.hidden, data), options.dropout, options.batch_norm),
+        "conv": lambda: ConvTrunk(data.shape, options.channels, dropout=options.dropout),
+    })()
+
+
+def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
+    # A fully connected decoder serves both: it is the cheaper one, and classes are learned by the encoder.
+    hidden = _hidden(options.hidden, data) if options.network == "mlp" else (500, 500)
+    return MLPDecoder(dim, data.shape, hidden, options.dropout)
+
+
+def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) -> Discriminator:
+    return Discriminator(dim, _hidden(options.discriminator_hidden, data), options.discriminator_dropout, classes)
+
+
+def _continuous(options: Options, data: Dataset, features: int, labels: int) -> Latent:
+    if options.prior in ONLY_2D and options.z != 2:
+        raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
+    parts = len(data.classes) or 10
+    prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
+    conditioned = bool(labels) and options.y == "none"
+    if conditioned and not hasattr(prior, "components"):
+        raise AAEError(f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
+                       "or --set prior=ring, grid or swiss-roll.")
+    rules = _pick("matching", options.matching, {
+        "none": lambda: [],
+        "adversarial": lambda: [Adversarial(_discriminator(options, data, options.z, parts if conditioned else 0),
+                                            options.z_weight)],
+        "kl": lambda: [KL(options.kl_weight)],
+        "mmd": lambda: [MMD(options.mmd_weight)],
+        "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
+    })()
+    posterior = _pick("posterior", options.posterior, POSTERIORS)(features, options.z)
+    # A prior that nothing matches would promise samples that the decoder has never seen.
+    return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
+
+
+def _categorical(options: Options, data: Dataset, features: int, labels: int) -> list[Latent]:
+    role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
+    if role not in ("none", "observed", "supervised", "clusters"):
+        raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
+    if role == "none":
+        return []
+    count = options.clusters if role == "clusters" else len(data.classes)
+    if role != "clusters" and (not data.classes or not labels):
+        raise AAEError(f"This preset learns from labels; {data.name} gives {labels} of them. Use --labels N with data "
+                       "that has labels.")
+    prior = CategoricalPrior(count)
+    if role == "observed":
+        return [Latent("y", prior=prior, label="observed")]
+    latents = []
+    for number in range(options.variables):
+        rule = _pick("y_matching", options.y_matching, {
+            "adversarial": lambda: Adversarial(_discriminator(options, data, count), options.y_weight),
+            "kl": lambda: KL(options.kl_weight),
+        })()
+        name = "y" if options.variables == 1 else f"y{number}"
+        posterior = Category(features, count, options.temperature)
+        latents.append(Latent(name, posterior, CategoricalPrior(count), rule,
+                              "supervised" if role == "supervised" else "none"))
+    return latents
+
+
+def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length: dict[str, float | int]) -> Settings:
+    """Training settings that the options describe.
+
+    Args:
+        options: What to build.
+        data: The data set.
+        steps_per_epoch: Steps that make one full pass.
+        length: ``{"epochs": E}``, ``{"steps": N}`` or ``{"max_seconds": T}``; empty for the preset's own.
+    """
+    if not length:
+        length = {"steps": max(options.least_steps, round(options.epochs * steps_per_epoch))}
+    terms: list[nn.Module] = []
+    if options.adversarial_radius:
+        terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
+    if options.consistency:
+        if not data.is_image:
+            raise AAEError(f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
+                           "semi-supervised.")
+        change = Affine(options.degrees, options.scale, options.shift, options.shear)
+        terms.append(Consistency(change, options.consistency))
+    rates = {"reconstruction": options.lr, "adversarial": options.lr_adversarial or options.lr,
+             "classification": options.lr_classification or options.lr}
+    return Settings(
+        **length,  # type: ignore[arg-type]
+        batch_size=options.batch_size, labelled_batch_size=options.labelled_batch_size, schedule=options.schedule,
+        optimizer=options.optimizer, learning_rate=rates,
+        momentum={"reconstruction": options.momentum, "adversarial": options.momentum_adversarial,
+                  "classification": options.momentum},
+        decay=options.decay, reconstruction_weight=options.reconstruction or 1 / math.prod(data.shape), terms=tuple(terms),
+        ema=options.ema,
+    )

@@ -1,0 +1,265 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from aae._version import __version__
+from aae.errors import AAEError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Adversarial autoencoders: learn from all your data and a handful of labels.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
+Data = Annotated[str, typer.Option(help="digits, mnist, an .npz file or a folder of IDX files.")]
+OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
+Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="Rows to read: as --data, or a .npy file.", show_default=False)]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option of the preset; "
+                                                    "may be repeated. `aae presets NAME` lists them.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None) -> None:
+    """List what can be trained, one line each; or the options of one preset."""
+    from dataclasses import asdict
+
+    from aae.presets import PRESETS, RECIPES, resolve
+
+    if name is not None:
+        for option, value in asdict(resolve(name)).items():
+            typer.echo(f"{option}={json.dumps(value)}")
+        recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
+        typer.echo(f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes))
+        return
+    width = max(map(len, PRESETS))
+    for preset, row in PRESETS.items():
+        typer.echo(f"{preset:{width}}  {row.summary}")
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)],
+    data: Data = "digits",
+    labels: Annotated[int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")] = None,
+    split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step reads.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="alternating or joint.")] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    changes: Changes = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, with its own settings.")] = False,
+    checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 30.0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
+    report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
+) -> None:
+    """Train a preset and leave a run directory with the model, its figures and a report."""
+    from aae.presets import resolve
+
+    options = _parse_changes(changes or [])
+    options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
+    resolve(preset, options)  # a typing error is told before anything heavy is loaded
+    from aae.runs import resume_run, train_preset
+
+    loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
+    if resume:
+        if out is None:
+            raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
+        lengths = (epochs, steps, max_seconds, labels)
+        if options or any(value is not None for value in lengths):
+            raise UsageError("--resume takes every setting from the run; drop the other options.")
+        result = resume_run(out, preset, **loop)
+    else:
+        out = out or _free_directory(preset, data)
+        result = train_preset(preset, data, labels=labels, split=split, seed=seed, changes=options, epochs=epochs, steps=steps,
+                              max_seconds=max_seconds, out=out, device=device, precision=precision, **loop)
+    typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
+    if report and not result.interrupted:
+        _report(out)
+    elif result.interrupted:
+        typer.echo(f"Go on with: aae train {preset} --out {out} --resume")
+        raise typer.Exit(130)
+
+
+def _parse_changes(pairs: list[str]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes name=value, not {pair!r}.")
+        try:
+            found[name.strip()] = json.loads(text)
+        except ValueError:
+            found[name.strip()] = text
+    return found
+
+
+def _free_directory(preset: str, data: str) -> Path:
+    base = f"{preset}-{Path(data).stem}"
+    names = [base, *(f"{base}-{number}" for number in range(2, 10_000))]
+    return next(Path("runs") / name for name in names if not (Path("runs") / name).exists())
+
+
+def _figures(run: Any) -> dict[str, Any]:
+    """The flat object of `aae evaluate --json`; also left in the run directory."""
+    from aae.evaluation import evaluate as measure
+    from aae.files import write_json
+    from aae.progress import spinner
+
+    with spinner("Evaluating"):
+        figures = measure(run.model, run.data, run.split)
+    config = run.config
+    last = run.directory.history()
+    facts = {name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config}
+    found = {**facts, "steps": int(last.last("step") or 0), "seconds": round(last.last("seconds") or 0.0, 2),
+             **{name: round(value, 4) for name, value in figures.items()}}
+    write_json(run.directory.path / "evaluation.json", found)
+    return found
+
+
+@app.command()
+def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> None:
+    """Measure a run on its test set."""
+    from aae.runs import open_run
+
+    found = _figures(open_run(run, data)) | ({"data": data} if data else {})
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    width = max(map(len, found))
+    for name, value in found.items():
+        typer.echo(f"{name:{width}}  {value}")
+
+
+def _report(path: Path) -> None:
+    from aae.gallery import write_run_report
+    from aae.runs import open_run
+
+    run = open_run(path)
+    figures = _figures(run)
+    for name in ("test_error", "cluster_error"):
+        if name in figures:
+            typer.echo(f"{name.replace('_', ' ')}: {figures[name]:.2f} %")
+    typer.echo(f"Report: {write_run_report(run, figures)}")
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Write RUN/report.html: every figure and picture in one file that opens offline."""
+    _report(run)
+
+
+@app.command()
+def predict(run: RunPath, rows: Input, out: Out) -> None:
+    """Write the class of every row, with its probabilities, as CSV."""
+    from aae.exports import predictions
+
+    typer.echo(predictions(run, rows, out))
+
+
+@app.command()
+def encode(run: RunPath, rows: Input, out: Out) -> None:
+    """Write the latent codes of every row, as .npz or .parquet."""
+    from aae.exports import codes
+
+    typer.echo(codes(run, rows, out))
+
+
+@app.command()
+def reconstruct(run: RunPath, rows: Input, out: Out) -> None:
+    """Write what the model makes of every row: .npz, or .png for a look."""
+    from aae.exports import reconstructions
+
+    typer.echo(reconstructions(run, rows, out))
+
+
+@app.command()
+def sample(
+    run: RunPath,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+) -> None:
+    """Draw new rows from the model: .png or .npz."""
+    from aae.exports import samples
+
+    typer.echo(samples(run, n, label, seed, out))
+
+
+@app.command()
+def plot(
+    run: RunPath,
+    kind: Annotated[str, typer.Argument(help="latent, manifold, styles, reconstructions, curves, confusion, mistakes or "
+                                        "samples.", show_default=False)],
+    out: Out,
+) -> None:
+    """Draw one picture of a run."""
+    from aae.gallery import draw_picture
+
+    typer.echo(draw_picture(run, kind, out))
+
+
+@app.command()
+def bench(
+    preset: Annotated[str, typer.Argument(metavar="[PRESET]", help="Preset to time.")] = "semi-supervised",
+    data: Data = "mnist",
+    as_json: AsJSON = False,
+    out: Annotated[Path, typer.Option(help="Bar chart to write.")] = Path("bench.png"),
+) -> None:
+    """Time training on each device: the tutorial's settings and ours."""
+    from aae.bench import bench as measure
+
+    measure(preset, data, as_json, out)
+
+
+def main() -> NoReturn:
+    """Run the command line; a user's mistake ends in one sentence on standard error."""
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code or 0)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except AAEError as error:
+        _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Stopped.", 130)
+    except MemoryError:
+        _fail("There is not enough memory for this; use less data or a smaller batch.", 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}.", 1)
+    except Exception as error:
+        # click's own errors (typer's too) know how to show themselves.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(f"aae: {text}", file=sys.stderr)
+    sys.exit(code)

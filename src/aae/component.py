@@ -1,0 +1,93 @@
+"""Components: classes whose constructor arguments are their whole configuration.
+
+A component keeps every constructor argument under the argument's own name (the
+scikit-learn convention), so that it can be described as JSON and built again
+without a second, parallel configuration class. A model is itself a component.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from torch.nn import Module, ModuleList
+
+from aae.errors import AAEError, unknown
+
+__all__ = ["component", "describe", "get_params", "rebuild"]
+
+T = TypeVar("T")
+_KNOWN: dict[str, type] = {}
+
+
+def component(cls: type[T]) -> type[T]:
+    """Class decorator: let ``cls`` be named in a model's specification."""
+    _KNOWN[cls.__name__] = cls
+    return cls
+
+
+def get_params(obj: object) -> dict[str, Any]:
+    """Return the constructor arguments of a component as ``{name: value}``.
+
+    Raises:
+        AAEError: The object does not keep an argument under its own name.
+    """
+    cls = type(obj)
+    if cls.__init__ is Module.__init__:  # no constructor of its own, hence no arguments
+        return {}
+    params = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(obj, name):
+            raise AAEError(
+                f"{cls.__name__} cannot be written to a model file: its constructor argument {name!r} is not kept "
+                f"as an attribute of the same name. Store it as `self.{name} = {name}`."
+            )
+        params[name] = getattr(obj, name)
+    return params
+
+
+def describe(obj: Any) -> Any:
+    """Turn a component, or a value held by one, into plain JSON data."""
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, Mapping):
+        return {str(key): describe(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple | ModuleList):
+        return [describe(item) for item in obj]
+    if hasattr(obj, "tolist"):  # arrays and numbers of numpy and torch
+        return obj.tolist()
+    return {"type": type(obj).__name__, **{key: describe(value) for key, value in get_params(obj).items()}}
+
+
+def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
+    """Build what `describe` described; classes come from a fixed list, never from an import.
+
+    Args:
+        spec: JSON data from `describe`.
+        extra: A user's own component classes that the specification may name.
+
+    Raises:
+        AAEError: An unknown component or argument is named, or an argument is missing.
+    """
+    known = _KNOWN | {cls.__name__: cls for cls in extra}
+    if isinstance(spec, list):
+        return [rebuild(item, extra) for item in spec]
+    if not isinstance(spec, dict):
+        return spec
+    if "type" not in spec:
+        return {key: rebuild(value, extra) for key, value in spec.items()}
+    name = spec["type"]
+    if not isinstance(name, str) or name not in known:
+        raise AAEError(
+            f"The specification names the component {name!r}, which this version of aae does not have. If it is a "
+            f"class of your own, pass it: aae.load(path, components=[{name}])."
+        )
+    signature = inspect.signature(known[name])
+    for key in spec:
+        if key != "type" and key not in signature.parameters:
+            raise unknown(f"argument of {name}", key, signature.parameters)
+    arguments = {key: rebuild(value, extra) for key, value in spec.items() if key != "type"}
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise AAEError(f"The specification of {name} is incomplete: {error}.") from error
+    return known[name](**arguments)

@@ -1,0 +1,51 @@
+"""Changes to images that keep their meaning; active while training only."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aae.component import component
+
+__all__ = ["Affine"]
+
+
+@component
+class Affine(nn.Module):
+    """A random affine map of each image, bilinear, zeros outside. No flips.
+
+    Args:
+        degrees: Rotation, uniform in plus or minus this many degrees.
+        scale: Scaling, uniform in 1 plus or minus this share, for each axis by itself.
+        shift: Translation, uniform in plus or minus this share of the side, for each axis.
+        shear: Shear, uniform in plus or minus this factor.
+    """
+
+    def __init__(self, degrees: float = 20, scale: float = 0.15, shift: float = 0.1, shear: float = 0.25) -> None:
+        super().__init__()
+        self.degrees, self.scale, self.shift, self.shear = degrees, scale, shift, shear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform images ``(B, H, W)`` or ``(B, H, W, C)``."""
+        if not self.training:
+            return x
+        image = x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2)
+        with torch.autocast(x.device.type, enabled=False):
+            grid = F.affine_grid(self._matrices(x), list(image.shape), align_corners=False)
+            image = F.grid_sample(image, grid, align_corners=False)
+        return image.squeeze(1) if x.dim() == 3 else image.permute(0, 2, 3, 1)
+
+    def _matrices(self, x: Tensor) -> Tensor:
+        draw = torch.empty(6, len(x), device=x.device).uniform_(-1, 1)
+        angle = draw[0] * math.radians(self.degrees)
+        width, height = 1 / (1 + self.scale * draw[1]), 1 / (1 + self.scale * draw[2])
+        shear = self.shear * draw[3]
+        shift_x, shift_y = 2 * self.shift * draw[4], 2 * self.shift * draw[5]
+        cos, sin = angle.cos(), angle.sin()
+        # Output coordinates to input coordinates: rotation times shear times scale.
+        # These run from -1 to 1 along each side, so what crosses from one axis to the other is scaled by their ratio.
+        ratio = x.shape[1] / x.shape[2]
+        first = torch.stack([cos * width, (cos * shear - sin) * height * ratio, shift_x], -1)
+        second = torch.stack([sin * width / ratio, (sin * shear + cos) * height, shift_y], -1)
+        return torch.stack([first, second], 1)

@@ -1,0 +1,98 @@
+"""Batches as a function of the step: any step's rows can be had without taking the ones before."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aae.data.sources import Dataset
+from aae.data.splits import Split
+from aae.errors import AAEError
+from aae.model import Autoencoder
+from aae.phases import Batch
+
+__all__ = ["Batches", "to_input"]
+
+
+def to_input(rows: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Rows as the networks see them, on the device: float32, bytes in [0, 1]."""
+    rows = rows.to(device)
+    return rows.float().div_(255) if rows.dtype == torch.uint8 else rows.float()
+
+
+class _Stream:
+    """An endless reshuffled walk over row numbers; pass ``k`` has a permutation of its own."""
+
+    def __init__(self, rows: np.ndarray, batch_size: int, seed: int) -> None:
+        self.rows = torch.from_numpy(rows)
+        self.batch_size = min(batch_size, len(rows))
+        self.steps = max(1, len(rows) // max(1, self.batch_size))
+        self._seed = seed
+        self._order: tuple[int, Tensor] = (-1, self.rows)
+
+    def at(self, step: int) -> Tensor:
+        number, place = divmod(step, self.steps)
+        if self._order[0] != number:
+            # One generator per pass: nothing to save for a resume but the step.
+            generator = torch.Generator().manual_seed((self._seed * 1_000_003 + number) % 2**63)
+            self._order = (number, self.rows[torch.randperm(len(self.rows), generator=generator)])
+        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+class Batches:
+    """Rows for every step of a training.
+
+    What a step reads follows from the latents: an observed label needs labelled rows; a
+    conditioned one takes all rows, labelled or not; otherwise the unlabelled rows are read (all
+    rows if there are none), with labelled rows beside them if a latent is supervised.
+
+    Args:
+        data: The data set.
+        split: Its division.
+        model: The model that will read the batches.
+        batch_size: Rows of the main stream.
+        labelled_batch_size: Labelled rows beside them.
+        seed: Seed of the order.
+        device: Where batches are put.
+
+    Raises:
+        AAEError: Labels are needed and there are none.
+    """
+
+    def __init__(self, data: Dataset, split: Split, model: Autoencoder, batch_size: int, labelled_batch_size: int,
+                 seed: int, device: torch.device | str = "cpu") -> None:
+        roles = {latent.label for latent in model.latents}
+        if roles != {"none"} and not len(split.labelled):
+            raise AAEError("This model learns from labels and none were given; use --labels N.")
+        self._x = torch.from_numpy(data.x)
+        labels = np.full(len(data.y), -1, dtype=np.int64)
+        labels[split.labelled] = data.y[split.labelled]
+        self._labels = torch.from_numpy(labels)
+        self._device = device
+        every = np.sort(np.concatenate([split.labelled, split.unlabelled]))
+        if "observed" in roles:
+            rows = split.labelled
+        elif "supervised" in roles and "conditioned" not in roles and len(split.unlabelled):
+            rows = split.unlabelled
+        else:
+            rows = every
+        self._main = _Stream(rows, batch_size, 2 * seed)
+        self._labelled = None
+        if "supervised" in roles:
+            # The labelled rows are walked through again and again; a small set fills a batch by repeating.
+            repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
+            self._labelled = _Stream(np.tile(split.labelled, repeats), labelled_batch_size, 2 * seed + 1)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that make one full pass over the main stream."""
+        return self._main.steps
+
+    def at(self, step: int, progress: float = 0.0) -> Batch:
+        """The batch of step ``step`` (from 0)."""
+        rows = self._main.at(step)
+        batch = Batch(to_input(self._x[rows], self._device), self._labels[rows].to(self._device), progress=progress)
+        if self._labelled is not None:
+            rows = self._labelled.at(step)
+            batch.labelled_x = to_input(self._x[rows], self._device)
+            batch.labelled_y = self._labels[rows].to(self._device)
+        return batch

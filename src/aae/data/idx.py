@@ -1,0 +1,131 @@
+"""IDX files, the format of MNIST: found in ``AAE_DATA_DIR``, or downloaded once with checksums."""
+
+import gzip
+import math
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from aae.errors import AAEError
+
+__all__ = ["load_mnist", "read_idx", "read_idx_folder"]
+
+_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+# Of the gzipped files as they are published (the md5 sums that the data set's mirrors list).
+_CHECKSUMS = {
+    "train-images-idx3-ubyte.gz": "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "md5:d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "md5:9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "md5:ec29112dd5afa0611ce80d1b7f02629c",
+}
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read one IDX file of bytes, gzipped or not.
+
+    Raises:
+        AAEError: The file is missing, truncated, too long or not an IDX file of bytes.
+    """
+    try:
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, EOFError, zlib.error) as error:
+        raise AAEError(f"{path} cannot be read ({error}); copy the file again.") from error
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or not 1 <= raw[3] <= 4:
+        raise AAEError(f"{path} is not an IDX file of bytes: it starts with {raw[:4].hex() or 'nothing'}.")
+    header = 4 + 4 * raw[3]
+    shape = tuple(int(size) for size in np.frombuffer(raw[4:header], dtype=">u4")) if len(raw) >= header else ()
+    if len(raw) < header or len(raw) - header != math.prod(shape):
+        raise AAEError(
+            f"{path} should hold {math.prod(shape)} bytes of data but holds {max(0, len(raw) - header)}; "
+            "it is truncated or damaged, copy it again."
+        )
+    # A copy: torch warns about arrays it may not write to.
+    return np.frombuffer(raw, dtype=np.uint8, offset=header).reshape(shape).copy()
+
+
+def read_idx_folder(folder: Path) -> tuple[Arrays, Arrays]:
+    """Read the four files of an MNIST-like set: ``((images, labels), (test images, test labels))``.
+
+    Raises:
+        AAEError: A file is missing or damaged, or images and labels differ in number.
+    """
+    train_x, train_y, test_x, test_y = (read_idx(_find(folder, name)) for name in _FILES)
+    for images, labels, name in ((train_x, train_y, _FILES[0]), (test_x, test_y, _FILES[2])):
+        if images.ndim not in (3, 4) or labels.ndim != 1:
+            raise AAEError(f"{folder}: {name} must hold images and its labels file one label each.")
+        if len(images) != len(labels):
+            raise AAEError(f"{folder}: {name} holds {len(images)} images, but its labels file {len(labels)} labels.")
+    return (train_x, train_y), (test_x, test_y)
+
+
+def _find(folder: Path, name: str) -> Path:
+    for candidate in (folder / name, folder / f"{name}.gz"):
+        if candidate.is_file():
+            return candidate
+    raise AAEError(f"{folder} has no file {name} or {name}.gz; a folder of IDX files holds {', '.join(_FILES)}.")
+
+
+def load_mnist() -> tuple[Arrays, Arrays]:
+    """MNIST from ``$AAE_DATA_DIR/mnist`` if that is set, else from the user's cache, downloaded once."""
+    given = os.environ.get("AAE_DATA_DIR")
+    if given:
+        return read_idx_folder(Path(given) / "mnist")
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("aae")) / "mnist"
+    for name in _CHECKSUMS:
+        _download(name, folder)
+    return read_idx_folder(folder)
+
+
+def _download(name: str, folder: Path) -> None:
+    """Fetch one file from the first mirror that answers; pooch checks it and leaves no partial file."""
+    import pooch
+    from requests import RequestException
+
+    problems = []
+    for mirror in _MIRRORS:
+        fetcher = pooch.create(path=folder, base_url=mirror, registry=_CHECKSUMS, retry_if_failed=2)
+        try:
+            fetcher.fetch(name, downloader=pooch.HTTPDownloader(progressbar=_Bar(name), timeout=30))
+            return
+        except (RequestException, OSError, ValueError) as error:
+            problems.append(f"{mirror}: {type(error).__name__}")
+    raise AAEError(
+        f"MNIST's {name} could not be downloaded ({'; '.join(problems)}). Check the network, or set AAE_DATA_DIR to a "
+        "folder that holds mnist/ with the four IDX files."
+    )
+
+
+class _Bar:
+    """The progress bar in the form pooch asks for, drawn by rich."""
+
+    def __init__(self, name: str) -> None:
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        self._progress = Progress(TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
+        self._task = self._progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> int | None:
+        return None
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self._progress.start()
+        self._progress.update(self._task, total=size)
+
+    def update(self, size: int) -> None:
+        self._progress.advance(self._task, size)
+
+    def reset(self) -> None:
+        self._progress.reset(self._task)
+
+    def close(self) -> None:
+        self._progress.stop()

@@ -1,0 +1,98 @@
+"""Which rows are labelled, unlabelled or kept for validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aae.data.sources import Dataset
+from aae.errors import AAEError, unknown
+
+__all__ = ["Split", "split_data"]
+
+SPLITS = ("random", "tutorial")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a data set's training rows; the three do not overlap."""
+
+    labelled: np.ndarray
+    unlabelled: np.ndarray
+    validation: np.ndarray
+
+
+def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int = 0) -> Split:
+    """Divide the training rows.
+
+    ``random``: a class-balanced draw of ``labels`` rows, 10,000 validation rows (a sixth of smaller
+    sets), the rest unlabelled. ``tutorial``: for each class, in file order, the first tenth of
+    ``labels`` rows labelled, rows 300 to 1,299 validation, the rest unlabelled.
+
+    Args:
+        data: The data set.
+        labels: Number of rows whose label is used; 0 uses none, None every label there is.
+        how: ``"random"`` or ``"tutorial"``.
+        seed: Seed of the random draw.
+
+    Raises:
+        AAEError: Fewer labels than classes, more labels than rows, or a class with too few rows.
+    """
+    if labels is not None and labels < 0:
+        raise AAEError(f"The number of labels must be 0 or more, not {labels}.")
+    if labels and not data.classes:
+        raise AAEError(f"{labels} labels were asked for, but the data set {data.name} has none.")
+    if labels and labels < len(data.classes):
+        raise AAEError(f"{labels} labels are fewer than the {len(data.classes)} classes; give at least one each.")
+    if how == "tutorial":
+        if not data.classes:
+            raise AAEError(f"The tutorial split needs labels and {data.name} has none; use --split random.")
+        return _tutorial(data, labels)
+    if how != "random":
+        raise unknown("split", how, SPLITS)
+    generator = np.random.default_rng(seed)
+    size = 10_000 if len(data.x) >= 50_000 else len(data.x) // 6
+    order = generator.permutation(len(data.x))
+    known = order[data.y[order] >= 0]
+    available = len(known)
+    if labels is None:
+        validation = order[:size]
+        rest = order[size:]
+        labelled = rest[data.y[rest] >= 0]
+    else:
+        if labels > available:
+            raise AAEError(f"{labels} labels were asked for, but {data.name} has {available} labelled training rows.")
+        labelled = _balanced(data, known, labels) if labels else order[:0]
+        rest = np.setdiff1d(order, labelled, assume_unique=True)
+        rest = generator.permutation(rest)
+        size = min(size, max(0, len(rest) - 1))
+        validation, rest = rest[:size], rest[size:]
+    return Split(np.sort(labelled), np.setdiff1d(rest, labelled), np.sort(validation))
+
+
+def _balanced(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:
+    """The first rows of each class in ``order``; counts differ by one at most where rows allow."""
+    by_class = [order[data.y[order] == k] for k in range(len(data.classes))]
+    for name, rows in zip(data.classes, by_class, strict=True):
+        if not len(rows):
+            raise AAEError(f"Class {name!r} of {data.name} has no labelled row to draw from; remove it or label one.")
+    rank = np.concatenate([np.arange(len(rows)) for rows in by_class])
+    return np.concatenate(by_class)[np.argsort(rank, kind="stable")][:count]
+
+
+def _tutorial(data: Dataset, labels: int | None) -> Split:
+    classes = len(data.classes)
+    each = 300 if labels is None else labels // classes
+    if labels is not None and (labels % classes or each > 300):
+        raise AAEError(f"The tutorial split takes the same number of labels, at most 300, from each class; {labels} "
+                       f"cannot be divided so. Use a multiple of {classes} up to {300 * classes}, or --split random.")
+    parts: dict[str, list[np.ndarray]] = {"labelled": [], "validation": [], "unlabelled": []}
+    for k in range(classes):
+        rows = np.flatnonzero(data.y == k)
+        if len(rows) < 1300:
+            raise AAEError(f"The tutorial split needs 1,300 rows of each class; class {data.classes[k]!r} of {data.name} "
+                           f"has {len(rows)}. Use --split random.")
+        parts["labelled"].append(rows[:each])
+        parts["validation"].append(rows[300:1300])
+        # The 3,000 rows that may be labelled stay out of the unlabelled 47,000 whatever their number.
+        parts["unlabelled"].append(rows[1300:])
+    return Split(**{name: np.sort(np.concatenate(found)) for name, found in parts.items()})

@@ -1,0 +1,32 @@
+"""The errors a user can cause, and the wording they share."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["AAEError", "UsageError", "unknown"]
+
+
+class AAEError(ValueError):
+    """Something the user can put right; its text says what, where and how."""
+
+
+class UsageError(AAEError):
+    """A name or value that no command accepts, whatever the data; exit code 2."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Build the error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        kind: What the name was meant to be, such as ``"preset"``.
+        name: The name as it was given.
+        known: Every name that would have been accepted.
+
+    Example:
+        >>> unknown("preset", "vea", ["vae", "aae"])
+        UsageError("There is no preset 'vea'; did you mean 'vae'? Known: aae, vae.")
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return UsageError(f"There is no {kind} {name!r}{hint} Known: {', '.join(names)}.")

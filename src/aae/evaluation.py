@@ -1,0 +1,109 @@
+"""All test-set figures of one trained model, as one flat dictionary."""
+
+import numpy as np
+import torch
+
+from aae import inference, metrics
+from aae.data.sources import Dataset, as_float
+from aae.data.splits import Split
+from aae.errors import AAEError
+from aae.latent import Latent
+from aae.model import Autoencoder
+
+__all__ = ["evaluate"]
+
+
+def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> dict[str, float]:
+    """Measure a model on the test rows; figures that make no sense for it are left out.
+
+    Args:
+        model: The model.
+        data: The data set; its test rows are judged.
+        split: The division used in training; its validation rows are judged too.
+
+    Returns:
+        Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak``,
+        ``prior_mismatch``, ``component_accuracy`` (percent); ``reconstruction_loss``, ``elbo``,
+        ``log_likelihood``, ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``,
+        ``noisy_error`` (summed over a row's values).
+    """
+    found: dict[str, float] = {}
+    x, y = data.test_x, data.test_y
+    validation = split.validation if split is not None else np.arange(0)
+    labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if metrics.can_classify(model) and labelled_test:
+            found["test_error"] = metrics.error_percent(y, inference.classify(model, x))
+            if len(validation):
+                found |= _only(metrics.quick_metrics(model, data, split), "validation_error")  # type: ignore[arg-type]
+        found["reconstruction_loss"] = metrics.reconstruction_loss(model, x, y)
+        found["squared_error"] = metrics.squared_error(model, x, y)
+        found |= _denoising(model, x, y)
+        bound = metrics.elbo(model, x, y)
+        if bound is not None:
+            found["elbo"] = bound
+        found |= _cluster(model, data, validation, labelled_test)
+        found |= _style(model, x, y, labelled_test)
+        if len(validation):
+            found |= _likelihood(model, data, validation)
+    return found
+
+
+def _only(found: dict[str, float], *names: str) -> dict[str, float]:
+    return {name: found[name] for name in names if name in found}
+
+
+def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Squared error to the clean rows, before and after the model, of rows corrupted as in training."""
+    if not hasattr(model.corruption, "corrupt"):
+        return {}
+    clean = as_float(x)
+    noisy = model.corruption.corrupt(torch.from_numpy(clean)).numpy()
+    before = float(np.square(noisy - clean, dtype=np.float64).reshape(len(x), -1).sum(1).mean())
+    return {"noisy_error": before, "denoising_error": metrics.squared_error(model, noisy, y, target=x)}
+
+
+def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray, labelled_test: bool) -> dict[str, float]:
+    category = model.category
+    if category is None or category.posterior is None or category.label != "none" or not labelled_test:
+        return {}
+    known = validation[data.y[validation] >= 0]
+    if not len(known):
+        return {}
+    judged = (inference.classify(model, data.test_x), data.test_y)
+    return {"cluster_error": metrics.cluster_error((inference.classify(model, data.x[known]), data.y[known]), judged)}
+
+
+def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool) -> dict[str, float]:
+    """How the style latent matches its prior, and what it tells of the class."""
+    style = model.style
+    if style is None:
+        return {}
+    codes = _sampled_codes(model, style, x)
+    found = {}
+    if style.prior is not None:
+        found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().numpy())
+    if labelled_test:
+        found["style_leak"] = metrics.style_leak(codes, y)
+        if style.label == "conditioned" and getattr(style.prior, "has_density", False):
+            found["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+    return found
+
+
+@torch.inference_mode()
+def _sampled_codes(model: Autoencoder, latent: Latent, x: np.ndarray) -> np.ndarray:
+    """One draw from each row's posterior: what the discriminator was shown."""
+    model.eval()
+    parts = [model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in metrics._chunks(model, x, np.zeros(len(x)))]
+    return torch.cat(parts).numpy()
+
+
+def _likelihood(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:
+    """Parzen-window log-likelihood with 10,000 samples, for models that can sample."""
+    try:
+        samples = np.concatenate([model.sample(1000).cpu().numpy() for _ in range(10)])
+    except AAEError:
+        return {}
+    value, error = metrics.parzen(samples, as_float(data.x[validation[:1000]]), as_float(data.test_x))
+    return {"log_likelihood": value, "log_likelihood_se": error}

@@ -1,0 +1,146 @@
+"""What the commands write from a model and rows: predictions, codes, reconstructions, samples."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from aae import inference
+from aae.artifact import load
+from aae.data.idx import read_idx
+from aae.data.sources import as_float, check_rows, load_data
+from aae.errors import AAEError, UsageError
+from aae.files import write_atomically
+from aae.model import Autoencoder
+from aae.progress import spinner
+
+__all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
+
+
+def read_input(spec: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows and, where the input has them, label numbers.
+
+    A data set's name or folder gives its test rows; an ``.npz``, ``.npy`` or single IDX file gives
+    every row in it.
+
+    Raises:
+        AAEError: The input cannot be read.
+    """
+    path = Path(spec)
+    if path.is_file() and path.suffix == ".npy":
+        return check_rows(_numpy(path), spec), None
+    if path.is_file() and path.suffix == ".npz":
+        with _numpy(path) as file:
+            if "x" not in file:
+                raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows).")
+            return check_rows(file["x"], spec), None
+    if path.is_file():
+        return check_rows(read_idx(path), spec), None
+    data = load_data(spec)
+    return data.test_x, data.test_y
+
+
+def _numpy(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AAEError(f"{path} is not a readable numpy file of plain numbers ({error}).") from error
+
+
+def _need_suffix(out: Path, *suffixes: str) -> None:
+    if out.suffix not in suffixes:
+        raise UsageError(f"{out} should end in {' or '.join(suffixes)}.")
+    if not out.parent.is_dir():
+        raise AAEError(f"The folder {out.parent} does not exist; make it first.")
+
+
+def _run(work: Callable[[], np.ndarray | dict[str, np.ndarray]], text: str):  # type: ignore[no-untyped-def]
+    with spinner(text):
+        return work()
+
+
+def class_names(model: Autoencoder, count: int) -> list[str]:
+    """Names of the classes, or numbers for clusters."""
+    return [str(name) for name in (model.classes or range(count))]
+
+
+def predictions(run: Path, spec: str, out: Path) -> str:
+    """Write index, label, confidence and every class's probability as CSV, in the input's order."""
+    _need_suffix(out, ".csv")
+    model = load(run)
+    rows, _ = read_input(spec)
+    found = _run(lambda: inference.classify(model, rows), "Predicting")
+    names = class_names(model, found.shape[1])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "label", "confidence", *(f"p_{name}" for name in names)])
+    best = found.argmax(1)
+    for index, (row, place) in enumerate(zip(found, best, strict=True)):
+        writer.writerow([index, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
+    write_atomically(out, lambda file: file.write(text.getvalue().encode()))
+    return f"{len(rows)} predictions: {out}"
+
+
+def codes(run: Path, spec: str, out: Path) -> str:
+    """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet)."""
+    _need_suffix(out, ".npz", ".parquet")
+    model = load(run)
+    rows, _ = read_input(spec)
+    found = _run(lambda: inference.encode(model, rows), "Encoding")
+    if out.suffix == ".npz":
+        write_atomically(out, lambda file: np.savez(file, **found))
+    else:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise AAEError("Parquet needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or write .npz.") from error
+        columns = {f"{name}_{k}": code[:, k] for name, code in found.items() for k in range(code.shape[1])}
+        write_atomically(out, lambda file: pq.write_table(pa.table(columns), file))
+    return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in found.items())}): {out}"
+
+
+def reconstructions(run: Path, spec: str, out: Path) -> str:
+    """Write reconstructions as ``x`` (.npz), or the first of them beside their originals (.png)."""
+    _need_suffix(out, ".npz", ".png")
+    model = load(run)
+    rows, labels = read_input(spec)
+    if out.suffix == ".png":
+        rows, labels = rows[:20], None if labels is None else labels[:20]
+    found = _run(lambda: inference.reconstruct(model, rows, labels), "Reconstructing")
+    if out.suffix == ".npz":
+        write_atomically(out, lambda file: np.savez(file, x=found))
+    else:
+        from aae import plots
+
+        plots.save(plots.reconstructions(as_float(rows), found), out)
+    return f"{len(rows)} reconstructions: {out}"
+
+
+def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
+    """Draw rows from the model's priors and decode them."""
+    _need_suffix(out, ".npz", ".png")
+    model = load(run)
+    labels = None if label is None else torch.full((n,), _class_number(model, label))
+    torch.manual_seed(seed)
+    drawn = model.sample(n, labels).numpy()
+    if out.suffix == ".npz":
+        write_atomically(out, lambda file: np.savez(file, x=drawn))
+    else:
+        from aae import plots
+
+        plots.save(plots.samples(drawn), out)
+    return f"{n} samples: {out}"
+
+
+def _class_number(model: Autoencoder, label: str) -> int:
+    latent = model.category or model.label_latent
+    if latent is None:
+        raise AAEError("This model has no classes, so a label cannot be asked for; drop --label.")
+    names = class_names(model, int(getattr(latent.prior, "components", latent.dim)))
+    if label not in names:
+        raise AAEError(f"The model has no class {label!r}; it has {', '.join(names)}.")
+    return names.index(label)

@@ -1,0 +1,114 @@
+r"""Terms for few labels: additions to the classification phase, off in the faithful presets.
+
+Each is a component called as ``term(model, teacher, batch)`` that returns a loss and its metrics.
+The teacher is the exponential moving average of the model where one is kept, else the model.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aae.component import component
+from aae.model import Autoencoder
+from aae.phases import Batch
+
+__all__ = ["Consistency", "VirtualAdversarial", "frozen_statistics"]
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Let batch norm use the batch's statistics without remembering them.
+
+    A pass on perturbed inputs would otherwise pull the running statistics away from the data's.
+    """
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, kept, strict=True):
+            norm.momentum = momentum
+
+
+def _logits(model: Autoencoder, x: Tensor) -> Tensor:
+    """Class logits without the model's own corruption."""
+    return model.category.posterior(model.trunk(x)).logits  # type: ignore[union-attr]
+
+
+def _divergence(target: Tensor, logits: Tensor) -> Tensor:
+    """KL(target || softmax(logits)), mean over rows; ``target`` holds probabilities."""
+    return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
+
+
+@component
+class Consistency(nn.Module):
+    r"""The class of a row must survive a change that keeps its meaning.
+
+    :math:`KL(q(y \mid x) \,\|\, q(y \mid a(x)))` with the target from the teacher on the clean row
+    (Sajjadi et al., arXiv 1606.04586; Tarvainen and Valpola, arXiv 1703.01780).
+
+    Args:
+        change: Module that perturbs inputs ``(B, *shape)`` while training.
+        weight: Factor on the divergence.
+        warmup: Share of the training over which the weight grows from zero.
+    """
+
+    def __init__(self, change: nn.Module, weight: float = 1.0, warmup: float = 0.0) -> None:
+        super().__init__()
+        self.change, self.weight, self.warmup = change, weight, warmup
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x])
+        with torch.no_grad(), frozen_statistics(teacher):
+            target = _logits(teacher, rows).softmax(-1)
+        with frozen_statistics(model):
+            loss = _divergence(target, _logits(model, self.change(rows)))
+        ramp = min(1.0, batch.progress / self.warmup) if self.warmup else 1.0
+        return self.weight * ramp * loss, {"consistency_loss": loss}
+
+
+@component
+class VirtualAdversarial(nn.Module):
+    r"""Virtual adversarial training: the class must survive the worst small step.
+
+    The direction comes from one power iteration (Miyato et al., arXiv 1704.03976, algorithm 1).
+    The radius of each row follows the data: a share of the distance to its nearest neighbour in
+    the batch, so that crowded regions are smoothed less (after IMSAT, Hu et al., arXiv 1702.08720).
+
+    Args:
+        radius: Length of the step, as a share of the distance to the nearest row of the batch.
+        weight: Factor on the divergence.
+        probe: Length of the probing step, on the same scale as ``radius``.
+    """
+
+    def __init__(self, radius: float = 0.5, weight: float = 1.0, probe: float = 0.1) -> None:
+        super().__init__()
+        self.radius, self.weight, self.probe = radius, weight, probe
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batch.x
+        spacing = _nearest_distance(x).view(-1, *[1] * (x.dim() - 1))
+        with frozen_statistics(model):
+            with torch.no_grad():
+                target = _logits(model, x).softmax(-1)
+            step = (self.probe * spacing * _unit(torch.randn_like(x))).requires_grad_()
+            (direction,) = torch.autograd.grad(_divergence(target, _logits(model, x + step)), step)
+            worst = x + self.radius * spacing * _unit(direction)
+            loss = _divergence(target, _logits(model, worst))
+        return self.weight * loss, {"adversarial_loss": loss}
+
+
+def _unit(x: Tensor) -> Tensor:
+    return F.normalize(x.flatten(1), dim=1).view_as(x)
+
+
+def _nearest_distance(x: Tensor) -> Tensor:
+    """Distance of each row to the nearest other one, ``(B,)``."""
+    flat = x.flatten(1).float()
+    distances = torch.cdist(flat, flat)
+    return distances.fill_diagonal_(float("inf")).amin(1)

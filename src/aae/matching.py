@@ -1,0 +1,114 @@
+r"""Matching rules: what pulls the codes of the data onto the prior.
+
+A rule is a module with either ``penalty``, a term that joins the reconstruction phase, or the
+pair ``discriminator_loss`` / ``generator_loss``, each with a phase of its own. All of them return
+a scalar: the mean over rows, times the rule's ``weight``.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, OneHotCategorical, kl_divergence, register_kl
+from torch.nn import functional as F
+
+from aae.component import component
+from aae.posteriors import SoftCategory
+
+__all__ = ["KL", "MMD", "Adversarial"]
+
+
+@register_kl(SoftCategory, OneHotCategorical)
+def _kl_category(posterior: SoftCategory, prior: OneHotCategorical) -> Tensor:
+    return kl_divergence(posterior.categorical(), torch.distributions.Categorical(probs=prior.probs))
+
+
+@component
+class KL(nn.Module):
+    r"""Kullback-Leibler divergence :math:`KL(q(z \mid x) \,\|\, p(z))` in nats.
+
+    Closed form where torch has one; otherwise :math:`\log q(z \mid x) - \log p(z)` at the codes that
+    were drawn (Kingma and Welling, arXiv 1312.6114, equations 7 and 6).
+
+    Args:
+        weight: Factor on the divergence; 1 gives the evidence lower bound.
+    """
+
+    needs_density = True
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def divergence(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        """Divergence of each row, shape ``(B,)``, without the weight."""
+        try:
+            return kl_divergence(posterior, prior)
+        except NotImplementedError:
+            return posterior.log_prob(codes) - prior.log_prob(codes)
+
+    def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        return self.weight * self.divergence(posterior, codes, prior).mean()
+
+
+@component
+class MMD(nn.Module):
+    r"""Squared maximum mean discrepancy between a batch of codes and as many prior samples.
+
+    Inverse multiquadratic kernel :math:`k(a, b) = \sum_s C s / (C s + \|a - b\|^2)` with
+    :math:`C` the mean squared distance between two prior samples and scales :math:`s` from 0.1 to
+    10 (Tolstikhin et al., *Wasserstein Auto-Encoders*, arXiv 1711.01558, section 4). The estimate
+    is unbiased, so it can be slightly negative.
+
+    Args:
+        weight: Factor on the discrepancy.
+    """
+
+    _scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def _kernel(self, squared: Tensor, unit: Tensor) -> Tensor:
+        return torch.stack([unit * s / (unit * s + squared) for s in self._scales]).sum(0)
+
+    def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        samples = prior.sample()
+        n = len(codes)
+        within_codes, within_samples = _squared_distances(codes, codes), _squared_distances(samples, samples)
+        between = _squared_distances(codes, samples)
+        unit = within_samples.sum() / max(n * (n - 1), 1)
+        off_diagonal = 1 - torch.eye(n, device=codes.device)
+        within = (self._kernel(within_codes, unit) + self._kernel(within_samples, unit)) * off_diagonal
+        discrepancy = within.sum() / max(n * (n - 1), 1) - 2 * self._kernel(between, unit).mean()
+        return self.weight * discrepancy
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+
+
+@component
+class Adversarial(nn.Module):
+    r"""A discriminator tells prior samples from codes; the encoder learns to fool it.
+
+    With :math:`D` the discriminator's logit, the two losses are
+    :math:`\mathrm{softplus}(-D(z_{prior})) + \mathrm{softplus}(D(z_{code}))` and, for the encoder,
+    the non-saturating :math:`\mathrm{softplus}(-D(z_{code}))` (Makhzani et al., section 2).
+
+    Args:
+        discriminator: Module from codes ``(B, D)`` and labels ``(B,)`` or None to logits ``(B,)``.
+        weight: Factor on the encoder's loss. It does not change the discriminator's.
+    """
+
+    def __init__(self, discriminator: nn.Module, weight: float = 1.0) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.weight = weight
+
+    def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> Tensor:
+        real = self.discriminator(samples, labels).float()
+        fake = self.discriminator(codes, labels).float()
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+    def generator_loss(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.weight * F.softplus(-self.discriminator(codes, labels).float()).mean()

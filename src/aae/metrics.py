@@ -1,0 +1,212 @@
+"""Figures of a trained model: each a plain function of arrays or of a model and rows."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from torch import Tensor
+
+from aae import inference
+from aae.data.batches import to_input
+from aae.data.sources import Dataset, as_float
+from aae.data.splits import Split
+from aae.latent import Latent
+from aae.model import Autoencoder
+
+__all__ = ["cluster_error", "component_accuracy", "elbo", "error_percent", "parzen", "prior_mismatch", "quick_metrics",
+           "reconstruction_loss", "squared_error", "style_leak"]
+
+QUICK_ROWS = 2000  # enough to see a trend; final figures use every row
+
+
+def error_percent(true: np.ndarray, probabilities: np.ndarray) -> float:
+    """Share of labelled rows whose most probable class is wrong, in percent; ``true`` may hold -1."""
+    known = true >= 0
+    return float(100 * np.mean(probabilities[known].argmax(1) != true[known]))
+
+
+def can_classify(model: Autoencoder) -> bool:
+    """Whether the model's category output names the classes of the data."""
+    return model.category is not None and model.category.label == "supervised"
+
+
+def quick_metrics(model: Autoencoder, data: Dataset, split: Split) -> dict[str, float]:
+    """Error on labelled and validation rows (percent) and reconstruction loss on validation rows."""
+    found: dict[str, float] = {}
+    rows = split.validation
+    if can_classify(model):
+        known = rows[data.y[rows] >= 0]
+        if len(known):
+            found["validation_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
+        known = split.labelled[:QUICK_ROWS]
+        found["train_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
+    if len(rows):
+        some = rows[:QUICK_ROWS]
+        found["validation_reconstruction_loss"] = reconstruction_loss(model, data.x[some], data.y[some])
+    return found
+
+
+def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, float]) -> dict[str, str]:
+    """Early warnings: a discriminator that has won, a code that has collapsed."""
+    warnings = {}
+    for name, value in row.items():
+        if name.startswith("discriminator_loss_") and value < 0.02:
+            warnings[name] = (
+                f"The discriminator of {name.removeprefix('discriminator_loss_')!r} has won (loss {value:.4f}, 1.386 is balance): the encoder no longer "
+                "learns from it. Lower the adversarial learning rate or add dropout."
+            )
+    rows = split.validation[:QUICK_ROWS] if len(split.validation) else split.unlabelled[:QUICK_ROWS]
+    if len(rows) < 10 or not any(latent.posterior is not None for latent in model.latents):
+        return warnings
+    for name, codes in inference.encode(model, data.x[rows]).items():
+        latent = model.latent(name)
+        if latent is model.category:
+            used = len(np.unique(codes.argmax(1)))
+            if used <= codes.shape[1] // 3:
+                warnings[name] = f"Latent {name!r} uses {used} of its {codes.shape[1]} categories: it has collapsed."
+        elif not latent.is_category and codes.std(0).max() < 0.02 * _prior_std(latent):
+            warnings[name] = f"The code {name!r} has collapsed: it is almost the same for every row."
+    return warnings
+
+
+def _prior_std(latent: Latent) -> float:
+    if latent.prior is None:
+        return 1.0
+    with torch.random.fork_rng(devices=[]):  # a look must not change what training draws next
+        return float(latent.prior(500).sample().std(0).mean())
+
+
+@torch.inference_mode()
+def reconstruction_loss(model: Autoencoder, rows: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-likelihood of a row under its own reconstruction, in nats."""
+    model.eval()
+    total = 0.0
+    for x, y in _chunks(model, rows, labels):
+        codes = model.complete(model.encode(x), y)
+        total += float(model.likelihood.loss(model.decoder(model.merge(codes)), x).sum())
+    return total / len(rows)
+
+
+def squared_error(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None = None,
+                  target: np.ndarray | None = None) -> float:
+    """Squared error of the reconstruction, summed over a row's values and averaged over rows.
+
+    ``target`` is what should come out, if that is not ``rows`` (denoising).
+    """
+    wanted = as_float(rows if target is None else target)
+    difference = inference.reconstruct(model, rows, labels) - wanted
+    return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())
+
+
+@torch.inference_mode()
+def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
+    r"""Evidence lower bound in nats per row, one sample of the code for each.
+
+    :math:`E_q[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))` (Kingma and Welling, arXiv
+    1312.6114, equation 3). None for a model some of whose latents have no KL rule.
+    """
+    rules = {latent.name: latent.rules("divergence") for latent in model.latents if latent.posterior is not None}
+    if not all(rules.values()):
+        return None
+    model.eval()
+    total = 0.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for x, y in _chunks(model, rows, labels):
+            posteriors = model.posteriors(x)
+            codes = {name: posterior.rsample() for name, posterior in posteriors.items()}
+            output = model.decoder(model.merge(model.complete(codes, y)))
+            total -= float(model.likelihood.loss(output, x).sum())
+            for name, posterior in posteriors.items():
+                divergence = rules[name][0].divergence(posterior, codes[name], model.latent(name).prior(len(x)))
+                total -= float(divergence.sum())
+    return total / len(rows)
+
+
+def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:
+    """Clustering error in percent by the paper's protocol (Makhzani et al., section 6).
+
+    Each cluster takes the label of the validation row that has the highest probability of it; the
+    error is that of the test rows under those labels.
+
+    Args:
+        validation: Probabilities ``(N, K)`` and labels ``(N,)``.
+        test: The same of the test rows.
+    """
+    names = validation[1][validation[0].argmax(0)]
+    return float(100 * np.mean(names[test[0].argmax(1)] != test[1]))
+
+
+def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) -> float:
+    """Share of codes, in percent, whose most likely component of the prior is that of their label."""
+    values = torch.from_numpy(codes)
+    each = [latent.prior(len(values), torch.full((len(values),), k)).log_prob(values)
+            for k in range(latent.prior.components)]
+    known = labels >= 0
+    return float(100 * np.mean(torch.stack(each).argmax(0).numpy()[known] == labels[known]))
+
+
+def prior_mismatch(codes: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
+    """How far a classifier gets in telling codes from prior samples: accuracy above chance, in points.
+
+    Gradient-boosted trees, trained on one half and judged on the other; 0 is a perfect match, 50
+    complete separation. Both arrays are ``(N, D)``.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rows = np.concatenate([codes, samples])
+    kind = np.repeat([0, 1], [len(codes), len(samples)])
+    order = np.random.default_rng(seed).permutation(len(rows))
+    fit, judge = np.array_split(order, 2)
+    classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=True).fit(rows[fit], kind[fit])
+    return float(max(0.0, 100 * classifier.score(rows[judge], kind[judge]) - 50))
+
+
+def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy, in percent, of a linear probe that reads the class from the style; half trains, half judges."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    half = len(codes) // 2
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes[:half], labels[:half])
+    return float(100 * probe.score(codes[half:], labels[half:]))
+
+
+def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:
+    """Parzen-window log-likelihood of test rows and its standard error, in nats (the paper, section 3).
+
+    The bandwidth is the one, of 12 from 0.05 to 1, that fits the validation rows best. A poor
+    measure of a generator (Theis et al., arXiv 1511.01844), kept for comparison.
+
+    Args:
+        samples: ``(N, ...)`` rows drawn from the model.
+        validation: ``(M, ...)`` rows that choose the bandwidth.
+        test: ``(T, ...)`` rows to be judged.
+    """
+    samples, validation, test = (rows.reshape(len(rows), -1).astype(np.float32) for rows in (samples, validation, test))
+    bandwidths = np.geomspace(0.05, 1.0, 12)
+    scores = [_log_density(samples, validation, width).mean() for width in bandwidths]
+    density = _log_density(samples, test, float(bandwidths[int(np.argmax(scores))]))
+    return float(density.mean()), float(density.std(ddof=1) / math.sqrt(len(density)))
+
+
+def _log_density(samples: np.ndarray, rows: np.ndarray, width: float) -> np.ndarray:
+    square = (samples**2).sum(1)
+    parts = []
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        distance = (part**2).sum(1)[:, None] + square - 2 * part @ samples.T
+        parts.append(logsumexp(-distance.astype(np.float64) / (2 * width**2), axis=1))
+    constant = math.log(len(samples)) + samples.shape[1] / 2 * math.log(2 * math.pi * width**2)
+    return np.concatenate(parts) - constant
+
+
+def _chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray) -> list[tuple[Tensor, Tensor]]:
+    device = next(model.parameters()).device
+    return [
+        (to_input(torch.tensor(rows[start : start + 2000]), device), torch.from_numpy(labels[start : start + 2000]).to(device))
+        for start in range(0, len(rows), 2000)
+    ]

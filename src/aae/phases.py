@@ -1,0 +1,203 @@
+"""What one training step optimises, derived from the list of latents.
+
+Four phases exist; those that a model has no use for vanish:
+
+- *reconstruction*: reconstruction loss, penalties (KL, MMD) and the merge's own cost,
+- *discriminator*: each discriminator learns to tell prior samples from codes,
+- *generator*: the encoder learns to fool the discriminators,
+- *classification*: cross-entropy on labelled rows, plus the terms for few labels.
+
+The *alternating* schedule takes them in this order, each with its own pass through the encoder
+and its own optimiser (Makhzani et al., section 2; the tutorial). The *joint* schedule adds
+reconstruction, generator and classification into one loss on one pass, then trains the
+discriminators on the same codes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn import functional as F
+
+from aae.errors import AAEError, unknown
+from aae.latent import Latent
+from aae.model import Autoencoder
+
+__all__ = ["Batch", "Losses", "Phase", "build_phases"]
+
+Metrics = dict[str, Tensor]
+
+
+@dataclass
+class Batch:
+    """What one step sees; ``codes`` carries codes from one phase of the joint schedule to the next."""
+
+    x: Tensor  # (B, *shape)
+    labels: Tensor  # (B,), -1 where unknown
+    labelled_x: Tensor | None = None  # (L, *shape)
+    labelled_y: Tensor | None = None  # (L,)
+    progress: float = 0.0  # share of the training that is over
+    codes: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimisation: a loss and the parameters it moves."""
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Callable[[Batch], tuple[Tensor, Metrics]]
+
+
+class Losses:
+    """The loss of every phase for one model.
+
+    Args:
+        model: The model.
+        reconstruction_weight: Factor on the reconstruction loss, which is summed over the values
+            of a row (nats). One over the number of values makes it the tutorial's mean.
+        classification_weight: Factor on the cross-entropy of labelled rows.
+        terms: Terms for few labels: modules ``(model, teacher, batch) -> (loss, metrics)``.
+    """
+
+    def __init__(self, model: Autoencoder, reconstruction_weight: float = 1.0, classification_weight: float = 1.0,
+                 terms: Sequence[nn.Module] = ()) -> None:
+        self.model = model
+        self.reconstruction_weight = reconstruction_weight
+        self.classification_weight = classification_weight
+        self.terms = list(terms)
+        self.teacher = model
+        self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
+        self.supervised = [latent for latent in model.latents if latent.label == "supervised"]
+        self.classifies = bool(self.supervised or self.terms)
+
+    def reconstruction(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        posteriors = self.model.posteriors(batch.x)
+        return self._reconstruct(batch, posteriors, {name: p.rsample() for name, p in posteriors.items()})
+
+    def _reconstruct(self, batch: Batch, posteriors: dict[str, Distribution], codes: dict[str, Tensor]
+                     ) -> tuple[Tensor, Metrics]:
+        model = self.model
+        output = model.decoder(model.merge(model.complete(codes, batch.labels)))
+        reconstruction = model.likelihood.loss(output, batch.x).mean()
+        loss, metrics = self.reconstruction_weight * reconstruction, {"reconstruction_loss": reconstruction}
+        for latent in model.latents:
+            for rule in latent.rules("penalty"):
+                prior = latent.prior(len(batch.x), _seen_labels(latent, batch))
+                penalty = rule.penalty(posteriors[latent.name], codes[latent.name], prior)
+                # Penalties are in nats, like the reconstruction, and keep their ratio to it.
+                loss = loss + self.reconstruction_weight * penalty
+                metrics[f"{type(rule).__name__.lower()}_{latent.name}"] = penalty
+        if hasattr(model.merge, "penalty"):
+            loss = loss + model.merge.penalty()
+        return loss, metrics
+
+    def generator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        return self._fool(batch, {name: p.rsample() for name, p in self.model.posteriors(batch.x).items()})
+
+    def _fool(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
+        metrics: Metrics = {}
+        for latent in self.adversarial:
+            for rule in latent.rules("generator_loss"):
+                loss = rule.generator_loss(codes[latent.name], _seen_labels(latent, batch))
+                _add(metrics, f"generator_loss_{latent.name}", loss)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        codes = batch.codes or self._codes_in_evaluation_mode(batch)
+        metrics: Metrics = {}
+        for latent in self.adversarial:
+            labels = _seen_labels(latent, batch)
+            samples = latent.prior(len(batch.x), labels).sample()
+            for rule in latent.rules("discriminator_loss"):
+                loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
+                _add(metrics, f"discriminator_loss_{latent.name}", loss)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    @torch.no_grad()
+    def _codes_in_evaluation_mode(self, batch: Batch) -> dict[str, Tensor]:
+        """Codes without dropout, as the tutorial does; the statistics of batch norm stay as they are."""
+        self.model.eval()
+        codes = {name: p.sample() for name, p in self.model.posteriors(batch.x).items()}
+        self.model.train()
+        return codes
+
+    def classification(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        return self._classify(batch, None if batch.labelled_x is None else self.model.features(batch.labelled_x))
+
+    def _classify(self, batch: Batch, labelled_features: Tensor | None) -> tuple[Tensor, Metrics]:
+        """Cross-entropy of labelled rows if a latent is supervised, plus the terms for few labels."""
+        losses: list[Tensor] = []
+        metrics: Metrics = {}
+        if labelled_features is not None:
+            logits = self.supervised[0].posterior(labelled_features).logits
+            metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)
+            losses.append(self.classification_weight * metrics["classification_loss"])
+        for term in self.terms:
+            extra, measured = term(self.model, self.teacher, batch)
+            losses.append(extra)
+            metrics |= measured
+        return torch.stack(losses).sum(), metrics
+
+    def joint(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        """Reconstruction, generator and classification on one pass through the encoder."""
+        n = len(batch.x)
+        features = self.model.features(batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x]))
+        posteriors = self.model.heads(features[:n])
+        batch.codes = {name: p.rsample() for name, p in posteriors.items()}
+        loss, metrics = self._reconstruct(batch, posteriors, batch.codes)
+        if self.adversarial:
+            fooling, measured = self._fool(batch, batch.codes)
+            loss, metrics = loss + fooling, metrics | measured
+        if self.classifies:
+            classifying, measured = self._classify(batch, features[n:] if batch.labelled_x is not None else None)
+            loss, metrics = loss + classifying, metrics | measured
+        return loss, metrics
+
+
+def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
+    """Derive the phases of a model, in the order in which a step takes them.
+
+    Args:
+        losses: The model's losses.
+        schedule: ``"alternating"`` or ``"joint"``.
+
+    Raises:
+        AAEError: Unknown schedule.
+    """
+    model = losses.model
+    if losses.terms and (model.category is None or model.category.posterior is None):
+        raise AAEError("The terms for few labels need one categorical latent that is encoded; this model has none.")
+    discriminators = _parameters(rule for latent in losses.adversarial for rule in latent.rules("discriminator_loss"))
+    encoder = _parameters([model.trunk, *(latent.posterior for latent in model.latents)])
+    autoencoder = encoder + _parameters([model.decoder, model.merge])
+    if schedule == "joint":
+        phases = [Phase("joint", autoencoder, losses.joint), Phase("discriminator", discriminators, losses.discriminator)]
+    elif schedule == "alternating":
+        heads = [latent.posterior for latent in losses.adversarial]
+        classifier = [model.category.posterior] if losses.classifies and model.category else []
+        phases = [
+            Phase("reconstruction", autoencoder, losses.reconstruction),
+            Phase("discriminator", discriminators, losses.discriminator),
+            Phase("generator", _parameters([model.trunk, *heads]) if heads else [], losses.generator),
+            Phase("classification", _parameters([model.trunk, *classifier]) if classifier else [],
+                  losses.classification),
+        ]
+    else:
+        raise unknown("schedule", schedule, ["alternating", "joint"])
+    return [phase for phase in phases if phase.parameters]
+
+
+def _parameters(modules) -> list[nn.Parameter]:  # type: ignore[no-untyped-def]
+    return [parameter for module in modules if module is not None for parameter in module.parameters()]
+
+
+def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
+    """Two rules of one latent share a name; their losses add up."""
+    metrics[name] = metrics[name] + loss if name in metrics else loss
+
+
+def _seen_labels(latent: Latent, batch: Batch) -> Tensor | None:
+    return batch.labels if latent.label == "conditioned" else None

@@ -1,0 +1,13 @@
+"""Pictures: every function takes arrays or a model and returns a `matplotlib.figure.Figure`.
+
+Nothing here touches pyplot or matplotlib's global settings, so the functions may be called from
+anywhere, in any order. `save` writes a figure to a file.
+"""
+
+from aae.plots.charts import confusion, curves, training_time
+from aae.plots.drawing import png, save
+from aae.plots.latents import latent_map, prior_range
+from aae.plots.pictures import manifold, mistakes, reconstructions, samples, styles
+
+__all__ = ["confusion", "curves", "latent_map", "manifold", "mistakes", "png", "prior_range", "reconstructions",
+           "samples", "save", "styles", "training_time"]

@@ -1,0 +1,190 @@
+"""The named variants: each is a row of choices in one table of options.
+
+`Options` names every choice once, with its default. A preset, a recipe and a user's
+``--set name=value`` each change some of them; `aae.build` turns the result into a model and its
+training settings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args, get_origin, get_type_hints
+
+from aae.errors import UsageError, unknown
+
+__all__ = ["PRESETS", "RECIPES", "Options", "Preset", "resolve"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every choice there is. ``auto`` follows from the data."""
+
+    # Networks
+    network: str = "mlp"  # mlp | conv
+    hidden: Sequence[int] | None = None  # widths of the hidden layers; None: 1000, 1000 (400, 400 for small rows)
+    channels: int = 16  # of the first convolution
+    dropout: float = 0.0
+    batch_norm: bool = True  # in the encoder
+    likelihood: str = "auto"  # bernoulli | gaussian; auto: bernoulli for images
+    corruption: str = "none"  # gaussian | masking | salt-and-pepper
+    corruption_level: float = 0.3  # standard deviation, or share of values
+    # Continuous latent
+    z: int = 10  # length; 0 leaves it out
+    posterior: str = "point"  # point | gaussian | noisy
+    prior: str = "gaussian"  # gaussian | ring | grid | swiss-roll | cube | ball
+    prior_std: float = 1.0  # gaussian: standard deviation; ring and grid: scale; cube and ball: half width
+    matching: str = "adversarial"  # none | adversarial | kl | mmd | kl+mmd
+    z_weight: float = 0.1  # of the adversary
+    kl_weight: float = 1.0
+    mmd_weight: float = 100.0
+    # Categorical latent
+    y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
+    clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
+    variables: int = 1  # number of categorical latents
+    y_matching: str = "adversarial"  # adversarial | kl
+    y_weight: float = 0.02  # of the adversary
+    temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
+    merge: str = "concatenate"  # concatenate | sum
+    separation: float = 4.0  # least distance between cluster heads, for merge=sum
+    # Discriminators
+    discriminator_hidden: Sequence[int] | None = None  # as hidden
+    discriminator_dropout: float = 0.0
+    # Training
+    epochs: float = 10
+    least_steps: int = 2000  # small data sets are walked through more often
+    batch_size: int = 256
+    labelled_batch_size: int = 100
+    schedule: str = "joint"  # joint | alternating
+    optimizer: str = "adam"  # adam | sgd
+    lr: float = 1e-3
+    lr_adversarial: float | None = None  # None: as lr
+    lr_classification: float | None = None  # None: as lr
+    momentum: float = 0.9  # sgd
+    momentum_adversarial: float = 0.1  # sgd
+    decay: str = "cosine"  # constant | cosine | steps
+    reconstruction: float = 0.01  # factor on the reconstruction loss (nats); 0: one over the number of values
+    ema: float | None = 0.99  # decay of the moving average of the weights; None: off
+    # Few labels
+    adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
+    adversarial_weight: float = 1.0
+    consistency: float = 0.0  # weight of consistency under augmentation; 0: off
+    degrees: float = 26.0  # augmentation: rotation
+    scale: float = 0.2  # augmentation: scaling
+    shift: float = 0.14  # augmentation: shift as a share of the side
+    shear: float = 0.33  # augmentation: shear
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named variant.
+
+    Args:
+        summary: One line for `aae presets`.
+        labels: Labels used if the user does not say; None for all.
+        options: What differs from the defaults of `Options`.
+    """
+
+    summary: str
+    labels: int | None
+    options: Mapping[str, Any]
+
+
+_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
+_SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 40, "least_steps": 1500}
+
+PRESETS: dict[str, Preset] = {
+    "autoencoder": Preset("Plain autoencoder: compress and reconstruct", 0, {**_PLAIN, "z": 32}),
+    "denoising": Preset("Autoencoder that removes noise from its input", 0,
+                        {**_PLAIN, "z": 32, "corruption": "gaussian", "corruption_level": 0.5}),
+    "vae": Preset("Variational autoencoder (KL, Gaussian posterior)", 0,
+                  {**_PLAIN, "z": 20, "posterior": "gaussian", "matching": "kl"}),
+    "aae": Preset("Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part", 0,
+                  {"z": 2, "prior_std": 5.0, "epochs": 20}),
+    "supervised": Preset("AAE that is given the label, so the code holds style only (§4)", None,
+                         {"y": "observed", "epochs": 20}),
+    "semi-supervised": Preset("Classifier from few labels plus style, the paper's model, for any data (§5)", 100, _SEMI),
+    "few-labels": Preset("The same for images: convolution, augmentation, consistency (recommended)", 100,
+                         {"y": "supervised", "network": "conv", "batch_size": 128, "lr": 2e-3, "lr_adversarial": 1e-3,
+                          "y_weight": 0.1, "consistency": 1.0, "discriminator_hidden": (256, 256), "epochs": 8,
+                          "least_steps": 1000}),
+    "clustering": Preset("Clusters and style without any label (§6)", 0,
+                         {"y": "clusters", "adversarial_radius": 0.2, "epochs": 20}),
+    "embedding": Preset("2-D map with a head for each class or cluster (§7)", 0,
+                        {"y": "auto", "clusters": 20, "z": 2, "merge": "sum", "adversarial_radius": 0.2, "epochs": 20}),
+    "wae-mmd": Preset("Wasserstein autoencoder with maximum mean discrepancy", 0,
+                      {**_PLAIN, "z": 10, "matching": "mmd"}),
+    "info-vae": Preset("InfoVAE: less KL, plus maximum mean discrepancy", 0,
+                       {**_PLAIN, "z": 10, "posterior": "gaussian", "matching": "kl+mmd", "kl_weight": 0.5}),
+    "discrete-vae": Preset("VAE with categorical codes (Gumbel-softmax)", 0,
+                           {**_PLAIN, "z": 0, "y": "clusters", "y_matching": "kl", "temperature": 0.5, "clusters": 10,
+                            "variables": 20}),
+}
+
+_TUTORIAL = {
+    "hidden": (1000, 1000), "batch_norm": False, "dropout": 0.2, "discriminator_hidden": (1000, 1000),
+    "discriminator_dropout": 0.2, "z": 2, "prior_std": 5.0, "z_weight": 1.0, "y_weight": 1.0, "schedule": "alternating",
+    "batch_size": 100, "labelled_batch_size": 100, "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3,
+    "decay": "constant", "reconstruction": 0.0, "ema": None, "adversarial_radius": 0.0, "epochs": 10,
+}
+_PAPER = {
+    "hidden": (1000, 1000), "batch_norm": False, "dropout": 0.0, "discriminator_hidden": (1000, 1000), "z": 10,
+    "z_weight": 1.0, "y_weight": 1.0, "schedule": "alternating", "optimizer": "sgd", "batch_size": 100,
+    "labelled_batch_size": 100, "lr": 0.01, "lr_adversarial": 0.1, "lr_classification": 0.01, "decay": "steps",
+    "corruption": "gaussian", "corruption_level": 0.3, "reconstruction": 0.0, "ema": None, "adversarial_radius": 0.0,
+    "epochs": 50,
+}
+
+# Settings as they were published, for the presets that the sources train; only the length is ours.
+RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
+    "tutorial": {
+        "aae": _TUTORIAL,
+        "supervised": _TUTORIAL,
+        "semi-supervised": {**_TUTORIAL, "prior_std": 1.0, "dropout": 0.25},
+    },
+    "paper": {
+        "aae": {**_PAPER, "z": 8, "prior_std": 5.0, "corruption": "none"},
+        "supervised": {**_PAPER, "corruption": "none"},
+        "semi-supervised": _PAPER,
+    },
+}
+
+
+def resolve(preset: str, changes: Mapping[str, Any] | None = None) -> Options:
+    """Options of a preset after a user's changes; ``recipe`` among them picks a published setting.
+
+    Raises:
+        UsageError: Unknown preset, recipe or option, or a value of the wrong type.
+    """
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    changes = dict(changes or {})
+    recipe = changes.pop("recipe", None)
+    options = replace(Options(), **PRESETS[preset].options)
+    if recipe is not None:
+        if recipe not in RECIPES:
+            raise unknown("recipe", str(recipe), RECIPES)
+        if preset not in RECIPES[recipe]:
+            raise UsageError(f"The recipe {recipe!r} covers {', '.join(RECIPES[recipe])}, not {preset}; drop it.")
+        options = replace(options, **RECIPES[recipe][preset])
+    types = get_type_hints(Options)
+    for name, value in changes.items():
+        if name not in types:
+            raise unknown("option", name, [field.name for field in fields(Options)] + ["recipe"])
+        options = replace(options, **{name: _checked(name, value, types[name])})
+    return options
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """The value if it has the option's type; whole numbers pass for decimal ones."""
+    allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
+    for option in allowed:
+        if get_origin(option) is Sequence:
+            if isinstance(value, list | tuple) and value and all(isinstance(item, int) and item > 0 for item in value):
+                return tuple(value)
+        elif option is type(None) and value is None:
+            return None
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        elif option in (int, str, bool) and type(value) is option:
+            return value
+    names = ["list of whole numbers" if get_origin(k) is Sequence else getattr(k, "__name__", str(k)) for k in allowed]
+    raise UsageError(f"The option {name} takes {' or '.join(names).replace('NoneType', 'null')}, not {value!r}.")

@@ -1,0 +1,84 @@
+"""The bar on the terminal while something takes long."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["Bar", "held_interrupts", "spinner"]
+
+_SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
+
+
+class Bar:
+    """Progress of a training on standard error: losses, error so far, time left.
+
+    Args:
+        steps: Length of the training in steps, or None.
+        seconds: Its length in seconds, if ``steps`` is None.
+        show: False keeps quiet.
+    """
+
+    def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
+        self._steps, self._total = steps, steps if steps is not None else seconds
+        self._console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[text]}"),
+                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=self._console, disable=not show)
+        self._task = self._progress.add_task("Training", total=self._total, text="")
+        self._quiet = not show
+        self._error = ""
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, step: int, seconds: float, row: Mapping[str, float]) -> None:
+        """Update with the newest measurements."""
+        if "validation_error" in row:
+            self._error = f"error {row['validation_error']:.2f} %"
+        parts = [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
+        parts += [f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}" for name, value in row.items()
+                  if name.startswith("discriminator_loss")]
+        done = step if self._steps is not None else seconds
+        text = " ".join([*parts, self._error])
+        self._progress.update(self._task, completed=min(done, self._total or done), text=text)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        if not self._quiet:
+            self._progress.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Put Ctrl-C off until the block is over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def spinner(text: str, show: bool = True) -> Iterator[None]:
+    """Show on standard error that something is being done."""
+    console = Console(stderr=True)
+    if not show or not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield

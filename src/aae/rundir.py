@@ -1,0 +1,112 @@
+"""A run directory: configuration, model, checkpoints and history of one training."""
+
+import csv
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aae._version import __version__
+from aae.errors import AAEError
+from aae.files import read_json, write_atomically, write_json
+
+__all__ = ["History", "RunDir", "versions"]
+
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {"aae": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+class RunDir:
+    """Paths and files of one run.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.model = self.path / "model"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.csv"
+        self.report = self.path / "report.html"
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Make the directory and write its configuration.
+
+        Raises:
+            AAEError: The directory exists and is not empty, or cannot be made.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to go on with that run.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AAEError(f"{self.path} cannot be made ({error.strerror}); choose another --out.") from error
+        write_json(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
+
+    def config(self) -> dict[str, Any]:
+        """The configuration.
+
+        Raises:
+            AAEError: The directory is no run, or was written by a newer version.
+        """
+        file = self.path / "config.json"
+        if not file.is_file():
+            raise AAEError(f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`.")
+        config = read_json(file)
+        if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+            raise AAEError(f"{file} is not the configuration of a run.")
+        if config["format"] > FORMAT:
+            raise AAEError(f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
+                           f"this one ({__version__}); upgrade aae.")
+        return config
+
+    def history(self) -> "History":
+        """The history so far; empty if nothing was measured yet."""
+        return History.read(self.metrics)
+
+
+class History:
+    """Rows of measurements in the order of steps; a value that was not measured is absent."""
+
+    def __init__(self, rows: list[dict[str, float]] | None = None) -> None:
+        self.rows = rows or []
+
+    def add(self, row: Mapping[str, float]) -> None:
+        self.rows.append(dict(row))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """One array for each name, NaN where it was not measured."""
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {name: np.array([row.get(name, np.nan) for row in self.rows]) for name in names}
+
+    def last(self, name: str) -> float | None:
+        """The newest value of that name, or None."""
+        return next((row[name] for row in reversed(self.rows) if name in row), None)
+
+    def until(self, step: int) -> "History":
+        """The rows up to a step."""
+        return History([row for row in self.rows if row["step"] <= step])
+
+    def write(self, path: Path) -> None:
+        names = list(self.columns())
+        lines = [",".join(names)]
+        lines += [",".join(f"{row[name]:.10g}" if name in row else "" for name in names) for row in self.rows]
+        write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode()))
+
+    @classmethod
+    def read(cls, path: Path) -> "History":
+        if not path.is_file():
+            return cls()
+        try:
+            with path.open(newline="") as file:
+                return cls([{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)])
+        except (ValueError, TypeError, csv.Error) as error:
+            raise AAEError(f"{path} is not a table of numbers ({error}).") from error

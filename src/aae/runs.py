@@ -1,0 +1,147 @@
+"""From the name of a preset to a finished run, and from a run directory back to its parts."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aae.artifact import load
+from aae.build import build_model, build_settings
+from aae.data.batches import Batches
+from aae.data.sources import Dataset, load_data
+from aae.data.splits import Split, split_data
+from aae.errors import AAEError, UsageError
+from aae.model import Autoencoder
+from aae.presets import PRESETS, resolve
+from aae.rundir import RunDir
+from aae.settings import Settings
+from aae.training import Result, train
+
+__all__ = ["Run", "open_run", "prepare", "resume_run", "train_preset"]
+
+
+@dataclass
+class Run:
+    """A finished (or interrupted) run and what it was trained on."""
+
+    directory: RunDir
+    config: dict[str, Any]
+    model: Autoencoder
+    data: Dataset
+    split: Split
+
+
+def open_run(path: str | Path, data: str | None = None) -> Run:
+    """Load a run's model and data.
+
+    Args:
+        path: The run directory.
+        data: Other data to use with the model; the run's own if not given.
+
+    Raises:
+        AAEError: Not a run, or its model or data cannot be read.
+    """
+    directory = RunDir(path)
+    config = directory.config()
+    model = load(directory.model)
+    rows = load_data(data or config["data"])
+    if data is None:
+        return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
+    if rows.shape != model.shape:
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {data} has rows of shape {rows.shape}.")
+    return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
+
+
+def prepare(preset: str, data: Dataset, labels: int | None, split: str, seed: int, changes: Mapping[str, Any],
+             length: dict[str, float | int]) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
+    """Resolve a preset into its model (initialised from the seed), settings, split and options."""
+    options = resolve(preset, changes)
+    division = split_data(data, labels, split, seed)
+    torch.manual_seed(seed)
+    model = build_model(options, data, len(division.labelled))
+    steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
+    return model, build_settings(options, data, steps, length), division, asdict(options)
+
+
+def train_preset(
+    preset: str,
+    data: str | Path | Dataset = "digits",
+    *,
+    labels: int | None = None,
+    split: str = "random",
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    max_seconds: float | None = None,
+    out: str | Path | None = None,
+    **loop: Any,
+) -> Result:
+    """Train a preset.
+
+    Args:
+        preset: Its name (see `aae.presets.PRESETS`).
+        data: A data set, or its name or path.
+        labels: Labels that may be used; the preset's own number if not given.
+        split: ``"random"`` or ``"tutorial"``.
+        seed: Seed of everything random.
+        changes: Options that differ from the preset's, ``{name: value}``; ``recipe`` among them.
+        epochs: Length in passes over the rows; the preset's own length if none of the three is given.
+        steps: Length in steps.
+        max_seconds: Length in seconds.
+        out: Run directory; None keeps everything in memory.
+        **loop: Passed to `aae.train`: device, precision, checkpoint_every, tensorboard, progress.
+
+    Raises:
+        AAEError: Anything the user can put right.
+
+    Example:
+        >>> result = train_preset("semi-supervised", "digits", steps=2, progress=False)
+        >>> result.model.classify(torch.rand(3, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    given = {"epochs": epochs, "steps": steps, "max_seconds": max_seconds}
+    length: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if len(length) > 1:
+        raise UsageError(f"Give one of epochs, steps and max_seconds, not {' and '.join(length)}.")
+    if preset not in PRESETS:
+        resolve(preset)
+    rows = load_data(data)
+    labels = _default_labels(preset, rows) if labels is None else labels
+    model, settings, _, options = prepare(preset, rows, labels, split, seed, changes or {}, length)
+    spec = data if isinstance(data, str | Path) else rows.name
+    spec = str(Path(spec).resolve()) if Path(spec).exists() else str(spec)
+    info = {"preset": preset, "data": spec, "labels": labels, "changes": dict(changes or {}), "length": length,
+            "options": options}
+    return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
+
+
+def _default_labels(preset: str, data: Dataset) -> int:
+    available = int((data.y >= 0).sum())
+    wanted = PRESETS[preset].labels
+    return available if wanted is None else min(wanted, available)
+
+
+def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Result:
+    """Go on with an interrupted run from its newest usable checkpoint, with the run's own settings.
+
+    Args:
+        path: The run directory.
+        preset: If given, the preset that the run must be of.
+        **loop: As for `train_preset`.
+
+    Raises:
+        AAEError: Not a run, another preset's, or one without a usable checkpoint.
+    """
+    config = RunDir(path).config()
+    if "preset" not in config:
+        raise AAEError(f"{path} was not made from a preset; build the model as before and call aae.train(..., resume=True).")
+    if preset is not None and preset != config["preset"]:
+        raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
+    data = load_data(config["data"])
+    model, settings, split, _ = prepare(config["preset"], data, config["labels"], config["split"], config["seed"],
+                                         config["changes"], config["length"])
+    loop = {"device": config["device"], "precision": config["precision"]} | loop
+    return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)

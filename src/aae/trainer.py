@@ -1,0 +1,174 @@
+"""One model in training: phases, optimisers, the moving average, and all of it as a state to save."""
+
+import logging
+import math
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from aae.data.batches import Batches
+from aae.data.sources import Dataset
+from aae.data.splits import Split
+from aae.errors import AAEError
+from aae.model import Autoencoder
+from aae.phases import Losses, Phase, build_phases
+from aae.settings import Settings
+
+__all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
+
+_KIND = {"joint": "reconstruction", "reconstruction": "reconstruction", "classification": "classification",
+         "discriminator": "adversarial", "generator": "adversarial"}
+
+
+def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
+    """Choose device and precision.
+
+    Args:
+        device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+        precision: ``auto`` (bf16 where the processor multiplies it faster), ``32`` or ``bf16``.
+
+    Raises:
+        AAEError: CUDA was asked for and there is none, or a name is unknown.
+    """
+    if device not in ("auto", "cpu", "cuda") or precision not in ("auto", "32", "bf16"):
+        raise AAEError(f"Device is auto, cpu or cuda and precision auto, 32 or bf16; not {device} and {precision}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise AAEError("A CUDA device was asked for, but PyTorch finds none here; use --device cpu or auto.")
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if precision == "auto":
+        fast = torch.cuda.is_bf16_supported() if cuda else _cpu_multiplies_bf16()
+        precision = "bf16" if fast else "32"
+    # Fabric tells the precision it uses to everyone's log; the run's configuration says it already.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    return Fabric(accelerator="cuda" if cuda else "cpu", devices=1,
+                  precision="bf16-mixed" if precision == "bf16" else "32-true")
+
+
+def precision_of(fabric: Fabric) -> str:
+    """The precision that was chosen: ``32`` or ``bf16``."""
+    return "bf16" if "bf16" in fabric._precision.precision else "32"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(check and check())
+
+
+def make_optimizer(phase: Phase, settings: Settings) -> torch.optim.Optimizer:
+    """The optimiser of one phase."""
+    kind = _KIND[phase.name]
+    rate = settings.learning_rate[kind]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(phase.parameters, lr=rate, momentum=settings.momentum[kind], fused=True)
+    first, second = settings.betas
+    return torch.optim.Adam(phase.parameters, lr=rate, betas=(first, second), fused=True)
+
+
+def decay_factor(decay: str, progress: float) -> float:
+    """Factor on the learning rate when ``progress`` (0 to 1) of the training is over."""
+    if decay == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    if decay == "steps":
+        return 0.1 ** ((progress >= 0.01) + (progress >= 0.2))
+    return 1.0
+
+
+class Trainer:
+    """A model in training: phases, optimisers, teacher, and the step reached.
+
+    Args:
+        model: The model; it is moved to the device.
+        data: Training rows.
+        split: Their division.
+        settings: How to train.
+        seed: Seed of initial state of the generators and of the order of rows.
+        fabric: Device and precision.
+    """
+
+    def __init__(self, model: Autoencoder, data: Dataset, split: Split, settings: Settings, seed: int,
+                 fabric: Fabric) -> None:
+        self.settings, self.fabric = settings, fabric
+        self.model = fabric.to_device(model)
+        self.average: AveragedModel | None = None
+        self.kept = self.model
+        self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
+        if settings.ema is not None:
+            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+            # The moving average is the teacher, and what is evaluated and kept.
+            self.kept = self.losses.teacher = self.average.module  # type: ignore[assignment]
+        self.phases = build_phases(self.losses, settings.schedule)
+        self.optimizers = {phase.name: make_optimizer(phase, settings) for phase in self.phases}
+        self.batches = Batches(data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed,
+                               fabric.device)
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def total_steps(self) -> int | None:
+        """Length of the training in steps; None if it is given in seconds."""
+        if self.settings.epochs is not None:
+            return max(1, round(self.settings.epochs * self.batches.steps_per_epoch))
+        return self.settings.steps
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is over, by steps or by time."""
+        if self.settings.max_seconds is not None:
+            return self.seconds / self.settings.max_seconds
+        return self.step / self.total_steps
+
+    def train_step(self) -> dict[str, torch.Tensor]:
+        """Take one step through every phase and return what it measured."""
+        progress = self.progress
+        factor = decay_factor(self.settings.decay, progress)
+        batch = self.batches.at(self.step, progress)
+        self.model.train()
+        metrics: dict[str, torch.Tensor] = {}
+        for phase in self.phases:
+            optimizer = self.optimizers[phase.name]
+            for group in optimizer.param_groups:
+                group["lr"] = self.settings.learning_rate[_KIND[phase.name]] * factor
+            optimizer.zero_grad()
+            with self.fabric.autocast():
+                loss, measured = phase.loss(batch)
+            # Only this phase's parameters receive gradients: what the others need is not computed.
+            self.fabric.backward(loss, inputs=phase.parameters)
+            optimizer.step()
+            metrics |= {name: value.detach() for name, value in measured.items()}
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self.step += 1
+        return metrics
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            AAEError: The state is of another model or other settings.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise AAEError(f"The checkpoint belongs to another model or other settings ({str(error)[:200]}).") from error
+        self.step, self.seconds = state["step"], state["seconds"]
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["random_cuda"])

@@ -1,0 +1,258 @@
+"""The training loop: steps, history, evaluation, checkpoints, and a bar that shows them."""
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aae.artifact import save_model
+from aae.checkpoints import latest_checkpoint, save_checkpoint
+from aae.component import describe
+from aae.data.sources import Dataset, load_data
+from aae.data.splits import Split, split_data
+from aae.errors import AAEError
+from aae.metrics import health, quick_metrics
+from aae.model import Autoencoder
+from aae.progress import Bar, held_interrupts
+from aae.rundir import History, RunDir
+from aae.settings import Settings
+from aae.trainer import Trainer, make_fabric, precision_of
+
+__all__ = ["Result", "train"]
+
+LOG_EVERY = 20  # steps between two looks at the losses: each look waits for the device
+WARM_UP = 200  # steps before a code is expected to be anything
+EVALUATE_SHARE = 0.05  # evaluation may take at most this share of the time
+
+
+@dataclass
+class Result:
+    """What a training leaves: the model in evaluation mode, its history, and what went on."""
+
+    model: Autoencoder
+    history: History
+    data: Dataset
+    split: Split
+    step: int
+    seconds: float
+    path: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def train(
+    model: Autoencoder,
+    data: Dataset | str | Path,
+    settings: Settings,
+    *,
+    labels: int | None = None,
+    split: str | Split = "random",
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    out: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_every: float = 30.0,
+    tensorboard: bool = False,
+    progress: bool = True,
+    info: Mapping[str, Any] | None = None,
+) -> Result:
+    """Train a model.
+
+    Args:
+        model: The model; it is trained in place.
+        data: A data set, or its name or path.
+        settings: How to train.
+        labels: Number of labels that may be used; None for all, 0 for none.
+        split: ``"random"``, ``"tutorial"`` or a `Split`.
+        seed: Seed of the label draw, the order of rows and everything random in training. Seed
+            torch before building the model if its initial weights are to follow too.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        precision: ``"auto"``, ``"32"`` or ``"bf16"``.
+        out: Run directory to write; None keeps everything in memory.
+        resume: Go on from the newest usable checkpoint in ``out``.
+        checkpoint_every: Seconds between two checkpoints.
+        tensorboard: Also write TensorBoard event files into the run directory.
+        progress: Show a progress bar on the terminal.
+        info: More facts for the run's ``config.json``, such as the preset's name.
+
+    Raises:
+        AAEError: Anything the user can put right: labels, shapes, the run directory, divergence.
+    """
+    data = load_data(data)
+    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
+    check_inputs(model, data)
+    fabric = make_fabric(device, precision)
+    run = RunDir(out) if out is not None else None
+    config = {
+        "data": data.name, "labels": len(division.labelled), "split": split if isinstance(split, str) else "given",
+        "seed": seed, "device": fabric.device.type, "precision": precision_of(fabric),
+        **(info or {}), "settings": describe(vars(settings)),
+    }
+    if run is not None and not resume:
+        # Described here so that a part that cannot be saved is refused before the training, not after it.
+        run.create({**config, "model": describe(model)})
+    torch.manual_seed(seed)
+    trainer = Trainer(model, data, division, settings, seed, fabric)
+    loop = _Loop(trainer, data, division, run, checkpoint_every, tensorboard, progress)
+    if resume:
+        if run is None:
+            raise AAEError("Resuming needs the run directory; give out=.")
+        run.config()
+        loop.resume()
+    return loop.run()
+
+
+def check_inputs(model: Autoencoder, data: Dataset) -> None:
+    """Check that the data fit the model.
+
+    Raises:
+        AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood.
+    """
+    if data.shape != model.shape:
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
+    if getattr(model.likelihood, "bounded", False) and not data.is_image:
+        outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
+        if len(outside):
+            raise AAEError(
+                f"Row {outside[0]} of {data.name} has values outside [0, 1], which a Bernoulli likelihood cannot hold; "
+                "scale the data to [0, 1] or use the Gaussian likelihood."
+            )
+
+
+class _Loop:
+    """One run of the loop; holds what is neither the trainer's nor the run directory's."""
+
+    def __init__(self, trainer: Trainer, data: Dataset, split: Split, run: RunDir | None, checkpoint_every: float,
+                 tensorboard: bool, progress: bool) -> None:
+        self.trainer, self.data, self.split, self.directory = trainer, data, split, run
+        self.checkpoint_every = checkpoint_every
+        self.history = History()
+        self.notes: list[str] = []
+        self._warned: set[str] = set()
+        self._sums: dict[str, torch.Tensor] = {}
+        self._count = 0
+        self._checkpointed = self._evaluated = time.monotonic()
+        self._evaluation_seconds = 0.0
+        self._board = _tensorboard(run) if tensorboard else None
+        self._show = progress
+
+    def resume(self) -> None:
+        """Take up the newest usable checkpoint and drop what was measured after it."""
+        assert self.directory is not None
+        state, notes = latest_checkpoint(self.directory.checkpoints)
+        self.trainer.restore(state)
+        self.history = self.directory.history().until(self.trainer.step)
+        self.notes += notes
+
+    def run(self) -> Result:
+        interrupted = False
+        with Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show) as self._bar:
+            for note in self.notes:
+                self._bar.say(note)
+            try:
+                while self.trainer.progress < 1:
+                    self._one_step()
+            except KeyboardInterrupt:
+                interrupted = True
+                self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
+            self._look(final=True)
+            self._keep()
+        return Result(self.trainer.kept.eval(), self.history, self.data, self.split, self.trainer.step,
+                      self.trainer.seconds, self.directory.path if self.directory else None, self.notes, interrupted)
+
+    def _one_step(self) -> None:
+        start = time.perf_counter()
+        # A stop between two parameters' updates would leave neither the old state nor the new one.
+        with held_interrupts():
+            measured = self.trainer.train_step()
+        for name, value in measured.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._count += 1
+        if self._count >= LOG_EVERY or self._epoch_over():
+            self._look()
+        self.trainer.seconds += time.perf_counter() - start
+        if time.monotonic() - self._checkpointed > self.checkpoint_every:
+            self._checkpoint()
+
+    def _epoch_over(self) -> bool:
+        return self.trainer.step % self.trainer.batches.steps_per_epoch == 0
+
+    def _look(self, final: bool = False) -> None:
+        """Average the losses since the last look, check them, and evaluate now and then."""
+        if not self._count and not final:
+            return
+        trainer = self.trainer
+        row = {name: float(total) / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
+            raise AAEError(self._divergence(bad[0]))
+        spacing = self._evaluation_seconds / EVALUATE_SHARE
+        due = self._epoch_over() and time.monotonic() - self._evaluated > spacing
+        if final or due:
+            start = time.monotonic()
+            row |= quick_metrics(trainer.kept, self.data, self.split)
+            self._warn(row)
+            self._evaluated = time.monotonic()
+            self._evaluation_seconds = self._evaluated - start
+        if row:
+            epoch = trainer.step / trainer.batches.steps_per_epoch
+            self.history.add({"step": trainer.step, "epoch": epoch, "seconds": trainer.seconds, **row})
+            if self._board is not None:
+                for name, value in row.items():
+                    self._board.add_scalar(name, value, trainer.step)
+        self._bar.show(trainer.step, trainer.seconds, row)
+
+    def _divergence(self, name: str) -> str:
+        where = f"Training diverged: {name} became NaN or infinite near step {self.trainer.step}."
+        advice = "Lower the learning rate, for example with --set lr=0.0003"
+        if self.directory is None:
+            return f"{where} {advice}."
+        with suppress(AAEError):
+            state, _ = latest_checkpoint(self.directory.checkpoints)
+            return f"{where} The checkpoint of step {state['step']} in {self.directory.checkpoints} is kept. {advice}."
+        return f"{where} No checkpoint had been taken yet. {advice}."
+
+    def _warn(self, row: Mapping[str, float]) -> None:
+        if self.trainer.step < WARM_UP:
+            return
+        for name, text in health(self.trainer.kept, self.data, self.split, row).items():
+            if name not in self._warned:
+                self._warned.add(name)
+                self.notes.append(text)
+                self._bar.say(f"Warning: {text}")
+
+    def _checkpoint(self) -> None:
+        if self.directory is None:
+            return
+        # A checkpoint of a model that has just diverged would be no good one.
+        if all(bool(parameter.isfinite().all()) for parameter in self.trainer.model.parameters()):
+            save_checkpoint(self.directory.checkpoints, self.trainer.state(), self.trainer.step)
+            self.history.write(self.directory.metrics)
+        self._checkpointed = time.monotonic()
+
+    def _keep(self) -> None:
+        """Leave the final checkpoint, history and model in the run directory."""
+        if self.directory is not None:
+            self._checkpoint()
+            self.history.write(self.directory.metrics)
+            save_model(self.trainer.kept, self.directory.model)
+        if self._board is not None:
+            self._board.close()
+
+
+def _tensorboard(run: RunDir | None) -> Any:
+    if run is None:
+        raise AAEError("TensorBoard files need a run directory; give out=.")
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise AAEError("TensorBoard is not installed; `pip install 'adversarial-autoencoder[tensorboard]'`.") from error
+    return SummaryWriter(run.path / "tensorboard")

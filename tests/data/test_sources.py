@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+
+from aae.data.sources import Dataset, as_float, load_data
+from aae.errors import AAEError
+
+RNG = np.random.default_rng(0)
+VECTORS = RNG.normal(size=(40, 3))
+IMAGES = RNG.integers(0, 256, (40, 4, 5), dtype=np.uint8)
+
+
+def npz(folder, name="set", **arrays):
+    np.savez(folder / f"{name}.npz", **arrays)
+    return folder / f"{name}.npz"
+
+
+def test_digits_come_with_a_fixed_balanced_test_set():
+    data = load_data("digits")
+    assert (data.x.shape, data.test_x.shape) == ((1438, 8, 8), (359, 8, 8))
+    assert data.is_image
+    assert (data.x.max(), data.classes, data.shape) == (255, list(range(10)), (8, 8))
+    assert np.ptp(np.bincount(data.test_y)) <= 2
+    assert np.array_equal(load_data("digits").test_x, data.test_x)
+
+
+def test_a_data_set_is_passed_on():
+    data = load_data("digits")
+    assert load_data(data) is data
+
+
+@pytest.mark.parametrize(("rows", "image"), [
+    (VECTORS, False), (VECTORS.astype(np.float32), False), ((VECTORS * 100).astype(np.int32), False),
+    (VECTORS > 0, False), (IMAGES, True), (np.stack([IMAGES] * 3, -1), True),
+], ids=["double", "single", "whole", "truth", "grey", "colour"])
+def test_rows_become_bytes_or_single_precision(tmp_path, rows, image):
+    data = load_data(npz(tmp_path, x=rows))
+    assert data.is_image is image
+    assert data.x.dtype == (np.uint8 if image else np.float32)
+    assert data.shape == rows.shape[1:]
+    assert data.classes == []
+    assert set(data.y) == {-1}
+    assert len(data.x) == 32
+    together = np.concatenate([data.x, data.test_x])
+    assert np.allclose(np.sort(together, axis=0), np.sort(rows.astype(data.x.dtype), axis=0))
+
+
+def test_rows_keep_their_labels_and_none_is_in_both_parts(tmp_path):
+    x = np.arange(60, dtype=np.float32)[:, None]
+    names = np.array(["ant", "bee", "cat"])[np.arange(60) % 3]
+    data = load_data(npz(tmp_path, x=x, y=names))
+    assert data.classes == ["ant", "bee", "cat"]
+    for rows, labels in ((data.x, data.y), (data.test_x, data.test_y)):
+        assert np.array_equal(rows[:, 0].astype(int) % 3, labels)
+    assert not set(data.x[:, 0]) & set(data.test_x[:, 0])
+    assert np.bincount(data.test_y).tolist() == [4, 4, 4]
+    again = load_data(npz(tmp_path, x=x, y=names))
+    assert np.array_equal(again.test_x, data.test_x)
+
+
+def test_only_labelled_rows_are_held_out_for_testing(tmp_path):
+    y = np.full(40, -1)
+    y[:10] = np.arange(10) % 2
+    data = load_data(npz(tmp_path, x=VECTORS, y=y))
+    assert data.test_y.tolist().count(0) == data.test_y.tolist().count(1) == 1
+    assert (data.y >= 0).sum() == 8
+    assert len(data.x) == 38
+
+
+@pytest.mark.parametrize(("labels", "classes"), [
+    (np.arange(40) % 3 + 5, [5, 6, 7]),
+    (np.where(np.arange(40) < 20, "yes", "no"), ["no", "yes"]),
+    (np.where(np.arange(40) < 20, 1.5, 0.5), [0.5, 1.5]),
+])
+def test_labels_are_numbered_in_order(tmp_path, labels, classes):
+    data = load_data(npz(tmp_path, x=VECTORS, y=labels, x_test=VECTORS, y_test=labels))
+    assert data.classes == classes
+    assert [classes[k] for k in data.y] == [classes[k] for k in data.test_y] == labels.tolist()
+
+
+@pytest.mark.parametrize("labels", [
+    np.where(np.arange(40) < 30, -1, np.arange(40) % 2),
+    np.where(np.arange(40) < 30, np.nan, np.arange(40) % 2),
+    np.where(np.arange(40) < 30, "", "a"),
+], ids=["-1", "NaN", "empty"])
+def test_missing_labels(tmp_path, labels):
+    data = load_data(npz(tmp_path, x=VECTORS, y=labels, x_test=VECTORS))
+    assert (data.y[:30] == -1).all()
+    assert (data.y[30:] >= 0).all()
+    assert (data.test_y == -1).all()
+
+
+def test_a_given_test_set_is_taken_as_it_is(tmp_path):
+    data = load_data(npz(tmp_path, x=IMAGES, x_test=IMAGES[:7], y_test=np.full(7, -1)))
+    assert np.array_equal(data.x, IMAGES)
+    assert np.array_equal(data.test_x, IMAGES[:7])
+
+
+BAD = VECTORS.copy()
+BAD[[4, 9], 1] = np.nan, np.inf
+BAD_ARRAYS = {
+    "no x": ({"images": VECTORS}, "holds no array called 'x'; save it with"),
+    "NaN": ({"x": BAD}, r"row 4 holds NaN or infinity \(2 such rows\)"),
+    "NaN in the test rows": ({"x": VECTORS, "x_test": BAD}, r"x_test\): row 4 holds NaN"),
+    "images of numbers": ({"x": IMAGES / 255}, r"expected images of bytes .* found float64 of shape \(40, 4, 5\)"),
+    "one column": ({"x": VECTORS[:, 0]}, r"found float64 of shape \(40,\)"),
+    "text": ({"x": np.array([["a"]])}, "found <U1"),
+    "no rows": ({"x": VECTORS[:0]}, "there are no rows"),
+    "objects": ({"x": np.array([{}, None], dtype=object)}, "not a readable .npz file of plain arrays"),
+    "too few labels": ({"x": VECTORS, "y": np.zeros(39)}, r"40 rows but labels of shape \(39,\)"),
+    "one-hot labels": ({"x": VECTORS, "y": np.zeros((40, 3))}, r"labels of shape \(40, 3\)"),
+    "new label": ({"x": VECTORS, "y": np.arange(40) % 2, "x_test": VECTORS, "y_test": np.arange(40) % 3},
+                  "label 2 is in y_test but not in y"),
+    "other shape": ({"x": IMAGES, "x_test": IMAGES[:, :, :4]}, r"\(4, 5\), rows of x_test \(4, 4\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ARRAYS)
+def test_arrays_that_cannot_be_used_are_refused(tmp_path, case):
+    arrays, sentence = BAD_ARRAYS[case]
+    with pytest.raises(AAEError, match=f"set.npz.*{sentence}"):
+        load_data(npz(tmp_path, **arrays))
+
+
+def _cut(raw):
+    return raw[: len(raw) // 2]
+
+
+def _scramble(raw):
+    return raw[:90] + b"x" * 60 + raw[150:]
+
+
+@pytest.mark.parametrize("spoil", [_cut, _scramble, lambda raw: b"", lambda raw: b"hello"],
+                         ids=["cut", "scrambled", "empty", "text"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_damaged_files_are_refused(tmp_path, spoil, save):
+    path = tmp_path / "set.npz"
+    save(path, x=VECTORS)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(AAEError, match=r"set.npz is not a readable \.npz file"):
+        load_data(path)
+
+
+def test_a_bare_array_is_no_npz_file(tmp_path):
+    with (tmp_path / "set.npz").open("wb") as file:
+        np.save(file, VECTORS)
+    with pytest.raises(AAEError, match="holds no array called 'x'"):
+        load_data(tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize(("spec", "sentence"), [
+    ("mnits", "no data set 'mnits'; did you mean 'mnist'"),
+    ("data/absent", "No data at data/absent"),
+    ("absent.npz", "No data at absent.npz"),
+])
+def test_what_is_not_there_is_refused(spec, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        load_data(spec)
+
+
+def test_a_folder_of_idx_files(idx_folder):
+    data = load_data(idx_folder)
+    assert (data.name, data.x.shape, data.test_x.shape) == ("idx", (40, 8, 8), (10, 8, 8))
+    assert data.classes == [3, 5, 9]
+    assert data.y[:4].tolist() == [0, 1, 2, 0]
+    assert load_data(str(idx_folder)).test_y.tolist() == data.test_y.tolist()
+
+
+def test_as_float():
+    assert as_float(np.array([[0, 51, 255]], dtype=np.uint8)).tolist() == [[0.0, pytest.approx(0.2), 1.0]]
+    found = as_float(VECTORS)
+    assert found.dtype == np.float32
+    assert np.allclose(found, VECTORS)
+
+
+def test_a_data_set_cannot_be_changed_by_accident():
+    data = Dataset("set", VECTORS, np.zeros(40), VECTORS, np.zeros(40), [0])
+    with pytest.raises(AttributeError):
+        data.x = IMAGES
+
+
+@pytest.mark.mnist
+def test_mnist_by_name():
+    data = load_data("mnist")
+    assert (data.shape, data.classes, data.is_image) == ((28, 28), list(range(10)), True)
+    assert (len(data.x), len(data.test_x)) == (60_000, 10_000)
