@@ -57,7 +57,11 @@ def main() -> None:
     for seed in range(arguments.draws):
         errors, seconds = one_draw(seed, None, progress=False)
         table.append(errors)
-        print(f"draw {seed}: " + ", ".join(f"{m} {e:.2f}" for m, e in zip(METHODS, errors, strict=True)), f"({seconds:.0f} s)", flush=True)
+        print(
+            f"draw {seed}: " + ", ".join(f"{m} {e:.2f}" for m, e in zip(METHODS, errors, strict=True)),
+            f"({seconds:.0f} s)",
+            flush=True,
+        )
     text = render(table)
     print(text)
     if arguments.table:
@@ -66,12 +70,19 @@ def main() -> None:
 
 def render(table: list[tuple[float, float, float]]) -> str:
     """The table as Markdown: mean, standard deviation and worst draw of each method."""
-    lines = ["# Digits with 100 labels", "",
-             f"Test error in percent on scikit-learn's digits (360 test rows), over {len(table)} draws of the 100 labels.",
-             f"Regenerate with `.venv/bin/python examples/demo.py --draws {len(table)} --table docs/demo.md`.", "",
-             "| method | mean | standard deviation | worst draw |", "|---|---|---|---|"]
+    lines = [
+        "# Digits with 100 labels",
+        "",
+        f"Test error in percent on scikit-learn's digits (360 test rows), over {len(table)} draws of the 100 labels.",
+        f"Regenerate with `.venv/bin/python examples/demo.py --draws {len(table)} --table docs/demo.md`.",
+        "",
+        "| method | mean | standard deviation | worst draw |",
+        "|---|---|---|---|",
+    ]
     for method, errors in zip(METHODS, zip(*table, strict=True), strict=True):
-        lines.append(f"| {method} | {statistics.mean(errors):.2f} | {statistics.stdev(errors):.2f} | {max(errors):.2f} |")
+        lines.append(
+            f"| {method} | {statistics.mean(errors):.2f} | {statistics.stdev(errors):.2f} | {max(errors):.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

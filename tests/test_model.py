@@ -11,8 +11,8 @@ from aae.matching import KL
 from aae.model import Autoencoder
 from aae.networks import ConvDecoder, ConvTrunk, MLPDecoder, MLPTrunk
 from aae.phases import Losses, build_phases
-from aae.posteriors import Delta, Gaussian, Point
-from aae.priors import SwissRollPrior
+from aae.posteriors import Category, Delta, Gaussian, Point
+from aae.priors import CategoricalPrior, SwissRollPrior
 from models import (
     CLASSES,
     FAMILIES,
@@ -152,6 +152,28 @@ def test_roles_of_the_latents(name, found):
     roles = (model.style, model.category, model.label_latent)
     assert tuple(latent and latent.name for latent in roles) == found
     assert all(model.latent(latent.name) is latent for latent in model.latents)
+
+
+def test_of_several_categories_the_label_is_the_class():
+    def code(name, label):
+        return Latent(name, Category(WIDTH, CLASSES), CategoricalPrior(CLASSES), adversarial(CLASSES), label=label)
+
+    free = autoencoder(code("a", "none"), code("b", "none"))
+    assert free.category is None
+    with pytest.raises(AAEError, match="no class or cluster output"):
+        free.classify(torch.rand(2, *SHAPE))
+    with pytest.raises(AAEError, match="has no classes"):
+        free.sample(2, torch.tensor([0, 1]))
+    learned = autoencoder(code("a", "none"), code("b", "supervised"))
+    assert learned.category.name == "b"
+    classification = build_phases(Losses(learned), "alternating")[-1]
+    head = {id(p) for p in learned.latent("b").posterior.parameters()}
+    assert head <= {id(p) for p in classification.parameters}
+
+
+@pytest.mark.parametrize(("name", "is_map"), [("embedding", True), ("aae", False), ("clustering", False)])
+def test_the_merged_code_of_an_embedding_is_the_map(name, is_map):
+    assert FAMILIES[name]().merged_is_map is is_map
 
 
 def test_only_training_corrupts_the_input():

@@ -101,6 +101,15 @@ def test_ring_components_point_away_from_the_origin():
         assert (draws @ across).std().item() == pytest.approx(0.05, rel=0.08)
 
 
+def test_the_swiss_roll_makes_two_turns_while_its_radius_grows_to_three():
+    draws = SwissRollPrior(noise=1e-6)(3000).sample()
+    radius = draws.norm(dim=1)
+    turn = 4 * math.pi * radius / 3
+    expected = radius[:, None] * torch.stack([turn.cos(), turn.sin()], 1)
+    assert torch.allclose(draws, expected, atol=1e-3)
+    assert kstest(((radius / 3) ** 2).numpy(), "uniform").pvalue > 1e-3
+
+
 def test_grid_is_centred_and_evenly_spaced():
     means = torch.tensor(grid_mixture(2, 5, spacing=4.0).means)
     assert means.mean(0).tolist() == [0, 0]

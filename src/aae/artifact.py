@@ -52,7 +52,9 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
     if (folder / "model" / "spec.json").is_file():
         folder = folder / "model"
     if not (folder / "spec.json").is_file():
-        raise AAEError(f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model folder.")
+        raise AAEError(
+            f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
+        )
     spec = read_json(folder / "spec.json")
     if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
         raise AAEError(f"{folder / 'spec.json'} is not the specification of a model.")
@@ -67,7 +69,9 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
     except FileNotFoundError as error:
         raise AAEError(f"{folder} has no weights.safetensors; copy the whole folder.") from error
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
-        raise AAEError(f"The weights in {folder} are damaged or belong to another model ({str(error)[:200]}).") from error
+        raise AAEError(
+            f"The weights in {folder} are damaged or belong to another model ({str(error)[:200]})."
+        ) from error
     return model.eval()
 
 

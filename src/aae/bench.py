@@ -22,8 +22,9 @@ __all__ = ["bench", "step_times"]
 PASSES = 500  # the tutorial's length
 
 
-def step_times(preset: str, data: Dataset, changes: dict[str, Any], device: str, precision: str, steps: int = 30
-               ) -> dict[str, float]:
+def step_times(
+    preset: str, data: Dataset, changes: dict[str, Any], device: str, precision: str, steps: int = 30
+) -> dict[str, float]:
     """Time single training steps of a preset.
 
     Args:
@@ -50,8 +51,11 @@ def step_times(preset: str, data: Dataset, changes: dict[str, Any], device: str,
             times.append(time.perf_counter() - start)
     median = statistics.median(times)
     passes = trainer.batches.steps_per_epoch
-    return {"ms_per_step": 1000 * median, "rows_per_second": settings.batch_size / median,
-            "minutes_500_epochs": PASSES * passes * median / 60}
+    return {
+        "ms_per_step": 1000 * median,
+        "rows_per_second": settings.batch_size / median,
+        "minutes_500_epochs": PASSES * passes * median / 60,
+    }
 
 
 def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
@@ -77,8 +81,11 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
                 measured = step_times(preset, rows, changes, device, precision)
             found |= {f"{device}_{name}_{key}": round(value, 3) for key, value in measured.items()}
             bars.append((f"{device}, {name} settings", measured["minutes_500_epochs"]))
-            table.add_row(device, name, *(f"{measured[key]:.1f}" for key in
-                                          ("ms_per_step", "rows_per_second", "minutes_500_epochs")))
+            table.add_row(
+                device,
+                name,
+                *(f"{measured[key]:.1f}" for key in ("ms_per_step", "rows_per_second", "minutes_500_epochs")),
+            )
     if not out.parent.is_dir():
         raise AAEError(f"The folder {out.parent} does not exist; make it first.")
     plots.save(plots.training_time(bars), out)

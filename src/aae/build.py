@@ -16,7 +16,7 @@ from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial
 from aae.merging import Concatenate, LinearSum
 from aae.model import Autoencoder
-from aae.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from aae.networks import ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
 from aae.posteriors import Category, Gaussian, Noisy, Point
 from aae.presets import Options
 from aae.priors import (
@@ -91,24 +91,38 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         latents.append(_continuous(options, data, trunk.features, labels))
     latents += _categorical(options, data, trunk.features, labels)
     dims = {latent.name: latent.dim for latent in latents}
-    merge = _pick("merge", options.merge, {
-        "concatenate": lambda: Concatenate(dims),
-        "sum": lambda: LinearSum(dims, options.z, separation=options.separation),
-    })()
+    merge = _pick(
+        "merge",
+        options.merge,
+        {
+            "concatenate": lambda: Concatenate(dims),
+            "sum": lambda: LinearSum(dims, options.z, separation=options.separation),
+        },
+    )()
     corruption = None
     if options.corruption != "none":
         corruption = _pick("corruption", options.corruption, CORRUPTIONS)(options.corruption_level)
     likelihood = ("bernoulli" if data.is_image else "gaussian") if options.likelihood == "auto" else options.likelihood
-    return Autoencoder(latents, trunk, _decoder(options, data, merge.dim),
-                       likelihood=_pick("likelihood", likelihood, LIKELIHOODS)(), corruption=corruption, merge=merge,
-                       classes=data.classes if any(latent.classes for latent in latents) else None)
+    return Autoencoder(
+        latents,
+        trunk,
+        _decoder(options, data, merge.dim),
+        likelihood=_pick("likelihood", likelihood, LIKELIHOODS)(),
+        corruption=corruption,
+        merge=merge,
+        classes=data.classes if any(latent.classes for latent in latents) else None,
+    )
 
 
 def _trunk(options: Options, data: Dataset) -> nn.Module:
-    return _pick("network", options.network, {
-        "mlp": lambda: MLPTrunk(data.shape, _hidden(options.hidden, data), options.dropout, options.batch_norm),
-        "conv": lambda: ConvTrunk(data.shape, options.channels, dropout=options.dropout),
-    })()
+    return _pick(
+        "network",
+        options.network,
+        {
+            "mlp": lambda: MLPTrunk(data.shape, _hidden(options.hidden, data), options.dropout, options.batch_norm),
+            "conv": lambda: ConvTrunk(data.shape, options.channels, dropout=options.dropout),
+        },
+    )()
 
 
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
@@ -128,16 +142,23 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int) -> 
     prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
     conditioned = bool(labels) and options.y == "none"
     if conditioned and not hasattr(prior, "components"):
-        raise AAEError(f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
-                       "or --set prior=ring, grid or swiss-roll.")
-    rules = _pick("matching", options.matching, {
-        "none": lambda: [],
-        "adversarial": lambda: [Adversarial(_discriminator(options, data, options.z, parts if conditioned else 0),
-                                            options.z_weight)],
-        "kl": lambda: [KL(options.kl_weight)],
-        "mmd": lambda: [MMD(options.mmd_weight)],
-        "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
-    })()
+        raise AAEError(
+            f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
+            "or --set prior=ring, grid or swiss-roll."
+        )
+    rules = _pick(
+        "matching",
+        options.matching,
+        {
+            "none": lambda: [],
+            "adversarial": lambda: [
+                Adversarial(_discriminator(options, data, options.z, parts if conditioned else 0), options.z_weight)
+            ],
+            "kl": lambda: [KL(options.kl_weight)],
+            "mmd": lambda: [MMD(options.mmd_weight)],
+            "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
+        },
+    )()
     posterior = _pick("posterior", options.posterior, POSTERIORS)(features, options.z)
     # A prior that nothing matches would promise samples that the decoder has never seen.
     return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
@@ -151,21 +172,28 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int) ->
         return []
     count = options.clusters if role == "clusters" else len(data.classes)
     if role != "clusters" and (not data.classes or not labels):
-        raise AAEError(f"This preset learns from labels; {data.name} gives {labels} of them. Use --labels N with data "
-                       "that has labels.")
+        raise AAEError(
+            f"This preset learns from labels; {data.name} gives {labels} of them. Use --labels N with data "
+            "that has labels."
+        )
     prior = CategoricalPrior(count)
     if role == "observed":
         return [Latent("y", prior=prior, label="observed")]
     latents = []
     for number in range(options.variables):
-        rule = _pick("y_matching", options.y_matching, {
-            "adversarial": lambda: Adversarial(_discriminator(options, data, count), options.y_weight),
-            "kl": lambda: KL(options.kl_weight),
-        })()
+        rule = _pick(
+            "y_matching",
+            options.y_matching,
+            {
+                "adversarial": lambda: Adversarial(_discriminator(options, data, count), options.y_weight),
+                "kl": lambda: KL(options.kl_weight),
+            },
+        )()
         name = "y" if options.variables == 1 else f"y{number}"
         posterior = Category(features, count, options.temperature)
-        latents.append(Latent(name, posterior, CategoricalPrior(count), rule,
-                              "supervised" if role == "supervised" else "none"))
+        latents.append(
+            Latent(name, posterior, CategoricalPrior(count), rule, "supervised" if role == "supervised" else "none")
+        )
     return latents
 
 
@@ -185,18 +213,31 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
     if options.consistency:
         if not data.is_image:
-            raise AAEError(f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
-                           "semi-supervised.")
+            raise AAEError(
+                f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
+                "semi-supervised."
+            )
         change = Affine(options.degrees, options.scale, options.shift, options.shear)
         terms.append(Consistency(change, options.consistency))
-    rates = {"reconstruction": options.lr, "adversarial": options.lr_adversarial or options.lr,
-             "classification": options.lr_classification or options.lr}
+    rates = {
+        "reconstruction": options.lr,
+        "adversarial": options.lr_adversarial or options.lr,
+        "classification": options.lr_classification or options.lr,
+    }
     return Settings(
         **length,  # type: ignore[arg-type]
-        batch_size=options.batch_size, labelled_batch_size=options.labelled_batch_size, schedule=options.schedule,
-        optimizer=options.optimizer, learning_rate=rates,
-        momentum={"reconstruction": options.momentum, "adversarial": options.momentum_adversarial,
-                  "classification": options.momentum},
-        decay=options.decay, reconstruction_weight=options.reconstruction or 1 / math.prod(data.shape), terms=tuple(terms),
+        batch_size=options.batch_size,
+        labelled_batch_size=options.labelled_batch_size,
+        schedule=options.schedule,
+        optimizer=options.optimizer,
+        learning_rate=rates,
+        momentum={
+            "reconstruction": options.momentum,
+            "adversarial": options.momentum_adversarial,
+            "classification": options.momentum,
+        },
+        decay=options.decay,
+        reconstruction_weight=options.reconstruction or 1 / math.prod(data.shape),
+        terms=tuple(terms),
         ema=options.ema,
     )

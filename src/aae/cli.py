@@ -14,7 +14,10 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Adversarial autoencoders: learn from all your data and a handful of labels.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -22,12 +25,20 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", s
 Data = Annotated[str, typer.Option(help="digits, mnist, an .npz file or a folder of IDX files.")]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
 Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="Rows to read: as --data, or a .npy file.", show_default=False)]
+Input = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Rows to read: as --data, or a .npy file.", show_default=False)
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
-Changes = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option of the preset; "
-                                                    "may be repeated. `aae presets NAME` lists them.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change an option of the preset; may be repeated. `aae presets NAME` lists them.",
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -48,7 +59,9 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
         for option, value in asdict(resolve(name)).items():
             typer.echo(f"{option}={json.dumps(value)}")
         recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
-        typer.echo(f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes))
+        typer.echo(
+            f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes)
+        )
         return
     width = max(map(len, PRESETS))
     for preset, row in PRESETS.items():
@@ -57,9 +70,13 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)],
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
+    ],
     data: Data = "digits",
-    labels: Annotated[int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")] = None,
+    labels: Annotated[
+        int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
+    ] = None,
     split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
@@ -71,7 +88,9 @@ def train(
     precision: Precision = "auto",
     changes: Changes = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, with its own settings.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, with its own settings.")
+    ] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 30.0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
     report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
@@ -94,8 +113,21 @@ def train(
         result = resume_run(out, preset, **loop)
     else:
         out = out or _free_directory(preset, data)
-        result = train_preset(preset, data, labels=labels, split=split, seed=seed, changes=options, epochs=epochs, steps=steps,
-                              max_seconds=max_seconds, out=out, device=device, precision=precision, **loop)
+        result = train_preset(
+            preset,
+            data,
+            labels=labels,
+            split=split,
+            seed=seed,
+            changes=options,
+            epochs=epochs,
+            steps=steps,
+            max_seconds=max_seconds,
+            out=out,
+            device=device,
+            precision=precision,
+            **loop,
+        )
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
         _report(out)
@@ -133,9 +165,15 @@ def _figures(run: Any) -> dict[str, Any]:
         figures = measure(run.model, run.data, run.split)
     config = run.config
     last = run.directory.history()
-    facts = {name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config}
-    found = {**facts, "steps": int(last.last("step") or 0), "seconds": round(last.last("seconds") or 0.0, 2),
-             **{name: round(value, 4) for name, value in figures.items()}}
+    facts = {
+        name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config
+    }
+    found = {
+        **facts,
+        "steps": int(last.last("step") or 0),
+        "seconds": round(last.last("seconds") or 0.0, 2),
+        **{name: round(value, 4) for name, value in figures.items()},
+    }
     write_json(run.directory.path / "evaluation.json", found)
     return found
 
@@ -213,8 +251,13 @@ def sample(
 @app.command()
 def plot(
     run: RunPath,
-    kind: Annotated[str, typer.Argument(help="latent, manifold, styles, reconstructions, curves, confusion, mistakes or "
-                                        "samples.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="latent, manifold, styles, reconstructions, curves, confusion, mistakes or samples.",
+            show_default=False,
+        ),
+    ],
     out: Out,
 ) -> None:
     """Draw one picture of a run."""

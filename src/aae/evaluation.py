@@ -95,7 +95,9 @@ def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool
 def _sampled_codes(model: Autoencoder, latent: Latent, x: np.ndarray) -> np.ndarray:
     """One draw from each row's posterior: what the discriminator was shown."""
     model.eval()
-    parts = [model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in metrics._chunks(model, x, np.zeros(len(x)))]
+    parts = [
+        model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in metrics._chunks(model, x, np.zeros(len(x)))
+    ]
     return torch.cat(parts).numpy()
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from aae.model import Autoencoder
 from aae.progress import spinner
 
 __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
+
+Found = TypeVar("Found")
 
 
 def read_input(spec: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -43,7 +46,7 @@ def read_input(spec: str) -> tuple[np.ndarray, np.ndarray | None]:
     return data.test_x, data.test_y
 
 
-def _numpy(path: Path):  # type: ignore[no-untyped-def]
+def _numpy(path: Path) -> Any:
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -57,7 +60,7 @@ def _need_suffix(out: Path, *suffixes: str) -> None:
         raise AAEError(f"The folder {out.parent} does not exist; make it first.")
 
 
-def _run(work: Callable[[], np.ndarray | dict[str, np.ndarray]], text: str):  # type: ignore[no-untyped-def]
+def _shown(text: str, work: Callable[[], Found]) -> Found:
     with spinner(text):
         return work()
 
@@ -72,7 +75,7 @@ def predictions(run: Path, spec: str, out: Path) -> str:
     _need_suffix(out, ".csv")
     model = load(run)
     rows, _ = read_input(spec)
-    found = _run(lambda: inference.classify(model, rows), "Predicting")
+    found = _shown("Predicting", lambda: inference.classify(model, rows))
     names = class_names(model, found.shape[1])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -89,7 +92,7 @@ def codes(run: Path, spec: str, out: Path) -> str:
     _need_suffix(out, ".npz", ".parquet")
     model = load(run)
     rows, _ = read_input(spec)
-    found = _run(lambda: inference.encode(model, rows), "Encoding")
+    found = _shown("Encoding", lambda: inference.encode(model, rows))
     if out.suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, **found))
     else:
@@ -97,7 +100,9 @@ def codes(run: Path, spec: str, out: Path) -> str:
             import pyarrow as pa
             import pyarrow.parquet as pq
         except ImportError as error:
-            raise AAEError("Parquet needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or write .npz.") from error
+            raise AAEError(
+                "Parquet needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or write .npz."
+            ) from error
         columns = {f"{name}_{k}": code[:, k] for name, code in found.items() for k in range(code.shape[1])}
         write_atomically(out, lambda file: pq.write_table(pa.table(columns), file))
     return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in found.items())}): {out}"
@@ -110,7 +115,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     rows, labels = read_input(spec)
     if out.suffix == ".png":
         rows, labels = rows[:20], None if labels is None else labels[:20]
-    found = _run(lambda: inference.reconstruct(model, rows, labels), "Reconstructing")
+    found = _shown("Reconstructing", lambda: inference.reconstruct(model, rows, labels))
     if out.suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, x=found))
     else:

@@ -29,8 +29,9 @@ def _latent(run: Run) -> Figure:
     if not codes:
         raise AAEError("This model encodes nothing: there is no map to draw.")
     if model.merged_is_map:
-        return plots.latent_map(model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels,
-                                classes)
+        return plots.latent_map(
+            model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels, classes
+        )
     if model.style is None:
         return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
     return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior)
@@ -100,12 +101,19 @@ Picture = tuple[Callable[[Run], Figure], str]
 
 # In the order of the report; a picture that makes no sense for a model is left out there.
 PICTURES: dict[str, Picture] = {
-    "latent": (_latent, "Codes of test rows, coloured by class, with the prior's contours: classes should sit apart, "
-                        "and the whole cloud should fill the prior."),
-    "manifold": (_manifold, "What the decoder makes of each point of the code: neighbours should change smoothly, "
-                            "without holes."),
-    "styles": (lambda run: plots.styles(run.model), "One style a row, one class or cluster a column: a row should keep "
-                                                    "its slant and stroke, a column its content."),
+    "latent": (
+        _latent,
+        "Codes of test rows, coloured by class, with the prior's contours: classes should sit apart, "
+        "and the whole cloud should fill the prior.",
+    ),
+    "manifold": (
+        _manifold,
+        "What the decoder makes of each point of the code: neighbours should change smoothly, without holes.",
+    ),
+    "styles": (
+        lambda run: plots.styles(run.model),
+        "One style a row, one class or cluster a column: a row should keep its slant and stroke, a column its content.",
+    ),
     "samples": (_samples, "Codes drawn from the prior and decoded: they should look like the data."),
     "reconstructions": (_reconstructions, "Test rows and what the model makes of them."),
     "curves": (_curves, "Losses and accuracy while training; a discriminator in balance stays near the dotted line."),
@@ -140,9 +148,28 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 continue
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
-        facts = {name: config[name] for name in ("preset", "data", "labels", "split", "seed", "device", "precision",
-                                                 "options", "changes", "length", "versions") if name in config}
+        facts = {
+            name: config[name]
+            for name in (
+                "preset",
+                "data",
+                "labels",
+                "split",
+                "seed",
+                "device",
+                "precision",
+                "options",
+                "changes",
+                "length",
+                "versions",
+            )
+            if name in config
+        }
         place = run.directory.path
-        commands = [f"aae train {config.get('preset', '')} --out {place} --resume", f"aae evaluate {place} --json",
-                    *(f"aae plot {place} {kind} --out {kind}.png" for kind in drawn), f"aae report {place}"]
+        commands = [
+            f"aae train {config.get('preset', '')} --out {place} --resume",
+            f"aae evaluate {place} --json",
+            *(f"aae plot {place} {kind} --out {kind}.png" for kind in drawn),
+            f"aae report {place}",
+        ]
         return write_report(run.directory.report, title, drawn, facts, figures, config.get("notes", []), commands)

@@ -42,8 +42,12 @@ def _chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None) -> 
 
 
 @torch.inference_mode()
-def _collect(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None,
-             call: Callable[[Tensor, Tensor | None], dict[str, Tensor]]) -> dict[str, np.ndarray]:
+def _collect(
+    model: Autoencoder,
+    rows: np.ndarray,
+    labels: np.ndarray | None,
+    call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+) -> dict[str, np.ndarray]:
     with _evaluation(model):
         parts = [{k: v.cpu().numpy() for k, v in call(x, y).items()} for x, y in _chunks(model, rows, labels)]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -15,9 +15,20 @@ from aae.data.splits import Split
 from aae.latent import Latent
 from aae.model import Autoencoder
 
-__all__ = ["cluster_error", "component_accuracy", "elbo", "error_percent", "parzen", "prior_mismatch", "quick_metrics",
-           "reconstruction_loss", "squared_error", "style_leak"]
+__all__ = [
+    "cluster_error",
+    "component_accuracy",
+    "elbo",
+    "error_percent",
+    "parzen",
+    "prior_mismatch",
+    "quick_metrics",
+    "reconstruction_loss",
+    "squared_error",
+    "style_leak",
+]
 
+WON = 0.02  # a discriminator's loss below which it hardly errs
 QUICK_ROWS = 2000  # enough to see a trend; final figures use every row
 
 
@@ -52,15 +63,15 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
     """Early warnings: a discriminator that has won, a code that has collapsed."""
     warnings = {}
     for name, value in row.items():
-        if name.startswith("discriminator_loss_") and value < 0.02:
+        if name.startswith("discriminator_loss_") and value < WON:
+            latent_name = name.removeprefix("discriminator_loss_")
             warnings[name] = (
-                f"The discriminator of {name.removeprefix('discriminator_loss_')!r} has won (loss {value:.4f}, 1.386 is balance): the encoder no longer "
-                "learns from it. Lower the adversarial learning rate or add dropout."
+                f"The discriminator of {latent_name!r} has won (loss {value:.4f}, 1.386 is balance): the encoder no "
+                "longer learns from it. Lower lr_adversarial or raise discriminator_dropout."
             )
     rows = split.validation[:QUICK_ROWS] if len(split.validation) else split.unlabelled[:QUICK_ROWS]
-    if len(rows) < 10 or not any(latent.posterior is not None for latent in model.latents):
-        return warnings
-    for name, codes in inference.encode(model, data.x[rows]).items():
+    encoded = any(latent.posterior is not None for latent in model.latents)
+    for name, codes in inference.encode(model, data.x[rows]).items() if encoded and len(rows) >= 10 else ():
         latent = model.latent(name)
         if latent is model.category:
             used = len(np.unique(codes.argmax(1)))
@@ -89,8 +100,9 @@ def reconstruction_loss(model: Autoencoder, rows: np.ndarray, labels: np.ndarray
     return total / len(rows)
 
 
-def squared_error(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None = None,
-                  target: np.ndarray | None = None) -> float:
+def squared_error(
+    model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None = None, target: np.ndarray | None = None
+) -> float:
     """Squared error of the reconstruction, summed over a row's values and averaged over rows.
 
     ``target`` is what should come out, if that is not ``rows`` (denoising).
@@ -142,8 +154,10 @@ def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndar
 def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) -> float:
     """Share of codes, in percent, whose most likely component of the prior is that of their label."""
     values = torch.from_numpy(codes)
-    each = [latent.prior(len(values), torch.full((len(values),), k)).log_prob(values)
-            for k in range(latent.prior.components)]
+    each = [
+        latent.prior(len(values), torch.full((len(values),), k)).log_prob(values)
+        for k in range(latent.prior.components)
+    ]
     known = labels >= 0
     return float(100 * np.mean(torch.stack(each).argmax(0).numpy()[known] == labels[known]))
 
@@ -207,6 +221,9 @@ def _log_density(samples: np.ndarray, rows: np.ndarray, width: float) -> np.ndar
 def _chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray) -> list[tuple[Tensor, Tensor]]:
     device = next(model.parameters()).device
     return [
-        (to_input(torch.tensor(rows[start : start + 2000]), device), torch.from_numpy(labels[start : start + 2000]).to(device))
+        (
+            to_input(torch.tensor(rows[start : start + 2000]), device),
+            torch.from_numpy(labels[start : start + 2000]).to(device),
+        )
         for start in range(0, len(rows), 2000)
     ]

@@ -78,9 +78,10 @@ class Autoencoder(nn.Module):
 
     @property
     def category(self) -> Latent | None:
-        """The one latent that holds classes or clusters (observed, supervised or not), if there is just one."""
+        """The latent that is the label (observed or supervised), else the one that holds classes, if just one does."""
         found = [latent for latent in self.latents if latent.is_category]
-        return found[0] if len(found) == 1 else None
+        labelled = [latent for latent in found if latent.label in ("observed", "supervised")]
+        return labelled[0] if labelled else found[0] if len(found) == 1 else None
 
     @property
     def label_latent(self) -> Latent | None:
@@ -97,7 +98,7 @@ class Autoencoder(nn.Module):
     @property
     def merged_is_map(self) -> bool:
         """Whether the merged code itself is the two-dimensional map (an embedding)."""
-        return self.merge.dim == 2 and len(self.latents) > 1
+        return int(self.merge.dim) == 2 and len(self.latents) > 1
 
     def features(self, x: Tensor) -> Tensor:
         """The trunk's features ``(B, H)`` of inputs ``(B, *shape)``, corrupted first while training."""
@@ -157,7 +158,9 @@ class Autoencoder(nn.Module):
                 raise AAEError(f"Latent {latent.name!r} has no prior, so this model cannot sample.")
             seen = labels if latent is self.category or latent.label != "none" else None
             if seen is not None and seen.max() >= latent.prior.components:
-                raise AAEError(f"There is no class {int(seen.max())}; they run from 0 to {latent.prior.components - 1}.")
+                raise AAEError(
+                    f"There is no class {int(seen.max())}; they run from 0 to {latent.prior.components - 1}."
+                )
             codes[latent.name] = latent.prior(n, seen).sample()
         return codes
 
@@ -174,5 +177,7 @@ class Autoencoder(nn.Module):
         """
         category = self.category
         if category is None or category.posterior is None:
-            raise AAEError("This model has no class or cluster output; train semi-supervised, few-labels or clustering.")
+            raise AAEError(
+                "This model has no class or cluster output; train semi-supervised, few-labels or clustering."
+            )
         return category.posterior(self.trunk(x)).mean

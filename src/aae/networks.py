@@ -8,6 +8,7 @@ one logit, ``(B,)``. A network of one's own is any module with the same call and
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ __all__ = ["ConvDecoder", "ConvTrunk", "Discriminator", "MLPDecoder", "MLPTrunk"
 def _layers(sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0) -> list[nn.Module]:
     """Hidden layers: linear, batch norm, noise, ReLU, dropout; the ones that are off are left out."""
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         layers.append(nn.Linear(before, after))
         if batch_norm:
             layers.append(nn.BatchNorm1d(after))
@@ -47,8 +48,14 @@ class MLPTrunk(nn.Module):
         noise: Standard deviation of Gaussian noise added to each hidden layer before its ReLU.
     """
 
-    def __init__(self, shape: Sequence[int], hidden: Sequence[int] = (1000, 1000), dropout: float = 0.0,
-                 batch_norm: bool = False, noise: float = 0.0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (1000, 1000),
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        noise: float = 0.0,
+    ) -> None:
         super().__init__()
         self.shape, self.hidden = tuple(shape), tuple(hidden)
         self.dropout, self.batch_norm, self.noise = dropout, batch_norm, noise
@@ -72,8 +79,14 @@ class MLPDecoder(nn.Module):
         batch_norm: Normalise each hidden layer over the batch.
     """
 
-    def __init__(self, dim: int, shape: Sequence[int], hidden: Sequence[int] = (1000, 1000), dropout: float = 0.0,
-                 batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        dim: int,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (1000, 1000),
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.dim, self.shape, self.hidden = dim, tuple(shape), tuple(hidden)
         self.dropout, self.batch_norm = dropout, batch_norm
@@ -96,8 +109,7 @@ class Discriminator(nn.Module):
             place stands for "unlabelled" (label -1), as in the paper's section 2.3.
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int] = (1000, 1000), dropout: float = 0.0, classes: int = 0
-                 ) -> None:
+    def __init__(self, dim: int, hidden: Sequence[int] = (1000, 1000), dropout: float = 0.0, classes: int = 0) -> None:
         super().__init__()
         self.dim, self.hidden, self.dropout, self.classes = dim, tuple(hidden), dropout, classes
         sizes = (dim + (classes + 1 if classes else 0), *hidden)
@@ -180,11 +192,18 @@ class ConvDecoder(nn.Module):
         sizes = _halvings(height, width)[::-1]
         widths = [channels * 2 ** min(stage, 3) for stage in range(len(sizes) - 1)][::-1]
         before = widths[0]
-        layers: list[nn.Module] = [nn.Linear(dim, before * math.prod(sizes[0])), nn.ReLU(),
-                                   nn.Unflatten(1, (before, *sizes[0]))]
+        layers: list[nn.Module] = [
+            nn.Linear(dim, before * math.prod(sizes[0])),
+            nn.ReLU(),
+            nn.Unflatten(1, (before, *sizes[0])),
+        ]
         for size, after in zip(sizes[1:], widths, strict=True):
-            layers += [nn.Upsample(size=size), nn.Conv2d(before, after, 3, padding=1, bias=False),
-                       nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [
+                nn.Upsample(size=size),
+                nn.Conv2d(before, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
             before = after
         self.layers = nn.Sequential(*layers, nn.Conv2d(before, colours, 3, padding=1))
 

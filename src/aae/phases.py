@@ -13,7 +13,7 @@ reconstruction, generator and classification into one loss on one pass, then tra
 discriminators on the same codes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -62,8 +62,13 @@ class Losses:
         terms: Terms for few labels: modules ``(model, teacher, batch) -> (loss, metrics)``.
     """
 
-    def __init__(self, model: Autoencoder, reconstruction_weight: float = 1.0, classification_weight: float = 1.0,
-                 terms: Sequence[nn.Module] = ()) -> None:
+    def __init__(
+        self,
+        model: Autoencoder,
+        reconstruction_weight: float = 1.0,
+        classification_weight: float = 1.0,
+        terms: Sequence[nn.Module] = (),
+    ) -> None:
         self.model = model
         self.reconstruction_weight = reconstruction_weight
         self.classification_weight = classification_weight
@@ -77,8 +82,9 @@ class Losses:
         posteriors = self.model.posteriors(batch.x)
         return self._reconstruct(batch, posteriors, {name: p.rsample() for name, p in posteriors.items()})
 
-    def _reconstruct(self, batch: Batch, posteriors: dict[str, Distribution], codes: dict[str, Tensor]
-                     ) -> tuple[Tensor, Metrics]:
+    def _reconstruct(
+        self, batch: Batch, posteriors: dict[str, Distribution], codes: dict[str, Tensor]
+    ) -> tuple[Tensor, Metrics]:
         model = self.model
         output = model.decoder(model.merge(model.complete(codes, batch.labels)))
         reconstruction = model.likelihood.loss(output, batch.x).mean()
@@ -174,7 +180,10 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
     encoder = _parameters([model.trunk, *(latent.posterior for latent in model.latents)])
     autoencoder = encoder + _parameters([model.decoder, model.merge])
     if schedule == "joint":
-        phases = [Phase("joint", autoencoder, losses.joint), Phase("discriminator", discriminators, losses.discriminator)]
+        phases = [
+            Phase("joint", autoencoder, losses.joint),
+            Phase("discriminator", discriminators, losses.discriminator),
+        ]
     elif schedule == "alternating":
         heads = [latent.posterior for latent in losses.adversarial]
         classifier = [model.category.posterior] if losses.classifies and model.category else []
@@ -182,15 +191,16 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
             Phase("reconstruction", autoencoder, losses.reconstruction),
             Phase("discriminator", discriminators, losses.discriminator),
             Phase("generator", _parameters([model.trunk, *heads]) if heads else [], losses.generator),
-            Phase("classification", _parameters([model.trunk, *classifier]) if classifier else [],
-                  losses.classification),
+            Phase(
+                "classification", _parameters([model.trunk, *classifier]) if classifier else [], losses.classification
+            ),
         ]
     else:
         raise unknown("schedule", schedule, ["alternating", "joint"])
     return [phase for phase in phases if phase.parameters]
 
 
-def _parameters(modules) -> list[nn.Parameter]:  # type: ignore[no-untyped-def]
+def _parameters(modules: Iterable[nn.Module | None]) -> list[nn.Parameter]:
     return [parameter for module in modules if module is not None for parameter in module.parameters()]
 
 

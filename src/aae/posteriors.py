@@ -8,7 +8,7 @@ The three continuous posteriors are those of Makhzani et al., arXiv 1511.05644, 
 deterministic, Gaussian, and the "universal approximator" that takes noise as an extra input.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ __all__ = ["Category", "Delta", "Gaussian", "Noisy", "Point", "SoftCategory"]
 class Delta(Distribution):
     """All mass on one code for each row: ``location`` has shape ``(B, D)``."""
 
-    arg_constraints: dict[str, Any] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
     has_rsample = True
 
@@ -36,10 +36,10 @@ class Delta(Distribution):
     def mean(self) -> Tensor:
         return self.location
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.location.expand(*sample_shape, *self.location.shape)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         # A view made without gradients would still ask for them.
         return self.rsample(sample_shape).detach()
 
@@ -47,7 +47,7 @@ class Delta(Distribution):
 class SoftCategory(Distribution):
     """Class probabilities ``(B, K)`` from logits; relaxed one-hot samples if a temperature is given."""
 
-    arg_constraints: dict[str, Any] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.simplex
     has_rsample = True
 
@@ -60,7 +60,7 @@ class SoftCategory(Distribution):
     def mean(self) -> Tensor:
         return self.logits.softmax(-1)
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         logits = self.logits.expand(*sample_shape, *self.logits.shape)
         if self.temperature is None:
             return logits.softmax(-1)
@@ -84,7 +84,7 @@ class _Implicit(Delta):
         features = self._features.expand(*noise.shape[:-1], self._features.shape[-1])
         return self._network(torch.cat([features, noise], -1))
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = (*sample_shape, len(self._features), self._noise_dim)
         return self._push(torch.randn(shape, device=self._features.device))
 

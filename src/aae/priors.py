@@ -11,7 +11,7 @@ needs ``components``.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +30,16 @@ from torch.distributions import (
 from aae.component import component
 from aae.errors import AAEError
 
-__all__ = ["BallPrior", "CategoricalPrior", "CubePrior", "GaussianPrior", "MixturePrior", "SwissRollPrior",
-           "grid_mixture", "ring_mixture"]
+__all__ = [
+    "BallPrior",
+    "CategoricalPrior",
+    "CubePrior",
+    "GaussianPrior",
+    "MixturePrior",
+    "SwissRollPrior",
+    "grid_mixture",
+    "ring_mixture",
+]
 
 
 @component
@@ -78,14 +86,14 @@ class CubePrior(nn.Module):
 class _Ball(Distribution):
     """Uniform on a ball around the origin."""
 
-    arg_constraints: dict[str, Any] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
 
     def __init__(self, zero: Tensor, radius: float) -> None:
         self._zero, self._radius = zero, radius
         super().__init__(zero.shape[:-1], zero.shape[-1:], validate_args=False)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = (*sample_shape, *self._zero.shape)
         direction = nn.functional.normalize(torch.randn(shape, device=self._zero.device), dim=-1)
         dim = self._zero.shape[-1]
@@ -137,10 +145,12 @@ class MixturePrior(nn.Module):
         self.register_buffer("_scale", scale, persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
-        parts = MultivariateNormal(self._means.expand(n, -1, -1), scale_tril=self._scale.expand(n, -1, -1, -1),
-                                   validate_args=False)
-        return MixtureSameFamily(_component_weights(n, self.components, labels, self._means.device), parts,
-                                 validate_args=False)
+        parts = MultivariateNormal(
+            self._means.expand(n, -1, -1), scale_tril=self._scale.expand(n, -1, -1, -1), validate_args=False
+        )
+        return MixtureSameFamily(
+            _component_weights(n, self.components, labels, self._means.device), parts, validate_args=False
+        )
 
 
 def _component_weights(n: int, components: int, labels: Tensor | None, device: torch.device) -> Categorical:
@@ -153,8 +163,9 @@ def _component_weights(n: int, components: int, labels: Tensor | None, device: t
     return Categorical(logits=weights.log(), validate_args=False)
 
 
-def ring_mixture(components: int = 10, radius: float = 1.4, radial: float = 0.5, tangential: float = 0.05
-                 ) -> MixturePrior:
+def ring_mixture(
+    components: int = 10, radius: float = 1.4, radial: float = 0.5, tangential: float = 0.05
+) -> MixturePrior:
     """Ring of 2-D Gaussians, each pointing away from the origin (the paper, figure 4a).
 
     Args:
@@ -178,7 +189,8 @@ def grid_mixture(rows: int = 2, columns: int = 5, spacing: float = 4.0, std: flo
     """Grid of round 2-D Gaussians centred on the origin."""
     means = [
         [spacing * (column - (columns - 1) / 2), spacing * (row - (rows - 1) / 2)]
-        for row in range(rows) for column in range(columns)
+        for row in range(rows)
+        for column in range(columns)
     ]
     return MixturePrior(means, [[[std**2, 0.0], [0.0, std**2]]] * len(means))
 
@@ -186,7 +198,7 @@ def grid_mixture(rows: int = 2, columns: int = 5, spacing: float = 4.0, std: flo
 class _Roll(Distribution):
     """Swiss roll, rows restricted to the stretch ``[start, start + length]`` of the unit interval."""
 
-    arg_constraints: dict[str, Any] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
 
     def __init__(self, start: Tensor, length: Tensor, noise: float) -> None:
@@ -198,7 +210,7 @@ class _Roll(Distribution):
         angle = 4 * math.pi * root
         return 3 * root[..., None] * torch.stack([angle.cos(), angle.sin()], -1)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         points = self._curve(torch.rand(*sample_shape, *self._start.shape, device=self._start.device))
         return points + self._noise * torch.randn_like(points)
 

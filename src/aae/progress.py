@@ -26,8 +26,15 @@ class Bar:
     def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
         self._steps, self._total = steps, steps if steps is not None else seconds
         self._console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[text]}"),
-                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=self._console, disable=not show)
         self._task = self._progress.add_task("Training", total=self._total, text="")
         self._quiet = not show
@@ -45,8 +52,11 @@ class Bar:
         if "validation_error" in row:
             self._error = f"error {row['validation_error']:.2f} %"
         parts = [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
-        parts += [f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}" for name, value in row.items()
-                  if name.startswith("discriminator_loss")]
+        parts += [
+            f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}"
+            for name, value in row.items()
+            if name.startswith("discriminator_loss")
+        ]
         done = step if self._steps is not None else seconds
         text = " ".join([*parts, self._error])
         self._progress.update(self._task, completed=min(done, self._total or done), text=text)

@@ -4,6 +4,7 @@ import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,12 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
     found = []
     for key, measure in MEASURES.items():
         value = results.get(key)
-        if not isinstance(value, int | float) or not _known(value):
+        if not isinstance(value, Real) or not _known(value):
             continue
-        text = _duration(value) if key == "seconds" else f"{value:,.{measure.digits}f}{measure.unit}"
+        text = _duration(float(value)) if key == "seconds" else f"{float(value):,.{measure.digits}f}{measure.unit}"
         error = results.get(f"{key}_se")
-        if isinstance(error, int | float) and _known(error):
-            text = f"{value:,.{measure.digits}f} ± {error:,.{measure.digits}f}{measure.unit}"
+        if isinstance(error, Real) and _known(error):
+            text = f"{float(value):,.{measure.digits}f} ± {float(error):,.{measure.digits}f}{measure.unit}"
         meaning = measure.meaning
         if key == "seconds" and isinstance(results.get("device"), str):
             meaning = f"on {results['device']}"
@@ -112,7 +113,7 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
 
 
 def _known(value: object) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
+    return value is not None and not (isinstance(value, Real) and math.isnan(value))
 
 
 def _sentence(key: str) -> str:
@@ -149,10 +150,10 @@ def format_value(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if isinstance(value, Real):
+        return f"{float(value):.6g}"
     return str(value)
 
 

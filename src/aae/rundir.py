@@ -20,7 +20,12 @@ FORMAT = 1
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on."""
-    return {"aae": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+    return {
+        "aae": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 class RunDir:
@@ -59,14 +64,22 @@ class RunDir:
         """
         file = self.path / "config.json"
         if not file.is_file():
-            raise AAEError(f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`.")
+            raise AAEError(
+                f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`."
+            )
         config = read_json(file)
         if not isinstance(config, dict) or not isinstance(config.get("format"), int):
             raise AAEError(f"{file} is not the configuration of a run.")
         if config["format"] > FORMAT:
-            raise AAEError(f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
-                           f"this one ({__version__}); upgrade aae.")
+            raise AAEError(
+                f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
+                f"this one ({__version__}); upgrade aae."
+            )
         return config
+
+    def remember(self, name: str, value: Any) -> None:
+        """Add one fact to the configuration."""
+        write_json(self.path / "config.json", {**self.config(), name: value})
 
     def history(self) -> "History":
         """The history so far; empty if nothing was measured yet."""
@@ -90,6 +103,10 @@ class History:
     def last(self, name: str) -> float | None:
         """The newest value of that name, or None."""
         return next((row[name] for row in reversed(self.rows) if name in row), None)
+
+    def measured_at(self, step: int) -> bool:
+        """Whether the newest row is of that step and holds an evaluation."""
+        return bool(self.rows) and self.rows[-1]["step"] == step and any("validation" in name for name in self.rows[-1])
 
     def until(self, step: int) -> "History":
         """The rows up to a step."""

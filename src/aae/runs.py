@@ -54,8 +54,15 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
     return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
 
 
-def prepare(preset: str, data: Dataset, labels: int | None, split: str, seed: int, changes: Mapping[str, Any],
-             length: dict[str, float | int]) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
+def prepare(
+    preset: str,
+    data: Dataset,
+    labels: int | None,
+    split: str,
+    seed: int,
+    changes: Mapping[str, Any],
+    length: dict[str, float | int],
+) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Resolve a preset into its model (initialised from the seed), settings, split and options."""
     options = resolve(preset, changes)
     division = split_data(data, labels, split, seed)
@@ -113,8 +120,14 @@ def train_preset(
     model, settings, _, options = prepare(preset, rows, labels, split, seed, changes or {}, length)
     spec = data if isinstance(data, str | Path) else rows.name
     spec = str(Path(spec).resolve()) if Path(spec).exists() else str(spec)
-    info = {"preset": preset, "data": spec, "labels": labels, "changes": dict(changes or {}), "length": length,
-            "options": options}
+    info = {
+        "preset": preset,
+        "data": spec,
+        "labels": labels,
+        "changes": dict(changes or {}),
+        "length": length,
+        "options": options,
+    }
     return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
 
 
@@ -137,11 +150,14 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
     """
     config = RunDir(path).config()
     if "preset" not in config:
-        raise AAEError(f"{path} was not made from a preset; build the model as before and call aae.train(..., resume=True).")
+        raise AAEError(
+            f"{path} was not made from a preset; build the model as before and call aae.train(..., resume=True)."
+        )
     if preset is not None and preset != config["preset"]:
         raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
     data = load_data(config["data"])
-    model, settings, split, _ = prepare(config["preset"], data, config["labels"], config["split"], config["seed"],
-                                         config["changes"], config["length"])
+    model, settings, split, _ = prepare(
+        config["preset"], data, config["labels"], config["split"], config["seed"], config["changes"], config["length"]
+    )
     loop = {"device": config["device"], "precision": config["precision"]} | loop
     return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)

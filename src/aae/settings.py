@@ -58,12 +58,17 @@ class Settings:
     def __post_init__(self) -> None:
         given = [name for name in ("epochs", "steps", "max_seconds") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise AAEError(f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given.")
+            raise AAEError(
+                f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given."
+            )
         for name in (*given, "batch_size", "labelled_batch_size"):
             if not getattr(self, name) > 0:
                 raise AAEError(f"{name} must be above zero, not {getattr(self, name)}.")
-        for name, values in (("optimizer", ("adam", "sgd")), ("decay", ("constant", "cosine", "steps")),
-                             ("schedule", ("joint", "alternating"))):
+        for name, values in (
+            ("optimizer", ("adam", "sgd")),
+            ("decay", ("constant", "cosine", "steps")),
+            ("schedule", ("joint", "alternating")),
+        ):
             if getattr(self, name) not in values:
                 raise unknown(name, getattr(self, name), values)
         if set(self.learning_rate) != set(PHASES):

@@ -18,8 +18,13 @@ from aae.settings import Settings
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
-_KIND = {"joint": "reconstruction", "reconstruction": "reconstruction", "classification": "classification",
-         "discriminator": "adversarial", "generator": "adversarial"}
+_KIND = {
+    "joint": "reconstruction",
+    "reconstruction": "reconstruction",
+    "classification": "classification",
+    "discriminator": "adversarial",
+    "generator": "adversarial",
+}
 
 
 def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
@@ -42,8 +47,9 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
         precision = "bf16" if fast else "32"
     # Fabric tells the precision it uses to everyone's log; the run's configuration says it already.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator="cuda" if cuda else "cpu", devices=1,
-                  precision="bf16-mixed" if precision == "bf16" else "32-true")
+    return Fabric(
+        accelerator="cuda" if cuda else "cpu", devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true"
+    )
 
 
 def precision_of(fabric: Fabric) -> str:
@@ -87,8 +93,9 @@ class Trainer:
         fabric: Device and precision.
     """
 
-    def __init__(self, model: Autoencoder, data: Dataset, split: Split, settings: Settings, seed: int,
-                 fabric: Fabric) -> None:
+    def __init__(
+        self, model: Autoencoder, data: Dataset, split: Split, settings: Settings, seed: int, fabric: Fabric
+    ) -> None:
         self.settings, self.fabric = settings, fabric
         self.model = fabric.to_device(model)
         self.average: AveragedModel | None = None
@@ -100,8 +107,9 @@ class Trainer:
             self.kept = self.losses.teacher = self.average.module  # type: ignore[assignment]
         self.phases = build_phases(self.losses, settings.schedule)
         self.optimizers = {phase.name: make_optimizer(phase, settings) for phase in self.phases}
-        self.batches = Batches(data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed,
-                               fabric.device)
+        self.batches = Batches(
+            data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device
+        )
         self.step = 0
         self.seconds = 0.0
 
@@ -167,7 +175,9 @@ class Trainer:
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise AAEError(f"The checkpoint belongs to another model or other settings ({str(error)[:200]}).") from error
+            raise AAEError(
+                f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
+            ) from error
         self.step, self.seconds = state["step"], state["seconds"]
         torch.set_rng_state(state["random"])
         if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():

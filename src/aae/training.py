@@ -91,9 +91,14 @@ def train(
     fabric = make_fabric(device, precision)
     run = RunDir(out) if out is not None else None
     config = {
-        "data": data.name, "labels": len(division.labelled), "split": split if isinstance(split, str) else "given",
-        "seed": seed, "device": fabric.device.type, "precision": precision_of(fabric),
-        **(info or {}), "settings": describe(vars(settings)),
+        "data": data.name,
+        "labels": len(division.labelled),
+        "split": split if isinstance(split, str) else "given",
+        "seed": seed,
+        "device": fabric.device.type,
+        "precision": precision_of(fabric),
+        **(info or {}),
+        "settings": describe(vars(settings)),
     }
     if run is not None and not resume:
         # Described here so that a part that cannot be saved is refused before the training, not after it.
@@ -129,8 +134,16 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
 class _Loop:
     """One run of the loop; holds what is neither the trainer's nor the run directory's."""
 
-    def __init__(self, trainer: Trainer, data: Dataset, split: Split, run: RunDir | None, checkpoint_every: float,
-                 tensorboard: bool, progress: bool) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        data: Dataset,
+        split: Split,
+        run: RunDir | None,
+        checkpoint_every: float,
+        tensorboard: bool,
+        progress: bool,
+    ) -> None:
         self.trainer, self.data, self.split, self.directory = trainer, data, split, run
         self.checkpoint_every = checkpoint_every
         self.history = History()
@@ -164,8 +177,17 @@ class _Loop:
                 self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
             self._look(final=True)
             self._keep()
-        return Result(self.trainer.kept.eval(), self.history, self.data, self.split, self.trainer.step,
-                      self.trainer.seconds, self.directory.path if self.directory else None, self.notes, interrupted)
+        return Result(
+            self.trainer.kept.eval(),
+            self.history,
+            self.data,
+            self.split,
+            self.trainer.step,
+            self.trainer.seconds,
+            self.directory.path if self.directory else None,
+            self.notes,
+            interrupted,
+        )
 
     def _one_step(self) -> None:
         start = time.perf_counter()
@@ -186,9 +208,9 @@ class _Loop:
 
     def _look(self, final: bool = False) -> None:
         """Average the losses since the last look, check them, and evaluate now and then."""
-        if not self._count and not final:
-            return
         trainer = self.trainer
+        if not self._count and (not final or self.history.measured_at(trainer.step)):
+            return
         row = {name: float(total) / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
         bad = [name for name, value in row.items() if not math.isfinite(value)]
@@ -244,6 +266,8 @@ class _Loop:
             self._checkpoint()
             self.history.write(self.directory.metrics)
             save_model(self.trainer.kept, self.directory.model)
+            if self.notes:
+                self.directory.remember("notes", self.notes)
         if self._board is not None:
             self._board.close()
 

@@ -58,8 +58,16 @@ class Batches:
         AAEError: Labels are needed and there are none.
     """
 
-    def __init__(self, data: Dataset, split: Split, model: Autoencoder, batch_size: int, labelled_batch_size: int,
-                 seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        split: Split,
+        model: Autoencoder,
+        batch_size: int,
+        labelled_batch_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels and none were given; use --labels N.")

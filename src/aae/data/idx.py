@@ -72,9 +72,9 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def load_mnist() -> tuple[Arrays, Arrays]:
-    """MNIST from ``$AAE_DATA_DIR/mnist`` if that is set, else from the user's cache, downloaded once."""
+    """MNIST from ``$AAE_DATA_DIR/mnist`` if that is there, else from the user's cache, downloaded once."""
     given = os.environ.get("AAE_DATA_DIR")
-    if given:
+    if given and (Path(given) / "mnist").is_dir():
         return read_idx_folder(Path(given) / "mnist")
     import platformdirs
 

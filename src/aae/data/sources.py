@@ -4,6 +4,7 @@ Images stay bytes, ``(N, H, W)`` or ``(N, H, W, C)``; vectors are float32, ``(N,
 numbers into ``classes``, -1 where there is none.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,9 @@ def _npz(path: Path) -> Dataset:
         return _hold_out(path.stem, x, y, classes)
     test_x = check_rows(arrays["x_test"], f"{path} (x_test)")
     if test_x.shape[1:] != x.shape[1:]:
-        raise AAEError(f"{path}: rows of x have shape {x.shape[1:]}, rows of x_test {test_x.shape[1:]}; make them alike.")
+        raise AAEError(
+            f"{path}: rows of x have shape {x.shape[1:]}, rows of x_test {test_x.shape[1:]}; make them alike."
+        )
     _, test_y = _label_numbers(arrays.get("y_test"), len(test_x), path, classes)
     return Dataset(path.stem, x, y, test_x, test_y, classes)
 
@@ -124,8 +127,9 @@ def check_rows(x: np.ndarray, where: str) -> np.ndarray:
     return x
 
 
-def _label_numbers(labels: np.ndarray | None, rows: int, path: Path, classes: list[str | int] | None = None
-                   ) -> tuple[list[str | int], np.ndarray]:
+def _label_numbers(
+    labels: np.ndarray | None, rows: int, path: Path, classes: list[str | int] | None = None
+) -> tuple[list[str | int], np.ndarray]:
     if labels is None:
         return classes or [], np.full(rows, -1, dtype=np.int64)
     if labels.shape != (rows,):
@@ -133,12 +137,16 @@ def _label_numbers(labels: np.ndarray | None, rows: int, path: Path, classes: li
     values = labels.tolist()
     missing = [v is None or v == "" or (isinstance(v, int | float) and v != v) or v == -1 for v in values]
     if classes is None:
-        classes = sorted({v for v, absent in zip(values, missing, strict=True) if not absent}, key=lambda v: (str(type(v)), v))
+        classes = sorted(
+            {v for v, absent in zip(values, missing, strict=True) if not absent}, key=lambda v: (str(type(v)), v)
+        )
     number = {value: k for k, value in enumerate(classes)}
     strange = next((v for v, absent in zip(values, missing, strict=True) if not absent and v not in number), None)
     if strange is not None:
         raise AAEError(f"{path}: label {strange!r} is in y_test but not in y.")
-    return classes, np.array([-1 if absent else number[v] for v, absent in zip(values, missing, strict=True)], dtype=np.int64)
+    return classes, np.array(
+        [-1 if absent else number[v] for v, absent in zip(values, missing, strict=True)], dtype=np.int64
+    )
 
 
 def _hold_out(name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int]) -> Dataset:
@@ -148,7 +156,7 @@ def _hold_out(name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int])
     """
     known = np.flatnonzero(y >= 0)
     pool = known if len(known) else np.arange(len(x))
-    size = max(1, round(len(pool) * (0.2 if len(pool) < 10_000 else 0.1)))
+    size = math.ceil(len(pool) * (0.2 if len(pool) < 10_000 else 0.1))
     order = np.random.default_rng(0).permutation(pool)
     if len(known):
         # Taking rows in the order of their rank within their class keeps the classes balanced.

@@ -83,14 +83,18 @@ def _tutorial(data: Dataset, labels: int | None) -> Split:
     classes = len(data.classes)
     each = 300 if labels is None else labels // classes
     if labels is not None and (labels % classes or each > 300):
-        raise AAEError(f"The tutorial split takes the same number of labels, at most 300, from each class; {labels} "
-                       f"cannot be divided so. Use a multiple of {classes} up to {300 * classes}, or --split random.")
+        raise AAEError(
+            f"The tutorial split takes the same number of labels, at most 300, from each class; {labels} "
+            f"cannot be divided so. Use a multiple of {classes} up to {300 * classes}, or --split random."
+        )
     parts: dict[str, list[np.ndarray]] = {"labelled": [], "validation": [], "unlabelled": []}
     for k in range(classes):
         rows = np.flatnonzero(data.y == k)
         if len(rows) < 1300:
-            raise AAEError(f"The tutorial split needs 1,300 rows of each class; class {data.classes[k]!r} of {data.name} "
-                           f"has {len(rows)}. Use --split random.")
+            raise AAEError(
+                f"The tutorial split needs 1,300 rows of each class; class {data.classes[k]!r} of {data.name} "
+                f"has {len(rows)}. Use --split random."
+            )
         parts["labelled"].append(rows[:each])
         parts["validation"].append(rows[300:1300])
         # The 3,000 rows that may be labelled stay out of the unlabelled 47,000 whatever their number.

@@ -174,7 +174,7 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     bar = figure.colorbar(image, shrink=0.6, ticks=[0, 0.01, 0.1, 0.5, 1], format=lambda share, _: f"{100 * share:g} %")
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=0, labelcolor=STYLE["ink"])
-    set_text(bar.ax.set_title("", fontsize=8, color=STYLE["muted"]), "of the row")
+    set_text(bar.ax.set_ylabel("", fontsize=8, color=STYLE["muted"]), "share of the row")
     return figure
 
 

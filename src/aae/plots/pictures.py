@@ -47,11 +47,12 @@ def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float
         AAEError: The model is of another kind, the range is no range, or there is no such class.
     """
     _check_images(model, "The manifold")
-    continuous = [latent for latent in model.latents if latent is not model.category]
-    if len(continuous) != 1 or continuous[0].dim != 2:
+    continuous = [latent for latent in model.latents if not latent.is_category]
+    categories = len(model.latents) - len(continuous)
+    if len(continuous) != 1 or continuous[0].dim != 2 or categories > 1:
         found = ", ".join(f"{latent.name} of {latent.dim}" for latent in continuous) or "none"
-        raise AAEError(f"The manifold needs one continuous latent of 2 numbers; this model has {found}. Train with a "
-                       "2-D latent, or draw the latent map instead.")
+        raise AAEError(f"The manifold needs one continuous latent of 2 numbers; this model has {found} (class "
+                       f"latents: {categories}). Train with a 2-D latent, or draw the latent map instead.")
     if not (step > 0 and low < high and (high - low) / step < MOST_A_SIDE):
         raise AAEError(f"The manifold goes from low to high in at most {MOST_A_SIDE} steps above zero, not from {low} "
                        f"to {high} in steps of {step}.")
@@ -111,7 +112,8 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     _check_images(model, "The style grid")
     category = model.category
     if category is None:
-        raise AAEError("The style grid needs a class or cluster latent, which this model does not have; draw the "
+        found = sum(latent.is_category for latent in model.latents)
+        raise AAEError(f"The style grid needs one latent for the class or cluster; this model has {found}. Draw the "
                        "manifold or samples instead.")
     rows = rows if model.style is not None else 1
     with seeded(seed):
@@ -247,13 +249,14 @@ def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray, clas
     figure = new_figure(max(4, 1.35 * columns), 1.55 * lines + 0.5)
     set_text(figure.suptitle("", x=0.01, ha="left", fontsize=STYLE["title"], color=STYLE["ink"]), title)
     names = class_names(classes, max(probabilities.shape[1], int(true.max(initial=-1)) + 1), length=12)
+    gap = "\n" if max(map(len, names)) > 3 else " "
     for k, axes in enumerate(figure.subplots(lines, columns, squeeze=False).ravel()):
-        strip(axes)
+        axes.set_visible(k < len(found))
         if k < len(found):
             row = found[k]
             _draw_row(axes, rows[row])
             # Rounded down: only a probability of one is shown as 100 %.
-            caption = f"{names[true[row]]} → {names[predicted[row]]}  {math.floor(100 * sure[row])} %"
+            caption = f"{names[true[row]]} →{gap}{names[predicted[row]]}  {math.floor(100 * sure[row])} %"
             set_text(axes.set_title("", fontsize=STYLE["text"], color=STYLE["ink"]), caption)
     return figure
 
@@ -262,7 +265,6 @@ def _draw_row(axes: Axes, row: np.ndarray) -> None:
     """One image, or one vector as a line."""
     if row.ndim == 1:
         axes.plot(row, color=STYLE["first"], linewidth=1)
-        return
-    show_tiles(axes, to_pixels(row[None], "A row"), 1, gap=0)
+    else:
+        show_tiles(axes, to_pixels(row[None], "A row"), 1, gap=0)
     strip(axes)
-    axes.set_title("")

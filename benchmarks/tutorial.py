@@ -1,0 +1,128 @@
+"""The tutorial's models on MNIST: train every row, measure it, write docs/tutorial.md.
+
+``python benchmarks/tutorial.py`` trains what is not there yet under runs/tutorial and measures all;
+``--only ROW`` takes some rows. It needs about two hours on two cores. A row whose run directory is
+there is not trained again, so an interrupted round goes on where it stopped.
+"""
+
+import argparse
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+import aae
+from aae import metrics
+from aae.data.sources import as_float
+from aae.files import read_json
+from aae.runs import Run, open_run
+
+# name: (arguments of `aae train`, the figures that the row is about)
+ROWS = {
+    "few-labels-0": ("few-labels --labels 100 --max-seconds 180 --seed 0", ("test_error",)),
+    "few-labels-1": ("few-labels --labels 100 --max-seconds 180 --seed 1", ("test_error",)),
+    "few-labels-2": ("few-labels --labels 100 --max-seconds 180 --seed 2", ("test_error",)),
+    "semi-supervised": ("semi-supervised --labels 100", ("test_error", "style_leak")),
+    "tutorial": (
+        "semi-supervised --labels 3000 --split tutorial --set recipe=tutorial --epochs 10",
+        ("validation_error", "test_error"),
+    ),
+    "aae": ("aae", ("prior_mismatch",)),
+    "ring": ("aae --labels 10000 --set prior=ring --set prior_std=1", ("component_accuracy", "prior_mismatch")),
+    "swiss-roll": ("aae --labels 10000 --set prior=swiss-roll", ("component_accuracy", "prior_mismatch")),
+    "supervised": ("supervised --labels 10000", ("style_leak", "prior_mismatch")),
+    "autoencoder": ("autoencoder", ("squared_error", "pca_squared_error")),
+    "denoising": ("denoising", ("denoising_error", "noisy_error", "plain_error")),
+    "vae": ("vae", ("elbo",)),
+    "clustering": ("clustering --set clusters=30", ("cluster_error",)),
+    "embedding": ("embedding --labels 1000", ("test_error",)),
+    "wae-mmd": ("wae-mmd", ("prior_mismatch",)),
+    "info-vae": ("info-vae", ("elbo", "prior_mismatch")),
+    "discrete-vae": ("discrete-vae", ("elbo",)),
+}
+
+
+def against_pca(run: Run, runs: Path) -> dict[str, float]:
+    """Squared error of PCA with as many numbers as the autoencoder's code."""
+    x, test = (as_float(rows).reshape(len(rows), -1) for rows in (run.data.x, run.data.test_x))
+    pca = PCA(run.model.style.dim, random_state=0).fit(x)
+    back = pca.inverse_transform(pca.transform(test))
+    return {"pca_squared_error": float(np.square(back - test).sum(1).mean())}
+
+
+def against_plain(run: Run, runs: Path) -> dict[str, float]:
+    """Error of the plain autoencoder on the same noisy rows."""
+    if not (runs / "autoencoder" / "model").is_dir():
+        return {}
+    torch.manual_seed(0)
+    noisy = run.model.corruption.corrupt(torch.from_numpy(as_float(run.data.test_x))).numpy()
+    plain = aae.load(runs / "autoencoder")
+    return {"plain_error": metrics.squared_error(plain, noisy, run.data.test_y, target=run.data.test_x)}
+
+
+EXTRA: dict[str, Callable[[Run, Path], dict[str, float]]] = {"autoencoder": against_pca, "denoising": against_plain}
+
+
+def measure(name: str, runs: Path) -> dict[str, float]:
+    """Train a row if its run is not there, and return the figures it is about."""
+    arguments, wanted = ROWS[name]
+    path = runs / name
+    aae_command = [sys.executable, "-m", "aae"]
+    if not path.exists():
+        subprocess.run(
+            [*aae_command, "train", *shlex.split(arguments), "--data", "mnist", "--out", str(path)], check=True
+        )
+    if not (path / "evaluation.json").is_file():
+        subprocess.run([*aae_command, "evaluate", str(path), "--json"], check=True, stdout=subprocess.DEVNULL)
+    found = read_json(path / "evaluation.json")
+    if name in EXTRA:
+        found |= EXTRA[name](open_run(path), runs)
+    return {key: found[key] for key in (*wanted, "steps", "seconds") if key in found}
+
+
+def render(results: dict[str, dict[str, float]]) -> str:
+    """The table as Markdown."""
+    lines = [
+        "# The tutorial's models on MNIST",
+        "",
+        "Each row is one command, measured on the untouched test set; errors and accuracies are in percent, losses and",
+        "bounds in nats, squared errors summed over the 784 pixels. Regenerate with `python benchmarks/tutorial.py`.",
+        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}.",
+        "",
+        "| row | `aae train … --data mnist` | figures | steps | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in results.items():
+        figures = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if k not in ("steps", "seconds"))
+        lines.append(f"| {name} | `{ROWS[name][0]}` | {figures} | {found['steps']:.0f} | {found['seconds']:.0f} |")
+    errors = [found["test_error"] for name, found in results.items() if name.startswith("few-labels-")]
+    if errors:
+        lines += [
+            "",
+            f"`few-labels`, {len(errors)} seeds: mean test error {np.mean(errors):.2f} %, worst {max(errors):.2f} %.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
+    parser.add_argument("--runs", type=Path, default=Path("runs/tutorial"))
+    parser.add_argument("--table", type=Path, default=Path("docs/tutorial.md"))
+    arguments = parser.parse_args()
+    results = {}
+    for name in arguments.only:
+        results[name] = measure(name, arguments.runs)
+        print(name, json.dumps(results[name]), flush=True)
+    arguments.table.write_text(render(results))
+
+
+if __name__ == "__main__":
+    main()

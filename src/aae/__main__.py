@@ -1,0 +1,5 @@
+"""``python -m aae`` is the command ``aae``."""
+
+from aae.cli import main
+
+main()
