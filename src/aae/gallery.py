@@ -80,15 +80,18 @@ def _mistakes(run: Run) -> Figure:
 def _samples(run: Run) -> Figure:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return plots.samples(run.model.sample(64).numpy())
+        return plots.samples(run.model.sample(64).cpu().numpy())
 
 
 def _curves(run: Run) -> Figure:
-    return plots.curves(run.directory.history().columns())
+    weights = {latent.name: rule.weight for latent in run.model.latents for rule in latent.rules("generator_loss")}
+    return plots.curves(run.directory.history().columns(), weights)
 
 
 def _time(run: Run) -> Figure:
     """Projected time of the tutorial's 500 passes at this run's speed."""
+    if run.data.name != "mnist":
+        raise AAEError("The tutorial's times are for MNIST; train on --data mnist to stand beside them.")
     history = run.directory.history()
     epochs, seconds = history.last("epoch"), history.last("seconds")
     if not epochs or not seconds:
@@ -103,8 +106,8 @@ Picture = tuple[Callable[[Run], Figure], str]
 PICTURES: dict[str, Picture] = {
     "latent": (
         _latent,
-        "Codes of test rows, coloured by class, with the prior's contours: classes should sit apart, "
-        "and the whole cloud should fill the prior.",
+        "Codes of test rows, coloured by class: classes should sit apart. Where the prior's contours are "
+        "drawn, the cloud should fill them.",
     ),
     "manifold": (
         _manifold,
