@@ -2,11 +2,18 @@
 
 import gzip
 import os
+import shutil
+import sys
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+
+from aae.cli import main
+from runs import train_small
 
 torch.set_num_threads(1)
 
@@ -52,3 +59,41 @@ def idx_folder(tmp_path):
         labels = np.array([3, 5, 9], dtype=np.uint8)[np.arange(rows) % 3]
         write_idx(folder / f"{name}-labels-idx1-ubyte{end}", labels)
     return folder
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    """The command line, called in this process: ``cli("train", ...)`` gives its exit code and what it wrote."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["aae", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=stop.value.code, out=out, err=err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Run directories of two steps, by their names in `runs.VARIANTS`; each is made once and must not be changed."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    @cache
+    def make(name):
+        return train_small(name, out=folder / name.replace(" ", "-")).path
+
+    return make
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """Copies of those, to be changed."""
+
+    def make(name):
+        return shutil.copytree(trained(name), tmp_path / "copied")
+
+    return make

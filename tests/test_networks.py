@@ -84,6 +84,15 @@ def test_a_decoder_may_give_any_real_number():
     assert output.max() > 1.5
 
 
+def test_a_trunk_reads_the_last_axis_as_colours():
+    trunk, x = ConvTrunk((8, 8, 3), channels=2, features=6).eval(), torch.rand(2, 8, 8, 3)
+    with torch.no_grad():
+        trunk.layers[0].weight[:, 1:] = 0  # blind to all but the first colour
+    recoloured = torch.cat([x[..., :1], torch.rand(2, 8, 8, 2)], -1)
+    assert torch.equal(trunk(x), trunk(recoloured))
+    assert not torch.equal(trunk(x), trunk(x.flip(-1)))
+
+
 def test_colours_and_rows_keep_their_places():
     """A convolution sees neighbours in the image, so a change in one corner stays near it."""
     decoder = ConvDecoder(2, (32, 32, 3), channels=2).eval()

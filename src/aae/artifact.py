@@ -7,6 +7,8 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save
 
+# First, for the effect: a specification may name any component, whatever else was imported before.
+from aae import corruption, likelihoods, matching, merging, networks, posteriors, priors  # noqa: F401
 from aae._version import __version__
 from aae.component import describe, rebuild
 from aae.errors import AAEError
@@ -60,10 +62,10 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
         raise AAEError(f"{folder / 'spec.json'} is not the specification of a model.")
     if spec["format"] > FORMAT:
         raise AAEError(
-            f"{folder} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae {__version__} "
-            f"reads ({FORMAT}); upgrade aae."
+            f"{folder} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
+            f"{__version__} reads ({FORMAT}); upgrade aae."
         )
-    model = _rebuild_model(spec["model"], components, folder)
+    model = _rebuild_model(spec["model"], tuple(components), folder)
     try:
         model.load_state_dict(load_file(folder / "weights.safetensors"))
     except FileNotFoundError as error:
@@ -79,7 +81,9 @@ def _rebuild_model(spec: object, components: Iterable[type], folder: Path) -> Au
     try:
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away; leave the caller's stream
             model = rebuild(spec, components)
-    except (TypeError, RuntimeError) as error:
+    except AAEError:
+        raise
+    except Exception as error:  # wrong values meet constructors of every kind
         raise AAEError(f"The specification in {folder} does not describe a model ({error}).") from error
     if not isinstance(model, Autoencoder):
         raise AAEError(f"The specification in {folder} describes no Autoencoder.")

@@ -11,7 +11,7 @@ import torch
 
 from aae import plots
 from aae.data.sources import Dataset, load_data
-from aae.errors import AAEError
+from aae.files import check_place
 from aae.presets import PRESETS, RECIPES
 from aae.progress import spinner
 from aae.runs import prepare
@@ -67,6 +67,7 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    check_place(out, ".png", ".svg", ".pdf")
     rows = load_data(data)
     settings: list[tuple[str, dict[str, Any], str]] = [("ours", {}, "auto")]
     if preset in RECIPES["tutorial"]:
@@ -86,8 +87,6 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
                 name,
                 *(f"{measured[key]:.1f}" for key in ("ms_per_step", "rows_per_second", "minutes_500_epochs")),
             )
-    if not out.parent.is_dir():
-        raise AAEError(f"The folder {out.parent} does not exist; make it first.")
     plots.save(plots.training_time(bars), out)
     if as_json:
         print(json.dumps(found))

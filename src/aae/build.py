@@ -11,7 +11,7 @@ from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
 from aae.errors import AAEError, unknown
 from aae.fewlabels import Consistency, VirtualAdversarial
-from aae.latent import Latent
+from aae.latent import Latent, check_latents
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial
 from aae.merging import Concatenate, LinearSum
@@ -90,6 +90,7 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
     if options.z:
         latents.append(_continuous(options, data, trunk.features, labels))
     latents += _categorical(options, data, trunk.features, labels)
+    check_latents(latents, trunk.features)
     dims = {latent.name: latent.dim for latent in latents}
     merge = _pick(
         "merge",
@@ -140,8 +141,11 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int) -> 
         raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
     parts = len(data.classes) or 10
     prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
-    conditioned = bool(labels) and options.y == "none"
-    if conditioned and not hasattr(prior, "components"):
+    independent = options.independent and options.y == "observed" and options.prior == "gaussian"
+    if independent:
+        prior = GaussianPrior(options.z, options.prior_std, components=parts)
+    conditioned = bool(labels) and (options.y == "none" or independent)
+    if conditioned and getattr(prior, "components", None) is None:
         raise AAEError(
             f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
             "or --set prior=ring, grid or swiss-roll."

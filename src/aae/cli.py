@@ -12,6 +12,8 @@ from aae.errors import AAEError, UsageError
 
 __all__ = ["app", "main"]
 
+NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
+
 app = typer.Typer(
     help="Adversarial autoencoders: learn from all your data and a handful of labels.",
     no_args_is_help=True,
@@ -70,6 +72,7 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
 
 @app.command()
 def train(
+    context: typer.Context,
     preset: Annotated[
         str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
     ],
@@ -78,7 +81,7 @@ def train(
         int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
     ] = None,
     split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)] = 0,
     epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
@@ -89,7 +92,8 @@ def train(
     changes: Changes = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out, with its own settings.")
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out, with its own settings (and device, if not given)."),
     ] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 30.0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
@@ -101,17 +105,22 @@ def train(
     options = _parse_changes(changes or [])
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
     resolve(preset, options)  # a typing error is told before anything heavy is loaded
-    from aae.runs import resume_run, train_preset
-
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
     if resume:
         if out is None:
             raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
-        lengths = (epochs, steps, max_seconds, labels)
-        if options or any(value is not None for value in lengths):
-            raise UsageError("--resume takes every setting from the run; drop the other options.")
-        result = resume_run(out, preset, **loop)
+        given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *loop})
+        if fixed:
+            names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
+            raise UsageError(f"--resume takes every setting from the run; drop {names}.")
+        place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
+        from aae.runs import resume_run
+
+        result = resume_run(out, preset, **place, **loop)
     else:
+        from aae.runs import train_preset
+
         out = out or _free_directory(preset, data)
         result = train_preset(
             preset,
@@ -155,8 +164,8 @@ def _free_directory(preset: str, data: str) -> Path:
     return next(Path("runs") / name for name in names if not (Path("runs") / name).exists())
 
 
-def _figures(run: Any) -> dict[str, Any]:
-    """The flat object of `aae evaluate --json`; also left in the run directory."""
+def _figures(run: Any, data: str | None = None) -> dict[str, Any]:
+    """The flat object of `aae evaluate --json`; also left in the run directory if it is of the run's own data."""
     from aae.evaluation import evaluate as measure
     from aae.files import write_json
     from aae.progress import spinner
@@ -174,6 +183,8 @@ def _figures(run: Any) -> dict[str, Any]:
         "seconds": round(last.last("seconds") or 0.0, 2),
         **{name: round(value, 4) for name, value in figures.items()},
     }
+    if data is not None:
+        return found | {"data": data}
     write_json(run.directory.path / "evaluation.json", found)
     return found
 
@@ -183,7 +194,7 @@ def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> N
     """Measure a run on its test set."""
     from aae.runs import open_run
 
-    found = _figures(open_run(run, data)) | ({"data": data} if data else {})
+    found = _figures(open_run(run, data), data)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -240,7 +251,7 @@ def sample(
     out: Out,
     n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
     label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
 ) -> None:
     """Draw new rows from the model: .png or .npz."""
     from aae.exports import samples
@@ -274,6 +285,9 @@ def bench(
     out: Annotated[Path, typer.Option(help="Bar chart to write.")] = Path("bench.png"),
 ) -> None:
     """Time training on each device: the tutorial's settings and ours."""
+    from aae.presets import resolve
+
+    resolve(preset)  # before anything heavy is loaded
     from aae.bench import bench as measure
 
     measure(preset, data, as_json, out)
@@ -291,11 +305,13 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         _fail("Stopped.", 130)
     except MemoryError:
-        _fail("There is not enough memory for this; use less data or a smaller batch.", 1)
+        _fail(NO_MEMORY, 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.", 1)
     except Exception as error:
+        if isinstance(error, RuntimeError) and "allocate" in str(error):  # how torch tells of it
+            _fail(NO_MEMORY, 1)
         # click's own errors (typer's too) know how to show themselves.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()

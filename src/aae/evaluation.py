@@ -12,6 +12,8 @@ from aae.model import Autoencoder
 
 __all__ = ["evaluate"]
 
+ENOUGH = 50  # test rows without which the figures that compare distributions would say nothing
+
 
 def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> dict[str, float]:
     """Measure a model on the test rows; figures that make no sense for it are left out.
@@ -45,7 +47,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
             found["elbo"] = bound
         found |= _cluster(model, data, validation, labelled_test)
         found |= _style(model, x, y, labelled_test)
-        if len(validation):
+        if len(validation) and len(x) >= ENOUGH:
             found |= _likelihood(model, data, validation)
     return found
 
@@ -82,11 +84,12 @@ def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool
         return {}
     codes = _sampled_codes(model, style, x)
     found = {}
-    if style.prior is not None:
+    if style.prior is not None and len(x) >= ENOUGH:
         found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().numpy())
     if labelled_test:
-        found["style_leak"] = metrics.style_leak(codes, y)
-        if style.label == "conditioned" and getattr(style.prior, "has_density", False):
+        if len(x) >= ENOUGH and (np.bincount(y) > 1).sum() > 1:
+            found["style_leak"] = metrics.style_leak(codes, y)
+        if style.label == "conditioned" and model.category is None and getattr(style.prior, "has_density", False):
             found["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
     return found
 

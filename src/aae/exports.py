@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 import torch
@@ -13,8 +15,8 @@ from aae import inference
 from aae.artifact import load
 from aae.data.idx import read_idx
 from aae.data.sources import as_float, check_rows, load_data
-from aae.errors import AAEError, UsageError
-from aae.files import write_atomically
+from aae.errors import AAEError
+from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
 from aae.progress import spinner
 
@@ -23,8 +25,8 @@ __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
 Found = TypeVar("Found")
 
 
-def read_input(spec: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Rows and, where the input has them, label numbers.
+def read_input(spec: str) -> tuple[np.ndarray, list[Any] | None]:
+    """Rows and, where the input has them, the names of their classes.
 
     A data set's name or folder gives its test rows; an ``.npz``, ``.npy`` or single IDX file gives
     every row in it.
@@ -33,31 +35,26 @@ def read_input(spec: str) -> tuple[np.ndarray, np.ndarray | None]:
         AAEError: The input cannot be read.
     """
     path = Path(spec)
-    if path.is_file() and path.suffix == ".npy":
-        return check_rows(_numpy(path), spec), None
-    if path.is_file() and path.suffix == ".npz":
-        with _numpy(path) as file:
-            if "x" not in file:
-                raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows).")
-            return check_rows(file["x"], spec), None
+    if path.is_file() and path.suffix in (".npy", ".npz"):
+        arrays = _arrays(path)
+        if "x" not in arrays:
+            raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows).")
+        rows = check_rows(arrays["x"], spec)
+        return rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None
     if path.is_file():
         return check_rows(read_idx(path), spec), None
     data = load_data(spec)
-    return data.test_x, data.test_y
+    return data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y]
 
 
-def _numpy(path: Path) -> Any:
+def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Opened by hand: np.load leaves a damaged file open.
+        with path.open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            return {"x": found} if isinstance(found, np.ndarray) else {k: found[k] for k in ("x", "y") if k in found}
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
         raise AAEError(f"{path} is not a readable numpy file of plain numbers ({error}).") from error
-
-
-def _need_suffix(out: Path, *suffixes: str) -> None:
-    if out.suffix not in suffixes:
-        raise UsageError(f"{out} should end in {' or '.join(suffixes)}.")
-    if not out.parent.is_dir():
-        raise AAEError(f"The folder {out.parent} does not exist; make it first.")
 
 
 def _shown(text: str, work: Callable[[], Found]) -> Found:
@@ -70,9 +67,21 @@ def class_names(model: Autoencoder, count: int) -> list[str]:
     return [str(name) for name in (model.classes or range(count))]
 
 
+def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
+    """Label numbers of rows where the model reads the label itself; -1 where a row has none."""
+    latent = model.label_latent
+    if names is None or latent is None or latent.label != "observed":
+        return None
+    place = {name: k for k, name in enumerate(model.classes or range(latent.dim))}
+    strange = next((name for name in names if name not in place and name not in (None, "", -1)), None)
+    if strange is not None:
+        raise AAEError(f"The model has no class {strange!r}; it has {', '.join(map(str, place))}.")
+    return np.array([place.get(name, -1) for name in names])
+
+
 def predictions(run: Path, spec: str, out: Path) -> str:
     """Write index, label, confidence and every class's probability as CSV, in the input's order."""
-    _need_suffix(out, ".csv")
+    check_place(out, ".csv")
     model = load(run)
     rows, _ = read_input(spec)
     found = _shown("Predicting", lambda: inference.classify(model, rows))
@@ -89,11 +98,11 @@ def predictions(run: Path, spec: str, out: Path) -> str:
 
 def codes(run: Path, spec: str, out: Path) -> str:
     """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet)."""
-    _need_suffix(out, ".npz", ".parquet")
+    suffix = check_place(out, ".npz", ".parquet")
     model = load(run)
     rows, _ = read_input(spec)
     found = _shown("Encoding", lambda: inference.encode(model, rows))
-    if out.suffix == ".npz":
+    if suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, **found))
     else:
         try:
@@ -110,13 +119,14 @@ def codes(run: Path, spec: str, out: Path) -> str:
 
 def reconstructions(run: Path, spec: str, out: Path) -> str:
     """Write reconstructions as ``x`` (.npz), or the first of them beside their originals (.png)."""
-    _need_suffix(out, ".npz", ".png")
+    suffix = check_place(out, ".npz", ".png")
     model = load(run)
-    rows, labels = read_input(spec)
-    if out.suffix == ".png":
-        rows, labels = rows[:20], None if labels is None else labels[:20]
+    rows, names = read_input(spec)
+    if suffix == ".png":
+        rows, names = rows[:20], None if names is None else names[:20]
+    labels = _label_numbers(model, names)
     found = _shown("Reconstructing", lambda: inference.reconstruct(model, rows, labels))
-    if out.suffix == ".npz":
+    if suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, x=found))
     else:
         from aae import plots
@@ -127,12 +137,12 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
     """Draw rows from the model's priors and decode them."""
-    _need_suffix(out, ".npz", ".png")
+    suffix = check_place(out, ".npz", ".png")
     model = load(run)
     labels = None if label is None else torch.full((n,), _class_number(model, label))
     torch.manual_seed(seed)
     drawn = model.sample(n, labels).numpy()
-    if out.suffix == ".npz":
+    if suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, x=drawn))
     else:
         from aae import plots

@@ -3,12 +3,26 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aae.errors import AAEError
+from aae.errors import AAEError, UsageError
 
-__all__ = ["read_json", "write_atomically", "write_json"]
+__all__ = ["check_place", "read_json", "write_atomically", "write_json"]
+
+
+def check_place(path: Path, *suffixes: str) -> str:
+    """Check, before the work is done, that its result has a place; return the path's ending.
+
+    Raises:
+        AAEError: Another ending than one of ``suffixes``, or no such folder.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path} should end in {' or '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise AAEError(f"The folder {path.parent} does not exist; make it first.")
+    return path.suffix.lower()
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -27,10 +41,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         # torch reports a full disk as a RuntimeError from its zip writer.
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
         raise AAEError(f"{path} could not be written: {reason}. Free some space or choose another place.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from aae import inference, metrics, plots
 from aae.data.sources import as_float
 from aae.errors import AAEError, unknown
+from aae.files import check_place
 from aae.progress import spinner
 from aae.report import write_report
 from aae.runs import Run, open_run
@@ -134,6 +135,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     """
     if kind not in PICTURES:
         raise unknown("picture", kind, PICTURES)
+    check_place(out, ".png", ".svg", ".pdf")
     run = open_run(path)
     with spinner(f"Drawing {kind}"):
         plots.save(PICTURES[kind][0](run), out)

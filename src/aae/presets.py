@@ -5,6 +5,7 @@
 training settings.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_origin, get_type_hints
@@ -43,6 +44,7 @@ class Options:
     y_matching: str = "adversarial"  # adversarial | kl
     y_weight: float = 0.02  # of the adversary
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
+    independent: bool = False  # y=observed: the discriminator of z sees the label, so that style cannot carry it
     merge: str = "concatenate"  # concatenate | sum
     separation: float = 4.0  # least distance between cluster heads, for merge=sum
     # Discriminators
@@ -89,7 +91,7 @@ class Preset:
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
-_SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 40, "least_steps": 1500}
+_SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_steps": 1500}
 
 PRESETS: dict[str, Preset] = {
     "autoencoder": Preset("Plain autoencoder: compress and reconstruct", 0, {**_PLAIN, "z": 32}),
@@ -101,7 +103,7 @@ PRESETS: dict[str, Preset] = {
     "vae": Preset(
         "Variational autoencoder (KL, Gaussian posterior)",
         0,
-        {**_PLAIN, "z": 20, "posterior": "gaussian", "matching": "kl"},
+        {**_PLAIN, "z": 20, "posterior": "gaussian", "matching": "kl", "epochs": 20},
     ),
     "aae": Preset(
         "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part",
@@ -193,7 +195,7 @@ _PAPER = {
     "decay": "steps",
     "corruption": "gaussian",
     "corruption_level": 0.3,
-    "reconstruction": 0.0,
+    "reconstruction": 1.0,  # the paper sums over pixels
     "ema": None,
     "adversarial_radius": 0.0,
     "epochs": 50,
@@ -214,11 +216,17 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
+# What a number must be: below 1, above 0, or at least the one named here (0 if it is not).
+_SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale")
+_POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
+_LEAST = {"channels": 1, "clusters": 2, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
+
+
 def resolve(preset: str, changes: Mapping[str, Any] | None = None) -> Options:
     """Options of a preset after a user's changes; ``recipe`` among them picks a published setting.
 
     Raises:
-        UsageError: Unknown preset, recipe or option, or a value of the wrong type.
+        UsageError: Unknown preset, recipe or option, or a value of the wrong type or out of range.
     """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
@@ -235,8 +243,23 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None) -> Options:
     for name, value in changes.items():
         if name not in types:
             raise unknown("option", name, [field.name for field in fields(Options)] + ["recipe"])
-        options = replace(options, **{name: _checked(name, value, types[name])})
+        value = _checked(name, value, types[name])
+        if isinstance(value, int | float):
+            _check_range(name, value)
+        options = replace(options, **{name: value})
     return options
+
+
+def _check_range(name: str, value: float) -> None:
+    least = _LEAST.get(name, 0)
+    if name in _SHARES:
+        wanted, good = "from 0 to below 1", 0 <= value < 1
+    elif name in _POSITIVE:
+        wanted, good = "a number above 0", 0 < value < math.inf
+    else:
+        wanted, good = f"a number of at least {least}", least <= value < math.inf
+    if not good:
+        raise UsageError(f"The option {name} must be {wanted}, not {value}.")
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
@@ -244,7 +267,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
     for option in allowed:
         if get_origin(option) is Sequence:
-            if isinstance(value, list | tuple) and value and all(isinstance(item, int) and item > 0 for item in value):
+            if isinstance(value, list | tuple) and value and all(type(item) is int and item > 0 for item in value):
                 return tuple(value)
         elif option is type(None) and value is None:
             return None

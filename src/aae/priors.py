@@ -49,15 +49,17 @@ class GaussianPrior(nn.Module):
     Args:
         dim: Length of the code.
         std: Standard deviation of every coordinate.
+        components: If given, labels may condition this prior. They all pick the same Gaussian, so
+            that matching makes the code independent of the label.
     """
 
     has_density = True
 
-    def __init__(self, dim: int, std: float = 1.0) -> None:
+    def __init__(self, dim: int, std: float = 1.0, components: int | None = None) -> None:
         super().__init__()
         if not std > 0:
             raise AAEError(f"GaussianPrior needs a standard deviation above zero, not {std}.")
-        self.dim, self.std = dim, std
+        self.dim, self.std, self.components = dim, std, components
         self.register_buffer("_zero", torch.zeros(dim), persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:

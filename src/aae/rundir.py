@@ -77,6 +77,11 @@ class RunDir:
             )
         return config
 
+    def tidy(self) -> None:
+        """Remove what a process was writing when it was killed."""
+        for file in self.path.rglob(".*.tmp"):
+            file.unlink(missing_ok=True)
+
     def remember(self, name: str, value: Any) -> None:
         """Add one fact to the configuration."""
         write_json(self.path / "config.json", {**self.config(), name: value})

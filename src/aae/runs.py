@@ -1,10 +1,11 @@
 """From the name of a preset to a finished run, and from a run directory back to its parts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from aae.artifact import load
@@ -45,13 +46,33 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
     """
     directory = RunDir(path)
     config = directory.config()
+    if not directory.model.is_dir():
+        raise AAEError(
+            f"{path} has no model yet, because its training did not come to an end; go on with `aae train "
+            f"{config.get('preset', 'PRESET')} --out {path} --resume`."
+        )
     model = load(directory.model)
     rows = load_data(data or config["data"])
     if data is None:
         return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
     if rows.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data} has rows of shape {rows.shape}.")
+    rows = _renumbered(rows, model.classes)
     return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
+
+
+def _renumbered(data: Dataset, classes: list[str | int] | None) -> Dataset:
+    """The data set with its labels numbered as the model's classes are; not every class need occur in it."""
+    if classes is None or data.classes == classes:
+        return data
+    strange = [name for name in data.classes if name not in classes]
+    if strange:
+        raise AAEError(
+            f"{data.name} has the class {strange[0]!r}, which the model does not know; it knows "
+            f"{', '.join(map(str, classes))}."
+        )
+    number = np.array([*(classes.index(name) for name in data.classes), -1])  # the last place is that of -1
+    return replace(data, y=number[data.y], test_y=number[data.test_y], classes=classes)
 
 
 def prepare(

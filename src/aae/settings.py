@@ -1,5 +1,6 @@
 """How a model is trained: everything but the model and the data."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -62,8 +63,8 @@ class Settings:
                 f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given."
             )
         for name in (*given, "batch_size", "labelled_batch_size"):
-            if not getattr(self, name) > 0:
-                raise AAEError(f"{name} must be above zero, not {getattr(self, name)}.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise AAEError(f"{name} must be a number above zero, not {getattr(self, name)}.")
         for name, values in (
             ("optimizer", ("adam", "sgd")),
             ("decay", ("constant", "cosine", "steps")),

@@ -100,11 +100,12 @@ def train(
         **(info or {}),
         "settings": describe(vars(settings)),
     }
-    if run is not None and not resume:
-        # Described here so that a part that cannot be saved is refused before the training, not after it.
-        run.create({**config, "model": describe(model)})
     torch.manual_seed(seed)
     trainer = Trainer(model, data, division, settings, seed, fabric)
+    if run is not None and not resume:
+        # Described here so that a part that cannot be saved is refused before the training, not after it; and not
+        # sooner, so that settings that are refused leave no directory behind.
+        run.create({**config, "model": describe(model)})
     loop = _Loop(trainer, data, division, run, checkpoint_every, tensorboard, progress)
     if resume:
         if run is None:
@@ -159,6 +160,7 @@ class _Loop:
     def resume(self) -> None:
         """Take up the newest usable checkpoint and drop what was measured after it."""
         assert self.directory is not None
+        self.directory.tidy()
         state, notes = latest_checkpoint(self.directory.checkpoints)
         self.trainer.restore(state)
         self.history = self.directory.history().until(self.trainer.step)
@@ -176,6 +178,8 @@ class _Loop:
                 interrupted = True
                 self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
             self._look(final=True)
+            if not self._finite():
+                raise AAEError(self._divergence("a weight"))
             self._keep()
         return Result(
             self.trainer.kept.eval(),
@@ -213,15 +217,16 @@ class _Loop:
             return
         row = {name: float(total) / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
-        bad = [name for name, value in row.items() if not math.isfinite(value)]
-        if bad:
-            raise AAEError(self._divergence(bad[0]))
+        self._check(row)
         spacing = self._evaluation_seconds / EVALUATE_SHARE
         due = self._epoch_over() and time.monotonic() - self._evaluated > spacing
         if final or due:
             start = time.monotonic()
-            row |= quick_metrics(trainer.kept, self.data, self.split)
-            self._warn(row)
+            # A look must not change what training draws next: when it comes depends on the clock.
+            with torch.random.fork_rng([trainer.fabric.device] if trainer.fabric.device.type == "cuda" else []):
+                row |= quick_metrics(trainer.kept, self.data, self.split)
+                self._check(row)
+                self._warn(row)
             self._evaluated = time.monotonic()
             self._evaluation_seconds = self._evaluated - start
         if row:
@@ -231,6 +236,14 @@ class _Loop:
                 for name, value in row.items():
                     self._board.add_scalar(name, value, trainer.step)
         self._bar.show(trainer.step, trainer.seconds, row)
+
+    def _check(self, row: Mapping[str, float]) -> None:
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
+            raise AAEError(self._divergence(bad[0]))
+
+    def _finite(self) -> bool:
+        return all(bool(parameter.isfinite().all()) for parameter in self.trainer.model.parameters())
 
     def _divergence(self, name: str) -> str:
         where = f"Training diverged: {name} became NaN or infinite near step {self.trainer.step}."
@@ -255,7 +268,7 @@ class _Loop:
         if self.directory is None:
             return
         # A checkpoint of a model that has just diverged would be no good one.
-        if all(bool(parameter.isfinite().all()) for parameter in self.trainer.model.parameters()):
+        if self._finite():
             save_checkpoint(self.directory.checkpoints, self.trainer.state(), self.trainer.step)
             self.history.write(self.directory.metrics)
         self._checkpointed = time.monotonic()

@@ -131,6 +131,12 @@ def test_models_that_learn_from_labels_need_some(data, family):
         batches(data, Split(NUMBERS[:0], NUMBERS[:50], NUMBERS[50:]), family)
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_single_row_is_not_enough(data, rows):
+    with pytest.raises(AAEError, match=f"numbers leaves {rows} rows to train on"):
+        batches(data, Split(NUMBERS[:0], NUMBERS[:rows], NUMBERS[50:]))
+
+
 def test_bytes_become_fractions_and_numbers_stay():
     bytes_ = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
     assert torch.allclose(to_input(bytes_), torch.tensor([[0.0, 0.2, 1.0]]))

@@ -55,7 +55,7 @@ class Batches:
         device: Where batches are put.
 
     Raises:
-        AAEError: Labels are needed and there are none.
+        AAEError: Labels are needed and there are none, or there are fewer than two rows.
     """
 
     def __init__(
@@ -83,6 +83,8 @@ class Batches:
             rows = split.unlabelled
         else:
             rows = every
+        if len(rows) < 2:
+            raise AAEError(f"{data.name} leaves {len(rows)} rows to train on; two are the least.")
         self._main = _Stream(rows, batch_size, 2 * seed)
         self._labelled = None
         if "supervised" in roles:

@@ -70,7 +70,7 @@ def as_float(rows: np.ndarray) -> np.ndarray:
 
 
 def _digits() -> Dataset:
-    """scikit-learn's 1,797 digits, 8x8; a fixed fifth (359 rows) is the test set."""
+    """scikit-learn's 1,797 digits, 8x8; a fixed fifth (360 rows) is the test set."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

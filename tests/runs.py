@@ -1,0 +1,151 @@
+"""Small runs on digits, a command line to call in this process, and one whose processes can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from aae.checkpoints import latest_checkpoint
+from aae.presets import PRESETS
+from aae.runs import train_preset
+
+SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+# Every preset, and the variants that take another way through the code: (preset, labels, changes).
+VARIANTS = {
+    **{name: (name, None, {}) for name in PRESETS},
+    "conditioned": ("aae", 100, {"prior": "ring"}),
+    "labelled embedding": ("embedding", 100, {}),
+    "tutorial aae": ("aae", None, {"recipe": "tutorial"}),
+    "tutorial semi-supervised": ("semi-supervised", None, {"recipe": "tutorial"}),
+    "paper semi-supervised": ("semi-supervised", None, {"recipe": "paper"}),
+}
+
+
+def train_small(name, **settings):
+    """Train a variant of `VARIANTS`, quietly and small, for two steps if nothing else is said."""
+    preset, labels, changes = VARIANTS[name]
+    length = {} if settings.keys() & {"steps", "epochs", "max_seconds"} else {"steps": 2}
+    changes = {**SMALL, **changes, **settings.pop("changes", {})}
+    usual = {"data": "digits", "labels": labels, "progress": False, "device": "cpu", "precision": "32", **length}
+    return train_preset(preset, changes=changes, **{**usual, **settings})
+
+
+def final_state(path):
+    """The newest checkpoint of a run, without the time it took."""
+    state, notes = latest_checkpoint(Path(path) / "checkpoints")
+    assert not notes
+    del state["seconds"]
+    return state
+
+
+def differences(one, other, where="state"):
+    """Where two states differ, bit for bit."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.keys() != other.keys():
+            return [where]
+        return [place for key in one for place in differences(one[key], other[key], f"{where}.{key}")]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return differences(dict(enumerate(one)), dict(enumerate(other)), where)
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        same = (one.dtype, one.shape, one.numpy().tobytes()) == (other.dtype, other.shape, other.numpy().tobytes())
+    else:
+        same = type(one) is type(other) and one == other
+    return [] if same else [where]
+
+
+def leftovers(folder):
+    """Temporary files anywhere below a folder."""
+    return [path for path in Path(folder).rglob("*") if path.name.endswith(".tmp")]
+
+
+def python(code, *arguments, **environment):
+    """Run Python code in a fresh process."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=120)
+
+
+_SERVER = """
+import json, os, sys
+import torch
+from aae import cli, runs
+from aae.data.sources import load_data
+
+torch.set_num_threads(1)
+load_data("digits")
+for line in sys.stdin:
+    arguments, log = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        sys.argv = ["aae", *arguments]
+        code = 70
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    print(child, flush=True)
+    sys.stdin.readline()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Processes:
+    """Commands as processes of their own, one at a time, each forked from one that has torch loaded already."""
+
+    def __init__(self, log):
+        self.log = Path(log)
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+
+    def _say(self, text):
+        self.server.stdin.write(text + "\n")
+        self.server.stdin.flush()
+
+    def start(self, *arguments):
+        self._say(json.dumps([list(map(str, arguments)), str(self.log)]))
+        self.pid = int(self.server.stdout.readline())
+
+    def send(self, number):
+        """Send a signal; a process that is over already takes no harm, for the server still holds its number."""
+        os.kill(self.pid, number)
+
+    def wait(self):
+        """Exit code of the process, and what it said."""
+        self._say("")
+        return int(self.server.stdout.readline()), self.log.read_text()
+
+    def run(self, *arguments):
+        self.start(*arguments)
+        return self.wait()
+
+    def kill(self):
+        self.send(signal.SIGKILL)
+        return self.wait()[0] == -signal.SIGKILL
+
+    def close(self):
+        self.server.stdin.close()
+        self.server.wait(timeout=60)
+        self.server.stdout.close()
+
+
+def wait_for(condition, seconds=60.0):
+    """Wait until a condition holds; whether it does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.002)
+    return False

@@ -1,0 +1,219 @@
+import copy
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from aae.data.sources import Dataset
+from aae.data.splits import Split
+from aae.errors import AAEError
+from aae.fewlabels import VirtualAdversarial
+from aae.settings import Settings
+from aae.trainer import Trainer, decay_factor, make_fabric, precision_of
+from models import CLASSES, FAMILIES, SHAPE
+
+ROWS = 60
+RATES = {"reconstruction": 0.01, "adversarial": 0.02, "classification": 0.03}
+
+
+def trainer_of(family="semi-supervised", seed=0, model=None, **settings):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((ROWS, *SHAPE)).astype(np.float32), np.arange(ROWS) % CLASSES
+    data = Dataset("rows", x, y, x, y, list(range(CLASSES)))
+    split = Split(np.arange(12), np.arange(12, 50), np.arange(50, 60))
+    length = {} if settings.keys() & {"epochs", "max_seconds"} else {"steps": 10}
+    settings = Settings(**{**length, "batch_size": 10, "labelled_batch_size": 6, "learning_rate": RATES, **settings})
+    return Trainer(model or FAMILIES[family](), data, split, settings, seed, make_fabric("cpu", "32"))
+
+
+@pytest.mark.parametrize(("decay", "expected"), [
+    ("constant", {0.0: 1, 0.5: 1, 1.0: 1, 1.5: 1}),
+    ("cosine", {0.0: 1, 1 / 3: 0.75, 0.5: 0.5, 2 / 3: 0.25, 1.0: 0, 1.2: 0}),
+    # The paper's epochs 50 and 1,000 of 5,000.
+    ("steps", {0.0: 1, 49 / 5000: 1, 50 / 5000: 0.1, 999 / 5000: 0.1, 1000 / 5000: 0.01, 1.0: 0.01}),
+])
+def test_decay(decay, expected):
+    assert {place: pytest.approx(decay_factor(decay, place), abs=1e-12) for place in expected} == expected
+
+
+@pytest.mark.parametrize("schedule", ["joint", "alternating"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_each_phase_moves_its_own_parameters_and_no_others(schedule, optimizer):
+    trainer = trainer_of(schedule=schedule, optimizer=optimizer)
+    phases = trainer.phases
+    assert [phase.name for phase in phases] == {
+        "joint": ["joint", "discriminator"],
+        "alternating": ["reconstruction", "discriminator", "generator", "classification"],
+    }[schedule]
+    for phase in phases:
+        trainer.phases = [phase]
+        parameters = dict(trainer.model.named_parameters())
+        before = {name: parameter.clone() for name, parameter in parameters.items()}
+        trainer.train_step()
+        moved = {name for name, parameter in parameters.items() if not torch.equal(parameter, before[name])}
+        own = {id(parameter) for parameter in phase.parameters}
+        assert moved == {name for name, parameter in parameters.items() if id(parameter) in own}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_every_phase_has_its_rate_and_momentum(optimizer):
+    momentum = {"reconstruction": 0.5, "adversarial": 0.1, "classification": 0.7}
+    settings = {"momentum": momentum, "betas": (0.5, 0.9), "decay": "steps"}
+    trainer = trainer_of(schedule="alternating", optimizer=optimizer, **settings)
+    kinds = {"reconstruction": "reconstruction", "discriminator": "adversarial", "generator": "adversarial",
+             "classification": "classification"}
+    for _ in range(3):  # the second step of ten is beyond the first hundredth, the third at the fifth
+        trainer.train_step()
+    for name, kind in kinds.items():
+        (group,) = trainer.optimizers[name].param_groups
+        assert group["lr"] == pytest.approx(RATES[kind] * 0.01)
+        assert group.get("momentum") == (momentum[kind] if optimizer == "sgd" else None)
+        assert group.get("betas") == ((0.5, 0.9) if optimizer == "adam" else None)
+
+
+def test_a_phase_takes_one_step_of_its_optimizer():
+    trainer = trainer_of("autoencoder", optimizer="sgd", momentum=dict.fromkeys(RATES, 0.0))
+    model = copy.deepcopy(trainer.model)
+    x = trainer.batches.at(0).x
+    loss = model.likelihood.loss(model.decoder(model.encode(x)["z"]), x).mean()
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    metrics = trainer.train_step()
+    assert float(metrics["reconstruction_loss"]) == pytest.approx(loss.item(), rel=1e-5)
+    for after, before, gradient in zip(trainer.model.parameters(), model.parameters(), gradients, strict=True):
+        assert torch.allclose(after, before - 0.01 * gradient, atol=1e-6)
+
+
+def test_lengths():
+    assert trainer_of(steps=7).total_steps == 7
+    # 38 unlabelled rows make three batches of ten.
+    assert trainer_of().batches.steps_per_epoch == 3
+    assert trainer_of(epochs=4).total_steps == 12
+    assert trainer_of(epochs=0.5).total_steps == 2
+    assert trainer_of(epochs=0.01).total_steps == 1
+    assert trainer_of(max_seconds=3.0).total_steps is None
+
+
+def test_progress_by_steps_or_by_time():
+    trainer = trainer_of(steps=4)
+    seen = []
+    for _ in range(4):
+        seen.append(trainer.progress)
+        trainer.train_step()
+    assert [*seen, trainer.progress] == [0, 0.25, 0.5, 0.75, 1]
+    trainer = trainer_of(max_seconds=8.0)
+    trainer.seconds = 2.0
+    assert trainer.progress == 0.25
+
+
+def test_the_rate_follows_the_clock():
+    trainer = trainer_of("autoencoder", max_seconds=8.0, decay="cosine")
+    for seconds, factor in ((0.0, 1.0), (4.0, 0.5), (8.0, 0.0)):
+        trainer.seconds = seconds
+        trainer.train_step()
+        assert trainer.optimizers["joint"].param_groups[0]["lr"] == pytest.approx(0.01 * factor)
+
+
+def test_the_moving_average():
+    trainer = trainer_of("aae", ema=0.9)
+    assert trainer.kept is not trainer.model
+    assert trainer.losses.teacher is trainer.kept
+    expected = None
+    for _ in range(4):
+        trainer.train_step()
+        now = [parameter.detach().clone() for parameter in trainer.model.parameters()]
+        expected = now if expected is None else [0.9 * old + 0.1 * new for old, new in zip(expected, now, strict=True)]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(trainer.kept.parameters(), expected, strict=True))
+    without = trainer_of("aae")
+    assert without.kept is without.model is without.losses.teacher
+
+
+def test_an_evaluation_changes_nothing_about_the_teacher():
+    seen = []
+
+    class Watching(VirtualAdversarial):
+        def forward(self, model, teacher, batch):
+            seen.append((model.training, teacher.training))
+            return super().forward(model, teacher, batch)
+
+    trainer = trainer_of(terms=[Watching(0.1)], ema=0.9)
+    trainer.train_step()
+    trainer.kept.eval()
+    trainer.train_step()
+    assert seen[0] == seen[1]
+    assert seen[0][0]
+
+
+def test_the_same_seed_takes_the_same_steps():
+    def weights(seed):
+        torch.manual_seed(0)
+        trainer = trainer_of("conditioned", seed=seed)
+        for _ in range(5):
+            trainer.train_step()
+        return torch.cat([parameter.flatten() for parameter in trainer.model.parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_a_state_is_all_that_the_next_steps_need():
+    trainer, twin = trainer_of("conditioned", ema=0.9), trainer_of("conditioned", ema=0.9)
+    for _ in range(3):
+        trainer.train_step()
+    trainer.seconds = 1.5
+    state = copy.deepcopy(trainer.state())
+    for _ in range(3):
+        trainer.train_step()
+    twin.restore(state)
+    assert (twin.step, twin.seconds) == (3, 1.5)
+    for _ in range(3):
+        twin.train_step()
+    for one, other in ((trainer.model, twin.model), (trainer.kept, twin.kept)):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("other", [
+    {"family": "aae"}, {"family": "vae"}, {"ema": 0.9}, {"schedule": "alternating"},
+])
+def test_a_state_of_another_model_or_other_settings_is_refused(other):
+    state = trainer_of().state()
+    with pytest.raises(AAEError, match=r"The checkpoint belongs to another model or other settings"):
+        trainer_of(**other).restore(state)
+
+
+@pytest.mark.parametrize(("device", "precision"), [("gpu", "32"), ("cpu", "16"), ("", "auto"), ("cpu", "bf16-mixed")])
+def test_unknown_devices_and_precisions(device, precision):
+    with pytest.raises(AAEError, match=r"Device is auto, cpu or cuda and precision auto, 32 or bf16; not "):
+        make_fabric(device, precision)
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(AAEError, match=r"PyTorch finds none here; use --device cpu or auto"):
+        make_fabric("cuda")
+    assert make_fabric("auto").device.type == "cpu"
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_precision(precision):
+    fabric = make_fabric("cpu", precision)
+    assert precision_of(fabric) == precision
+    with fabric.autocast():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
+    assert precision_of(make_fabric("cpu", "auto")) in ("32", "bf16")
+
+
+def test_bf16_keeps_weights_and_losses_in_float32():
+    trainer = trainer_of()
+    trainer.fabric = make_fabric("cpu", "bf16")
+    metrics = trainer.train_step()
+    assert {parameter.dtype for parameter in trainer.model.parameters()} == {torch.float32}
+    assert {value.dtype for value in metrics.values()} == {torch.float32}
+    assert all(torch.isfinite(value) for value in metrics.values())
+
+
+def test_the_log_stays_quiet(caplog):
+    with caplog.at_level(logging.INFO):
+        make_fabric("cpu", "bf16")
+    assert not caplog.records
