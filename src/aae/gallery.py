@@ -50,12 +50,12 @@ def _reconstructions(run: Run) -> Figure:
     x = as_float(run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
-    if not hasattr(corruption, "corrupt"):
-        return plots.reconstructions(x, inference.reconstruct(run.model, x, labels))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(0)  # of the noise, and of the labels of rows that have none
+        if not hasattr(corruption, "corrupt"):
+            return plots.reconstructions(x, inference.reconstruct(run.model, x, labels))
         noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
-    return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels), noisy)
+        return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels), noisy)
 
 
 def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:

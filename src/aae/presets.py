@@ -108,10 +108,12 @@ PRESETS: dict[str, Preset] = {
     "aae": Preset(
         "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part",
         0,
-        {"z": 2, "prior_std": 5.0, "epochs": 20},
+        {"z": 2, "prior_std": 5.0, "z_weight": 1.0, "labelled_batch_size": 128, "epochs": 20},
     ),
     "supervised": Preset(
-        "AAE that is given the label, so the code holds style only (§4)", None, {"y": "observed", "epochs": 20}
+        "AAE that is given the label, so the code holds style only (§4)",
+        None,
+        {"y": "observed", "independent": True, "z": 2, "z_weight": 1.0, "epochs": 20},
     ),
     "semi-supervised": Preset(
         "Classifier from few labels plus style, the paper's model, for any data (§5)", 100, _SEMI

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def train(
     check_inputs(model, data)
     fabric = make_fabric(device, precision)
     run = RunDir(out) if out is not None else None
+    board = _tensorboard(run) if tensorboard else None
     config = {
         "data": data.name,
         "labels": len(division.labelled),
@@ -106,7 +108,7 @@ def train(
         # Described here so that a part that cannot be saved is refused before the training, not after it; and not
         # sooner, so that settings that are refused leave no directory behind.
         run.create({**config, "model": describe(model)})
-    loop = _Loop(trainer, data, division, run, checkpoint_every, tensorboard, progress)
+    loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress)
     if resume:
         if run is None:
             raise AAEError("Resuming needs the run directory; give out=.")
@@ -142,7 +144,7 @@ class _Loop:
         split: Split,
         run: RunDir | None,
         checkpoint_every: float,
-        tensorboard: bool,
+        board: Callable[[], Any] | None,
         progress: bool,
     ) -> None:
         self.trainer, self.data, self.split, self.directory = trainer, data, split, run
@@ -154,7 +156,7 @@ class _Loop:
         self._count = 0
         self._checkpointed = self._evaluated = time.monotonic()
         self._evaluation_seconds = 0.0
-        self._board = _tensorboard(run) if tensorboard else None
+        self._board = board() if board is not None else None
         self._show = progress
 
     def resume(self) -> None:
@@ -285,11 +287,12 @@ class _Loop:
             self._board.close()
 
 
-def _tensorboard(run: RunDir | None) -> Any:
+def _tensorboard(run: RunDir | None) -> Callable[[], Any]:
+    """What opens TensorBoard's files; whether it can is known before anything is written."""
     if run is None:
         raise AAEError("TensorBoard files need a run directory; give out=.")
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise AAEError("TensorBoard is not installed; `pip install 'adversarial-autoencoder[tensorboard]'`.") from error
-    return SummaryWriter(run.path / "tensorboard")
+    return partial(SummaryWriter, run.path / "tensorboard")

@@ -33,7 +33,7 @@ def read(x):
 
 
 @pytest.mark.parametrize(("family", "rows"), [
-    ("aae", range(50)), ("vae", range(50)), ("clustering", range(50)), ("conditioned", range(50)),
+    ("aae", range(50)), ("vae", range(50)), ("clustering", range(50)),
     ("supervised", range(LABELLED)), ("semi-supervised", range(LABELLED, 50)), ("embedding", range(LABELLED, 50)),
 ])
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -86,6 +86,18 @@ def test_other_models_get_none(data, split, family):
     batch = batches(data, split, family).at(0)
     assert batch.labelled_x is None
     assert batch.labelled_y is None
+
+
+def test_a_conditioned_latent_reads_labelled_rows_among_the_others(data, split):
+    source = batches(data, split, "conditioned", batch_size=6, labelled=100)
+    labelled, others = [], []
+    for step in range(source.steps_per_epoch):
+        rows = read(source.at(step).x)
+        others += rows[:3]
+        labelled += rows[3:]
+    assert set(labelled) == set(range(LABELLED))
+    assert len(set(others)) == len(others) == 36
+    assert min(others) >= LABELLED
 
 
 def test_few_labelled_rows_fill_a_batch_by_repeating(data):

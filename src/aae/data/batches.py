@@ -41,16 +41,16 @@ class _Stream:
 class Batches:
     """Rows for every step of a training.
 
-    What a step reads follows from the latents: an observed label needs labelled rows; a
-    conditioned one takes all rows, labelled or not; otherwise the unlabelled rows are read (all
-    rows if there are none), with labelled rows beside them if a latent is supervised.
+    What a step reads follows from the latents: an observed label needs labelled rows; otherwise the
+    unlabelled rows are read (all rows if there are none), with labelled rows beside them if a latent
+    is supervised, or among them if one is conditioned.
 
     Args:
         data: The data set.
         split: Its division.
         model: The model that will read the batches.
         batch_size: Rows of the main stream.
-        labelled_batch_size: Labelled rows beside them.
+        labelled_batch_size: Labelled rows beside them, or among them (half of them at most).
         seed: Seed of the order.
         device: Where batches are put.
 
@@ -76,18 +76,24 @@ class Batches:
         labels[split.labelled] = data.y[split.labelled]
         self._labels = torch.from_numpy(labels)
         self._device = device
-        every = np.sort(np.concatenate([split.labelled, split.unlabelled]))
+        beside = bool(roles & {"supervised", "conditioned"}) and "observed" not in roles and len(split.unlabelled) > 0
         if "observed" in roles:
             rows = split.labelled
-        elif "supervised" in roles and "conditioned" not in roles and len(split.unlabelled):
+        elif beside:
             rows = split.unlabelled
         else:
-            rows = every
+            rows = np.sort(np.concatenate([split.labelled, split.unlabelled]))
         if len(rows) < 2:
             raise AAEError(f"{data.name} leaves {len(rows)} rows to train on; two are the least.")
-        self._main = _Stream(rows, batch_size, 2 * seed)
+        self._supervised = "supervised" in roles
+        main_size = batch_size
+        if beside and not self._supervised:
+            # Labelled rows join the main stream: half of it at most, so that few labels still have a say.
+            labelled_batch_size = min(labelled_batch_size, max(1, batch_size // 2))
+            main_size = batch_size - labelled_batch_size
+        self._main = _Stream(rows, main_size, 2 * seed)
         self._labelled = None
-        if "supervised" in roles:
+        if self._supervised or beside:
             # The labelled rows are walked through again and again; a small set fills a batch by repeating.
             repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
             self._labelled = _Stream(np.tile(split.labelled, repeats), labelled_batch_size, 2 * seed + 1)
@@ -100,9 +106,11 @@ class Batches:
     def at(self, step: int, progress: float = 0.0) -> Batch:
         """The batch of step ``step`` (from 0)."""
         rows = self._main.at(step)
+        labelled = self._labelled.at(step) if self._labelled is not None else None
+        if labelled is not None and not self._supervised:
+            rows, labelled = torch.cat([rows, labelled]), None
         batch = Batch(to_input(self._x[rows], self._device), self._labels[rows].to(self._device), progress=progress)
-        if self._labelled is not None:
-            rows = self._labelled.at(step)
-            batch.labelled_x = to_input(self._x[rows], self._device)
-            batch.labelled_y = self._labels[rows].to(self._device)
+        if labelled is not None:
+            batch.labelled_x = to_input(self._x[labelled], self._device)
+            batch.labelled_y = self._labels[labelled].to(self._device)
         return batch

@@ -1,0 +1,241 @@
+import csv
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from aae import inference
+from aae.artifact import load
+from aae.data.sources import load_data
+from aae.errors import AAEError, UsageError
+from aae.exports import codes, predictions, read_input, reconstructions, samples
+from conftest import write_idx
+
+RNG = np.random.default_rng(0)
+ROWS = RNG.integers(0, 256, (12, 8, 8), dtype=np.uint8)
+NAMES = [3, 5, 9] * 4
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """The same twelve rows in every form."""
+    np.save(tmp_path / "rows.npy", ROWS)
+    np.savez(tmp_path / "rows.npz", x=ROWS, y=NAMES)
+    write_idx(tmp_path / "rows-idx3-ubyte.gz", ROWS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "names"), [("rows.npy", None), ("rows.npz", NAMES), ("rows-idx3-ubyte.gz", None)])
+def test_every_row_of_a_file_is_read_in_order(rows, name, names):
+    x, found = read_input(str(rows / name))
+    assert np.array_equal(x, ROWS)
+    assert found == names
+
+
+def test_a_data_set_gives_its_test_rows(idx_folder):
+    digits = load_data("digits")
+    x, names = read_input("digits")
+    assert np.array_equal(x, digits.test_x)
+    assert names == digits.test_y.tolist()
+    x, names = read_input(str(idx_folder))
+    assert len(x) == 10
+    assert names == [3, 5, 9, 3, 5, 9, 3, 5, 9, 3]
+
+
+def damaged(path, kind):
+    data = path.read_bytes()
+    path.write_bytes({"truncated": data[:-40], "flipped": data[:500] + bytes([data[500] ^ 255]) + data[501:],
+                      "empty": b"", "garbage": b"garbage"}[kind])
+
+
+@pytest.mark.parametrize("name", ["rows.npz", "rows.npy", "rows-idx3-ubyte.gz"])
+@pytest.mark.parametrize("kind", ["truncated", "empty", "garbage"])
+def test_damaged_files(rows, name, kind):
+    damaged(rows / name, kind)
+    with pytest.raises(AAEError, match=f"{name} .*(is not a readable numpy file|cannot be read|is not an IDX file)"):
+        read_input(str(rows / name))
+
+
+def test_a_flipped_bit_in_an_archive(rows):
+    damaged(rows / "rows.npz", "flipped")
+    with pytest.raises(AAEError, match=r"rows.npz is not a readable numpy file of plain numbers .*CRC"):
+        read_input(str(rows / "rows.npz"))
+
+
+@pytest.mark.parametrize(("arrays", "sentence"), [
+    ({"z": ROWS}, "holds no array called 'x'"),
+    ({"x": np.array([{}, None])}, "is not a readable numpy file of plain numbers"),
+    ({"x": ROWS.astype(float)}, r"expected images of bytes .* found float64 of shape \(12, 8, 8\)"),
+    ({"x": ROWS[:0]}, "there are no rows"),
+    ({"x": np.array([[1.0], [np.inf]])}, "row 1 holds NaN or infinity"),
+])
+def test_what_holds_no_rows(tmp_path, arrays, sentence):
+    np.savez(tmp_path / "file.npz", **arrays)
+    with pytest.raises(AAEError, match=sentence):
+        read_input(str(tmp_path / "file.npz"))
+
+
+def test_nothing_there():
+    for name in ("absent.npz", "absent/rows.npy"):
+        with pytest.raises(AAEError, match=f"No data at {name}"):
+            read_input(name)
+    with pytest.raises(UsageError, match=r"no data set 'digit'; did you mean 'digits'"):
+        read_input("digit")
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "few-labels", "clustering"])
+def test_predictions(trained, rows, name):
+    out = rows / "labels.csv"
+    assert predictions(trained(name), str(rows / "rows.npy"), out) == f"12 predictions: {out}"
+    header, *lines = table(out)
+    model = load(trained(name))
+    expected = inference.classify(model, ROWS)
+    names = [str(k) for k in range(expected.shape[1])]
+    assert header == ["index", "label", "confidence", *(f"p_{k}" for k in names)]
+    assert [line[0] for line in lines] == [str(k) for k in range(12)]
+    assert [line[1] for line in lines] == [names[k] for k in expected.argmax(1)]
+    found = np.array([line[2:] for line in lines], dtype=float)
+    assert np.allclose(found[:, 1:], expected, atol=1e-6)
+    assert np.allclose(found[:, 0], expected.max(1), atol=1e-6)
+    assert np.allclose(found[:, 1:].sum(1), 1, atol=1e-4)
+
+
+def test_predictions_name_the_classes(tmp_path):
+    from runs import train_small
+
+    np.savez(tmp_path / "named.npz", x=np.tile(ROWS, (4, 1, 1)), y=["cat", 'dog, "big"', "ö"] * 16)
+    run = train_small("semi-supervised", data=tmp_path / "named.npz", labels=9, out=tmp_path / "run").path
+    predictions(run, str(tmp_path / "named.npz"), tmp_path / "labels.csv")
+    header, *lines = table(tmp_path / "labels.csv")
+    assert header[3:] == ["p_cat", 'p_dog, "big"', "p_ö"]
+    assert {line[1] for line in lines} <= {"cat", 'dog, "big"', "ö"}
+    assert len(lines) == 48
+    assert samples(run, 3, "ö", 0, tmp_path / "few.npz") == f"3 samples: {tmp_path / 'few.npz'}"
+    with pytest.raises(AAEError, match=r"no class 'cow'; it has cat, dog"):
+        samples(run, 3, "cow", 0, tmp_path / "none.npz")
+    assert not (tmp_path / "none.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["aae", "semi-supervised", "discrete-vae", "supervised"])
+def test_codes(trained, rows, name):
+    expected = inference.encode(load(trained(name)), ROWS)
+    codes(trained(name), str(rows / "rows.npz"), rows / "codes.npz")
+    with np.load(rows / "codes.npz") as found:
+        assert set(found) == expected.keys()
+        assert all(np.array_equal(found[key], expected[key]) for key in expected)
+    said = codes(trained(name), str(rows / "rows.npz"), rows / "codes.parquet")
+    assert said.startswith("12 codes (")
+    columns = pq.read_table(rows / "codes.parquet")
+    assert columns.column_names == [f"{key}_{k}" for key, code in expected.items() for k in range(code.shape[1])]
+    found = np.stack([column.to_numpy() for column in columns.columns], 1)
+    assert np.array_equal(found, np.hstack(list(expected.values())))
+
+
+def test_parquet_without_pyarrow(trained, rows, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(AAEError, match=r"pip install 'adversarial-autoencoder\[tables\]'`, or write .npz"):
+        codes(trained("aae"), str(rows / "rows.npy"), rows / "codes.parquet")
+    assert not (rows / "codes.parquet").exists()
+
+
+def test_reconstructions(trained, rows):
+    reconstructions(trained("vae"), str(rows / "rows.npy"), rows / "again.npz")
+    with np.load(rows / "again.npz") as found:
+        assert np.array_equal(found["x"], inference.reconstruct(load(trained("vae")), ROWS))
+    reconstructions(trained("vae"), "digits", rows / "again.png")
+    with Image.open(rows / "again.png") as picture:
+        assert min(picture.size) > 50
+
+
+def test_reconstructions_of_a_model_that_reads_the_label(trained, rows):
+    run = trained("supervised")
+    reconstructions(run, str(rows / "rows.npz"), rows / "again.npz")
+    with np.load(rows / "again.npz") as found:
+        expected = inference.reconstruct(load(run), ROWS, np.array(NAMES))
+        assert np.array_equal(found["x"], expected)
+        assert not np.array_equal(expected, inference.reconstruct(load(run), ROWS, np.zeros(12, np.int64)))
+    with pytest.raises(AAEError, match=r"reads the label itself"):
+        reconstructions(run, str(rows / "rows.npy"), rows / "none.npz")
+    np.savez(rows / "strange.npz", x=ROWS, y=["a"] * 12)
+    with pytest.raises(AAEError, match=r"no class 'a'; it has 0, 1, "):
+        reconstructions(run, str(rows / "strange.npz"), rows / "none.npz")
+    np.savez(rows / "partly.npz", x=ROWS, y=[-1] * 12)
+    reconstructions(run, str(rows / "partly.npz"), rows / "partly.npz.npz")
+    assert not (rows / "none.npz").exists()
+
+
+def test_samples(trained, tmp_path):
+    run = trained("semi-supervised")
+    for name, label, seed in (("a", None, 0), ("b", None, 0), ("c", None, 1), ("d", "7", 0)):
+        samples(run, 5, label, seed, tmp_path / f"{name}.npz")
+    drawn = {}
+    for name in "abcd":
+        with np.load(tmp_path / f"{name}.npz") as found:
+            drawn[name] = found["x"]
+    assert all(x.shape == (5, 8, 8) for x in drawn.values())
+    assert np.array_equal(drawn["a"], drawn["b"])
+    assert not np.array_equal(drawn["a"], drawn["c"])
+    torch.manual_seed(0)
+    assert np.array_equal(drawn["d"], load(run).sample(5, torch.full((5,), 7)).numpy())
+    samples(run, 5, None, 0, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert min(picture.size) > 50
+
+
+@pytest.mark.parametrize(("name", "label", "sentence"), [
+    ("vae", "3", "has no classes, so a label cannot be asked for; drop --label"),
+    ("discrete-vae", "3", "has no classes"), ("autoencoder", "3", "has no classes"),
+    ("semi-supervised", "10", "no class '10'; it has 0, 1, "), ("conditioned", "x", "no class 'x'; it has 0, 1, "),
+    ("clustering", "30", "no class '30'"), ("autoencoder", None, "has no prior, so this model cannot sample"),
+])
+def test_samples_that_cannot_be_drawn(trained, tmp_path, name, label, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        samples(trained(name), 3, label, 0, tmp_path / "none.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["conditioned", "supervised", "independent", "clustering", "labelled embedding"])
+def test_samples_of_a_class(trained, tmp_path, name):
+    samples(trained(name), 3, "2", 0, tmp_path / "some.npz")
+    assert (tmp_path / "some.npz").exists()
+
+
+WRITERS = {
+    "predictions": (lambda run, out: predictions(run, "digits", out), (".csv",)),
+    "codes": (lambda run, out: codes(run, "digits", out), (".npz", ".parquet")),
+    "reconstructions": (lambda run, out: reconstructions(run, "digits", out), (".npz", ".png")),
+    "samples": (lambda run, out: samples(run, 3, None, 0, out), (".npz", ".png")),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_wrong_places(trained, tmp_path, kind, monkeypatch):
+    write, suffixes = WRITERS[kind]
+    run = trained("semi-supervised")
+    with pytest.raises(UsageError, match=f"out.txt should end in {' or '.join(suffixes)}"):
+        write(run, tmp_path / "out.txt")
+    for suffix in suffixes:
+        with pytest.raises(AAEError, match=r"absent does not exist; make it first"):
+            write(run, tmp_path / "absent" / f"out{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk(trained, tmp_path, kind, monkeypatch):
+    write, suffixes = WRITERS[kind]
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for suffix in suffixes:
+        with pytest.raises(AAEError, match=r"could not be written: No space left on device"):
+            write(trained("semi-supervised"), tmp_path / f"out{suffix}")
+    assert not list(tmp_path.iterdir())
