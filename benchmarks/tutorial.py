@@ -35,7 +35,7 @@ ROWS = {
         ("validation_error", "test_error"),
     ),
     "aae": ("aae", ("prior_mismatch",)),
-    "ring": ("aae --labels 10000 --set prior=ring --set prior_std=1", ("component_accuracy", "prior_mismatch")),
+    "ring": ("aae --labels 10000 --set prior=ring", ("component_accuracy", "prior_mismatch")),
     "swiss-roll": ("aae --labels 10000 --set prior=swiss-roll", ("component_accuracy", "prior_mismatch")),
     "supervised": ("supervised --labels 10000", ("style_leak", "prior_mismatch")),
     "autoencoder": ("autoencoder", ("squared_error", "pca_squared_error")),

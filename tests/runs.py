@@ -21,7 +21,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 VARIANTS = {
     **{name: (name, None, {}) for name in PRESETS},
     "conditioned": ("aae", 100, {"prior": "ring"}),
-    "independent": ("supervised", 1000, {"independent": True}),
+    "plain supervised": ("supervised", 1000, {"independent": False, "z": 10}),
     "labelled embedding": ("embedding", 100, {}),
     "tutorial aae": ("aae", None, {"recipe": "tutorial"}),
     "tutorial semi-supervised": ("semi-supervised", None, {"recipe": "tutorial"}),

@@ -31,7 +31,7 @@ def settings_of(preset="semi-supervised", length=None, steps_per_epoch=10, data=
 LATENTS = {
     "autoencoder": ["z Point None "], "denoising": ["z Point None "],
     "vae": ["z Gaussian GaussianPrior KL"], "aae": ["z Point GaussianPrior Adversarial"],
-    "supervised": ["z Point GaussianPrior Adversarial", "y None CategoricalPrior  observed"],
+    "supervised": ["z Point GaussianPrior Adversarial conditioned", "y None CategoricalPrior  observed"],
     "semi-supervised": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial supervised"],
     "few-labels": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial supervised"],
     "clustering": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial"],

@@ -20,7 +20,7 @@ FOUND = {
     "autoencoder": ALWAYS, "denoising": ALWAYS | {"noisy_error", "denoising_error"}, "vae": MATCHED | {"elbo"},
     "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"}, "conditioned": MATCHED | {"component_accuracy"},
     "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation
-    "independent": MATCHED,
+    "plain supervised": MATCHED,
     "semi-supervised": CLASSIFIER, "few-labels": CLASSIFIER, "labelled embedding": CLASSIFIER,
     "clustering": MATCHED | {"cluster_error"}, "embedding": MATCHED | {"cluster_error"},
     "discrete-vae": (ALWAYS | DENSITY | {"elbo"}) - {"style_leak"}, "tutorial aae": MATCHED,

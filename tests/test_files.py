@@ -48,7 +48,9 @@ def test_a_file_appears_whole(tmp_path):
         file.flush()
         seen.append(path.read_bytes())
 
-    write_atomically(path, write)
+    with path.open("rb") as reader:
+        write_atomically(path, write)
+        assert reader.read() == b"old"  # who is reading goes on with the file that was there
     assert seen == [b"old"]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,7 @@ ALWAYS = {"latent", "reconstructions", "curves"}
 DRAWN = {
     "autoencoder": ALWAYS, "denoising": ALWAYS, "vae": ALWAYS | {"samples"}, "aae": ALWAYS | {"samples", "manifold"},
     "conditioned": ALWAYS | {"samples", "manifold"}, "tutorial aae": ALWAYS | {"samples", "manifold"},
-    "supervised": ALWAYS | {"samples", "styles"}, "independent": ALWAYS | {"samples", "styles"},
+    "supervised": ALWAYS | {"samples", "styles", "manifold"}, "plain supervised": ALWAYS | {"samples", "styles"},
     **dict.fromkeys(("semi-supervised", "few-labels", "paper semi-supervised"),
                     ALWAYS | {"samples", "styles", "confusion", "mistakes"}),
     "tutorial semi-supervised": ALWAYS | {"samples", "styles", "confusion", "mistakes", "manifold"},

@@ -45,7 +45,7 @@ def test_the_tutorials_numbers(name):
         "optimizer": "adam", "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3, "decay": "constant",
         "schedule": "alternating", "batch_size": 100, "labelled_batch_size": 100, "discriminator_dropout": 0.2,
         "reconstruction": 0.0,  # averaged over pixels
-        "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "corruption": "none",
+        "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "corruption": "none",
     }
     assert {key: options[key] for key in expected} == expected
     semi = name == "semi-supervised"
@@ -62,6 +62,8 @@ def test_the_papers_numbers():
     assert (options.hidden, options.z, options.batch_size) == ((1000, 1000), 10, 100)
     assert (options.corruption, options.corruption_level) == ("gaussian", 0.3)
     assert (options.schedule, options.ema, options.adversarial_radius) == ("alternating", None, 0.0)
+    assert options.reconstruction == 1.0  # summed over pixels
+    assert not options_of("supervised", "paper").independent
     likelihood = options_of("aae", "paper")
     assert (likelihood.z, likelihood.prior_std, likelihood.corruption) == (8, 5.0, "none")
 

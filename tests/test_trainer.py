@@ -9,9 +9,13 @@ from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.fewlabels import VirtualAdversarial
+from aae.latent import Latent
+from aae.model import Autoencoder
+from aae.networks import MLPDecoder, MLPTrunk
+from aae.posteriors import Point
 from aae.settings import Settings
 from aae.trainer import Trainer, decay_factor, make_fabric, precision_of
-from models import CLASSES, FAMILIES, SHAPE
+from models import CLASSES, FAMILIES, SHAPE, WIDTH
 
 ROWS = 60
 RATES = {"reconstruction": 0.01, "adversarial": 0.02, "classification": 0.03}
@@ -48,12 +52,14 @@ def test_each_phase_moves_its_own_parameters_and_no_others(schedule, optimizer):
     }[schedule]
     for phase in phases:
         trainer.phases = [phase]
+        trainer.model.zero_grad()
         parameters = dict(trainer.model.named_parameters())
         before = {name: parameter.clone() for name, parameter in parameters.items()}
         trainer.train_step()
         moved = {name for name, parameter in parameters.items() if not torch.equal(parameter, before[name])}
         own = {id(parameter) for parameter in phase.parameters}
         assert moved == {name for name, parameter in parameters.items() if id(parameter) in own}
+        assert moved == {name for name, parameter in parameters.items() if parameter.grad is not None}
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -126,6 +132,18 @@ def test_the_moving_average():
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(trainer.kept.parameters(), expected, strict=True))
     without = trainer_of("aae")
     assert without.kept is without.model is without.losses.teacher
+
+
+def test_the_moving_average_holds_the_statistics_of_batch_norm():
+    trunk = MLPTrunk(SHAPE, (WIDTH,), batch_norm=True)
+    model = Autoencoder([Latent("z", Point(WIDTH, 2))], trunk, MLPDecoder(2, SHAPE, (WIDTH,)))
+    trainer = trainer_of(model=model, ema=0.9)
+    expected = None
+    for _ in range(4):
+        trainer.train_step()
+        now = trunk.layers[1].running_mean.clone()
+        expected = now if expected is None else 0.9 * expected + 0.1 * now
+    assert torch.allclose(trainer.kept.trunk.layers[1].running_mean, expected, atol=1e-6)
 
 
 def test_an_evaluation_changes_nothing_about_the_teacher():

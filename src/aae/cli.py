@@ -296,7 +296,7 @@ def bench(
 def main() -> NoReturn:
     """Run the command line; a user's mistake ends in one sentence on standard error."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="aae", standalone_mode=False)
         sys.exit(code or 0)
     except UsageError as error:
         _fail(str(error), 2)

@@ -69,8 +69,8 @@ def class_names(model: Autoencoder, count: int) -> list[str]:
 
 def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
     """Label numbers of rows where the model reads the label itself; -1 where a row has none."""
-    latent = model.label_latent
-    if names is None or latent is None or latent.label != "observed":
+    latent = next((latent for latent in model.latents if latent.label == "observed"), None)
+    if names is None or latent is None:
         return None
     place = {name: k for k, name in enumerate(model.classes or range(latent.dim))}
     strange = next((name for name in names if name not in place and name not in (None, "", -1)), None)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 __all__ = ["Bar", "held_interrupts", "spinner"]
 
+BESIDE = 32  # characters for the bar itself, the share and the time left
 _SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
 
 
@@ -27,15 +28,13 @@ class Bar:
         self._steps, self._total = steps, steps if steps is not None else seconds
         self._console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=self._console, disable=not show)
+        self._progress = Progress(*columns, console=self._console, disable=not show, expand=True)
         self._task = self._progress.add_task("Training", total=self._total, text="")
         self._quiet = not show
         self._error = ""
@@ -51,15 +50,18 @@ class Bar:
         """Update with the newest measurements."""
         if "validation_error" in row:
             self._error = f"error {row['validation_error']:.2f} %"
-        parts = [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
+        parts = [self._error] if self._error else []
+        parts += [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
         parts += [
             f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}"
             for name, value in row.items()
             if name.startswith("discriminator_loss")
         ]
+        # On a narrow terminal the last ones make way, so that the error and the time left can be read.
+        while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BESIDE:
+            parts.pop()
         done = step if self._steps is not None else seconds
-        text = " ".join([*parts, self._error])
-        self._progress.update(self._task, completed=min(done, self._total or done), text=text)
+        self._progress.update(self._task, completed=min(done, self._total or done), text=" ".join(parts))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

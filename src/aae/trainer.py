@@ -103,9 +103,8 @@ class Trainer:
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if settings.ema is not None:
             self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
-            # The moving average is the teacher, and what is evaluated and kept: always in evaluation mode, or the
-            # first evaluation, which comes sooner or later, would change what it teaches.
-            self.kept = self.losses.teacher = self.average.eval().module  # type: ignore[assignment]
+            # The moving average is the teacher, and what is evaluated and kept.
+            self.kept = self.losses.teacher = self.average.module  # type: ignore[assignment]
         self.phases = build_phases(self.losses, settings.schedule)
         self.optimizers = {phase.name: make_optimizer(phase, settings) for phase in self.phases}
         self.batches = Batches(
@@ -134,6 +133,8 @@ class Trainer:
         factor = decay_factor(self.settings.decay, progress)
         batch = self.batches.at(self.step, progress)
         self.model.train()
+        # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
+        self.kept.train()
         metrics: dict[str, torch.Tensor] = {}
         for phase in self.phases:
             optimizer = self.optimizers[phase.name]

@@ -1,0 +1,52 @@
+"""The examples run, and the benchmarks name presets and options that exist."""
+
+import importlib.util
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+import aae
+from aae.presets import resolve
+
+ROOT = Path(__file__).parent.parent
+
+
+def load_script(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_own_parts_trains_draws_saves_and_loads(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["own_parts.py", "--steps", "3", "--out", str(tmp_path / "run")])
+    script = load_script(ROOT / "examples" / "own_parts.py")
+    script.main()
+    assert (tmp_path / "run" / "map.png").read_bytes().startswith(b"\x89PNG")
+    model = aae.load(
+        tmp_path / "run" / "model", components=[script.TwoMoons, script.RowTrunk, script.SlicedWasserstein]
+    )
+    assert type(model.latent("z").prior).__name__ == "TwoMoons"
+    with pytest.raises(aae.AAEError, match="pass it: aae"):
+        aae.load(tmp_path / "run" / "model")
+
+
+def test_demo_compares_on_the_same_draw():
+    script = load_script(ROOT / "examples" / "demo.py")
+    data = aae.load_data("digits")
+    spread, svc = script.baselines(data, aae.split_data(data, 100, "random", 0))
+    assert 0 < spread < svc < 20
+    text = script.render([(2.0, 4.0, 8.0), (3.0, 3.0, 9.0)])
+    assert "| aae semi-supervised | 2.50 | 0.71 | 3.00 |" in text
+
+
+def test_every_row_of_the_tutorial_can_be_trained():
+    script = load_script(ROOT / "benchmarks" / "tutorial.py")
+    for arguments, figures in script.ROWS.values():
+        preset, *rest = shlex.split(arguments)
+        pairs = [rest[k + 1].partition("=") for k, word in enumerate(rest) if word == "--set"]
+        names = {name: resolve(preset) for name, _, _ in pairs}
+        assert set(names) <= {*vars(resolve(preset)), "recipe"}
+        assert figures
