@@ -86,7 +86,9 @@ def test_quiet(capsys):
 def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     with Bar(10, None, show=True) as bar:
-        bar.show(5, 1.0, {"reconstruction_loss": 1.0, "discriminator_loss_averylongname": 1.0, "validation_error": 4.25})
+        bar.show(
+            5, 1.0, {"reconstruction_loss": 1.0, "discriminator_loss_averylongname": 1.0, "validation_error": 4.25}
+        )
     err = capsys.readouterr().err
     assert "error 4.25 % rec 1" in err
     assert "averylongname" not in err
