@@ -51,7 +51,7 @@ def test_from_training_to_everything_else(cli, folder):
     assert "2 steps in " in done.out
     assert "test error: " in done.out
     assert "Report: run/report.html" in done.out
-    assert "Training" in done.err
+    assert "100% error" in done.err
     assert sorted(path.name for path in (folder / "run").iterdir()) == [
         "checkpoints", "config.json", "evaluation.json", "metrics.csv", "model", "report.html"]
 
