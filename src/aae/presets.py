@@ -91,7 +91,7 @@ class Preset:
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
-_SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_steps": 1500}
+_SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_steps": 1000}
 
 PRESETS: dict[str, Preset] = {
     "autoencoder": Preset("Plain autoencoder: compress and reconstruct", 0, {**_PLAIN, "z": 32}),
