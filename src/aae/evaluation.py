@@ -99,7 +99,7 @@ def _sampled_codes(model: Autoencoder, latent: Latent, x: np.ndarray) -> np.ndar
     """One draw from each row's posterior: what the discriminator was shown."""
     model.eval()
     parts = [
-        model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in metrics._chunks(model, x, np.zeros(len(x)))
+        model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in inference.chunks(model, x, None)
     ]
     return torch.cat(parts).numpy()
 

@@ -11,7 +11,7 @@ from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
 
-__all__ = ["classify", "decode", "encode", "reconstruct"]
+__all__ = ["chunks", "classify", "decode", "encode", "reconstruct"]
 
 CHUNK = 2000
 
@@ -31,7 +31,8 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
         model.train(training)
 
 
-def _chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+def chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Rows and labels as the model reads them, some thousand at a time, on its device."""
     if tuple(rows.shape[1:]) != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, the input has rows of shape {rows.shape[1:]}.")
     device = _device(model)
@@ -49,7 +50,7 @@ def _collect(
     call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
 ) -> dict[str, np.ndarray]:
     with _evaluation(model):
-        parts = [{k: v.cpu().numpy() for k, v in call(x, y).items()} for x, y in _chunks(model, rows, labels)]
+        parts = [{k: v.cpu().numpy() for k, v in call(x, y).items()} for x, y in chunks(model, rows, labels)]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 

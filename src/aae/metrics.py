@@ -11,7 +11,6 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from aae import inference
-from aae.data.batches import to_input
 from aae.data.sources import Dataset, as_float
 from aae.data.splits import Split
 from aae.latent import Latent
@@ -97,7 +96,7 @@ def reconstruction_loss(model: Autoencoder, rows: np.ndarray, labels: np.ndarray
     """Mean negative log-likelihood of a row under its own reconstruction, in nats."""
     model.eval()
     total = 0.0
-    for x, y in _chunks(model, rows, labels):
+    for x, y in inference.chunks(model, rows, labels):
         codes = model.complete(model.encode(x), y)
         total += float(model.likelihood.loss(model.decoder(model.merge(codes)), x).sum())
     return total / len(rows)
@@ -129,7 +128,7 @@ def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0
     total = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for x, y in _chunks(model, rows, labels):
+        for x, y in inference.chunks(model, rows, labels):
             posteriors = model.posteriors(x)
             codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
             output = model.decoder(model.merge(model.complete(codes, y)))
@@ -231,14 +230,3 @@ def _log_density(samples: np.ndarray, rows: np.ndarray, width: float) -> np.ndar
         parts.append(logsumexp(-distance.astype(np.float64) / (2 * width**2), axis=1))
     constant = math.log(len(samples)) + samples.shape[1] / 2 * math.log(2 * math.pi * width**2)
     return np.concatenate(parts) - constant
-
-
-def _chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray) -> list[tuple[Tensor, Tensor]]:
-    device = next(model.parameters()).device
-    return [
-        (
-            to_input(torch.tensor(rows[start : start + 2000]), device),
-            torch.from_numpy(labels[start : start + 2000]).to(device),
-        )
-        for start in range(0, len(rows), 2000)
-    ]

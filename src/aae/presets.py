@@ -158,42 +158,38 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-_TUTORIAL = {
+# What the tutorial and the paper have in common.
+_PUBLISHED = {
     "hidden": (1000, 1000),
     "batch_norm": False,
-    "dropout": 0.2,
     "discriminator_hidden": (1000, 1000),
-    "discriminator_dropout": 0.2,
-    "z": 2,
-    "prior_std": 5.0,
     "z_weight": 1.0,
     "y_weight": 1.0,
     "independent": False,
     "schedule": "alternating",
     "batch_size": 100,
     "labelled_batch_size": 100,
+    "ema": None,
+    "adversarial_radius": 0.0,
+}
+_TUTORIAL = {
+    **_PUBLISHED,
+    "dropout": 0.2,
+    "discriminator_dropout": 0.2,
+    "z": 2,
+    "prior_std": 5.0,
     "lr": 6e-4,
     "lr_adversarial": 8e-4,
     "lr_classification": 1e-3,
     "decay": "constant",
     "reconstruction": 0.0,
-    "ema": None,
-    "adversarial_radius": 0.0,
     "epochs": 10,
 }
 _PAPER = {
-    "hidden": (1000, 1000),
-    "batch_norm": False,
+    **_PUBLISHED,
     "dropout": 0.0,
-    "discriminator_hidden": (1000, 1000),
     "z": 10,
-    "z_weight": 1.0,
-    "y_weight": 1.0,
-    "independent": False,
-    "schedule": "alternating",
     "optimizer": "sgd",
-    "batch_size": 100,
-    "labelled_batch_size": 100,
     "lr": 0.01,
     "lr_adversarial": 0.1,
     "lr_classification": 0.01,
@@ -201,8 +197,6 @@ _PAPER = {
     "corruption": "gaussian",
     "corruption_level": 0.3,
     "reconstruction": 1.0,  # the paper sums over pixels
-    "ema": None,
-    "adversarial_radius": 0.0,
     "epochs": 50,
 }
 
