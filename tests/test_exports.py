@@ -65,13 +65,13 @@ def test_damaged_files(rows, name, kind):
 
 def test_a_flipped_bit_in_an_archive(rows):
     damaged(rows / "rows.npz", "flipped")
-    with pytest.raises(AAEError, match=r"rows.npz is not a readable numpy file of plain numbers .*CRC"):
+    with pytest.raises(AAEError, match=r"rows.npz is not a readable numpy file of plain arrays .*CRC"):
         read_input(str(rows / "rows.npz"))
 
 
 @pytest.mark.parametrize(("arrays", "sentence"), [
     ({"z": ROWS}, "holds no array called 'x'"),
-    ({"x": np.array([{}, None])}, "is not a readable numpy file of plain numbers"),
+    ({"x": np.array([{}, None])}, "is not a readable numpy file of plain arrays"),
     ({"x": ROWS.astype(float)}, r"expected images of bytes .* found float64 of shape \(12, 8, 8\)"),
     ({"x": ROWS[:0]}, "there are no rows"),
     ({"x": np.array([[1.0], [np.inf]])}, "row 1 holds NaN or infinity"),

@@ -5,8 +5,6 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 import torch
@@ -14,7 +12,7 @@ import torch
 from aae import inference
 from aae.artifact import load
 from aae.data.idx import read_idx
-from aae.data.sources import as_float, check_rows, load_data
+from aae.data.sources import as_float, check_rows, load_data, read_numpy
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
@@ -36,25 +34,13 @@ def read_input(spec: str) -> tuple[np.ndarray, list[Any] | None]:
     """
     path = Path(spec)
     if path.is_file() and path.suffix in (".npy", ".npz"):
-        arrays = _arrays(path)
-        if "x" not in arrays:
-            raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows).")
+        arrays = read_numpy(path, ("x", "y"))
         rows = check_rows(arrays["x"], spec)
         return rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None
     if path.is_file():
         return check_rows(read_idx(path), spec), None
     data = load_data(spec)
     return data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y]
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        # Opened by hand: np.load leaves a damaged file open.
-        with path.open("rb") as stream:
-            found = np.load(stream, allow_pickle=False)
-            return {"x": found} if isinstance(found, np.ndarray) else {k: found[k] for k in ("x", "y") if k in found}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
-        raise AAEError(f"{path} is not a readable numpy file of plain numbers ({error}).") from error
 
 
 def _shown(text: str, work: Callable[[], Found]) -> Found:

@@ -105,7 +105,7 @@ BAD_ARRAYS = {
     "one column": ({"x": VECTORS[:, 0]}, r"found float64 of shape \(40,\)"),
     "text": ({"x": np.array([["a"]])}, "found <U1"),
     "no rows": ({"x": VECTORS[:0]}, "there are no rows"),
-    "objects": ({"x": np.array([{}, None], dtype=object)}, "not a readable .npz file of plain arrays"),
+    "objects": ({"x": np.array([{}, None], dtype=object)}, "not a readable numpy file of plain arrays"),
     "too few labels": ({"x": VECTORS, "y": np.zeros(39)}, r"40 rows but labels of shape \(39,\)"),
     "one-hot labels": ({"x": VECTORS, "y": np.zeros((40, 3))}, r"labels of shape \(40, 3\)"),
     "new label": ({"x": VECTORS, "y": np.arange(40) % 2, "x_test": VECTORS, "y_test": np.arange(40) % 3},
@@ -136,15 +136,16 @@ def test_damaged_files_are_refused(tmp_path, spoil, save):
     path = tmp_path / "set.npz"
     save(path, x=VECTORS)
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(AAEError, match=r"set.npz is not a readable \.npz file"):
+    with pytest.raises(AAEError, match=r"set.npz is not a readable numpy file"):
         load_data(path)
 
 
-def test_a_bare_array_is_no_npz_file(tmp_path):
+def test_a_bare_array_is_taken_for_the_rows(tmp_path):
     with (tmp_path / "set.npz").open("wb") as file:
         np.save(file, VECTORS)
-    with pytest.raises(AAEError, match="holds no array called 'x'"):
-        load_data(tmp_path / "set.npz")
+    data = load_data(tmp_path / "set.npz")
+    assert data.shape == VECTORS.shape[1:]
+    assert len(data.x) + len(data.test_x) == len(VECTORS)
 
 
 @pytest.mark.parametrize(("spec", "sentence"), [

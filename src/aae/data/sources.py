@@ -5,7 +5,7 @@ numbers into ``classes``, -1 where there is none.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -82,17 +82,27 @@ def _mnist() -> Dataset:
     return _from_arrays("mnist", *load_mnist())
 
 
-def _npz(path: Path) -> Dataset:
-    """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given, else a fixed part is held out (see `_hold_out`)."""
+def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays of those names in an ``.npz`` file, ``x`` at least; the array of an ``.npy`` file is its ``x``.
+
+    Raises:
+        AAEError: The file is damaged, holds Python objects, or has no ``x``.
+    """
     try:
         # Opened by hand: np.load leaves a damaged file open.
         with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            arrays = {key: file[key] for key in ("x", "y", "x_test", "y_test") if key in file}
+            found = np.load(stream, allow_pickle=False)
+            arrays = {"x": found} if isinstance(found, np.ndarray) else {k: found[k] for k in names if k in found}
     except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
-        raise AAEError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error
+        raise AAEError(f"{path} is not a readable numpy file of plain arrays ({error}).") from error
     if "x" not in arrays:
         raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows, y=labels).")
+    return arrays
+
+
+def _npz(path: Path) -> Dataset:
+    """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given, else a fixed part is held out (see `_hold_out`)."""
+    arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
     x = check_rows(arrays["x"], str(path))
     classes, y = _label_numbers(arrays.get("y"), len(x), path)
     if "x_test" not in arrays:
