@@ -6,7 +6,7 @@ from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
 from aae.errors import AAEError
 from aae.fewlabels import Consistency, VirtualAdversarial
-from aae.matching import KL, MMD, Adversarial
+from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import LinearSum
 from aae.networks import ConvTrunk
 from aae.presets import PRESETS, resolve
@@ -159,6 +159,16 @@ def test_matching(matching, kinds):
     assert tuple(type(rule) for rule in latent.matching) == kinds
     # Without a rule the prior would promise samples that the decoder has never seen.
     assert (latent.prior is None) == (not kinds)
+
+
+@pytest.mark.parametrize(("matching", "kinds"), [
+    ("adversarial", (Adversarial,)), ("information", (MutualInformation,)),
+    ("adversarial+information", (Adversarial, MutualInformation)),
+])
+def test_matching_of_clusters(matching, kinds):
+    latent = model_of("clustering", labels=0, y_matching=matching, information_weight=3.0).category
+    assert tuple(type(rule) for rule in latent.matching) == kinds
+    assert all(rule.weight == 3.0 for rule in latent.matching if isinstance(rule, MutualInformation))
 
 
 @pytest.mark.parametrize("name", ["network", "posterior", "prior", "matching", "merge", "corruption", "likelihood",

@@ -4,7 +4,7 @@ from torch import nn
 
 from aae.errors import AAEError
 from aae.latent import Latent, check_latents
-from aae.matching import KL, MMD
+from aae.matching import KL, MMD, MutualInformation
 from aae.model import Autoencoder
 from aae.networks import MLPDecoder, MLPTrunk
 from aae.posteriors import Category, Gaussian, Point
@@ -64,6 +64,8 @@ REFUSED = {
     "KL to samples": (lambda: gauss(NoDensity(), KL()), "If NoDensity's distribution has one"),
     "KL to a cube": (lambda: gauss(CubePrior(2), KL()), "to a CubePrior is infinite"),
     "KL to a ball": (lambda: gauss(BallPrior(2), [MMD(), KL()]), "to a BallPrior is infinite"),
+    "mutual information of a style": (
+        lambda: point(GaussianPrior(2), MutualInformation()), "is for classes; its posterior must be a Category"),
     "discriminator's width": (lambda: point(GaussianPrior(2), adversarial(5)), "its discriminator takes 5"),
     "no latents": (lambda: check_latents([], WIDTH), "at least one latent"),
     "same name": (lambda: autoencoder(style(), style()), "Two latents are called 'z'"),

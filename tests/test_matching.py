@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from aae.matching import KL, MMD, Adversarial
+from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.networks import Discriminator
 from aae.posteriors import Gaussian, SoftCategory
 from aae.priors import CategoricalPrior, GaussianPrior, grid_mixture
@@ -90,6 +90,39 @@ def test_categorical_divergence_is_the_closed_form():
     assert torch.allclose(found, (p * (p / balance).log()).sum(1), atol=1e-6)
     at_prior = KL().divergence(SoftCategory(balance.log().expand(4, 3)), p, prior)
     assert at_prior.abs().max() < 1e-6
+
+
+def test_mutual_information_of_sure_and_balanced_classes_is_perfect():
+    sure = SoftCategory(100 * torch.eye(4))
+    rule, prior = MutualInformation(), CategoricalPrior(4)
+    assert rule.penalty(sure, sure.mean, prior(4)) == pytest.approx(0, abs=1e-6)
+    one = SoftCategory(100 * torch.eye(4)[[2, 2, 2, 2]])  # all rows in one class: balance times log 4
+    assert rule.penalty(one, one.mean, prior(4)) == pytest.approx(4 * math.log(4), rel=1e-5)
+    flat = SoftCategory(torch.zeros(4, 4))  # nobody sure of anything: the entropy is log 4
+    assert MutualInformation(0.3, 2.0).penalty(flat, flat.mean, prior(4)) == pytest.approx(0.3 * math.log(4), rel=1e-5)
+
+
+def test_mutual_information_follows_the_balance_of_the_prior():
+    posterior, prior = SoftCategory(100 * torch.eye(2)[[0, 0, 0, 1]]), CategoricalPrior(2, [0.75, 0.25])
+    assert MutualInformation().penalty(posterior, posterior.mean, prior(4)) == pytest.approx(0, abs=1e-6)
+
+
+def test_mutual_information_brings_a_dead_class_back():
+    logits = torch.tensor([0.0, 0.0, -3.0]).repeat(6, 1) + 0.1 * torch.randn(6, 3)
+    logits.requires_grad_()
+    rule, optimizer = MutualInformation(), torch.optim.Adam([logits], 0.1)
+    for _ in range(300):
+        posterior = SoftCategory(logits)
+        optimizer.zero_grad()
+        rule.penalty(posterior, posterior.mean, CategoricalPrior(3)(6)).backward()
+        optimizer.step()
+    assert sorted(logits.argmax(1).tolist()) == [0, 0, 1, 1, 2, 2]
+    assert logits.softmax(1).amax(1).min() > 0.95
+
+
+def test_mutual_information_can_be_saved():
+    rule, posterior = MutualInformation(0.3, 2.0), SoftCategory(torch.randn(5, 3))
+    assert same_output(rule, through_json(rule), lambda r: r.penalty(posterior, posterior.mean, CategoricalPrior(3)(5)))
 
 
 def test_discrepancy_is_the_sum_over_pairs():

@@ -9,7 +9,7 @@ from .fewlabels import Consistency, VirtualAdversarial
 from .inference import classify, decode, encode, reconstruct
 from .latent import Latent
 from .likelihoods import BernoulliLikelihood, GaussianLikelihood
-from .matching import KL, MMD, Adversarial
+from .matching import KL, MMD, Adversarial, MutualInformation
 from .merging import Concatenate, LinearSum
 from .model import Autoencoder
 from .networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
@@ -56,6 +56,7 @@ __all__ = [
     "MLPTrunk",
     "Masking",
     "MixturePrior",
+    "MutualInformation",
     "Noisy",
     "Point",
     "Result",

@@ -13,7 +13,7 @@ from aae.errors import AAEError, unknown
 from aae.fewlabels import Consistency, VirtualAdversarial
 from aae.latent import Latent, check_latents
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
-from aae.matching import KL, MMD, Adversarial
+from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import Concatenate, LinearSum
 from aae.model import Autoencoder
 from aae.networks import ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
@@ -183,20 +183,29 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int) ->
     prior = CategoricalPrior(count)
     if role == "observed":
         return [Latent("y", prior=prior, label="observed")]
+
+    def adversarial() -> nn.Module:
+        return Adversarial(_discriminator(options, data, count), options.y_weight)
+
+    def information() -> nn.Module:
+        return MutualInformation(options.information_weight)
+
     latents = []
     for number in range(options.variables):
-        rule = _pick(
+        rules = _pick(
             "y_matching",
             options.y_matching,
             {
-                "adversarial": lambda: Adversarial(_discriminator(options, data, count), options.y_weight),
-                "kl": lambda: KL(options.kl_weight),
+                "adversarial": lambda: [adversarial()],
+                "kl": lambda: [KL(options.kl_weight)],
+                "information": lambda: [information()],
+                "adversarial+information": lambda: [adversarial(), information()],
             },
         )()
         name = "y" if options.variables == 1 else f"y{number}"
         posterior = Category(features, count, options.temperature)
         latents.append(
-            Latent(name, posterior, CategoricalPrior(count), rule, "supervised" if role == "supervised" else "none")
+            Latent(name, posterior, CategoricalPrior(count), rules, "supervised" if role == "supervised" else "none")
         )
     return latents
 

@@ -125,6 +125,8 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
     kind = type(rule).__name__
     if not hasattr(rule, "penalty") and not hasattr(rule, "generator_loss"):
         raise AAEError(f"{kind} is no matching rule: it has neither `penalty` nor `generator_loss`.")
+    if getattr(rule, "needs_category", False) and not latent.is_category:
+        raise AAEError(f"Latent {latent.name!r}: {kind} is for classes; its posterior must be a Category.")
     if getattr(rule, "needs_density", False):
         if not getattr(latent.posterior, "has_density", False):
             advice = "temperature=0.5" if getattr(latent.posterior, "is_category", False) else "a Gaussian posterior"

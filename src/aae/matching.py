@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from aae.component import component
 from aae.posteriors import SoftCategory
 
-__all__ = ["KL", "MMD", "Adversarial"]
+__all__ = ["KL", "MMD", "Adversarial", "MutualInformation"]
 
 
 @register_kl(SoftCategory, OneHotCategorical)
@@ -85,6 +85,33 @@ class MMD(nn.Module):
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+
+
+@component
+class MutualInformation(nn.Module):
+    r"""Each row sure of its class, and the classes together as frequent as the prior has them.
+
+    :math:`E_x[H(q(y \mid x))] + b \, KL(q(y) \,\|\, p(y))` in nats, with :math:`q(y)` the batch's mean:
+    for a prior of equal classes and :math:`b = 1` the negative mutual information of row and class,
+    up to a constant (Krause et al., *Regularized Information Maximization*, NIPS 2010). It holds the
+    classes apart from the first step on, where a discriminator lets many of them die out.
+
+    Args:
+        weight: Factor on the sum.
+        balance: Factor :math:`b`; 4 keeps clusters of equal size (IMSAT, Hu et al., arXiv 1702.08720).
+    """
+
+    needs_category = True
+
+    def __init__(self, weight: float = 1.0, balance: float = 4.0) -> None:
+        super().__init__()
+        self.weight, self.balance = weight, balance
+
+    def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
+        each = posterior.categorical()
+        together = torch.distributions.Categorical(probs=each.probs.mean(0))
+        wanted = torch.distributions.Categorical(probs=prior.probs.mean(0))
+        return self.weight * (each.entropy().mean() + self.balance * kl_divergence(together, wanted))
 
 
 @component

@@ -21,11 +21,25 @@ from aae.errors import AAEError
 __all__ = ["ConvDecoder", "ConvTrunk", "Discriminator", "MLPDecoder", "MLPTrunk"]
 
 
-def _layers(sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0) -> list[nn.Module]:
+class CodeLinear(nn.Linear):
+    """A linear layer that gives or reads a code, in float32 whatever the precision of the rest.
+
+    Around 3, bf16 has steps of 1/64: codes and the discriminator's view of them would be too
+    coarse for a prior with a standard deviation of 0.05.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
+
+
+def _layers(
+    sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0, first: type[nn.Linear] = nn.Linear
+) -> list[nn.Module]:
     """Hidden layers: linear, batch norm, noise, ReLU, dropout; the ones that are off are left out."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
-        layers.append(nn.Linear(before, after))
+        layers.append(nn.Linear(before, after) if layers else first(before, after))
         if batch_norm:
             layers.append(nn.BatchNorm1d(after))
         if noise:
@@ -113,7 +127,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.dim, self.hidden, self.dropout, self.classes = dim, tuple(hidden), dropout, classes
         sizes = (dim + (classes + 1 if classes else 0), *hidden)
-        self.layers = nn.Sequential(*_layers(sizes, dropout, batch_norm=False), nn.Linear(sizes[-1], 1))
+        self.layers = nn.Sequential(*_layers(sizes, dropout, False, first=CodeLinear), nn.Linear(sizes[-1], 1))
 
     def forward(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes:

@@ -17,6 +17,7 @@ from torch.distributions import Distribution, Independent, Normal, constraints
 from torch.nn import functional as F
 
 from aae.component import component
+from aae.networks import CodeLinear
 
 __all__ = ["Category", "Delta", "Gaussian", "Noisy", "Point", "SoftCategory"]
 
@@ -101,10 +102,10 @@ class Point(nn.Module):
     def __init__(self, features: int, dim: int) -> None:
         super().__init__()
         self.features, self.dim = features, dim
-        self.location = nn.Linear(features, dim)
+        self.location = CodeLinear(features, dim)
 
     def forward(self, features: Tensor) -> Delta:
-        return Delta(self.location(features).float())
+        return Delta(self.location(features))
 
 
 @component
@@ -121,10 +122,10 @@ class Gaussian(nn.Module):
     def __init__(self, features: int, dim: int) -> None:
         super().__init__()
         self.features, self.dim = features, dim
-        self.moments = nn.Linear(features, 2 * dim)
+        self.moments = CodeLinear(features, 2 * dim)
 
     def forward(self, features: Tensor) -> Independent:
-        mean, log_std = self.moments(features).float().chunk(2, -1)
+        mean, log_std = self.moments(features).chunk(2, -1)
         # Beyond these bounds exp() is no longer a usable scale; a trained model stays well inside.
         std = log_std.clamp(-10, 10).exp()
         return Independent(Normal(mean, std, validate_args=False), 1, validate_args=False)

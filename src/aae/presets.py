@@ -41,8 +41,9 @@ class Options:
     y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
     clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
     variables: int = 1  # number of categorical latents
-    y_matching: str = "adversarial"  # adversarial | kl
+    y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
+    information_weight: float = 10.0  # of mutual information
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
     independent: bool = False  # y=observed: the discriminator of z sees the label, so that style cannot carry it
     merge: str = "concatenate"  # concatenate | sum

@@ -218,7 +218,7 @@ class _Roll(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         # The density along the curve has no closed form: a sum over midpoints, finer than the noise is wide.
-        count = 512
+        count = max(1, math.ceil(512 * float(self._length.max())))
         middle = (torch.arange(count, device=value.device) + 0.5) / count
         points = self._curve(middle.view(-1, *[1] * self._start.dim()))
         squared = (value - points).square().sum(-1) / (2 * self._noise**2)
