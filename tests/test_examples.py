@@ -36,10 +36,10 @@ def test_own_parts_trains_draws_saves_and_loads(tmp_path, monkeypatch):
 def test_demo_compares_on_the_same_draw():
     script = load_script(ROOT / "examples" / "demo.py")
     data = aae.load_data("digits")
-    spread, svc = script.baselines(data, aae.split_data(data, 100, "random", 0))
+    spread, svc = script.baselines(data, aae.split_data(data, 100, "random", 0)).values()
     assert 0 < spread < svc < 20
-    text = script.render([(2.0, 4.0, 8.0), (3.0, 3.0, 9.0)])
-    assert "| aae semi-supervised | 2.50 | 0.71 | 3.00 |" in text
+    text = script.render([{"aae few-labels": 2.0, "SVC": 8.0}, {"aae few-labels": 3.0, "SVC": 9.0}])
+    assert "| aae few-labels | 2.50 | 0.71 | 3.00 |" in text
 
 
 def test_every_row_of_the_tutorial_can_be_trained():
