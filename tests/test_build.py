@@ -34,8 +34,8 @@ LATENTS = {
     "supervised": ["z Point GaussianPrior Adversarial conditioned", "y None CategoricalPrior  observed"],
     "semi-supervised": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial supervised"],
     "few-labels": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial supervised"],
-    "clustering": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial"],
-    "embedding": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial"],
+    "clustering": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial+MutualInformation"],
+    "embedding": ["z Point GaussianPrior Adversarial", "y Category CategoricalPrior Adversarial+MutualInformation"],
     "wae-mmd": ["z Point GaussianPrior MMD"], "info-vae": ["z Gaussian GaussianPrior KL+MMD"],
     "discrete-vae": [f"y{k} Category CategoricalPrior KL" for k in range(20)],
 }
@@ -68,6 +68,12 @@ def test_posteriors(name):
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_corruptions(name):
     assert isinstance(model_of(corruption=name, corruption_level=0.2).corruption, CORRUPTIONS[name])
+
+
+def test_input_noise_where_labels_pick_the_part_of_the_prior():
+    assert model_of("aae", labels=0, prior="ring").corruption is None
+    assert model_of("aae", labels=3, prior="ring").corruption.std == 0.3
+    assert model_of("aae", labels=3, prior="ring", corruption="none").corruption is None
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

@@ -37,7 +37,7 @@ def test_heads_that_are_too_close_cost_their_squared_shortfall():
     with torch.no_grad():
         merge.head_map.weight.copy_(heads.T)
     # One pair is 3 apart, one short of 4; the two other pairs are farther apart than they need to be.
-    assert merge.penalty().item() == pytest.approx(1 / 3)
+    assert merge.penalty().item() == pytest.approx(1.0)
     with torch.no_grad():
         merge.head_map.weight[:, 1] *= 2
     assert merge.penalty().item() == 0

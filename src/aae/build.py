@@ -97,12 +97,15 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         options.merge,
         {
             "concatenate": lambda: Concatenate(dims),
-            "sum": lambda: LinearSum(dims, options.z, separation=options.separation),
+            "sum": lambda: LinearSum(dims, options.z, separation=options.separation * options.prior_std),
         },
     )()
     corruption = None
-    if options.corruption != "none":
-        corruption = _pick("corruption", options.corruption, CORRUPTIONS)(options.corruption_level)
+    kind = options.corruption
+    if kind == "auto":
+        kind = "gaussian" if any(latent.label == "conditioned" for latent in latents) else "none"
+    if kind != "none":
+        corruption = _pick("corruption", kind, CORRUPTIONS)(options.corruption_level)
     likelihood = ("bernoulli" if data.is_image else "gaussian") if options.likelihood == "auto" else options.likelihood
     return Autoencoder(
         latents,

@@ -38,7 +38,7 @@ class LinearSum(nn.Module):
         separation: Distance below which two heads cost something.
     """
 
-    def __init__(self, dims: Mapping[str, int], dim: int, heads: str = "y", separation: float = 4.0) -> None:
+    def __init__(self, dims: Mapping[str, int], dim: int, heads: str = "y", separation: float = 6.0) -> None:
         super().__init__()
         if heads not in dims:
             raise unknown("latent for the cluster heads", heads, dims)
@@ -55,5 +55,5 @@ class LinearSum(nn.Module):
         return torch.stack([self.head_map(codes[self.heads]).float(), *others]).sum(0)
 
     def penalty(self) -> Tensor:
-        """Mean squared shortfall of the distance between heads, over all pairs."""
-        return (self.separation - torch.pdist(self.head_map.weight.T)).clamp_min(0).square().mean()
+        """Squared shortfall of the distance between heads, summed over all pairs."""
+        return (self.separation - torch.pdist(self.head_map.weight.T)).clamp_min(0).square().sum()
