@@ -18,7 +18,8 @@ MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
 CLASSIFIER = MATCHED | {"test_error", "validation_error"}
 FOUND = {
     "autoencoder": ALWAYS, "denoising": ALWAYS | {"noisy_error", "denoising_error"}, "vae": MATCHED | {"elbo"},
-    "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"}, "conditioned": MATCHED | {"component_accuracy"},
+    "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"},
+    "conditioned": MATCHED | {"component_accuracy", "noisy_error", "denoising_error"},
     "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation
     "plain supervised": MATCHED,
     "semi-supervised": CLASSIFIER, "few-labels": CLASSIFIER, "labelled embedding": CLASSIFIER,

@@ -85,7 +85,7 @@ def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool
     codes = _sampled_codes(model, style, x)
     found = {}
     if style.prior is not None and len(x) >= ENOUGH:
-        found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().numpy())
+        found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
     if labelled_test:
         if len(x) >= ENOUGH and (np.bincount(y) > 1).sum() > 1:
             found["style_leak"] = metrics.style_leak(codes, y)

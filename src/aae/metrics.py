@@ -162,13 +162,14 @@ def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndar
 
 def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) -> float:
     """Share of codes, in percent, whose most likely component of the prior is that of their label."""
-    values = torch.from_numpy(codes)
+    device = next(latent.parameters()).device
+    values = torch.from_numpy(codes).to(device)
     each = [
-        latent.prior(len(values), torch.full((len(values),), k)).log_prob(values)
+        latent.prior(len(values), torch.full((len(values),), k, device=device)).log_prob(values)
         for k in range(latent.prior.components)
     ]
     known = labels >= 0
-    return float(100 * np.mean(torch.stack(each).argmax(0).numpy()[known] == labels[known]))
+    return float(100 * np.mean(torch.stack(each).argmax(0).cpu().numpy()[known] == labels[known]))
 
 
 def prior_mismatch(codes: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
