@@ -31,6 +31,12 @@ def test_one_hot_classes_land_on_their_heads():
     assert torch.allclose(code, merge.head_map.weight.T)
 
 
+@pytest.mark.parametrize(("count", "dim"), [(2, 2), (10, 2), (30, 2), (30, 10), (10, 1)])
+def test_heads_start_apart(count, dim):
+    merge = LinearSum({"y": count, "z": dim}, dim=dim, separation=4.0)
+    assert torch.pdist(merge.head_map.weight.T).min() > 3.9
+
+
 def test_heads_that_are_too_close_cost_their_squared_shortfall():
     merge = LinearSum({"y": 3, "z": 2}, dim=2, separation=4.0)
     heads = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]])

@@ -47,8 +47,8 @@ class LinearSum(nn.Module):
                 raise AAEError(f"LinearSum adds latents of {dim} numbers, but {name!r} has {length}; make them alike.")
         self.dims, self.dim, self.heads, self.separation = dict(dims), dim, heads, separation
         self.head_map = nn.Linear(self.dims[heads], dim, bias=False)
-        # Heads start about as far apart as they have to end, so that no two begin in one place.
-        nn.init.normal_(self.head_map.weight, std=separation)
+        with torch.no_grad():
+            self.head_map.weight.copy_(_spread(torch.randn(self.dims[heads], dim) * separation, separation).T)
 
     def forward(self, codes: Mapping[str, Tensor]) -> Tensor:
         others: Sequence[Tensor] = [codes[name] for name in self.dims if name != self.heads]
@@ -57,3 +57,16 @@ class LinearSum(nn.Module):
     def penalty(self) -> Tensor:
         """Squared shortfall of the distance between heads, summed over all pairs."""
         return (self.separation - torch.pdist(self.head_map.weight.T)).clamp_min(0).square().sum()
+
+
+def _spread(points: Tensor, separation: float) -> Tensor:
+    """Push points that are too close apart, pair by pair.
+
+    Heads start where they may end: a learning rate made for weights hardly moves them.
+    """
+    for _ in range(500):
+        offsets = points[:, None] - points
+        distances = offsets.norm(dim=-1).clamp_min(1e-6)
+        push = (separation - distances).clamp_min(0).fill_diagonal_(0) / distances
+        points = points + 0.25 * (push[..., None] * offsets).sum(1)
+    return points
