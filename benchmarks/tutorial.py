@@ -1,18 +1,19 @@
 """The tutorial's models on MNIST: train every row, measure it, write docs/tutorial.md.
 
 ``python benchmarks/tutorial.py`` trains what is not there yet under runs/tutorial and measures all;
-``--only ROW`` takes some rows. It needs about two hours on two cores. A row whose run directory is
-there is not trained again, so an interrupted round goes on where it stopped.
+``--only ROW`` takes some rows and leaves the others of the table as they are: the figures lie in
+benchmarks/results/tutorial.json. All rows need two to three hours on two cores. A row whose run
+directory is there is not trained again, so an interrupted round goes on where it stopped.
 """
 
 import argparse
 import json
-import platform
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,11 @@ from aae import metrics
 from aae.data.sources import as_float
 from aae.files import read_json
 from aae.runs import Run, open_run
+
+sys.path.insert(0, str(Path(__file__).parent))
+from machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "tutorial.json"
 
 # name: (arguments of `aae train`, the figures that the row is about)
 ROWS = {
@@ -70,7 +76,7 @@ def against_plain(run: Run, runs: Path) -> dict[str, float]:
 EXTRA: dict[str, Callable[[Run, Path], dict[str, float]]] = {"autoencoder": against_pca, "denoising": against_plain}
 
 
-def measure(name: str, runs: Path) -> dict[str, float]:
+def measure(name: str, runs: Path) -> dict[str, Any]:
     """Train a row if its run is not there, and return the figures it is about."""
     arguments, wanted = ROWS[name]
     path = runs / name
@@ -84,24 +90,29 @@ def measure(name: str, runs: Path) -> dict[str, float]:
     found = read_json(path / "evaluation.json")
     if name in EXTRA:
         found |= EXTRA[name](open_run(path), runs)
-    return {key: found[key] for key in (*wanted, "steps", "seconds") if key in found}
+    kept = {key: found[key] for key in (*wanted, "steps", "seconds") if key in found}
+    return kept | {"machine": f"{describe_machine()}, {found['precision']}"}
 
 
-def render(results: dict[str, dict[str, float]]) -> str:
+def render(results: dict[str, dict[str, Any]]) -> str:
     """The table as Markdown."""
     lines = [
         "# The tutorial's models on MNIST",
         "",
         "Each row is one command, measured on the untouched test set; errors and accuracies are in percent, losses and",
         "bounds in nats, squared errors summed over the 784 pixels. Regenerate with `python benchmarks/tutorial.py`.",
-        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}.",
         "",
-        "| row | `aae train … --data mnist` | figures | steps | seconds |",
-        "|---|---|---|---|---|",
+        "| row | `aae train … --data mnist` | figures | steps | seconds | on |",
+        "|---|---|---|---|---|---|",
     ]
+    machines = list(dict.fromkeys(found["machine"] for found in results.values()))
     for name, found in results.items():
-        figures = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if k not in ("steps", "seconds"))
-        lines.append(f"| {name} | `{ROWS[name][0]}` | {figures} | {found['steps']:.0f} | {found['seconds']:.0f} |")
+        figures = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if k not in ("steps", "seconds", "machine"))
+        place = "ABCDEFGH"[machines.index(found["machine"])]
+        lines.append(
+            f"| {name} | `{ROWS[name][0]}` | {figures} | {found['steps']:.0f} | {found['seconds']:.0f} | {place} |"
+        )
+    lines += ["", *(f"{letter}: {machine}.  " for letter, machine in zip("ABCDEFGH", machines, strict=False))]
     errors = [found["test_error"] for name, found in results.items() if name.startswith("few-labels-")]
     if errors:
         lines += [
@@ -117,10 +128,13 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/tutorial"))
     parser.add_argument("--table", type=Path, default=Path("docs/tutorial.md"))
     arguments = parser.parse_args()
-    results = {}
+    results = read_json(RESULTS) if RESULTS.is_file() else {}
     for name in arguments.only:
         results[name] = measure(name, arguments.runs)
         print(name, json.dumps(results[name]), flush=True)
+        RESULTS.parent.mkdir(exist_ok=True)
+        results = {row: results[row] for row in ROWS if row in results}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     arguments.table.write_text(render(results))
 
 

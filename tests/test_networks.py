@@ -4,7 +4,7 @@ from torch import nn
 
 from aae.corruption import GaussianNoise
 from aae.errors import AAEError
-from aae.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from aae.networks import CodeLinear, ConvDecoder, ConvTrunk, Discriminator, Dropout, MLPDecoder, MLPTrunk
 from models import same_output, through_json, without_gradient
 
 SHAPES = [(8, 8), (28, 28), (33, 33), (8, 13), (9, 9, 3), (8, 8, 1)]
@@ -73,8 +73,50 @@ def test_what_is_off_is_left_out_and_what_is_on_comes_in_order():
     plain = [type(layer) for layer in MLPTrunk((4,), (5, 6)).layers]
     assert plain == [nn.Linear, nn.ReLU] * 2
     full = [type(layer) for layer in MLPTrunk((4,), (5,), dropout=0.1, batch_norm=True, noise=0.1).layers]
-    assert full == [nn.Linear, nn.BatchNorm1d, GaussianNoise, nn.ReLU, nn.Dropout]
+    assert full == [nn.Linear, nn.BatchNorm1d, GaussianNoise, nn.ReLU, Dropout]
     assert type(MLPDecoder(2, (4,), (5,)).layers[-1]) is nn.Linear
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.97])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate):
+    out = Dropout(rate)(torch.ones(1000, 1001))
+    dropped = (out == 0).double().mean().item()
+    assert dropped == pytest.approx(rate, abs=5e-3)  # five standard deviations and more
+    assert out.mean().item() == pytest.approx(1, abs=0.03)
+    assert len(out[out != 0].unique()) == 1
+
+
+def test_dropout_masks_are_independent_between_elements_rows_and_calls():
+    dropout = Dropout(0.5)
+    first, second = (dropout(torch.ones(500, 1000)) - 1 for _ in range(2))
+    for other in (second, first.roll(1, 0), *(first.roll(k, 1) for k in (1, 2, 3, 4, 8))):
+        assert (first * other).mean().abs() < 0.008  # five standard deviations
+
+
+def test_dropout_passes_gradients_where_it_passes_values_and_rests_in_evaluation():
+    dropout, x = Dropout(0.3), torch.randn(40, 7, requires_grad=True)
+    out = dropout(x)
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    assert torch.allclose(gradient * x, out)
+    assert torch.equal(dropout.eval()(x), x)
+    assert dropout.train()(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_dropout_follows_the_generator():
+    dropout, x = Dropout(0.3), torch.randn(9, 11)
+    torch.manual_seed(3)
+    first = dropout(x)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x), first)
+    assert not torch.equal(dropout(x), first)
+
+
+def test_codes_stay_float32_under_autocast():
+    layer, x = CodeLinear(8, 2), torch.randn(5, 8).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, layer(x.float()))
 
 
 def test_a_decoder_may_give_any_real_number():
