@@ -4,15 +4,16 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import torch
 
 from aae import inference
 from aae.artifact import load
+from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
 from aae.data.idx import read_idx
-from aae.data.sources import as_float, check_rows, load_data, read_numpy
+from aae.data.sources import as_float, load_data
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
@@ -23,7 +24,7 @@ __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
 Found = TypeVar("Found")
 
 
-def read_input(spec: str) -> tuple[np.ndarray, list[Any] | None]:
+def read_input(spec: str) -> tuple[Rows, list[Any] | None]:
     """Rows and, where the input has them, the names of their classes.
 
     A data set's name or folder gives its test rows; an ``.npz``, ``.npy`` or single IDX file gives
@@ -33,7 +34,9 @@ def read_input(spec: str) -> tuple[np.ndarray, list[Any] | None]:
         AAEError: The input cannot be read.
     """
     path = Path(spec)
-    if path.is_file() and path.suffix in (".npy", ".npz"):
+    if path.is_file() and path.suffix == ".npy":
+        return check_rows(open_rows(path), spec), None
+    if path.is_file() and path.suffix == ".npz":
         arrays = read_numpy(path, ("x", "y"))
         rows = check_rows(arrays["x"], spec)
         return rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None
@@ -72,13 +75,16 @@ def predictions(run: Path, spec: str, out: Path) -> str:
     rows, _ = read_input(spec)
     found = _shown("Predicting", lambda: inference.classify(model, rows))
     names = class_names(model, found.shape[1])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "label", "confidence", *(f"p_{name}" for name in names)])
-    best = found.argmax(1)
-    for index, (row, place) in enumerate(zip(found, best, strict=True)):
-        writer.writerow([index, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
-    write_atomically(out, lambda file: file.write(text.getvalue().encode()))
+
+    def write(file: BinaryIO) -> None:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["index", "label", "confidence", *(f"p_{name}" for name in names)])
+        for index, (row, place) in enumerate(zip(found, found.argmax(1), strict=True)):
+            writer.writerow([index, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
+        text.detach()  # which flushes it; the file itself is closed where it was opened
+
+    write_atomically(out, write)
     return f"{len(rows)} predictions: {out}"
 
 

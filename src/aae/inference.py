@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aae.data.arrays import Rows
 from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
@@ -31,7 +32,7 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
         model.train(training)
 
 
-def chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Rows and labels as the model reads them, some thousand at a time, on its device."""
     if tuple(rows.shape[1:]) != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, the input has rows of shape {rows.shape[1:]}.")
@@ -39,22 +40,31 @@ def chunks(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None) -> I
     for start in range(0, max(len(rows), 1), CHUNK):  # no rows make one empty chunk
         part = slice(start, start + CHUNK)
         known = None if labels is None else torch.from_numpy(np.asarray(labels[part])).to(device)
-        yield to_input(torch.tensor(rows[part]), device), known
+        some = rows[part]
+        # A copy: torch would warn of rows that cannot be written to.
+        yield to_input(torch.tensor(some if some.dtype == np.uint8 else some.astype(np.float32)), device), known
 
 
 @torch.inference_mode()
 def _collect(
     model: Autoencoder,
-    rows: np.ndarray,
+    rows: Rows,
     labels: np.ndarray | None,
     call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
 ) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    done = 0
     with _evaluation(model):
-        parts = [{k: v.cpu().numpy() for k, v in call(x, y).items()} for x, y in chunks(model, rows, labels)]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        for x, y in chunks(model, rows, labels):
+            for key, value in call(x, y).items():
+                if key not in found:
+                    found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
+                found[key][done : done + len(x)] = value.cpu().numpy()
+            done += len(x)
+    return found
 
 
-def encode(model: Autoencoder, rows: np.ndarray) -> dict[str, np.ndarray]:
+def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
     """Code of every latent that has a posterior, ``{name: (N, D)}``, from rows ``(N, *shape)``.
 
     Raises:
@@ -63,7 +73,7 @@ def encode(model: Autoencoder, rows: np.ndarray) -> dict[str, np.ndarray]:
     return _collect(model, rows, None, lambda x, _: model.encode(x))
 
 
-def classify(model: Autoencoder, rows: np.ndarray) -> np.ndarray:
+def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
     """Class (or cluster) probabilities ``(N, K)``.
 
     Raises:
@@ -72,7 +82,7 @@ def classify(model: Autoencoder, rows: np.ndarray) -> np.ndarray:
     return _collect(model, rows, None, lambda x, _: {"p": model.classify(x)})["p"]
 
 
-def reconstruct(model: Autoencoder, rows: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+def reconstruct(model: Autoencoder, rows: Rows, labels: np.ndarray | None = None) -> np.ndarray:
     """Reconstructions ``(N, *shape)``, float32; ``labels`` ``(N,)`` where a latent is observed.
 
     Raises:

@@ -5,14 +5,13 @@ numbers into ``classes``, -1 where there is none.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 
+from aae.data.arrays import check_rows, read_numpy
 from aae.data.idx import load_mnist, read_idx_folder
 from aae.errors import AAEError, unknown
 
@@ -82,32 +81,14 @@ def _mnist() -> Dataset:
     return _from_arrays("mnist", *load_mnist())
 
 
-def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Arrays of those names in an ``.npz`` file, ``x`` at least; the array of an ``.npy`` file is its ``x``.
-
-    Raises:
-        AAEError: The file is damaged, holds Python objects, or has no ``x``.
-    """
-    try:
-        # Opened by hand: np.load leaves a damaged file open.
-        with path.open("rb") as stream:
-            found = np.load(stream, allow_pickle=False)
-            arrays = {"x": found} if isinstance(found, np.ndarray) else {k: found[k] for k in names if k in found}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
-        raise AAEError(f"{path} is not a readable numpy file of plain arrays ({error}).") from error
-    if "x" not in arrays:
-        raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows, y=labels).")
-    return arrays
-
-
 def _npz(path: Path) -> Dataset:
     """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given, else a fixed part is held out (see `_hold_out`)."""
     arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
-    x = check_rows(arrays["x"], str(path))
+    x = _stored(check_rows(arrays["x"], str(path)))
     classes, y = _label_numbers(arrays.get("y"), len(x), path)
     if "x_test" not in arrays:
         return _hold_out(path.stem, x, y, classes)
-    test_x = check_rows(arrays["x_test"], f"{path} (x_test)")
+    test_x = _stored(check_rows(arrays["x_test"], f"{path} (x_test)"))
     if test_x.shape[1:] != x.shape[1:]:
         raise AAEError(
             f"{path}: rows of x have shape {x.shape[1:]}, rows of x_test {test_x.shape[1:]}; make them alike."
@@ -116,25 +97,9 @@ def _npz(path: Path) -> Dataset:
     return Dataset(path.stem, x, y, test_x, test_y, classes)
 
 
-def check_rows(x: np.ndarray, where: str) -> np.ndarray:
-    """Check that an array is bytes (images) or finite numbers (vectors), and return it as such.
-
-    Raises:
-        AAEError: Wrong type or shape, or NaN or infinity (the row is named).
-    """
-    if x.ndim and not len(x):
-        raise AAEError(f"{where}: there are no rows.")
-    if x.dtype == np.uint8 and x.ndim in (3, 4):
-        return x
-    if x.ndim != 2 or x.dtype.kind not in "fiub":
-        raise AAEError(
-            f"{where}: expected images of bytes (N, H, W[, C]) or vectors (N, D), found {x.dtype} of shape {x.shape}."
-        )
-    x = x.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
-    if len(bad):
-        raise AAEError(f"{where}: row {bad[0]} holds NaN or infinity ({len(bad)} such rows); remove or fill them.")
-    return x
+def _stored(x: np.ndarray) -> np.ndarray:
+    """Rows as a data set keeps them: images stay bytes, vectors become float32."""
+    return x if x.dtype == np.uint8 and x.ndim > 2 else x.astype(np.float32)
 
 
 def _label_numbers(
