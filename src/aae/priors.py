@@ -155,12 +155,18 @@ class MixturePrior(nn.Module):
         )
 
 
+def _own_or(weights: Tensor, labels: Tensor | None) -> Tensor:
+    """All weight on the row's own component where its label is known, else ``weights`` ``(n, K)``."""
+    if labels is None:
+        return weights
+    # Chosen without looking at the values: a look would make a GPU wait.
+    own = nn.functional.one_hot(labels.clamp_min(0).long(), weights.shape[1]).float()
+    return torch.where((labels >= 0)[:, None], own, weights)
+
+
 def _component_weights(n: int, components: int, labels: Tensor | None, device: torch.device) -> Categorical:
     """Equal weights, or all weight on the row's own component where its label is known."""
-    weights = torch.full((n, components), 1.0 / components, device=device)
-    if labels is not None:
-        known = labels >= 0
-        weights[known] = nn.functional.one_hot(labels[known].long(), components).float()
+    weights = _own_or(torch.full((n, components), 1.0 / components, device=device), labels)
     # As logarithms: `probs` would keep 1e-7 of the other components in the density.
     return Categorical(logits=weights.log(), validate_args=False)
 
@@ -248,8 +254,8 @@ class SwissRollPrior(nn.Module):
         start, length = self._zero.repeat(n), self._zero.repeat(n) + 1
         if labels is not None:
             known = labels >= 0
-            start[known] = labels[known].float() / self.components
-            length[known] = 1 / self.components
+            start = torch.where(known, labels / self.components, start)
+            length = torch.where(known, 1 / self.components, length)
         return _Roll(start, length, self.noise)
 
 
@@ -275,8 +281,5 @@ class CategoricalPrior(nn.Module):
         self.register_buffer("_probabilities", probabilities, persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
-        probabilities = self._probabilities.repeat(n, 1)
-        if labels is not None:
-            known = labels >= 0
-            probabilities[known] = nn.functional.one_hot(labels[known].long(), self.dim).float()
+        probabilities = _own_or(self._probabilities.expand(n, -1), labels)
         return OneHotCategorical(probs=probabilities, validate_args=False)
