@@ -19,11 +19,19 @@ def to_input(rows: Tensor, device: torch.device | str = "cpu") -> Tensor:
     return rows.float().div_(255) if rows.dtype == torch.uint8 else rows.float()
 
 
+def _home(size: int, device: torch.device) -> torch.device:
+    """Where the rows stay for the whole training: on the device if they take less than half of what is free there."""
+    if device.type == "cuda" and 2 * size < torch.cuda.mem_get_info(device)[0]:
+        return device
+    return torch.device("cpu")
+
+
 class _Stream:
     """An endless reshuffled walk over row numbers; pass ``k`` has a permutation of its own."""
 
-    def __init__(self, rows: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, home: torch.device | str) -> None:
         self.rows = torch.from_numpy(rows)
+        self._home = home
         self.batch_size = min(batch_size, len(rows))
         self.steps = max(1, len(rows) // max(1, self.batch_size))
         self._seed = seed
@@ -34,7 +42,9 @@ class _Stream:
         if self._order[0] != number:
             # One generator per pass: nothing to save for a resume but the step.
             generator = torch.Generator().manual_seed((self._seed * 1_000_003 + number) % 2**63)
-            self._order = (number, self.rows[torch.randperm(len(self.rows), generator=generator)])
+            # The order of a whole pass goes to the device at once: its batches are cut there.
+            order = self.rows[torch.randperm(len(self.rows), generator=generator)].to(self._home)
+            self._order = (number, order)
         return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
 
 
@@ -71,10 +81,11 @@ class Batches:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels and none were given; use --labels N.")
-        self._x = torch.from_numpy(data.x)
+        home = _home(data.x.nbytes, torch.device(device))
+        self._x = torch.from_numpy(data.x).to(home)
         labels = np.full(len(data.y), -1, dtype=np.int64)
         labels[split.labelled] = data.y[split.labelled]
-        self._labels = torch.from_numpy(labels)
+        self._labels = torch.from_numpy(labels).to(home)
         self._device = device
         beside = bool(roles & {"supervised", "conditioned"}) and "observed" not in roles and len(split.unlabelled) > 0
         if "observed" in roles:
@@ -91,12 +102,12 @@ class Batches:
             # Labelled rows join the main stream: half of it at most, so that few labels still have a say.
             labelled_batch_size = min(labelled_batch_size, max(1, batch_size // 2))
             main_size = batch_size - labelled_batch_size
-        self._main = _Stream(rows, main_size, 2 * seed)
+        self._main = _Stream(rows, main_size, 2 * seed, home)
         self._labelled = None
         if self._supervised or beside:
             # The labelled rows are walked through again and again; a small set fills a batch by repeating.
             repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
-            self._labelled = _Stream(np.tile(split.labelled, repeats), labelled_batch_size, 2 * seed + 1)
+            self._labelled = _Stream(np.tile(split.labelled, repeats), labelled_batch_size, 2 * seed + 1, home)
 
     @property
     def steps_per_epoch(self) -> int:
