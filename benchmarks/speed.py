@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import io
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -19,14 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import aae
 from aae import inference
+from aae.data.arrays import NpyRows
 from aae.runs import prepare
 from aae.trainer import Trainer, make_fabric
 
 sys.path.insert(0, str(Path(__file__).parent))
+from machine import describe_machine
 from peers import BATCH, PythaeLoop, TutorialLoop
 
 # The tutorial's model and batch, trained our way; its few-label terms are ours alone and are left out.
@@ -131,10 +133,53 @@ def use(data: aae.Dataset) -> dict[str, float]:
     return found
 
 
+class _Stamped(NpyRows):
+    """Rows on the disk that note when each slice of them was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.stamps: list[float] = []
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        self.stamps.append(time.perf_counter())
+        return super().__getitem__(part)
+
+
+def stream_one(path: Path) -> dict[str, float]:
+    """Encode a file in this process: memory above what the model took, and the rate at both ends."""
+    model, *_ = prepare("semi-supervised", aae.load_data("mnist"), 100, "random", 0, {}, {"steps": 1})
+    inference.encode(model, np.zeros((4000, 28, 28), np.uint8))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = _Stamped(path)
+    inference.encode(model, rows)
+    tenth = len(rows.stamps) // 10
+    first, last = (rows.stamps[k + tenth] - rows.stamps[k] for k in (0, len(rows.stamps) - tenth - 1))
+    return {
+        "stream_memory_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "stream_rows_per_second": len(rows) / 10 / first,
+        "stream_last_over_first": first / last,
+    }
+
+
+def stream(count: int) -> dict[str, float]:
+    """Encode ``count`` random images from a file, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        rows = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 28, 28))
+        for start in range(0, count, 100_000):
+            part = rows[start : start + 100_000]
+            part[:] = np.random.default_rng(start).integers(0, 256, part.shape, dtype=np.uint8)
+        del rows
+        done = subprocess.run(
+            [sys.executable, __file__, "--stream-one", str(path)], check=True, capture_output=True, text=True
+        )
+    return json.loads(done.stdout)
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every figure, flat."""
     data = aae.load_data("mnist")
-    found: dict[str, Any] = {"machine": platform.machine(), "threads": torch.get_num_threads()}
+    found: dict[str, Any] = {"machine": describe_machine()}
     speed = rates(data, arguments.repeats, arguments.steps)
     for name, value in speed.items():
         found[f"rows_per_second {name}"] = value
@@ -146,6 +191,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         found["ratio_pythae"] = speed["unsupervised, as pythae's"] / speed["pythae"]
     found |= {f"share {kind}": value for kind, value in profile(data).items()}
     found |= use(data)
+    if arguments.stream:
+        found |= stream(arguments.stream)
     if arguments.seeds:
         runs = [until_3_percent(arguments.seconds, seed) for seed in range(arguments.seeds)]
         found["seconds_to_3_percent"] = statistics.median(taken for taken, _ in runs)
@@ -160,8 +207,8 @@ def render(found: dict[str, Any]) -> str:
     lines = [
         "# Speed",
         "",
-        f"One run on {found['machine']} with {found['threads']} threads, torch {torch.__version__}; medians of",
-        "repeats that took turns. Regenerate with `python benchmarks/speed.py`.",
+        f"One run on {found['machine']}, torch {torch.__version__}; medians of repeats that took turns.",
+        "Regenerate with `python benchmarks/speed.py`.",
         "",
         "| figure | value |",
         "|---|---|",
@@ -178,7 +225,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="runs of few-labels to 3 %% error; 0 for none")
     parser.add_argument("--seconds", type=float, default=30.0, help="training time of these runs")
     parser.add_argument("--table", type=Path, default=Path("docs/speed.md"))
+    parser.add_argument("--stream", type=int, default=2_000_000, help="rows of the file that is encoded; 0 for none")
+    parser.add_argument("--stream-one", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.stream_one:
+        print(json.dumps(stream_one(arguments.stream_one)))
+        return
     found = measure(arguments)
     text = render(found)
     arguments.table.write_text(text)

@@ -108,8 +108,8 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
 
 
 def _densest(points: np.ndarray) -> np.ndarray:
-    """The point whose twentieth neighbour is nearest: inside a cluster, where a mean may lie between two."""
-    distances, _ = cKDTree(points).query(points, k=[min(20, len(points))])
+    """The point with a third of the others closest around it: inside a cluster, where a mean may lie between two."""
+    distances, _ = cKDTree(points).query(points, k=[min(len(points), max(20, len(points) // 3))])
     return points[distances[:, 0].argmin()]
 
 
