@@ -91,7 +91,9 @@ def measure(name: str, runs: Path) -> dict[str, Any]:
     if name in EXTRA:
         found |= EXTRA[name](open_run(path), runs)
     kept = {key: found[key] for key in (*wanted, "steps", "seconds") if key in found}
-    return kept | {"machine": f"{describe_machine()}, {found['precision']}"}
+    return kept | {
+        "machine": f"{describe_machine()}, {'float32' if found['precision'] == '32' else found['precision']}"
+    }
 
 
 def render(results: dict[str, dict[str, Any]]) -> str:
