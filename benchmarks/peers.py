@@ -1,6 +1,6 @@
 """What others' users run: the tutorial's loop as it describes it, and pythae's adversarial autoencoder.
 
-Each is a class with ``name``, ``rows`` (unlabelled rows per step) and ``step()``.
+A step of either reads ``BATCH`` unlabelled rows.
 """
 
 import itertools
@@ -60,9 +60,6 @@ class TutorialLoop:
     optimisers for the encoder (Adam with its defaults), discriminators with a sigmoid and a
     logarithm, the encoder in evaluation mode while they learn.
     """
-
-    name = "tutorial"
-    rows = BATCH
 
     def __init__(self, x: np.ndarray, y: np.ndarray, labelled: np.ndarray, unlabelled: np.ndarray) -> None:
         torch.manual_seed(0)
@@ -126,9 +123,6 @@ class PythaeLoop:
         ImportError: pythae is not installed.
     """
 
-    name = "pythae"
-    rows = BATCH
-
     def __init__(self, x: np.ndarray, steps: int, folder: str) -> None:
         from pythae.data.datasets import BaseDataset
         from pythae.models import Adversarial_AE, Adversarial_AE_Config
@@ -177,8 +171,7 @@ class PythaeLoop:
             ),
         )
         self.trainer.prepare_training()
-        self.steps = steps
 
     def round(self) -> None:
-        """One epoch of pythae's, which is ``steps`` steps."""
+        """One epoch of pythae's, which is as many steps as were asked for."""
         self.trainer.train_step(1)

@@ -94,10 +94,11 @@ def profile(data: aae.Dataset) -> dict[str, float]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
         _times(step, 10)()
     kinds = {"matrix products": ("mm", "bmm", "linear"), "Adam": ("_fused_adam",), "copies and casts": ("copy_",)}
-    total = sum(event.self_cpu_time_total for event in found.key_averages())
+    events = found.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
     shares = {
         kind: 100 / total * sum(
-            event.self_cpu_time_total for event in found.key_averages() if any(word in event.key for word in words)
+            event.self_cpu_time_total for event in events if any(word in event.key for word in words)
         )
         for kind, words in kinds.items()
     }  # fmt: skip

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -107,14 +108,15 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "| row | `aae train … --data mnist` | figures | steps | seconds | on |",
         "|---|---|---|---|---|---|",
     ]
-    machines = list(dict.fromkeys(found["machine"] for found in results.values()))
+    machines = dict.fromkeys(found["machine"] for found in results.values())
+    letters = dict(zip(machines, ascii_uppercase, strict=False))
     for name, found in results.items():
         figures = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if k not in ("steps", "seconds", "machine"))
-        place = "ABCDEFGH"[machines.index(found["machine"])]
+        place = letters[found["machine"]]
         lines.append(
             f"| {name} | `{ROWS[name][0]}` | {figures} | {found['steps']:.0f} | {found['seconds']:.0f} | {place} |"
         )
-    lines += ["", *(f"{letter}: {machine}.  " for letter, machine in zip("ABCDEFGH", machines, strict=False))]
+    lines += ["", *(f"{letter}: {machine}.  " for machine, letter in letters.items())]
     errors = [found["test_error"] for name, found in results.items() if name.startswith("few-labels-")]
     if errors:
         lines += [

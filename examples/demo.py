@@ -43,7 +43,7 @@ def one_draw(preset: str, seed: int, out: Path | None = None) -> tuple[dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1, help="number of label draws; seeds 0, 1, ...")
-    parser.add_argument("--preset", default="few-labels")
+    parser.add_argument("--preset", default="few-labels", choices=("few-labels", "semi-supervised"))
     parser.add_argument("--table", type=Path, help="write the table here")
     arguments = parser.parse_args()
     if arguments.draws == 1:

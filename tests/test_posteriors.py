@@ -98,3 +98,10 @@ def test_relaxation_is_for_training_only():
                                                ("category", False), ("relaxed category", True)])
 def test_which_posteriors_have_a_density(name, density):
     assert getattr(POSTERIORS[name](), "has_density", False) is density
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_codes_are_float32_under_autocast(name):
+    with torch.autocast("cpu", torch.bfloat16):
+        distribution = POSTERIORS[name]()(torch.randn(4, 5).bfloat16())
+        assert distribution.rsample().dtype == distribution.mean.dtype == torch.float32

@@ -41,8 +41,10 @@ def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterato
         part = slice(start, start + CHUNK)
         known = None if labels is None else torch.from_numpy(np.asarray(labels[part])).to(device)
         some = rows[part]
+        if some.dtype != np.uint8:
+            some = some.astype(np.float32, copy=False)
         # A copy: torch would warn of rows that cannot be written to.
-        yield to_input(torch.tensor(some if some.dtype == np.uint8 else some.astype(np.float32)), device), known
+        yield to_input(torch.tensor(some), device), known
 
 
 @torch.inference_mode()

@@ -145,7 +145,7 @@ class Noisy(nn.Module):
     def __init__(self, features: int, dim: int, noise_dim: int = 10, hidden: int = 256) -> None:
         super().__init__()
         self.features, self.dim, self.noise_dim, self.hidden = features, dim, noise_dim, hidden
-        self.network = nn.Sequential(nn.Linear(features + noise_dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+        self.network = nn.Sequential(nn.Linear(features + noise_dim, hidden), nn.ReLU(), CodeLinear(hidden, dim))
 
     def forward(self, features: Tensor) -> Delta:
         return _Implicit(features.float(), self.network, self.noise_dim)
