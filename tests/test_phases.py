@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -38,12 +40,31 @@ ALTERNATING = {
                   "classification": "t y"},
     "classifier": {"reconstruction": "t z y d", "classification": "t y"},
 }
+# Discriminators that read row by row learn from the joint pass; others have a phase of their own.
 JOINT = {
+    name: {"joint": f"{phases['reconstruction']} {phases.get('discriminator', '')}"}
+    for name, phases in ALTERNATING.items()
+}
+JOINT_APART = {
     name: {"joint": phases["reconstruction"], **{k: v for k, v in phases.items() if k == "discriminator"}}
     for name, phases in ALTERNATING.items()
 }
-SCHEDULES = {"alternating": ALTERNATING, "joint": JOINT}
+SCHEDULES = {"alternating": ALTERNATING, "joint": JOINT, "joint, apart": JOINT_APART}
 CASES = [(schedule, name) for schedule in SCHEDULES for name in FAMILIES]
+
+
+def phases_of(model, schedule):
+    if schedule == "joint, apart":
+        model = apart(model)
+    return build_phases(Losses(model), schedule.split(",")[0])
+
+
+def apart(model):
+    """The model, its discriminators no longer known to read row by row."""
+    for module in model.modules():
+        if isinstance(module, Discriminator):
+            module.rowwise = False
+    return model
 
 
 def parts(model):
@@ -57,7 +78,7 @@ def parts(model):
 @pytest.mark.parametrize(("schedule", "name"), CASES)
 def test_each_phase_moves_exactly_its_own_parameters(schedule, name):
     model, expected = FAMILIES[name](), SCHEDULES[schedule][name]
-    phases, batch, owned = build_phases(Losses(model), schedule), batch_for(model), parts(model)
+    phases, batch, owned = phases_of(model, schedule), batch_for(model), parts(model)
     assert [phase.name for phase in phases] == list(expected)
     for phase in phases:
         assert len({id(p) for p in phase.parameters}) == len(phase.parameters)
@@ -77,13 +98,13 @@ def test_each_phase_moves_exactly_its_own_parameters(schedule, name):
 def test_every_parameter_belongs_to_a_phase(name):
     for schedule in SCHEDULES:
         model = FAMILIES[name]()
-        reached = {id(p) for phase in build_phases(Losses(model), schedule) for p in phase.parameters}
+        reached = {id(p) for phase in phases_of(model, schedule) for p in phase.parameters}
         assert reached == {id(p) for p in model.parameters()}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_joint_loss_is_the_sum_of_its_parts(name):
-    model = FAMILIES[name]()
+    model = apart(FAMILIES[name]())
     losses, batch = Losses(model, reconstruction_weight=0.5, classification_weight=2.0), batch_for(model)
     by_name = {phase.name: phase for phase in build_phases(losses, "alternating")}
     total, measured = torch.zeros(()), {}
@@ -100,6 +121,51 @@ def test_the_joint_loss_is_the_sum_of_its_parts(name):
     weights = {"reconstruction": 0.5, "kl": 0.5, "mmd": 0.5, "generator": 1.0, "classification": 2.0}
     summed = sum(weights[key.split("_")[0]] * value for key, value in metrics.items()) + merge
     assert loss.item() == pytest.approx(summed.item(), rel=1e-5)
+
+
+def step_of(model, batch, optimizer):
+    """Metrics of one joint step, and the model after it."""
+    model = copy.deepcopy(model)
+    metrics = {}
+    for phase in build_phases(Losses(model, reconstruction_weight=0.01), "joint"):
+        moves = (torch.optim.Adam if optimizer == "adam" else torch.optim.SGD)(phase.parameters, lr=0.01)
+        batch.codes = batch.codes if phase.name == "discriminator" else {}
+        loss, measured = phase.loss(batch)
+        loss.backward(inputs=phase.parameters)
+        moves.step()
+        metrics |= measured
+    return {name: value.item() for name, value in metrics.items()}, model.state_dict()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if "discriminator" in ALTERNATING[name]])
+def test_one_pass_through_a_discriminator_teaches_what_three_did(name, optimizer):
+    model = FAMILIES[name]()
+    for module in model.modules():
+        if isinstance(module, Adversarial):
+            module.weight = 0.3
+    batch = batch_for(model)
+    found = []
+    for each in (model, apart(copy.deepcopy(model))):
+        torch.manual_seed(3)
+        found.append(step_of(each, batch, optimizer))
+    (fast, weights), (plain, expected) = found
+    assert fast == pytest.approx(plain, rel=1e-5)
+    for key, value in expected.items():
+        assert (weights[key] - value).norm() <= 1e-5 * value.norm(), key
+
+
+@pytest.mark.parametrize("logit", [-200.0, -40.0, 0.0, 40.0, 200.0])
+def test_the_shared_pass_gives_codes_the_generators_gradient_however_sure_the_discriminator_is(logit):
+    rule = Adversarial(Discriminator(2, (8,)), weight=0.5)
+    with torch.no_grad():
+        rule.discriminator.layers[-1].bias += logit
+    codes = torch.randn(6, 2, requires_grad=True)
+    (expected,) = torch.autograd.grad(rule.generator_loss(codes), codes)
+    fooled, told = rule.both_losses(codes, torch.randn(6, 2))
+    (gradient,) = torch.autograd.grad(fooled + told, codes)
+    assert torch.allclose(gradient, expected, rtol=1e-5, atol=0)
+    assert fooled.item() == pytest.approx(rule.generator_loss(codes).item())
 
 
 def test_reconstruction_is_the_mean_over_rows_of_the_sum_over_values():
@@ -122,14 +188,21 @@ def test_classification_is_the_cross_entropy_of_the_labelled_rows():
 
 def test_rules_of_one_latent_add_up():
     first, second = adversarial(2), adversarial(2)
+    second.discriminator.rowwise = False
     model = autoencoder(Latent("z", Gaussian(WIDTH, 2), GaussianPrior(2), [first, second, KL(0.1), MMD()]))
     losses, batch = Losses(model), batch_for(model)
-    discriminator = build_phases(losses)[1]
+    phases = {phase.name: phase for phase in build_phases(losses, "alternating")}
+    discriminator = phases["discriminator"]
     assert len(discriminator.parameters) == 2 * len(list(first.parameters()))
-    codes = {"z": torch.randn(12, 2)}
-    loss, metrics = losses._fool(batch, codes)
-    assert torch.allclose(loss, first.generator_loss(codes["z"]) + second.generator_loss(codes["z"]))
+    torch.manual_seed(1)
+    codes = model.posteriors(batch.x)["z"].rsample()
+    torch.manual_seed(1)
+    loss, metrics = phases["generator"].loss(batch)
+    assert torch.allclose(loss, first.generator_loss(codes) + second.generator_loss(codes))
     assert torch.allclose(metrics["generator_loss_z"], loss)
+    joint, apart_from_it = build_phases(losses, "joint")
+    assert len(apart_from_it.parameters) == len(list(second.parameters()))
+    assert {id(p) for p in first.parameters()} <= {id(p) for p in joint.parameters}
     loss, _ = discriminator.loss(batch)
     loss.backward(inputs=discriminator.parameters)
     assert all(parameter.grad.abs().max() > 0 for parameter in discriminator.parameters)
@@ -222,7 +295,10 @@ def test_terms_join_the_classification(name):
     assert loss.item() == pytest.approx(plain + 10 * metrics["size"].item(), rel=1e-5)
     owned = parts(model)
     assert {id(p) for p in phases["classification"].parameters} == owned["t"] | owned["y"]
-    joint, extended = Losses(model).joint(batch)[0], losses.joint(batch)[0]
+    torch.manual_seed(0)
+    joint = Losses(model).joint(batch)[0]
+    torch.manual_seed(0)  # the same prior samples for the discriminators
+    extended = losses.joint(batch)[0]
     assert extended.item() == pytest.approx((joint + 10 * metrics["size"]).item(), rel=1e-5)
 
 

@@ -123,7 +123,9 @@ class Adversarial(nn.Module):
     the non-saturating :math:`\mathrm{softplus}(-D(z_{code}))` (Makhzani et al., section 2).
 
     Args:
-        discriminator: Module from codes ``(B, D)`` and labels ``(B,)`` or None to logits ``(B,)``.
+        discriminator: Module from codes ``(B, D)`` and labels ``(B,)`` or None to logits ``(B,)``. One that
+            reads each row by itself (no batch norm) may say so with an attribute ``rowwise = True``: the
+            joint schedule then passes through it once where it would pass three times.
         weight: Factor on the encoder's loss. It does not change the discriminator's.
     """
 
@@ -133,9 +135,46 @@ class Adversarial(nn.Module):
         self.weight = weight
 
     def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> Tensor:
-        real = self.discriminator(samples, labels).float()
-        fake = self.discriminator(codes, labels).float()
+        real, fake = self._logits(codes, samples, labels)
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
     def generator_loss(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.weight * F.softplus(-self.discriminator(codes, labels).float()).mean()
+
+    @property
+    def shares(self) -> bool:
+        """Whether `both_losses` may be used: the discriminator reads each row by itself."""
+        return bool(getattr(self.discriminator, "rowwise", False))
+
+    def both_losses(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""The losses of generator and discriminator from one pass through the discriminator.
+
+        Run backward on their sum, the discriminator receives the gradient of its own loss and the
+        codes that of the generator's. Logit :math:`D_i` depends on row :math:`i` alone, so the two
+        gradients of a code differ by the factor
+        :math:`-w \, \sigma(-D_i) / \sigma(D_i)`, which is put in where they enter the codes.
+        """
+        entry = codes.view_as(codes)
+        real, fake = self._logits(entry, samples, labels)
+        logits = fake.detach()
+        # Far below -30 the pull on the discriminator is nothing beside the other rows' in float32, but it is the
+        # divisor of the factor.
+        pull = torch.sigmoid(logits.clamp_min(-30))
+        if entry.requires_grad:
+            factor = -self.weight * torch.sigmoid(-logits) / pull
+            entry.register_hook(lambda gradient: gradient * factor[:, None])
+        told = F.softplus(-real).mean() + _with_slope(F.softplus(logits).mean(), (pull * fake).mean())
+        return self.weight * F.softplus(-logits).mean(), told
+
+    def _logits(self, codes: Tensor, samples: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits of prior samples and of codes; in one pass where that cannot make a difference."""
+        if not self.shares:
+            return self.discriminator(samples, labels).float(), self.discriminator(codes, labels).float()
+        twice = None if labels is None else labels.repeat(2)
+        real, fake = self.discriminator(torch.cat([samples, codes]), twice).float().chunk(2)
+        return real, fake
+
+
+def _with_slope(value: Tensor, slope: Tensor) -> Tensor:
+    """``value``, with the gradient of ``slope``."""
+    return value + slope - slope.detach()

@@ -149,6 +149,8 @@ class Discriminator(nn.Module):
             place stands for "unlabelled" (label -1), as in the paper's section 2.3.
     """
 
+    rowwise = True
+
     def __init__(self, dim: int, hidden: Sequence[int] = (1000, 1000), dropout: float = 0.0, classes: int = 0) -> None:
         super().__init__()
         self.dim, self.hidden, self.dropout, self.classes = dim, tuple(hidden), dropout, classes

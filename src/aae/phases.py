@@ -9,12 +9,14 @@ Four phases exist; those that a model has no use for vanish:
 
 The *alternating* schedule takes them in this order, each with its own pass through the encoder
 and its own optimiser (Makhzani et al., section 2; the tutorial). The *joint* schedule adds
-reconstruction, generator and classification into one loss on one pass, then trains the
-discriminators on the same codes.
+reconstruction, generator and classification into one loss on one pass, and trains the
+discriminators on the same codes: within that pass where they read each row by itself, else in a
+phase of their own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -44,11 +46,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimisation: a loss and the parameters it moves."""
+    """One optimisation: a loss and the parameters it moves, by the learning rate they follow.
+
+    The learning rates are ``reconstruction``, ``adversarial`` and ``classification``.
+    """
 
     name: str
-    parameters: list[nn.Parameter]
+    groups: Mapping[str, list[nn.Parameter]]
     loss: Callable[[Batch], tuple[Tensor, Metrics]]
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return list(chain.from_iterable(self.groups.values()))
 
 
 class Losses:
@@ -75,6 +84,7 @@ class Losses:
         self.terms = list(terms)
         self.teacher = model
         self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
+        self.rules = [(latent, rule) for latent in self.adversarial for rule in latent.rules("generator_loss")]
         self.supervised = [latent for latent in model.latents if latent.label == "supervised"]
         self.classifies = bool(self.supervised or self.terms)
 
@@ -101,25 +111,49 @@ class Losses:
         return loss, metrics
 
     def generator(self, batch: Batch) -> tuple[Tensor, Metrics]:
-        return self._fool(batch, {name: p.rsample() for name, p in self.model.posteriors(batch.x).items()})
-
-    def _fool(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
+        codes = {name: p.rsample() for name, p in self.model.posteriors(batch.x).items()}
         metrics: Metrics = {}
-        for latent in self.adversarial:
-            for rule in latent.rules("generator_loss"):
-                loss = rule.generator_loss(codes[latent.name], _seen_labels(latent, batch))
-                _add(metrics, f"generator_loss_{latent.name}", loss)
+        for latent, rule in self.rules:
+            self._fool(metrics, batch, latent, rule, codes)
         return torch.stack(list(metrics.values())).sum(), metrics
 
     def discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
-        codes = batch.codes or self._codes_in_evaluation_mode(batch)
+        codes = self._codes_in_evaluation_mode(batch)
         metrics: Metrics = {}
-        for latent in self.adversarial:
-            labels = _seen_labels(latent, batch)
-            samples = latent.prior(len(batch.x), labels).sample()
-            for rule in latent.rules("discriminator_loss"):
-                loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
-                _add(metrics, f"discriminator_loss_{latent.name}", loss)
+        for latent, rule in self.rules:
+            self._tell(metrics, batch, latent, rule, codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def separate_discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The discriminators that the joint loss left out, on the codes that it drew."""
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            if not _shares(rule):
+                self._tell(metrics, batch, latent, rule, batch.codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def _fool(self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]) -> None:
+        loss = rule.generator_loss(codes[latent.name], _seen_labels(latent, batch))
+        _add(metrics, f"generator_loss_{latent.name}", loss)
+
+    def _tell(self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]) -> None:
+        labels = _seen_labels(latent, batch)
+        samples = latent.prior(len(batch.x), labels).sample()
+        loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
+        _add(metrics, f"discriminator_loss_{latent.name}", loss)
+
+    def _oppose(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
+        """Generator losses, and those of the discriminators that can learn from the same pass."""
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            if _shares(rule):
+                labels = _seen_labels(latent, batch)
+                samples = latent.prior(len(batch.x), labels).sample()
+                fooled, told = rule.both_losses(codes[latent.name], samples, labels)
+                _add(metrics, f"generator_loss_{latent.name}", fooled)
+                _add(metrics, f"discriminator_loss_{latent.name}", told)
+            else:
+                self._fool(metrics, batch, latent, rule, codes)
         return torch.stack(list(metrics.values())).sum(), metrics
 
     @torch.no_grad()
@@ -148,15 +182,15 @@ class Losses:
         return torch.stack(losses).sum(), metrics
 
     def joint(self, batch: Batch) -> tuple[Tensor, Metrics]:
-        """Reconstruction, generator and classification on one pass through the encoder."""
+        """Reconstruction, adversaries and classification on one pass through the encoder."""
         n = len(batch.x)
         features = self.model.features(batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x]))
         posteriors = self.model.heads(features[:n])
         batch.codes = {name: p.rsample() for name, p in posteriors.items()}
         loss, metrics = self._reconstruct(batch, posteriors, batch.codes)
         if self.adversarial:
-            fooling, measured = self._fool(batch, batch.codes)
-            loss, metrics = loss + fooling, metrics | measured
+            opposing, measured = self._oppose(batch, batch.codes)
+            loss, metrics = loss + opposing, metrics | measured
         if self.classifies:
             classifying, measured = self._classify(batch, features[n:] if batch.labelled_x is not None else None)
             loss, metrics = loss + classifying, metrics | measured
@@ -176,28 +210,34 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
     model = losses.model
     if losses.terms and (model.category is None or model.category.posterior is None):
         raise AAEError("The terms for few labels need one categorical latent that is encoded; this model has none.")
-    discriminators = _parameters(rule for latent in losses.adversarial for rule in latent.rules("discriminator_loss"))
     encoder = _parameters([model.trunk, *(latent.posterior for latent in model.latents)])
     autoencoder = encoder + _parameters([model.decoder, model.merge])
+    shared = _parameters(rule for _, rule in losses.rules if _shares(rule))
+    separate = _parameters(rule for _, rule in losses.rules if not _shares(rule))
     if schedule == "joint":
+        groups = {"reconstruction": autoencoder} | ({"adversarial": shared} if shared else {})
         phases = [
-            Phase("joint", autoencoder, losses.joint),
-            Phase("discriminator", discriminators, losses.discriminator),
+            Phase("joint", groups, losses.joint),
+            Phase("discriminator", {"adversarial": separate}, losses.separate_discriminator),
         ]
     elif schedule == "alternating":
         heads = [latent.posterior for latent in losses.adversarial]
+        fooling = _parameters([model.trunk, *heads]) if heads else []
         classifier = [model.category.posterior] if losses.classifies and model.category else []
+        classifying = _parameters([model.trunk, *classifier]) if classifier else []
         phases = [
-            Phase("reconstruction", autoencoder, losses.reconstruction),
-            Phase("discriminator", discriminators, losses.discriminator),
-            Phase("generator", _parameters([model.trunk, *heads]) if heads else [], losses.generator),
-            Phase(
-                "classification", _parameters([model.trunk, *classifier]) if classifier else [], losses.classification
-            ),
+            Phase("reconstruction", {"reconstruction": autoencoder}, losses.reconstruction),
+            Phase("discriminator", {"adversarial": shared + separate}, losses.discriminator),
+            Phase("generator", {"adversarial": fooling}, losses.generator),
+            Phase("classification", {"classification": classifying}, losses.classification),
         ]
     else:
         raise unknown("schedule", schedule, ["alternating", "joint"])
     return [phase for phase in phases if phase.parameters]
+
+
+def _shares(rule: nn.Module) -> bool:
+    return bool(getattr(rule, "shares", False))
 
 
 def _parameters(modules: Iterable[nn.Module | None]) -> list[nn.Parameter]:

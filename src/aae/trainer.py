@@ -18,14 +18,6 @@ from aae.settings import Settings
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
-_KIND = {
-    "joint": "reconstruction",
-    "reconstruction": "reconstruction",
-    "classification": "classification",
-    "discriminator": "adversarial",
-    "generator": "adversarial",
-}
-
 
 def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
     """Choose device and precision.
@@ -63,13 +55,17 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def make_optimizer(phase: Phase, settings: Settings) -> torch.optim.Optimizer:
-    """The optimiser of one phase."""
-    kind = _KIND[phase.name]
-    rate = settings.learning_rate[kind]
+    """The optimiser of one phase, with a learning rate for each of its groups."""
+    groups = [
+        {"params": parameters, "kind": kind, "lr": settings.learning_rate[kind]}
+        for kind, parameters in phase.groups.items()
+    ]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(phase.parameters, lr=rate, momentum=settings.momentum[kind], fused=True)
+        for group in groups:
+            group["momentum"] = settings.momentum[group["kind"]]
+        return torch.optim.SGD(groups, fused=True)
     first, second = settings.betas
-    return torch.optim.Adam(phase.parameters, lr=rate, betas=(first, second), fused=True)
+    return torch.optim.Adam(groups, betas=(first, second), fused=True)
 
 
 def decay_factor(decay: str, progress: float) -> float:
@@ -139,7 +135,7 @@ class Trainer:
         for phase in self.phases:
             optimizer = self.optimizers[phase.name]
             for group in optimizer.param_groups:
-                group["lr"] = self.settings.learning_rate[_KIND[phase.name]] * factor
+                group["lr"] = self.settings.learning_rate[group["kind"]] * factor
             optimizer.zero_grad()
             with self.fabric.autocast():
                 loss, measured = phase.loss(batch)
