@@ -1,5 +1,6 @@
 import copy
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from aae.model import Autoencoder
 from aae.networks import MLPDecoder, MLPTrunk
 from aae.posteriors import Point
 from aae.settings import Settings
-from aae.trainer import Trainer, decay_factor, make_fabric, precision_of
+from aae.trainer import Trainer, average_weight, decay_factor, make_fabric, precision_of
 from models import CLASSES, FAMILIES, SHAPE, WIDTH
 
 ROWS = 60
@@ -120,15 +121,22 @@ def test_the_rate_follows_the_clock():
         assert trainer.optimizers["joint"].param_groups[0]["lr"] == pytest.approx(0.01 * factor)
 
 
+def test_the_weight_of_the_newest_step_in_the_average():
+    assert [average_weight(0.99, step) for step in (0, 9, 891, 10_000)] == pytest.approx([1.0, 0.5, 0.01, 0.01])
+    assert average_weight(0.0, 500) == 1.0
+
+
 def test_the_moving_average():
-    trainer = trainer_of("aae", ema=0.9)
+    trainer = trainer_of("aae", ema=0.2)
     assert trainer.kept is not trainer.model
     assert trainer.losses.teacher is trainer.kept
     expected = None
-    for _ in range(4):
+    for weight in (1.0, 0.9, 9 / 11, 0.8, 0.8):
         trainer.train_step()
         now = [parameter.detach().clone() for parameter in trainer.model.parameters()]
-        expected = now if expected is None else [0.9 * old + 0.1 * new for old, new in zip(expected, now, strict=True)]
+        expected = now if expected is None else [
+            old + weight * (new - old) for old, new in zip(expected, now, strict=True)
+        ]
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(trainer.kept.parameters(), expected, strict=True))
     without = trainer_of("aae")
     assert without.kept is without.model is without.losses.teacher
@@ -137,12 +145,17 @@ def test_the_moving_average():
 def test_the_moving_average_holds_the_statistics_of_batch_norm():
     trunk = MLPTrunk(SHAPE, (WIDTH,), batch_norm=True)
     model = Autoencoder([Latent("z", Point(WIDTH, 2))], trunk, MLPDecoder(2, SHAPE, (WIDTH,)))
-    trainer = trainer_of(model=model, ema=0.9)
-    expected = None
+    trainer = trainer_of(model=model, ema=0.0)
     for _ in range(4):
         trainer.train_step()
-        now = trunk.layers[1].running_mean.clone()
-        expected = now if expected is None else 0.9 * expected + 0.1 * now
+        kept = trainer.kept.trunk.layers[1]
+        assert torch.equal(kept.running_mean, trunk.layers[1].running_mean)
+        assert kept.num_batches_tracked == trunk.layers[1].num_batches_tracked == trainer.step
+    trainer.settings = replace(trainer.settings, ema=0.5)
+    before = trainer.kept.trunk.layers[1].running_mean.clone()
+    trainer.step = 1000
+    trainer.train_step()
+    expected = (before + trunk.layers[1].running_mean) / 2
     assert torch.allclose(trainer.kept.trunk.layers[1].running_mean, expected, atol=1e-6)
 
 

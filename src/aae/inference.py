@@ -14,7 +14,8 @@ from aae.model import Autoencoder
 
 __all__ = ["chunks", "classify", "decode", "encode", "reconstruct"]
 
-CHUNK = 2000
+CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
+CHUNK_CUDA = 4000
 
 
 def _device(model: Autoencoder) -> torch.device:
@@ -37,8 +38,9 @@ def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterato
     if tuple(rows.shape[1:]) != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, the input has rows of shape {rows.shape[1:]}.")
     device = _device(model)
-    for start in range(0, max(len(rows), 1), CHUNK):  # no rows make one empty chunk
-        part = slice(start, start + CHUNK)
+    size = CHUNK_CUDA if device.type == "cuda" else CHUNK
+    for start in range(0, max(len(rows), 1), size):  # no rows make one empty chunk
+        part = slice(start, start + size)
         known = None if labels is None else torch.from_numpy(np.asarray(labels[part])).to(device)
         some = rows[part]
         if some.dtype != np.uint8:

@@ -1,12 +1,14 @@
 """One model in training: phases, optimisers, the moving average, and all of it as a state to save."""
 
+import copy
 import logging
 import math
+from itertools import chain
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from aae.data.batches import Batches
 from aae.data.sources import Dataset
@@ -77,6 +79,25 @@ def decay_factor(decay: str, progress: float) -> float:
     return 1.0
 
 
+def average_weight(decay: float, step: int) -> float:
+    """Share of the newest weights in the moving average after step ``step`` (from 0).
+
+    The first step is taken over whole; then the average reaches back over about a ninth of the steps
+    so far, until that is as far as ``decay`` reaches. A short training would end on old weights else.
+    """
+    return max(1 - decay, 9 / (9 + step))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, weight: float) -> None:
+    """Move the weights and the statistics of batch norm in ``average`` towards those of ``model``."""
+    old, new = (list(chain(module.parameters(), module.buffers())) for module in (average, model))
+    moving = [k for k, value in enumerate(old) if value.is_floating_point()]
+    torch._foreach_lerp_([old[k] for k in moving], [new[k].detach() for k in moving], weight)
+    for k in set(range(len(old))) - set(moving):
+        old[k].copy_(new[k])
+
+
 class Trainer:
     """A model in training: phases, optimisers, teacher, and the step reached.
 
@@ -94,13 +115,11 @@ class Trainer:
     ) -> None:
         self.settings, self.fabric = settings, fabric
         self.model = fabric.to_device(model)
-        self.average: AveragedModel | None = None
         self.kept = self.model
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if settings.ema is not None:
-            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
             # The moving average is the teacher, and what is evaluated and kept.
-            self.kept = self.losses.teacher = self.average.module  # type: ignore[assignment]
+            self.kept = self.losses.teacher = copy.deepcopy(self.model)
         self.phases = build_phases(self.losses, settings.schedule)
         self.optimizers = {phase.name: make_optimizer(phase, settings) for phase in self.phases}
         self.batches = Batches(
@@ -143,8 +162,8 @@ class Trainer:
             self.fabric.backward(loss, inputs=phase.parameters)
             optimizer.step()
             metrics |= {name: value.detach() for name, value in measured.items()}
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+        if self.kept is not self.model:
+            follow(self.kept, self.model, average_weight(self.settings.ema, self.step))
         self.step += 1
         return metrics
 
@@ -154,7 +173,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
+            "average": None if self.kept is self.model else self.kept.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -168,8 +187,8 @@ class Trainer:
         """
         try:
             self.model.load_state_dict(state["model"])
-            if self.average is not None:
-                self.average.load_state_dict(state["average"])
+            if self.kept is not self.model:
+                self.kept.load_state_dict(state["average"])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
