@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_the_test_rows(trained):
     known = run.split.validation
     expected = metrics.error_percent(run.data.y[known], inference.classify(run.model, run.data.x[known]))
     assert found["validation_error"] == expected
-    assert found["reconstruction_loss"] == metrics.reconstruction_loss(run.model, x, y)
+    assert found["reconstruction_loss"] == pytest.approx(metrics.reconstruction_loss(run.model, x, y), rel=1e-6)
     assert found["style_leak"] == metrics.style_leak(inference.encode(run.model, x)["z"], y)
     assert evaluate(run.model, run.data, run.split) == found
 

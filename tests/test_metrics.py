@@ -36,10 +36,10 @@ def test_cluster_error_names_a_cluster_by_its_surest_validation_row():
 
 def test_parzen_is_a_mean_of_gaussians():
     samples, rows = RNG.random((7, 3, 2)), RNG.random((5, 3, 2))
-    width = 0.3
-    density = norm.pdf(rows[:, None], samples[None], width).reshape(5, 7, -1).prod(2).mean(1)
+    widths = (0.3, 0.7)
+    density = [norm.pdf(rows[:, None], samples[None], width).reshape(5, 7, -1).prod(2).mean(1) for width in widths]
     flat = (part.reshape(len(part), -1).astype(np.float32) for part in (samples, rows))
-    found = metrics._log_density(*flat, width)
+    found = metrics._log_densities(*flat, widths)
     assert np.allclose(found, np.log(density), atol=1e-4)
 
 

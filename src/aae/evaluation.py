@@ -35,21 +35,49 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        rows = _read(model, x, y)
         if metrics.can_classify(model) and labelled_test:
-            found["test_error"] = metrics.error_percent(y, inference.classify(model, x))
+            found["test_error"] = metrics.error_percent(y, rows["probabilities"])
             if len(validation):
                 found |= _only(metrics.quick_metrics(model, data, split), "validation_error")  # type: ignore[arg-type]
-        found["reconstruction_loss"] = metrics.reconstruction_loss(model, x, y)
-        found["squared_error"] = metrics.squared_error(model, x, y)
+        found["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
+        found["squared_error"] = float(rows["square"].mean(dtype=np.float64))
         found |= _denoising(model, x, y)
         bound = metrics.elbo(model, x, y)
         if bound is not None:
             found["elbo"] = bound
         found |= _cluster(model, data, validation, labelled_test)
-        found |= _style(model, x, y, labelled_test)
+        if model.style is not None and "style" in rows:
+            found |= _style(model, model.style, x, y, rows["style"], labelled_test)
         if len(validation) and len(x) >= ENOUGH:
             found |= _likelihood(model, data, validation)
     return found
+
+
+@torch.inference_mode()
+def _read(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """One look at every row: its ``loss`` and ``square`` of the error, ``probabilities`` and a draw of its ``style``.
+
+    The style is one draw from the row's posterior, which is what the discriminator was shown.
+    """
+    model.eval()
+    category, style = model.category, model.style
+    parts: dict[str, list[np.ndarray]] = {}
+    for rows, labels in inference.chunks(model, x, y):
+        posteriors = model.posteriors(rows)
+        codes = model.complete({name: posterior.mean for name, posterior in posteriors.items()}, labels)
+        output = model.decoder(model.merge(codes))
+        found = {
+            "loss": model.likelihood.loss(output, rows),
+            "square": (model.likelihood.mean(output) - rows).square().flatten(1).sum(1),
+        }
+        if category is not None and category.posterior is not None:
+            found["probabilities"] = posteriors[category.name].mean
+        if style is not None and style.posterior is not None:
+            found["style"] = posteriors[style.name].sample()
+        for name, value in found.items():
+            parts.setdefault(name, []).append(value.cpu().numpy())
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _only(found: dict[str, float], *names: str) -> dict[str, float]:
@@ -77,12 +105,10 @@ def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray, labelled
     return {"cluster_error": metrics.cluster_error((inference.classify(model, data.x[known]), data.y[known]), judged)}
 
 
-def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool) -> dict[str, float]:
+def _style(
+    model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray, labelled_test: bool
+) -> dict[str, float]:
     """How the style latent matches its prior, and what it tells of the class."""
-    style = model.style
-    if style is None:
-        return {}
-    codes = _sampled_codes(model, style, x)
     found = {}
     if style.prior is not None and len(x) >= ENOUGH:
         found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
@@ -92,16 +118,6 @@ def _style(model: Autoencoder, x: np.ndarray, y: np.ndarray, labelled_test: bool
         if style.label == "conditioned" and model.category is None and getattr(style.prior, "has_density", False):
             found["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
     return found
-
-
-@torch.inference_mode()
-def _sampled_codes(model: Autoencoder, latent: Latent, x: np.ndarray) -> np.ndarray:
-    """One draw from each row's posterior: what the discriminator was shown."""
-    model.eval()
-    parts = [
-        model.posteriors(rows)[latent.name].sample().cpu() for rows, _ in inference.chunks(model, x, None)
-    ]
-    return torch.cat(parts).numpy()
 
 
 def _likelihood(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:

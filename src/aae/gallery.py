@@ -65,7 +65,7 @@ def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:
     known = run.data.test_y >= 0
     if not known.any():
         raise AAEError("The test rows have no labels to compare with.")
-    return inference.classify(run.model, run.data.test_x[known]), run.data.test_y[known]
+    return run.probabilities[known], run.data.test_y[known]
 
 
 def _confusion(run: Run) -> Figure:

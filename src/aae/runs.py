@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from aae import inference
 from aae.artifact import load
 from aae.build import build_model, build_settings
 from aae.data.batches import Batches
@@ -32,6 +34,11 @@ class Run:
     model: Autoencoder
     data: Dataset
     split: Split
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Class probabilities of the test rows; more than one picture asks for them."""
+        return inference.classify(self.model, self.data.test_x)
 
 
 def open_run(path: str | Path, data: str | None = None) -> Run:

@@ -114,7 +114,7 @@ class Trainer:
         self, model: Autoencoder, data: Dataset, split: Split, settings: Settings, seed: int, fabric: Fabric
     ) -> None:
         self.settings, self.fabric = settings, fabric
-        self.model = fabric.to_device(model)
+        self.model: Autoencoder = fabric.to_device(model)  # type: ignore[assignment]
         self.kept = self.model
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if settings.ema is not None:
