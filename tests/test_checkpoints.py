@@ -22,6 +22,18 @@ def newest(folder):
     return max(folder.iterdir())
 
 
+def test_a_full_disk_as_torch_reports_it(folder, monkeypatch):
+    def save(state, file):
+        file.write(b"half of i")
+        raise RuntimeError("[enforce fail at inline_container.cc:603] . unexpected pos 64 vs 0\nmore")
+
+    monkeypatch.setattr(torch, "save", save)
+    before = sorted(folder.iterdir())
+    with pytest.raises(AAEError, match=r"could not be written: .*unexpected pos 64 vs 0\. Free"):
+        save_checkpoint(folder, state(11), 11)
+    assert sorted(folder.iterdir()) == before
+
+
 DAMAGE = {
     "truncated": lambda data: data[: len(data) // 2],
     "one byte short": lambda data: data[:-1],

@@ -1,16 +1,19 @@
 import csv
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
-from aae import inference
+from aae import exports, inference
 from aae.artifact import load
+from aae.data.arrays import NpyRows
 from aae.data.sources import load_data
 from aae.errors import AAEError, UsageError
 from aae.exports import codes, predictions, read_input, reconstructions, samples
+from aae.runs import train_preset
 from conftest import write_idx
 
 RNG = np.random.default_rng(0)
@@ -140,9 +143,63 @@ def test_codes(trained, rows, name):
 
 def test_parquet_without_pyarrow(trained, rows, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(AAEError, match=r"pip install 'adversarial-autoencoder\[tables\]'`, or write .npz"):
+    with pytest.raises(AAEError, match=r"pip install 'adversarial-autoencoder\[tables\]'`, or use .npz"):
         codes(trained("aae"), str(rows / "rows.npy"), rows / "codes.parquet")
     assert not (rows / "codes.parquet").exists()
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """The same vectors as an array and as a table of several row groups, and a run that reads them."""
+    rows = RNG.random((700, 5)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    columns = {f"c{k}": rows[:, k] for k in range(5)}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet", row_group_size=300)
+    np.savez(tmp_path / "data.npz", x=rows, y=np.arange(700) % 3)
+    run = tmp_path / "run"
+    train_preset("semi-supervised", tmp_path / "data.npz", labels=30, steps=2, out=run, progress=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_a_table_gives_what_the_array_of_its_numbers_gives(vectors, ending):
+    for name in ("rows.npy", "rows.parquet"):
+        codes(vectors / "run", str(vectors / name), vectors / f"{name}.{ending}")
+        predictions(vectors / "run", str(vectors / name), vectors / f"{name}.csv")
+    assert (vectors / "rows.npy.csv").read_text() == (vectors / "rows.parquet.csv").read_text()
+    if ending == "npz":
+        with np.load(vectors / "rows.npy.npz") as one, np.load(vectors / "rows.parquet.npz") as other:
+            expected = inference.encode(load(vectors / "run"), np.load(vectors / "rows.npy"))
+            assert set(one) == set(other) == set(expected)
+            assert all(np.array_equal(one[k], other[k]) and np.array_equal(one[k], expected[k]) for k in one)
+    else:
+        assert pq.read_table(vectors / "rows.npy.parquet").equals(pq.read_table(vectors / "rows.parquet.parquet"))
+        assert pq.read_table(vectors / "rows.npy.parquet").num_rows == 700
+
+
+def test_large_results_come_in_several_row_groups(vectors, monkeypatch):
+    monkeypatch.setattr(exports, "ROW_GROUP", 250)
+    codes(vectors / "run", str(vectors / "rows.npy"), vectors / "codes.parquet")
+    file = pq.ParquetFile(vectors / "codes.parquet")
+    assert [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)] == [400, 300]
+    expected = inference.encode(load(vectors / "run"), np.load(vectors / "rows.npy"))
+    assert np.array_equal(file.read().column("z_0").to_numpy(), expected["z"][:, 0])
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet", "csv"])
+def test_a_row_that_cannot_be_read_leaves_no_result(vectors, ending, monkeypatch):
+    def broken(self, part):
+        if part.start >= 400:
+            raise AAEError("row 400 is gone")
+        return np.zeros((part.stop - part.start, 5), np.float32)
+
+    monkeypatch.setattr(NpyRows, "__getitem__", broken)
+    monkeypatch.setattr(exports, "check_rows", lambda rows, where: rows)
+    before = sorted(vectors.iterdir())
+    export = predictions if ending == "csv" else codes
+    with pytest.raises(AAEError, match="row 400 is gone"):
+        export(vectors / "run", str(vectors / "rows.npy"), vectors / f"out.{ending}")
+    assert sorted(vectors.iterdir()) == before
 
 
 def test_reconstructions(trained, rows):

@@ -11,20 +11,13 @@ def full_disk(file):
     raise OSError(28, "No space left on device")
 
 
-def torch_on_a_full_disk(file):
-    file.write(b"half of i")
-    raise RuntimeError("[enforce fail at inline_container.cc:603] . unexpected pos 64 vs 0\nmore")
-
-
-@pytest.mark.parametrize(("write", "reason"), [(full_disk, "No space left on device"),
-                                               (torch_on_a_full_disk, "unexpected pos 64 vs 0. Free")])
 @pytest.mark.parametrize("earlier", [None, b"earlier"])
-def test_a_failed_write_leaves_things_as_they_were(tmp_path, write, reason, earlier):
+def test_a_failed_write_leaves_things_as_they_were(tmp_path, earlier):
     path = tmp_path / "file"
     if earlier:
         path.write_bytes(earlier)
-    with pytest.raises(AAEError, match=f"file could not be written: .*{reason}"):
-        write_atomically(path, write)
+    with pytest.raises(AAEError, match=r"file could not be written: No space left on device. Free"):
+        write_atomically(path, full_disk)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([earlier] if earlier else [])
 
 

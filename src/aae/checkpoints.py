@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -27,10 +27,17 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:010d}.pt"
-    write_atomically(path, lambda file: torch.save(state, file))
+    write_atomically(path, lambda file: _save(state, file))
     for old in _found(folder)[KEEP:]:
         old.unlink(missing_ok=True)
     return path
+
+
+def _save(state: dict[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:  # so torch's zip writer reports a full disk
+        raise OSError(str(error)) from error
 
 
 def latest_checkpoint(folder: Path) -> tuple[dict[str, Any], list[str]]:

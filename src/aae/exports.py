@@ -2,9 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -14,21 +18,22 @@ from aae.artifact import load
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
 from aae.data.idx import read_idx
 from aae.data.sources import as_float, load_data
+from aae.data.tables import ParquetRows, pyarrow_parquet
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
-from aae.progress import spinner
+from aae.progress import counted
 
 __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
 
-Found = TypeVar("Found")
+ROW_GROUP = 10_000  # rows of a Parquet file that are written together
 
 
 def read_input(spec: str) -> tuple[Rows, list[Any] | None]:
     """Rows and, where the input has them, the names of their classes.
 
-    A data set's name or folder gives its test rows; an ``.npz``, ``.npy`` or single IDX file gives
-    every row in it.
+    A data set's name or folder gives its test rows; an ``.npz``, ``.npy``, ``.parquet`` or single IDX
+    file gives every row in it. ``.npy`` and ``.parquet`` stay on the disk and are read piece by piece.
 
     Raises:
         AAEError: The input cannot be read.
@@ -36,6 +41,8 @@ def read_input(spec: str) -> tuple[Rows, list[Any] | None]:
     path = Path(spec)
     if path.is_file() and path.suffix == ".npy":
         return check_rows(open_rows(path), spec), None
+    if path.is_file() and path.suffix == ".parquet":
+        return check_rows(ParquetRows(path), spec), None
     if path.is_file() and path.suffix == ".npz":
         arrays = read_numpy(path, ("x", "y"))
         rows = check_rows(arrays["x"], spec)
@@ -44,11 +51,6 @@ def read_input(spec: str) -> tuple[Rows, list[Any] | None]:
         return check_rows(read_idx(path), spec), None
     data = load_data(spec)
     return data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y]
-
-
-def _shown(text: str, work: Callable[[], Found]) -> Found:
-    with spinner(text):
-        return work()
 
 
 def class_names(model: Autoencoder, count: int) -> list[str]:
@@ -73,14 +75,18 @@ def predictions(run: Path, spec: str, out: Path) -> str:
     check_place(out, ".csv")
     model = load(run)
     rows, _ = read_input(spec)
-    found = _shown("Predicting", lambda: inference.classify(model, rows))
-    names = class_names(model, found.shape[1])
+    parts = _counted("Predicting", rows, inference.parts(model, rows, lambda x, _: {"p": model.classify(x)}))
+    # The first part tells that the model classifies and the rows fit, before anything is written.
+    first = next(parts)
+    names = class_names(model, first["p"].shape[1])
 
     def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["index", "label", "confidence", *(f"p_{name}" for name in names)])
-        for index, (row, place) in enumerate(zip(found, found.argmax(1), strict=True)):
+        every = (row for part in chain([first], parts) for row in part["p"])
+        for index, row in enumerate(every):
+            place = row.argmax()
             writer.writerow([index, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
         text.detach()  # which flushes it; the file itself is closed where it was opened
 
@@ -93,20 +99,68 @@ def codes(run: Path, spec: str, out: Path) -> str:
     suffix = check_place(out, ".npz", ".parquet")
     model = load(run)
     rows, _ = read_input(spec)
-    found = _shown("Encoding", lambda: inference.encode(model, rows))
-    if suffix == ".npz":
-        write_atomically(out, lambda file: np.savez(file, **found))
-    else:
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError as error:
-            raise AAEError(
-                "Parquet needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or write .npz."
-            ) from error
-        columns = {f"{name}_{k}": code[:, k] for name, code in found.items() for k in range(code.shape[1])}
-        write_atomically(out, lambda file: pq.write_table(pa.table(columns), file))
-    return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in found.items())}): {out}"
+    parts = _counted("Encoding", rows, inference.parts(model, rows, lambda x, _: model.encode(x)))
+    write = _write_npz if suffix == ".npz" else _parquet_writer()
+    first = next(parts)
+    write_atomically(out, lambda file: write(file, chain([first], parts), len(rows), out.parent))
+    return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in first.items())}): {out}"
+
+
+Parts = Iterator[dict[str, np.ndarray]]
+
+
+def _counted(text: str, rows: Rows, parts: Parts) -> Parts:
+    with counted(text, len(rows)) as advance:
+        for part in parts:
+            yield part
+            advance(len(next(iter(part.values()))))
+
+
+def _write_npz(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
+    """Write an ``.npz`` of which no more than one part is ever in memory."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".aae-") as place, ExitStack() as opened:
+        arrays: dict[str, BinaryIO] = {}
+        for part in parts:
+            for name, value in part.items():
+                if name not in arrays:
+                    arrays[name] = opened.enter_context(Path(place, f"{name}.npy").open("wb"))
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (count, *value.shape[1:])}
+                    np.lib.format.write_array_header_1_0(arrays[name], header)
+                arrays[name].write(value.astype("<f4", copy=False).tobytes())
+        opened.close()
+        with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+            for name in arrays:
+                archive.write(Path(place, f"{name}.npy"), f"{name}.npy")
+
+
+def _parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
+    parquet = pyarrow_parquet()
+    import pyarrow as pa
+
+    def write(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
+        with ExitStack() as opened:
+            writer = None
+            for table in _gathered(parts):
+                columns = {f"{name}_{k}": code[:, k] for name, code in table.items() for k in range(code.shape[1])}
+                if writer is None:
+                    writer = opened.enter_context(parquet.ParquetWriter(file, pa.table(columns).schema))
+                writer.write_table(pa.table(columns))
+
+    return write
+
+
+def _gathered(parts: Parts) -> Parts:
+    """Parts put together to some ten thousand rows: a row group for each would be slow to read."""
+    held: list[dict[str, np.ndarray]] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(next(iter(part.values())))
+        if count >= ROW_GROUP:
+            yield {name: np.concatenate([some[name] for some in held]) for name in part}
+            held, count = [], 0
+    if held:
+        yield {name: np.concatenate([some[name] for some in held]) for name in held[0]}
 
 
 def reconstructions(run: Path, spec: str, out: Path) -> str:
@@ -117,13 +171,15 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     if suffix == ".png":
         rows, names = rows[:20], None if names is None else names[:20]
     labels = _label_numbers(model, names)
-    found = _shown("Reconstructing", lambda: inference.reconstruct(model, rows, labels))
     if suffix == ".npz":
-        write_atomically(out, lambda file: np.savez(file, x=found))
+        parts = inference.parts(model, rows, lambda x, y: {"x": model(x, y)}, labels)
+        parts = _counted("Reconstructing", rows, parts)
+        first = next(parts)
+        write_atomically(out, lambda file: _write_npz(file, chain([first], parts), len(rows), out.parent))
     else:
         from aae import plots
 
-        plots.save(plots.reconstructions(as_float(rows), found), out)
+        plots.save(plots.reconstructions(as_float(rows), inference.reconstruct(model, rows, labels)), out)
     return f"{len(rows)} reconstructions: {out}"
 
 

@@ -68,7 +68,7 @@ class Consistency(nn.Module):
             target = _logits(teacher, rows).softmax(-1)
         with frozen_statistics(model):
             loss = _divergence(target, _logits(model, self.change(rows)))
-        ramp = min(1.0, batch.progress / self.warmup) if self.warmup else 1.0
+        ramp = torch.as_tensor(batch.progress / self.warmup).clamp(max=1.0) if self.warmup else 1.0
         return self.weight * ramp * loss, {"consistency_loss": loss}
 
 

@@ -39,9 +39,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        # torch reports a full disk as a RuntimeError from its zip writer.
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0]
         raise AAEError(f"{path} could not be written: {reason}. Free some space or choose another place.") from error
     finally:
         with suppress(OSError):

@@ -12,7 +12,7 @@ from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
 
-__all__ = ["chunks", "classify", "decode", "encode", "reconstruct"]
+__all__ = ["chunks", "classify", "decode", "encode", "parts", "reconstruct"]
 
 CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
 CHUNK_CUDA = 4000
@@ -50,21 +50,32 @@ def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterato
 
 
 @torch.inference_mode()
+def parts(
+    model: Autoencoder,
+    rows: Rows,
+    call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+    labels: np.ndarray | None = None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """What ``call`` makes of the rows and labels, chunk after chunk, so that nothing has to fit in memory."""
+    with _evaluation(model):
+        for x, y in chunks(model, rows, labels):
+            yield {key: value.float().cpu().numpy() for key, value in call(x, y).items()}
+
+
 def _collect(
     model: Autoencoder,
     rows: Rows,
-    labels: np.ndarray | None,
     call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+    labels: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     done = 0
-    with _evaluation(model):
-        for x, y in chunks(model, rows, labels):
-            for key, value in call(x, y).items():
-                if key not in found:
-                    found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
-                found[key][done : done + len(x)] = value.cpu().numpy()
-            done += len(x)
+    for part in parts(model, rows, call, labels):
+        for key, value in part.items():
+            if key not in found:
+                found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
+            found[key][done : done + len(value)] = value
+        done += len(value)
     return found
 
 
@@ -74,7 +85,7 @@ def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
     Raises:
         AAEError: Rows of another shape than the model's.
     """
-    return _collect(model, rows, None, lambda x, _: model.encode(x))
+    return _collect(model, rows, lambda x, _: model.encode(x))
 
 
 def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
@@ -83,7 +94,7 @@ def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
     Raises:
         AAEError: Rows of another shape, or a model without a class output.
     """
-    return _collect(model, rows, None, lambda x, _: {"p": model.classify(x)})["p"]
+    return _collect(model, rows, lambda x, _: {"p": model.classify(x)})["p"]
 
 
 def reconstruct(model: Autoencoder, rows: Rows, labels: np.ndarray | None = None) -> np.ndarray:
@@ -92,7 +103,7 @@ def reconstruct(model: Autoencoder, rows: Rows, labels: np.ndarray | None = None
     Raises:
         AAEError: Rows of another shape, or labels missing.
     """
-    return _collect(model, rows, labels, lambda x, y: {"x": model(x, y)})["x"]
+    return _collect(model, rows, lambda x, y: {"x": model(x, y)}, labels)["x"]
 
 
 @torch.inference_mode()

@@ -18,7 +18,8 @@ __all__ = ["KL", "MMD", "Adversarial", "MutualInformation"]
 
 @register_kl(SoftCategory, OneHotCategorical)
 def _kl_category(posterior: SoftCategory, prior: OneHotCategorical) -> Tensor:
-    return kl_divergence(posterior.categorical(), torch.distributions.Categorical(probs=prior.probs))
+    wanted = torch.distributions.Categorical(probs=prior.probs, validate_args=False)
+    return kl_divergence(posterior.categorical(), wanted)
 
 
 @component
@@ -109,8 +110,8 @@ class MutualInformation(nn.Module):
 
     def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
         each = posterior.categorical()
-        together = torch.distributions.Categorical(probs=each.probs.mean(0))
-        wanted = torch.distributions.Categorical(probs=prior.probs.mean(0))
+        together = torch.distributions.Categorical(probs=each.probs.mean(0), validate_args=False)
+        wanted = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
         return self.weight * (each.entropy().mean() + self.balance * kl_divergence(together, wanted))
 
 

@@ -27,7 +27,7 @@ from aae.errors import AAEError, unknown
 from aae.latent import Latent
 from aae.model import Autoencoder
 
-__all__ = ["Batch", "Losses", "Phase", "build_phases"]
+__all__ = ["Batch", "Losses", "Metrics", "Phase", "build_phases"]
 
 Metrics = dict[str, Tensor]
 
@@ -40,7 +40,7 @@ class Batch:
     labels: Tensor  # (B,), -1 where unknown
     labelled_x: Tensor | None = None  # (L, *shape)
     labelled_y: Tensor | None = None  # (L,)
-    progress: float = 0.0  # share of the training that is over
+    progress: float | Tensor = 0.0  # share of the training that is over; on a GPU a tensor ()
     codes: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -69,7 +69,7 @@ class SoftCategory(Distribution):
 
     def categorical(self) -> CategoricalDistribution:
         """The discrete distribution that the relaxation stands for."""
-        return CategoricalDistribution(logits=self.logits)
+        return CategoricalDistribution(logits=self.logits, validate_args=False)
 
 
 class _Implicit(Delta):

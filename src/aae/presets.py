@@ -134,8 +134,8 @@ PRESETS: dict[str, Preset] = {
         {
             "y": "supervised",
             "network": "conv",
-            "batch_size": 128,
-            "labelled_batch_size": 32,
+            "batch_size": 64,
+            "labelled_batch_size": 16,
             "lr": 2e-3,
             "lr_adversarial": 1e-3,
             "y_weight": 0.1,

@@ -259,6 +259,14 @@ class SwissRollPrior(nn.Module):
         return _Roll(start, length, self.noise)
 
 
+class _OneHot(OneHotCategorical):
+    """One-hot draws without torch's check of the probabilities, for which a step would wait for the device."""
+
+    def __init__(self, probs: Tensor) -> None:
+        self._categorical = Categorical(probs=probs, validate_args=False)
+        Distribution.__init__(self, probs.shape[:-1], probs.shape[-1:], validate_args=False)
+
+
 @component
 class CategoricalPrior(nn.Module):
     """One-hot codes with the given class balance; ``prior(n, labels)`` gives the labels as one-hots.
@@ -282,4 +290,4 @@ class CategoricalPrior(nn.Module):
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
         probabilities = _own_or(self._probabilities.expand(n, -1), labels)
-        return OneHotCategorical(probs=probabilities, validate_args=False)
+        return _OneHot(probabilities)

@@ -2,14 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar", "held_interrupts", "spinner"]
+__all__ = ["Bar", "counted", "held_interrupts", "spinner"]
 
 BESIDE = 32  # characters for the bar itself, the share and the time left
 _SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -83,6 +83,16 @@ def held_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if caught:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how many of ``total`` rows are done; call what is given with each number of new ones."""
+    console = Console(stderr=True)
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 @contextmanager

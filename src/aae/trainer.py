@@ -10,12 +10,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from aae.capture import CapturedStep
 from aae.data.batches import Batches
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.model import Autoencoder
-from aae.phases import Losses, Phase, build_phases
+from aae.phases import Batch, Losses, Phase, build_phases
 from aae.settings import Settings
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
@@ -56,18 +57,37 @@ def _cpu_multiplies_bf16() -> bool:
     return bool(check and check())
 
 
-def make_optimizer(phase: Phase, settings: Settings) -> torch.optim.Optimizer:
-    """The optimiser of one phase, with a learning rate for each of its groups."""
+def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> torch.optim.Optimizer:
+    """The optimiser of one phase, with a learning rate for each of its groups.
+
+    Args:
+        phase: The phase.
+        settings: How to train.
+        captured: Whether its steps are recorded, so that the rates must lie on the device.
+    """
+    rates: dict[str, Any] = dict(settings.learning_rate)
+    if captured:
+        rates = {kind: torch.tensor(rate, device=phase.parameters[0].device) for kind, rate in rates.items()}
     groups = [
-        {"params": parameters, "kind": kind, "lr": settings.learning_rate[kind]}
+        {"params": parameters, "kind": kind, "lr": rates[kind], "momentum": settings.momentum[kind]}
         for kind, parameters in phase.groups.items()
     ]
     if settings.optimizer == "sgd":
-        for group in groups:
-            group["momentum"] = settings.momentum[group["kind"]]
         return torch.optim.SGD(groups, fused=True)
     first, second = settings.betas
-    return torch.optim.Adam(groups, betas=(first, second), fused=True)
+    return torch.optim.Adam(
+        [{name: value for name, value in group.items() if name != "momentum"} for group in groups],
+        betas=(first, second),
+        fused=True,
+        capturable=captured,
+    )
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def decay_factor(decay: str, progress: float) -> float:
@@ -121,7 +141,10 @@ class Trainer:
             # The moving average is the teacher, and what is evaluated and kept.
             self.kept = self.losses.teacher = copy.deepcopy(self.model)
         self.phases = build_phases(self.losses, settings.schedule)
-        self.optimizers = {phase.name: make_optimizer(phase, settings) for phase in self.phases}
+        self.captured = CapturedStep(self._take) if fabric.device.type == "cuda" else None
+        self.optimizers = {
+            phase.name: make_optimizer(phase, settings, self.captured is not None) for phase in self.phases
+        }
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device
         )
@@ -146,15 +169,24 @@ class Trainer:
         """Take one step through every phase and return what it measured."""
         progress = self.progress
         factor = decay_factor(self.settings.decay, progress)
-        batch = self.batches.at(self.step, progress)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                _set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
         self.model.train()
         # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
         self.kept.train()
+        batch = self.batches.at(self.step, progress)
+        metrics = self._take(batch) if self.captured is None else self.captured(batch)
+        if self.kept is not self.model:
+            follow(self.kept, self.model, average_weight(self.settings.ema, self.step))
+        self.step += 1
+        return metrics
+
+    def _take(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Every phase on one batch; nothing in it may wait for the device."""
         metrics: dict[str, torch.Tensor] = {}
         for phase in self.phases:
             optimizer = self.optimizers[phase.name]
-            for group in optimizer.param_groups:
-                group["lr"] = self.settings.learning_rate[group["kind"]] * factor
             optimizer.zero_grad()
             with self.fabric.autocast():
                 loss, measured = phase.loss(batch)
@@ -162,9 +194,6 @@ class Trainer:
             self.fabric.backward(loss, inputs=phase.parameters)
             optimizer.step()
             metrics |= {name: value.detach() for name, value in measured.items()}
-        if self.kept is not self.model:
-            follow(self.kept, self.model, average_weight(self.settings.ema, self.step))
-        self.step += 1
         return metrics
 
     def state(self) -> dict[str, Any]:
@@ -191,6 +220,9 @@ class Trainer:
                 self.kept.load_state_dict(state["average"])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
+                for group in optimizer.param_groups:  # a rate stays where the step reads it
+                    if isinstance(group["lr"], torch.Tensor):
+                        group["lr"] = group["lr"].to(self.fabric.device)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise AAEError(
                 f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."

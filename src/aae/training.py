@@ -260,7 +260,10 @@ class _Loop:
     def _warn(self, row: Mapping[str, float]) -> None:
         if self.trainer.step < WARM_UP:
             return
-        for name, text in health(self.trainer.kept, self.data, self.split, row).items():
+        found = health(self.trainer.kept, self.data, self.split, row)
+        if self.trainer.captured is not None and self.trainer.captured.failure is not None:
+            found["captured"] = f"Steps run slower, kernel by kernel: {self.trainer.captured.failure}."
+        for name, text in found.items():
             if name not in self._warned:
                 self._warned.add(name)
                 self.notes.append(text)

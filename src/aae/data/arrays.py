@@ -9,6 +9,7 @@ from zlib import error as ZlibError
 
 import numpy as np
 
+from aae.data.tables import ParquetRows
 from aae.errors import AAEError
 
 __all__ = ["NpyRows", "Rows", "check_rows", "open_rows", "read_numpy"]
@@ -50,7 +51,7 @@ class NpyRows:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-Rows = np.ndarray | NpyRows
+Rows = np.ndarray | NpyRows | ParquetRows
 AnyRows = TypeVar("AnyRows", bound=Rows)
 
 

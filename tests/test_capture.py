@@ -1,0 +1,154 @@
+import contextlib
+
+import pytest
+import torch
+
+from aae.capture import WARM_UP, CapturedStep
+from aae.data.sources import load_data
+from aae.phases import Batch, Losses, build_phases
+from aae.presets import PRESETS
+from aae.runs import prepare
+from aae.trainer import Trainer, make_fabric
+
+STEPS = WARM_UP + 4
+KINDS = {
+    **{name: (name, {}) for name in PRESETS},
+    "tutorial": ("semi-supervised", {"recipe": "tutorial"}),
+    "paper": ("semi-supervised", {"recipe": "paper"}),
+    "ring": ("aae", {"prior": "ring"}),
+    "grid": ("aae", {"prior": "grid"}),
+    "swiss-roll": ("aae", {"prior": "swiss-roll"}),
+    "cube": ("aae", {"prior": "cube"}),
+    "ball": ("aae", {"prior": "ball"}),
+    "noisy": ("aae", {"posterior": "noisy", "corruption": "masking"}),
+    "gaussian": ("aae", {"posterior": "gaussian", "corruption": "salt-and-pepper"}),
+}
+
+
+def made(kind, **length):
+    preset, changes = KINDS[kind]
+    labels = {"ring": 100, "swiss-roll": 100}.get(kind, PRESETS[preset].labels)
+    return prepare(preset, load_data("digits"), 500 if labels is None else labels, "random", 0, changes,
+                   length or {"steps": STEPS})
+
+
+def trained(kind, captured):
+    data = load_data("digits")
+    model, settings, split, _ = made(kind)
+    torch.manual_seed(0)
+    trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
+    if captured:
+        trainer.captured = CapturedStep(trainer._take, record=False)
+    measured = [trainer.train_step() for _ in range(STEPS)]
+    return trainer.kept.state_dict(), measured
+
+
+@pytest.mark.parametrize("kind", ["semi-supervised", "few-labels", "tutorial", "ring", "supervised", "vae"])
+def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
+    (plain, expected), (fast, measured) = trained(kind, False), trained(kind, True)
+    assert all(torch.equal(value, fast[name]) for name, value in plain.items())
+    assert [{k: float(v) for k, v in row.items()} for row in measured] == [
+        {k: float(v) for k, v in row.items()} for row in expected
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_step_waits_for_the_device_or_brings_anything_to_it(kind, monkeypatch):
+    # Tensors without values: reading one, or meeting one that lies on the CPU, is an error.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    model, settings, *_ = made(kind)
+    model = model.to("meta")
+    x, labels = torch.empty(32, 8, 8, device="meta"), torch.empty(32, dtype=torch.long, device="meta")
+    beside = any(latent.label == "supervised" for latent in model.latents)
+    batch = Batch(x, labels, *((x[:8], labels[:8]) if beside else ()), progress=torch.empty((), device="meta"))
+    for term in settings.terms:
+        term.warmup = 0.5
+    for phase in build_phases(Losses(model, terms=settings.terms), settings.schedule):
+        loss, _ = phase.loss(batch)
+        loss.backward(inputs=phase.parameters)
+        assert all(parameter.grad.device.type == "meta" for parameter in phase.parameters)
+
+
+class Graph:
+    """Stands in for a CUDA graph: a replay takes the step that was recorded."""
+
+    def __init__(self):
+        self.replays = 0
+
+    def replay(self):
+        self.replays += 1
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """What of CUDA a recording needs, on a machine without it."""
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+
+
+def batch_of(value):
+    return Batch(torch.full((4, 2), value), torch.full((4,), int(value)), progress=value / 10)
+
+
+def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
+    taken = []
+
+    def take(batch):
+        taken.append(batch)
+        return {"sum": batch.x.sum()}
+
+    step = CapturedStep(take)
+    for value in range(WARM_UP + 1):
+        step(batch_of(float(value)))
+    assert len(taken) == WARM_UP + 1
+    place, graph = taken[-1], step._graph
+    assert graph.replays == 1
+    for value in (7.0, 8.0):
+        before = step._measured["sum"]
+        found = step(batch_of(value))
+        assert place.x.tolist() == [[value] * 2] * 4
+        assert place.labels.tolist() == [int(value)] * 4
+        assert float(place.progress) == pytest.approx(value / 10)
+        assert found["sum"] is not before  # the next replay would write over it
+    assert len(taken) == WARM_UP + 1
+    assert graph.replays == 3
+
+
+def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
+    @contextlib.contextmanager
+    def refusing(graph):
+        yield
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "graph", refusing)
+    seen = []
+    step = CapturedStep(lambda batch: seen.append(float(batch.x[0, 0])) or {})
+    for value in range(6):
+        step(batch_of(float(value)))
+    # The fourth was shown once to the recorder, which runs nothing, and once for real.
+    assert seen == [0, 1, 2, 3, 3, 4, 5]
+    assert step.failure == "operation not permitted when stream is capturing"
+
+
+def test_rates_that_lie_on_the_device_are_followed_and_restored():
+    from aae.trainer import make_optimizer
+
+    data = load_data("digits")
+    model, settings, split, _ = made("semi-supervised")
+    trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
+    trainer.optimizers = {phase.name: make_optimizer(phase, settings, captured=True) for phase in trainer.phases}
+    rates = [group["lr"] for group in trainer.optimizers["joint"].param_groups]
+    for _ in range(3):
+        trainer.train_step()
+    assert [group["lr"] for group in trainer.optimizers["joint"].param_groups] == rates
+    assert 0 < float(rates[0]) < settings.learning_rate["reconstruction"]
+    trainer.restore(trainer.state())
+    assert all(isinstance(group["lr"], torch.Tensor) for group in trainer.optimizers["joint"].param_groups)
+    trainer.train_step()
