@@ -215,7 +215,9 @@ def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tup
         validation: ``(M, ...)`` rows that choose the bandwidth.
         test: ``(T, ...)`` rows to be judged.
     """
-    samples, validation, test = (rows.reshape(len(rows), -1).astype(np.float32) for rows in (samples, validation, test))
+    samples, validation, test = (
+        rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in (samples, validation, test)
+    )
     scores = _log_densities(samples, validation, BANDWIDTHS).mean(1)
     (density,) = _log_densities(samples, test, [float(BANDWIDTHS[int(scores.argmax())])])
     return float(density.mean()), float(density.std(ddof=1) / math.sqrt(len(density)))
@@ -226,9 +228,20 @@ def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float
     samples_, rows_ = torch.from_numpy(samples), torch.from_numpy(rows)
     square = samples_.square().sum(1)
     dim = samples.shape[1]
+    # Written over again and again: fresh ones of this size would scatter over the memory.
+    distances, weights = torch.empty(200, len(samples)), torch.empty(200, len(samples))
     parts = []
-    for part in rows_.split(500):  # the distances of all rows at once would fill the memory
-        distance = torch.addmm(part.square().sum(1)[:, None] + square, part, samples_.T, alpha=-2)
-        parts.append(torch.stack([torch.logsumexp(distance / (-2 * width**2), 1).double() for width in widths]))
+    for part in rows_.split(200):
+        distance, weight = distances[: len(part)], weights[: len(part)]
+        torch.mm(part, samples_.T, out=distance).mul_(-2).add_(square)
+        nearest = distance.amin(1, keepdim=True)
+        distance -= nearest
+        nearest = (nearest[:, 0] + part.square().sum(1)).double()
+        found = []
+        for width in widths:
+            scale = 1 / (-2 * width**2)
+            torch.mul(distance, scale, out=weight)
+            found.append(weight.exp_().sum(1).log().double() + scale * nearest)
+        parts.append(torch.stack(found))
     constant = [math.log(len(samples)) + dim / 2 * math.log(2 * math.pi * width**2) for width in widths]
     return (torch.cat(parts, 1) - torch.tensor(constant, dtype=torch.float64)[:, None]).numpy()
