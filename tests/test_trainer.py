@@ -300,8 +300,8 @@ def test_fast_steps_teach_what_plain_ones_do(preset):
 
 
 # Processors without bf16 products take a hundred times longer over them.
-SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "batch_size": 32, "labelled_batch_size": 24,
-         "lr": 5e-3}
+SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "batch_size": 32,
+         "labelled_batch_size": 24, "lr": 5e-3}
 
 
 def test_bf16_teaches_what_float32_does():
