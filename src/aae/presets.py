@@ -142,7 +142,7 @@ PRESETS: dict[str, Preset] = {
             "consistency": 1.0,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
-            "least_steps": 1000,
+            "least_steps": 2000,
         },
     ),
     "clustering": Preset(
