@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
+from PIL import Image
 
 from aae.cli import main
 from runs import train_small
@@ -39,6 +41,27 @@ def pytest_terminal_summary(terminalreporter):
 def seed():
     """Every test draws from a generator in the same state."""
     torch.manual_seed(0)
+
+
+def write_picture(path, pixels):
+    """Write bytes ``(H, W[, 3])`` as an image, in a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def pets(tmp_path, monkeypatch):
+    """``pets``: forty images of two classes and ten without a label; ``more``: six of another size and colour."""
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for place, count in (("cat", 20), ("dog", 20), ("unlabelled", 10)):
+        for k in range(count):
+            write_picture(tmp_path / "pets" / place / f"{k}.png", rng.integers(0, 256, (10, 10), dtype=np.uint8))
+    for place in ("cat", "dog"):
+        for k in range(3):
+            write_picture(tmp_path / "more" / place / f"{k}.png", rng.integers(0, 256, (30, 20, 3), dtype=np.uint8))
+    return tmp_path
 
 
 def write_idx(path, array, magic=b"\x00\x00\x08"):

@@ -406,3 +406,41 @@ def test_a_later_run_reads_the_notes(cli, folder):
     (folder / "run" / "config.json").write_text(json.dumps({**config, "notes": ["The code has collapsed."]}))
     assert cli("report", "run").code == 0
     assert "The code has collapsed." in (folder / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_path_of_someone_with_a_folder_of_images(cli, pets):
+    done = cli("data", pets / "pets")
+    assert done.code == 0
+    assert "pets: 10 x 10 images, grey" in done.out
+    assert "Contact sheet: data.png" in done.out
+    with Image.open("data.png") as sheet:
+        assert min(sheet.size) > 50
+    words = ["--labels", 20, "--test", pets / "more", "--image-size", 12, *QUICK]
+    assert cli("train", "few-labels", "--data", pets / "pets", "--out", "run", *words).code == 0
+    assert cli("evaluate", "run").code == 0
+    assert cli("predict", "run", pets / "more", "--out", "found.csv").code == 0
+    with open("found.csv", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)][:2] == ["cat/0.png", "cat/1.png"]
+    assert cli("report", "run").code == 0
+
+
+def test_data_without_images(cli, folder):
+    np.savez(folder / "set.npz", x=RNG.random((50, 3)), y=[0] * 25 + [1] * 23 + [2] * 2)
+    done = cli("data", "set.npz")
+    assert done.code == 0
+    assert "vectors of 3 numbers" in done.out
+    assert "Warning: The class 2 has 2 labels to train on; label some more of it." in done.err
+    assert not (folder / "data.png").exists()
+
+
+@pytest.mark.parametrize(("words", "code", "sentence"), [
+    (["absent/folder"], 1, "No data at absent/folder: expected an .npz file, a folder of images or"),
+    (["digits", "--image-size", "9"], 2, "digits is read in one way only"),
+    (["digits", "--out", "sheet.txt"], 2, "sheet.txt should end in .png or .svg or .pdf"),
+    (["."], 1, "holds no images"),
+])
+def test_data_that_cannot_be_shown(cli, folder, words, code, sentence):
+    done = cli("data", *words)
+    assert (done.code, done.out) == (code, "")
+    assert sentence in done.err
+    assert not list(folder.iterdir())

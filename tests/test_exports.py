@@ -37,17 +37,17 @@ def rows(tmp_path):
 
 @pytest.mark.parametrize(("name", "names"), [("rows.npy", None), ("rows.npz", NAMES), ("rows-idx3-ubyte.gz", None)])
 def test_every_row_of_a_file_is_read_in_order(rows, name, names):
-    x, found = read_input(str(rows / name))
+    x, found, _ = read_input(str(rows / name))
     assert np.array_equal(x, ROWS)
     assert found == names
 
 
 def test_a_data_set_gives_its_test_rows(idx_folder):
     digits = load_data("digits")
-    x, names = read_input("digits")
+    x, names, _ = read_input("digits")
     assert np.array_equal(x, digits.test_x)
     assert names == digits.test_y.tolist()
-    x, names = read_input(str(idx_folder))
+    x, names, _ = read_input(str(idx_folder))
     assert len(x) == 10
     assert names == [3, 5, 9, 3, 5, 9, 3, 5, 9, 3]
 
@@ -297,3 +297,32 @@ def test_a_full_disk(trained, tmp_path, kind, monkeypatch):
         with pytest.raises(AAEError, match=r"could not be written: No space left on device"):
             write(trained("semi-supervised"), tmp_path / f"out{suffix}")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_images(pets):
+    run = pets / "run"
+    train_preset("semi-supervised", pets / "pets", labels=10, steps=2, out=run, progress=False)
+    predictions(run, str(pets / "more"), pets / "found.csv")
+    head, *found = table(pets / "found.csv")
+    assert head == ["file", "label", "confidence", "p_cat", "p_dog"]
+    assert [row[0] for row in found] == [f"{kind}/{k}.png" for kind in ("cat", "dog") for k in range(3)]
+    rows, names, files = read_input(str(pets / "more"), load(run))
+    assert (rows.shape, names, len(files)) == ((6, 10, 10), ["cat"] * 3 + ["dog"] * 3, 6)
+    predictions(run, str(pets / "more" / "dog" / "1.png"), pets / "one.csv")
+    assert table(pets / "one.csv")[1] == ["1.png", *found[4][1:]]
+    codes(run, str(pets / "more"), pets / "codes.npz")
+    with np.load(pets / "codes.npz") as kept:
+        assert len(kept["z"]) == 6
+
+
+def test_an_image_that_cannot_be_read_is_left_out_of_the_predictions(pets, capsys):
+    train_preset("semi-supervised", pets / "pets", labels=10, steps=2, out=pets / "run", progress=False)
+    (pets / "more" / "cat" / "1.png").write_bytes(b"")
+    predictions(pets / "run", str(pets / "more"), pets / "found.csv")
+    assert [row[0] for row in table(pets / "found.csv")][1:3] == ["cat/0.png", "cat/2.png"]
+    assert "cat/1.png was left out: cannot identify image file" in capsys.readouterr().err
+
+
+def test_images_for_a_model_that_takes_none(vectors, pets):
+    with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square ones"):
+        predictions(vectors / "run", str(pets / "pets"), pets / "found.csv")

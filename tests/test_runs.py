@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from aae import inference, metrics
-from aae.data.sources import Dataset, load_data
+from aae.data.sources import Dataset, Reading, load_data
 from aae.errors import AAEError, UsageError
 from aae.presets import PRESETS, resolve
+from aae.rundir import RunDir
 from aae.runs import open_run, prepare, resume_run, train_preset
 from runs import SMALL, VARIANTS, train_small
 
@@ -190,3 +191,39 @@ def test_what_cannot_be_resumed(spoil, copied, tmp_path):
     }[spoil]
     with pytest.raises(AAEError, match=sentence):
         resume_run(run, preset, progress=False)
+
+
+def test_a_run_on_a_folder_of_images_can_be_opened_and_resumed(pets, monkeypatch):
+    (pets / "labels.csv").write_text("file,label\n" + "".join(f"cat/{k}.png,{k % 2}\n" for k in range(20)))
+    monkeypatch.chdir(pets)
+    reading = Reading(image_size=12, labels_file="labels.csv", test="more")
+    with pytest.raises(AAEError, match="label 'cat' is among the test rows only"):
+        train_preset("semi-supervised", "pets", labels=8, steps=2, out="run", progress=False, reading=reading)
+    reading = Reading(image_size=12, labels_file="labels.csv")
+    straight = train_preset("semi-supervised", "pets", labels=8, steps=2, out="run", progress=False, reading=reading)
+    monkeypatch.chdir("/")
+    run = open_run(pets / "run")
+    assert run.data.shape == run.model.shape == (12, 12)
+    assert run.data.classes == ["0", "1"]
+    assert np.array_equal(run.split.labelled, straight.split.labelled)
+    assert resume_run(pets / "run", progress=False).step == 2
+
+
+def test_other_images_are_made_as_the_model_takes_them(pets):
+    train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
+    run = open_run(pets / "run", str(pets / "more"))
+    assert run.data.shape == (10, 10)
+    assert run.data.classes == ["cat", "dog"]
+
+
+def test_a_reading_that_the_configuration_does_not_hold(pets):
+    train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
+    RunDir(pets / "run").remember("reading", {"image_sise": 9})
+    with pytest.raises(AAEError, match=r"config.json says nothing usable of how its data were read"):
+        open_run(pets / "run")
+
+
+def test_images_that_were_left_out_are_told(pets):
+    (pets / "pets" / "cat" / "3.png").write_bytes(b"")
+    result = train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
+    assert any("1 images of" in note for note in result.notes)

@@ -2,7 +2,7 @@ from ._version import __version__
 from .artifact import load, save_model
 from .corruption import GaussianNoise, Masking, SaltAndPepper
 from .data.augmentation import Affine
-from .data.sources import Dataset, load_data
+from .data.sources import Dataset, Reading, load_data
 from .data.splits import Split, split_data
 from .errors import AAEError, UsageError
 from .fewlabels import Consistency, VirtualAdversarial
@@ -59,6 +59,7 @@ __all__ = [
     "MutualInformation",
     "Noisy",
     "Point",
+    "Reading",
     "Result",
     "SaltAndPepper",
     "Settings",

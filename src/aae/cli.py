@@ -24,15 +24,26 @@ app = typer.Typer(
 )
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
-Data = Annotated[str, typer.Option(help="digits, mnist, an .npz file or a folder of IDX files.")]
+Data = Annotated[str, typer.Option(help="digits, mnist, an .npz file, a folder of images or of IDX files.")]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
 Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
 Input = Annotated[
-    str, typer.Argument(metavar="INPUT", help="Rows to read: as --data, or a .npy file.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="INPUT", help="Rows to read: as --data, an image, a .npy or a .parquet file.", show_default=False
+    ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
+ImageSize = Annotated[
+    int | None, typer.Option(help="Side of the images of a folder, 8 to 128; their own, 64 at most, if not given.")
+]
+LabelsFile = Annotated[
+    str | None, typer.Option(help="CSV file with the columns file,label for a folder of images.", metavar="FILE")
+]
+Test = Annotated[str | None, typer.Option(help="Rows to test on; a part of --data if not given.", metavar="SPEC")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at an image that cannot be read.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -70,6 +81,32 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
         typer.echo(f"{preset:{width}}  {row.summary}")
 
 
+@app.command("data")
+def show_data(
+    data: Annotated[str, typer.Argument(metavar="SPEC", help="As --data of train.", show_default=False)],
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    test: Test = None,
+    strict: Strict = False,
+    out: Annotated[Path, typer.Option(help="Contact sheet to write, if the rows are images.")] = Path("data.png"),
+) -> None:
+    """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
+    from aae.data.sources import Reading, as_float, load_data
+    from aae.data.summary import contact_rows, describe_data, warnings_about
+    from aae.files import check_place
+
+    check_place(out, ".png", ".svg", ".pdf")
+    found = load_data(data, Reading(image_size, labels_file, test, strict))
+    typer.echo("\n".join(describe_data(found)))
+    for warning in warnings_about(found):
+        typer.echo(f"Warning: {warning}", err=True)
+    if found.is_image:
+        from aae import plots
+
+        plots.save(plots.samples(as_float(contact_rows(found)), title=found.name), out)
+        typer.echo(f"Contact sheet: {out}")
+
+
 @app.command()
 def train(
     context: typer.Context,
@@ -90,6 +127,10 @@ def train(
     device: Device = "auto",
     precision: Precision = "auto",
     changes: Changes = None,
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    test: Test = None,
+    strict: Strict = False,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
     resume: Annotated[
         bool,
@@ -119,6 +160,7 @@ def train(
 
         result = resume_run(out, preset, **place, **loop)
     else:
+        from aae.data.sources import Reading
         from aae.runs import train_preset
 
         out = out or _free_directory(preset, data)
@@ -132,6 +174,7 @@ def train(
             epochs=epochs,
             steps=steps,
             max_seconds=max_seconds,
+            reading=Reading(image_size, labels_file, test, strict),
             out=out,
             device=device,
             precision=precision,

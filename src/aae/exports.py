@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -16,41 +16,65 @@ import torch
 from aae import inference
 from aae.artifact import load
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
-from aae.data.idx import read_idx
+from aae.data.idx import is_idx_folder, read_idx
+from aae.data.images import ENDINGS, folder_labels, read_images
 from aae.data.sources import as_float, load_data
 from aae.data.tables import ParquetRows, pyarrow_parquet
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
-from aae.progress import counted
+from aae.progress import counted, say
 
 __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
 
 ROW_GROUP = 10_000  # rows of a Parquet file that are written together
 
 
-def read_input(spec: str) -> tuple[Rows, list[Any] | None]:
-    """Rows and, where the input has them, the names of their classes.
+class Input(NamedTuple):
+    """Rows and, where the input has them, the names of their classes and the file of each."""
+
+    rows: Rows
+    names: list[Any] | None = None
+    files: list[str] | None = None
+
+
+def read_input(spec: str, model: Autoencoder | None = None) -> Input:
+    """Rows of a path or data set, in order.
 
     A data set's name or folder gives its test rows; an ``.npz``, ``.npy``, ``.parquet`` or single IDX
-    file gives every row in it. ``.npy`` and ``.parquet`` stay on the disk and are read piece by piece.
+    file gives every row in it, a folder of images every image, as large as the model takes them. ``.npy``
+    and ``.parquet`` stay on the disk and are read piece by piece.
 
     Raises:
         AAEError: The input cannot be read.
     """
     path = Path(spec)
     if path.is_file() and path.suffix == ".npy":
-        return check_rows(open_rows(path), spec), None
+        return Input(check_rows(open_rows(path), spec))
     if path.is_file() and path.suffix == ".parquet":
-        return check_rows(ParquetRows(path), spec), None
+        return Input(check_rows(ParquetRows(path), spec))
     if path.is_file() and path.suffix == ".npz":
         arrays = read_numpy(path, ("x", "y"))
         rows = check_rows(arrays["x"], spec)
-        return rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None
-    if path.is_file():
-        return check_rows(read_idx(path), spec), None
+        return Input(rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None)
+    if path.is_file() and path.suffix.lower() not in ENDINGS:
+        return Input(check_rows(read_idx(path), spec))
+    if path.exists() and model is not None and not is_idx_folder(path):
+        return _pictures(path, model)
     data = load_data(spec)
-    return data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y]
+    return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
+
+
+def _pictures(path: Path, model: Autoencoder) -> Input:
+    """Every image of a folder, or a single one; the names of their classes are those of sub-folders the model knows."""
+    from aae.runs import reading_for
+
+    reading = reading_for(model)
+    pictures = read_images(path, reading.image_size, reading.colour)
+    for name, reason in pictures.skipped.items():
+        say(f"{path / name} was left out: {reason}.")
+    names = [name if name in (model.classes or []) else None for name in folder_labels(pictures.files)]
+    return Input(pictures.x, names, pictures.files)
 
 
 def class_names(model: Autoencoder, count: int) -> list[str]:
@@ -71,10 +95,10 @@ def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | 
 
 
 def predictions(run: Path, spec: str, out: Path) -> str:
-    """Write index, label, confidence and every class's probability as CSV, in the input's order."""
+    """Write index (or file), label, confidence and every class's probability as CSV, in the input's order."""
     check_place(out, ".csv")
     model = load(run)
-    rows, _ = read_input(spec)
+    rows, _, files = read_input(spec, model)
     parts = _counted("Predicting", rows, inference.parts(model, rows, lambda x, _: {"p": model.classify(x)}))
     # The first part tells that the model classifies and the rows fit, before anything is written.
     first = next(parts)
@@ -83,11 +107,12 @@ def predictions(run: Path, spec: str, out: Path) -> str:
     def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index", "label", "confidence", *(f"p_{name}" for name in names)])
+        writer.writerow(["index" if files is None else "file", "label", "confidence", *(f"p_{name}" for name in names)])
         every = (row for part in chain([first], parts) for row in part["p"])
         for index, row in enumerate(every):
             place = row.argmax()
-            writer.writerow([index, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
+            row_name = index if files is None else files[index]
+            writer.writerow([row_name, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
         text.detach()  # which flushes it; the file itself is closed where it was opened
 
     write_atomically(out, write)
@@ -98,7 +123,7 @@ def codes(run: Path, spec: str, out: Path) -> str:
     """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet)."""
     suffix = check_place(out, ".npz", ".parquet")
     model = load(run)
-    rows, _ = read_input(spec)
+    rows, *_ = read_input(spec, model)
     parts = _counted("Encoding", rows, inference.parts(model, rows, lambda x, _: model.encode(x)))
     write = _write_npz if suffix == ".npz" else _parquet_writer()
     first = next(parts)
@@ -167,7 +192,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     """Write reconstructions as ``x`` (.npz), or the first of them beside their originals (.png)."""
     suffix = check_place(out, ".npz", ".png")
     model = load(run)
-    rows, names = read_input(spec)
+    rows, names, _ = read_input(spec, model)
     if suffix == ".png":
         rows, names = rows[:20], None if names is None else names[:20]
     labels = _label_numbers(model, names)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar", "counted", "held_interrupts", "spinner"]
+__all__ = ["Bar", "counted", "held_interrupts", "say", "spinner"]
 
 BESIDE = 32  # characters for the bar itself, the share and the time left
 _SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -83,6 +83,11 @@ def held_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if caught:
         raise KeyboardInterrupt
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager

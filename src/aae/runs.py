@@ -13,7 +13,8 @@ from aae import inference
 from aae.artifact import load
 from aae.build import build_model, build_settings
 from aae.data.batches import Batches
-from aae.data.sources import Dataset, load_data
+from aae.data.idx import is_idx_folder
+from aae.data.sources import Dataset, Reading, load_data
 from aae.data.splits import Split, split_data
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
@@ -22,7 +23,7 @@ from aae.rundir import RunDir
 from aae.settings import Settings
 from aae.training import Result, train
 
-__all__ = ["Run", "open_run", "prepare", "resume_run", "train_preset"]
+__all__ = ["Run", "open_run", "prepare", "reading_for", "resume_run", "train_preset"]
 
 
 @dataclass
@@ -59,13 +60,39 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = load_data(data or config["data"])
+    rows = load_data(config["data"], _reading(config)) if data is None else _other_data(data, model)
     if data is None:
         return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
     if rows.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data} has rows of shape {rows.shape}.")
     rows = _renumbered(rows, model.classes)
     return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
+
+
+def _reading(config: dict[str, Any]) -> Reading:
+    try:
+        return Reading(**config.get("reading", {}))
+    except TypeError as error:
+        raise AAEError(f"The run's config.json says nothing usable of how its data were read ({error}).") from error
+
+
+def _other_data(data: str, model: Autoencoder) -> Dataset:
+    """Data that the model was not trained on; images become as large and as coloured as it takes them."""
+    path = Path(data)
+    if path.is_dir() and data not in ("digits", "mnist") and not is_idx_folder(path):
+        return load_data(data, reading_for(model))
+    return load_data(data)
+
+
+def reading_for(model: Autoencoder) -> Reading:
+    """How a folder of images is read for a model.
+
+    Raises:
+        AAEError: The model does not take square images.
+    """
+    if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
+        raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square ones.")
+    return Reading(image_size=model.shape[0], colour=len(model.shape) == 3)
 
 
 def _renumbered(data: Dataset, classes: list[str | int] | None) -> Dataset:
@@ -111,6 +138,7 @@ def train_preset(
     epochs: float | None = None,
     steps: int | None = None,
     max_seconds: float | None = None,
+    reading: Reading | None = None,
     out: str | Path | None = None,
     **loop: Any,
 ) -> Result:
@@ -126,6 +154,7 @@ def train_preset(
         epochs: Length in passes over the rows; the preset's own length if none of the three is given.
         steps: Length in steps.
         max_seconds: Length in seconds.
+        reading: How a path is read, where there is a choice.
         out: Run directory; None keeps everything in memory.
         **loop: Passed to `aae.train`: device, precision, checkpoint_every, tensorboard, progress.
 
@@ -143,7 +172,8 @@ def train_preset(
         raise UsageError(f"Give one of epochs, steps and max_seconds, not {' and '.join(length)}.")
     if preset not in PRESETS:
         resolve(preset)
-    rows = load_data(data)
+    reading = reading or Reading()
+    rows = load_data(data, reading)
     labels = _default_labels(preset, rows) if labels is None else labels
     model, settings, _, options = prepare(preset, rows, labels, split, seed, changes or {}, length)
     spec = data if isinstance(data, str | Path) else rows.name
@@ -151,12 +181,18 @@ def train_preset(
     info = {
         "preset": preset,
         "data": spec,
+        "reading": _absolute(reading.given()),
         "labels": labels,
         "changes": dict(changes or {}),
         "length": length,
         "options": options,
     }
     return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
+
+
+def _absolute(given: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole paths, so that a run can be opened from anywhere."""
+    return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
 
 
 def _default_labels(preset: str, data: Dataset) -> int:
@@ -183,7 +219,7 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
         )
     if preset is not None and preset != config["preset"]:
         raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
-    data = load_data(config["data"])
+    data = load_data(config["data"], _reading(config))
     model, settings, split, _ = prepare(
         config["preset"], data, config["labels"], config["split"], config["seed"], config["changes"], config["length"]
     )

@@ -150,7 +150,7 @@ class _Loop:
         self.trainer, self.data, self.split, self.directory = trainer, data, split, run
         self.checkpoint_every = checkpoint_every
         self.history = History()
-        self.notes: list[str] = []
+        self.notes = list(data.notes)
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0

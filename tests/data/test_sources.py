@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from aae.data.sources import Dataset, as_float, load_data
-from aae.errors import AAEError
+from aae.data.sources import Dataset, Reading, as_float, load_data
+from aae.errors import AAEError, UsageError
 
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(40, 3))
@@ -109,8 +109,8 @@ BAD_ARRAYS = {
     "too few labels": ({"x": VECTORS, "y": np.zeros(39)}, r"40 rows but labels of shape \(39,\)"),
     "one-hot labels": ({"x": VECTORS, "y": np.zeros((40, 3))}, r"labels of shape \(40, 3\)"),
     "new label": ({"x": VECTORS, "y": np.arange(40) % 2, "x_test": VECTORS, "y_test": np.arange(40) % 3},
-                  "label 2 is in y_test but not in y"),
-    "other shape": ({"x": IMAGES, "x_test": IMAGES[:, :, :4]}, r"\(4, 5\), rows of x_test \(4, 4\)"),
+                  "label 2 is among the test rows only"),
+    "other shape": ({"x": IMAGES, "x_test": IMAGES[:, :, :4]}, r"\(4, 5\), those of .*x_test\) \(4, 4\)"),
 }
 
 
@@ -184,3 +184,59 @@ def test_mnist_by_name():
     data = load_data("mnist")
     assert (data.shape, data.classes, data.is_image) == ((28, 28), list(range(10)), True)
     assert (len(data.x), len(data.test_x)) == (60_000, 10_000)
+
+
+def test_a_folder_of_images(pets):
+    data = load_data(pets / "pets")
+    assert (data.name, data.classes, data.shape) == ("pets", ["cat", "dog"], (10, 10))
+    assert (len(data.x), len(data.test_x)) == (42, 8)
+    assert np.bincount(data.y + 1).tolist() == [10, 16, 16]
+    assert np.bincount(data.test_y).tolist() == [4, 4]
+    assert data.notes == ()
+
+
+def test_rows_to_test_on_can_be_given(pets):
+    data = load_data(pets / "pets", Reading(test=str(pets / "more")))
+    assert (len(data.x), data.test_x.shape, data.test_y.tolist()) == (50, (6, 10, 10), [0, 0, 0, 1, 1, 1])
+    arrays = {"x": data.x[:20], "y": ["cat"] * 20}
+    np.savez(pets / "one.npz", **arrays)
+    assert len(load_data(pets / "pets", Reading(test=str(pets / "one.npz"))).test_x) == 20
+    np.savez(pets / "other.npz", x=data.x[:20], y=["fish"] * 20)
+    with pytest.raises(AAEError, match=r"other.npz: label 'fish' is among the test rows only"):
+        load_data(pets / "pets", Reading(test=str(pets / "other.npz")))
+    with pytest.raises(AAEError, match=r"--test .*absent is neither an .npz file nor a folder of images"):
+        load_data(pets / "pets", Reading(test=str(pets / "absent")))
+    np.savez(pets / "wide.npz", x=np.zeros((3, 12, 12), np.uint8))
+    with pytest.raises(AAEError, match=r"rows have shape \(10, 10\), those of .*wide.npz \(12, 12\); make them alike"):
+        load_data(pets / "pets", Reading(test=str(pets / "wide.npz")))
+
+
+def test_labels_from_a_file_and_another_size(pets):
+    (pets / "labels.csv").write_text("file,label\ncat/0.png,old\ncat/1.png,old\ndog/3.png,new\ndog/4.png,new\n")
+    data = load_data(pets / "pets", Reading(image_size=16, labels_file=str(pets / "labels.csv")))
+    assert data.classes == ["new", "old"]
+    assert data.shape == (16, 16)
+    assert (data.y >= 0).sum() + (data.test_y >= 0).sum() == 4
+
+
+def test_images_that_could_not_be_read_are_noted(pets):
+    for k in range(5):
+        (pets / "pets" / "cat" / f"{k}.png").write_bytes(b"")
+    (note,) = load_data(pets / "pets").notes
+    assert note.startswith("5 images of ")
+    assert "cat/0.png (" in note
+    assert note.endswith("and 2 more.")
+    with pytest.raises(AAEError, match="without --strict"):
+        load_data(pets / "pets", Reading(strict=True))
+
+
+@pytest.mark.parametrize(("spec", "reading", "sentence"), [
+    ("digits", {"image_size": 9}, "digits is read in one way only, test rows included; drop --image-size"),
+    ("digits", {"test": "x"}, "drop --test"),
+    ("one.npz", {"image_size": 9}, "--image-size is for folders of images; .*one.npz is a file"),
+    ("one.npz", {"strict": True}, "--strict is for folders"),
+])
+def test_readings_that_do_not_go_with_the_data(tmp_path, spec, reading, sentence):
+    np.savez(tmp_path / "one.npz", x=np.zeros((20, 3)))
+    with pytest.raises(UsageError, match=sentence):
+        load_data(spec if spec == "digits" else tmp_path / spec, Reading(**reading))

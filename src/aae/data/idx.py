@@ -71,6 +71,11 @@ def _find(folder: Path, name: str) -> Path:
     raise AAEError(f"{folder} has no file {name} or {name}.gz; a folder of IDX files holds {', '.join(_FILES)}.")
 
 
+def is_idx_folder(folder: Path) -> bool:
+    """Whether one of the four files is in the folder."""
+    return any((folder / f"{name}{ending}").is_file() for name in _FILES for ending in ("", ".gz"))
+
+
 def load_mnist() -> tuple[Arrays, Arrays]:
     """MNIST from ``$AAE_DATA_DIR/mnist`` if that is there, else from the user's cache, downloaded once."""
     given = os.environ.get("AAE_DATA_DIR")

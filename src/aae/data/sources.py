@@ -6,16 +6,17 @@ numbers into ``classes``, -1 where there is none.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aae.data.arrays import check_rows, read_numpy
-from aae.data.idx import load_mnist, read_idx_folder
-from aae.errors import AAEError, unknown
+from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
+from aae.errors import AAEError, UsageError, unknown
 
-__all__ = ["Dataset", "as_float", "load_data"]
+__all__ = ["Dataset", "Reading", "as_float", "load_data"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Dataset:
     test_x: np.ndarray
     test_y: np.ndarray
     classes: list[str | int]
+    notes: tuple[str, ...] = ()  # what the user should know of how they were read
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,27 +42,112 @@ class Dataset:
         return self.x.dtype == np.uint8
 
 
-def load_data(spec: str | Path | Dataset) -> Dataset:
-    """Load ``digits``, ``mnist``, an ``.npz`` file or a folder of IDX files.
+@dataclass(frozen=True)
+class Reading:
+    """How a path is read, where there is a choice.
+
+    Args:
+        image_size: Side of the images of a folder; None follows them.
+        labels_file: CSV file with the columns ``file`` and ``label`` for the images of a folder.
+        test: Path to rows to test on; None holds a part of the data out.
+        strict: Stop at an image that cannot be read; else it is left out.
+        colour: Whether images keep their colours; None follows them.
+    """
+
+    image_size: int | None = None
+    labels_file: str | None = None
+    test: str | None = None
+    strict: bool = False
+    colour: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        values = asdict(self)
+        return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+
+
+def load_data(spec: str | Path | Dataset, reading: Reading | None = None) -> Dataset:
+    """Load ``digits``, ``mnist``, an ``.npz`` file, a folder of images or a folder of IDX files.
 
     Args:
         spec: A name or a path; a `Dataset` is returned as it is.
+        reading: How to read a path, where there is a choice.
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
     """
+    reading = reading or Reading()
     if isinstance(spec, Dataset):
         return spec
-    if str(spec) in _NAMED:
-        return _NAMED[str(spec)]()
     path = Path(spec)
-    if path.suffix == ".npz" and path.is_file():
-        return _npz(path)
+    if str(spec) in _NAMED or (path.is_dir() and is_idx_folder(path)):
+        if reading.given():
+            name = next(iter(reading.given()))
+            raise UsageError(f"{spec} is read in one way only, test rows included; drop --{name.replace('_', '-')}.")
+        return _NAMED[str(spec)]() if str(spec) in _NAMED else _from_arrays(path.name, *read_idx_folder(path))
+    if path.is_file() and path.suffix == ".npz":
+        for name in ("image_size", "labels_file", "strict", "colour"):
+            if name in reading.given():
+                raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {spec} is a file.")
+        return _with_test(_npz(path), reading)
     if path.is_dir():
-        return _from_arrays(path.name, *read_idx_folder(path))
+        return _with_test(_image_folder(path, reading), reading)
     if path.suffix or len(path.parts) > 1 or path.exists():
-        raise AAEError(f"No data at {path}: expected an .npz file or a folder of IDX files; check the path.")
+        raise AAEError(
+            f"No data at {path}: expected an .npz file, a folder of images or a folder of IDX files; check the path."
+        )
     raise unknown("data set", str(spec), _NAMED)
+
+
+@dataclass
+class _Whole:
+    """Rows with the names of their labels, before a part is taken for testing; the test part if it came along."""
+
+    name: str
+    x: np.ndarray
+    labels: np.ndarray | None
+    where: str
+    test: tuple[np.ndarray, np.ndarray | None] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _with_test(whole: _Whole, reading: Reading) -> Dataset:
+    """The data set, with the test rows that were named, that came along, or that are held out."""
+    test, notes, where = whole.test, whole.notes, f"{whole.where} (x_test)"
+    classes, y = _label_numbers(whole.labels, len(whole.x), whole.where)
+    if reading.test is not None:
+        path = Path(reading.test)
+        if path.is_file() and path.suffix == ".npz":
+            other = _npz(path)
+        elif path.is_dir() and not is_idx_folder(path):
+            alike = Reading(image_size=whole.x.shape[1], colour=whole.x.ndim == 4, strict=reading.strict)
+            other = _image_folder(path, alike)
+        else:
+            raise AAEError(f"--test {path} is neither an .npz file nor a folder of images; check the path.")
+        test, notes, where = (other.x, other.labels), (*notes, *other.notes), other.where
+    if test is None:
+        return _hold_out(whole.name, whole.x, y, classes, notes)
+    if test[0].shape[1:] != whole.x.shape[1:]:
+        shapes = f"rows have shape {whole.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
+        raise AAEError(f"{whole.where}: {shapes}; make them alike.")
+    _, test_y = _label_numbers(test[1], len(test[0]), where, classes)
+    return Dataset(whole.name, whole.x, y, test[0], test_y, classes, notes)
+
+
+def _image_folder(folder: Path, reading: Reading) -> _Whole:
+    from aae.data.images import file_labels, folder_labels, read_images
+
+    pictures = read_images(folder, reading.image_size, reading.colour, reading.strict)
+    if reading.labels_file is not None:
+        labels = file_labels(Path(reading.labels_file), folder, pictures.files)
+    else:
+        labels = folder_labels(pictures.files)
+    notes: tuple[str, ...] = ()
+    if pictures.skipped:
+        some = ", ".join(f"{name} ({reason})" for name, reason in list(pictures.skipped.items())[:3])
+        more = f" and {len(pictures.skipped) - 3} more" if len(pictures.skipped) > 3 else ""
+        notes = (f"{len(pictures.skipped)} images of {folder} could not be read and were left out: {some}{more}.",)
+    return _Whole(folder.name, pictures.x, np.array(labels, dtype=object), str(folder), notes=notes)
 
 
 def as_float(rows: np.ndarray) -> np.ndarray:
@@ -81,20 +168,13 @@ def _mnist() -> Dataset:
     return _from_arrays("mnist", *load_mnist())
 
 
-def _npz(path: Path) -> Dataset:
-    """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given, else a fixed part is held out (see `_hold_out`)."""
+def _npz(path: Path) -> _Whole:
+    """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given."""
     arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
-    x = _stored(check_rows(arrays["x"], str(path)))
-    classes, y = _label_numbers(arrays.get("y"), len(x), path)
-    if "x_test" not in arrays:
-        return _hold_out(path.stem, x, y, classes)
-    test_x = _stored(check_rows(arrays["x_test"], f"{path} (x_test)"))
-    if test_x.shape[1:] != x.shape[1:]:
-        raise AAEError(
-            f"{path}: rows of x have shape {x.shape[1:]}, rows of x_test {test_x.shape[1:]}; make them alike."
-        )
-    _, test_y = _label_numbers(arrays.get("y_test"), len(test_x), path, classes)
-    return Dataset(path.stem, x, y, test_x, test_y, classes)
+    whole = _Whole(path.stem, _stored(check_rows(arrays["x"], str(path))), arrays.get("y"), str(path))
+    if "x_test" in arrays:
+        whole.test = (_stored(check_rows(arrays["x_test"], f"{path} (x_test)")), arrays.get("y_test"))
+    return whole
 
 
 def _stored(x: np.ndarray) -> np.ndarray:
@@ -103,12 +183,12 @@ def _stored(x: np.ndarray) -> np.ndarray:
 
 
 def _label_numbers(
-    labels: np.ndarray | None, rows: int, path: Path, classes: list[str | int] | None = None
+    labels: np.ndarray | None, rows: int, where: str, classes: list[str | int] | None = None
 ) -> tuple[list[str | int], np.ndarray]:
     if labels is None:
         return classes or [], np.full(rows, -1, dtype=np.int64)
     if labels.shape != (rows,):
-        raise AAEError(f"{path}: {rows} rows but labels of shape {labels.shape}; give one label for each row.")
+        raise AAEError(f"{where}: {rows} rows but labels of shape {labels.shape}; give one label for each row.")
     values = labels.tolist()
     missing = [v is None or v == "" or (isinstance(v, int | float) and v != v) or v == -1 for v in values]
     if classes is None:
@@ -118,13 +198,15 @@ def _label_numbers(
     number = {value: k for k, value in enumerate(classes)}
     strange = next((v for v, absent in zip(values, missing, strict=True) if not absent and v not in number), None)
     if strange is not None:
-        raise AAEError(f"{path}: label {strange!r} is in y_test but not in y.")
+        raise AAEError(f"{where}: label {strange!r} is among the test rows only; the rows to train on have none of it.")
     return classes, np.array(
         [-1 if absent else number[v] for v, absent in zip(values, missing, strict=True)], dtype=np.int64
     )
 
 
-def _hold_out(name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int]) -> Dataset:
+def _hold_out(
+    name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int], notes: tuple[str, ...] = ()
+) -> Dataset:
     """Keep a fixed part for testing, a tenth (a fifth of sets below 10,000 rows).
 
     It is taken from the labelled rows if there are any, balanced over the classes.
@@ -142,7 +224,7 @@ def _hold_out(name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int])
         order = order[np.argsort(rank, kind="stable")]
     test = np.sort(order[:size])
     rest = np.setdiff1d(np.arange(len(x)), test)
-    return Dataset(name, x[rest], y[rest], x[test], y[test], classes)
+    return Dataset(name, x[rest], y[rest], x[test], y[test], classes, notes)
 
 
 def _from_arrays(name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Dataset:
