@@ -321,6 +321,14 @@ def plot(
 
 
 @app.command()
+def export(run: RunPath, out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)]) -> None:
+    """Write the model as ONNX files that need no torch, checked against it."""
+    from aae.export import export_onnx
+
+    typer.echo(export_onnx(run, out))
+
+
+@app.command()
 def bench(
     preset: Annotated[str, typer.Argument(metavar="[PRESET]", help="Preset to time.")] = "semi-supervised",
     data: Data = "mnist",

@@ -1,0 +1,88 @@
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from aae import export
+from aae.artifact import load, save_model
+from aae.errors import AAEError
+from aae.export import export_onnx
+from aae.latent import Latent
+from aae.model import Autoencoder
+from aae.networks import MLPDecoder
+from aae.posteriors import Point
+
+
+def session(path):
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("preset", ["few-labels", "semi-supervised", "supervised", "embedding", "vae", "discrete-vae"])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_the_files_compute_what_the_model_does(trained, tmp_path, preset, rows):
+    said = export_onnx(trained(preset), tmp_path / "onnx")
+    assert said.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
+    model = load(trained(preset))
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["preprocessing"] == "divide bytes by 255"
+    assert facts["classes"] == model.classes
+    x = torch.rand(rows, 8, 8)
+    names = list(facts["encoder"]["outputs"])
+    found = dict(zip(names, session(tmp_path / "onnx" / "encoder.onnx").run(names, {"x": x.numpy()}), strict=True))
+    with torch.no_grad():
+        expected = model.encode(x)
+        codes = model.complete(expected, torch.zeros(rows, dtype=torch.long))
+        back = model.decode(codes)
+    assert found.keys() == expected.keys()
+    assert all(np.allclose(found[name], expected[name], atol=1e-4) for name in names)
+    if facts["probabilities"]:
+        assert np.allclose(found[facts["probabilities"]].sum(1), 1, atol=1e-5)
+    given = {name: codes[name].numpy() for name in facts["decoder"]["inputs"]}
+    (decoded,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], given)
+    assert np.allclose(decoded, back, atol=1e-4)
+
+
+def test_files_that_disagree_are_not_written(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_difference", lambda *_: 0.01)
+    with pytest.raises(AAEError, match=r"is 0.01 from torch's, more than 0.0001; nothing was written"):
+        export_onnx(trained("aae"), tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_without_the_packages(trained, tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(AAEError, match=rf"needs {package}; `pip install 'adversarial-autoencoder\[onnx\]'`"):
+        export_onnx(trained("aae"), tmp_path / "onnx")
+
+
+@pytest.mark.parametrize(("place", "sentence"), [("absent/onnx", "folder .*absent does not exist"),
+                                                 ("file", "file is a file; name a folder")])
+def test_places_that_cannot_be(trained, tmp_path, place, sentence):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(AAEError, match=sentence):
+        export_onnx(trained("aae"), tmp_path / place)
+
+
+class Odd(nn.Module):
+    """A trunk that ONNX has no words for: its path follows the values."""
+
+    def __init__(self, shape, features):
+        super().__init__()
+        self.shape, self.features = shape, features
+
+    def forward(self, x):
+        return x * 2 if x.sum() > 3 else x
+
+
+def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
+    model = Autoencoder([Latent("z", Point(4, 2))], Odd((4,), 4), MLPDecoder(2, (4,), (8,)))
+    save_model(model, tmp_path / "model")
+    monkeypatch.setattr(export, "load", lambda path: load(path, [Odd]))
+    with pytest.raises(AAEError, match="encoder has a part that ONNX cannot hold"):
+        export_onnx(tmp_path / "model", tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
