@@ -209,6 +209,7 @@ def _free_directory(preset: str, data: str) -> Path:
 
 def _figures(run: Any, data: str | None = None) -> dict[str, Any]:
     """The flat object of `aae evaluate --json`; also left in the run directory if it is of the run's own data."""
+    from aae.card import write_card
     from aae.evaluation import evaluate as measure
     from aae.files import write_json
     from aae.progress import spinner
@@ -229,6 +230,7 @@ def _figures(run: Any, data: str | None = None) -> dict[str, Any]:
     if data is not None:
         return found | {"data": data}
     write_json(run.directory.path / "evaluation.json", found)
+    write_card(run.model, config, found, run.directory.model)
     return found
 
 
