@@ -99,7 +99,7 @@ def render(found: dict[str, Any]) -> str:
         f"*Their ms* is the time that a step's matrix products take at {found['product_rate']:.0f} * 10^9 operations a",
         "second, which this machine's float32 products reach at a step's shapes: the floor under every loop that",
         "computes the same. Processors that multiply bf16 faster (AVX-512 BF16, AMX) have a lower floor, and ours",
-        "uses it there (`--precision auto`).",
+        "uses it there (`--precision auto`). Ratios are then others; on a GPU nothing was measured here.",
         "",
         "## Where the default step spends its time",
         *_table(["kind", "share, %"], [[k, f"{v:.1f}"] for k, v in _named(found, "share ").items()]),

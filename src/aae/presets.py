@@ -129,7 +129,7 @@ PRESETS: dict[str, Preset] = {
         "Classifier from few labels plus style, the paper's model, for any data (§5)", 100, _SEMI
     ),
     "few-labels": Preset(
-        "The same for images: convolution, augmentation, consistency (recommended)",
+        "Classifier from few labels for images: convolution, augmentation, consistency (recommended)",
         100,
         {
             "y": "supervised",
