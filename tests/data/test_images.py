@@ -70,6 +70,13 @@ def test_colour_and_grey_together(tmp_path):
     assert read_images(tmp_path, colour=False).x.shape == (2, 12, 12)
 
 
+def test_one_image_in_colour_is_not_overlooked(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "LOOKED_AT", 2)
+    for k in range(9):
+        picture(tmp_path / f"{k}.png", colour=k == 5)
+    assert read_images(tmp_path).x.shape == (9, 12, 12, 3)
+
+
 @pytest.mark.parametrize(("sizes", "expected"), [
     ([(20, 30), (40, 25), (22, 22)], 22), ([(300, 200)] * 2, 64), ([(5, 9)], 8), ([(28, 28)] * 3, 28),
 ])

@@ -111,7 +111,8 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
             middle = statistics.median([min(sides) for sides, _ in looked] or [USUAL])
             size = int(min(USUAL, max(SMALLEST, middle)))
         if colour is None:
-            colour = any(coloured for _, coloured in looked)
+            # One image in colour among grey ones is enough, so none that looks grey is passed over.
+            colour = any(coloured for _, coloured in looked) or _any_colour(names, folder)
     shape = (size, size, 3) if colour else (size, size)
     x = np.zeros((len(names), *shape), np.uint8)
     skipped: dict[str, str] = {}
@@ -129,6 +130,11 @@ def _look(path: Path) -> tuple[tuple[int, int], bool] | None:
     with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
         return image.size, image.mode not in GREY
     return None
+
+
+def _any_colour(names: list[str], folder: Path) -> bool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return any(look is not None and look[1] for look in pool.map(lambda name: _look(folder / name), names))
 
 
 def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict[str, str]:
