@@ -6,6 +6,7 @@ the columns ``file`` and ``label`` may name the labels instead.
 
 import csv
 import hashlib
+import io
 import json
 import os
 import statistics
@@ -105,18 +106,19 @@ def _read(names: list[str], folder: Path, size: int | None, colour: bool | None)
 
 
 def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | None) -> Pictures:
-    if size is None or colour is None:
-        looked = [look for name in names[:: max(1, len(names) // LOOKED_AT)] if (look := _look(folder / name))]
-        if size is None:
-            middle = statistics.median([min(sides) for sides, _ in looked] or [USUAL])
-            size = int(min(USUAL, max(SMALLEST, middle)))
-        if colour is None:
-            # One image in colour among grey ones is enough, so none that looks grey is passed over.
-            colour = any(coloured for _, coloured in looked) or _any_colour(names, folder)
+    looked = [look for name in names[:: max(1, len(names) // LOOKED_AT)] if (look := _look(folder / name))]
+    middle = statistics.median([min(sides) for sides, _ in looked] or [USUAL])
+    if size is None:
+        size = int(min(USUAL, max(SMALLEST, middle)))
+    if colour is None:
+        # One image in colour among grey ones is enough, so none that looks grey is passed over.
+        colour = any(coloured for _, coloured in looked) or _any_colour(names, folder)
+    # With small images most time goes to Python itself, where threads only get in each other's way.
+    threads = 1 if middle <= LARGEST else os.cpu_count()
     shape = (size, size, 3) if colour else (size, size)
     x = np.zeros((len(names), *shape), np.uint8)
     skipped: dict[str, str] = {}
-    with counted(f"Reading {folder.name}", len(names)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with counted(f"Reading {folder.name}", len(names)) as advance, ThreadPoolExecutor(threads) as pool:
         blocks = [range(k, min(k + 64, len(names))) for k in range(0, len(names), 64)]
         for block, reasons in zip(blocks, pool.map(lambda b: _decode(b, names, folder, x), blocks), strict=True):
             skipped |= reasons
@@ -143,13 +145,14 @@ def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict
     side, mode = x.shape[1], "RGB" if x.ndim == 4 else "L"
     for k in block:
         try:
-            with Image.open(folder / names[k]) as image:
+            # Read whole: many small reads, each of which gives way to another thread, take longer.
+            with Image.open(io.BytesIO((folder / names[k]).read_bytes())) as image:
                 if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
                     raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
                 # A JPEG can be read at an eighth of its size, at least twice what is needed.
                 image.draft(mode, (2 * side, 2 * side))
-                upright = ImageOps.exif_transpose(image)
-                flat = _on_white(upright).convert(mode)
+                ImageOps.exif_transpose(image, in_place=True)
+                flat = _on_white(image).convert(mode)
                 if flat.size != (side, side):
                     flat = ImageOps.fit(flat, (side, side), Image.Resampling.BICUBIC)
                 x[k] = np.asarray(flat)
