@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,12 +139,11 @@ def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
-    call: Callable[..., Any] = part
     worst = 0.0
     for size in BATCHES:
         inputs = [value[torch.arange(size) % len(value)] + 0.01 * torch.rand(size, *value.shape[1:]) for value in like]
         with torch.no_grad():
-            expected = call(*inputs)
+            expected = part(*inputs)
         expected = expected if isinstance(expected, tuple) else (expected,)
         found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
         worst = max(worst, *(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, found, strict=True)))

@@ -16,9 +16,9 @@ import torch
 from aae import inference
 from aae.artifact import load
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
-from aae.data.idx import is_idx_folder, read_idx
+from aae.data.idx import read_idx
 from aae.data.images import ENDINGS, folder_labels, read_images
-from aae.data.sources import as_float, load_data
+from aae.data.sources import as_float, load_data, names_images
 from aae.data.tables import ParquetRows, pyarrow_parquet
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
@@ -59,7 +59,7 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
         return Input(rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None)
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return Input(check_rows(read_idx(path), spec))
-    if path.exists() and model is not None and not is_idx_folder(path):
+    if model is not None and (path.is_file() or names_images(spec)):
         return _pictures(path, model)
     data = load_data(spec)
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])

@@ -13,8 +13,7 @@ from aae import inference
 from aae.artifact import load
 from aae.build import build_model, build_settings
 from aae.data.batches import Batches
-from aae.data.idx import is_idx_folder
-from aae.data.sources import Dataset, Reading, load_data
+from aae.data.sources import Dataset, Reading, load_data, names_images
 from aae.data.splits import Split, split_data
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
@@ -78,10 +77,7 @@ def _reading(config: dict[str, Any]) -> Reading:
 
 def _other_data(data: str, model: Autoencoder) -> Dataset:
     """Data that the model was not trained on; images become as large and as coloured as it takes them."""
-    path = Path(data)
-    if path.is_dir() and data not in ("digits", "mnist") and not is_idx_folder(path):
-        return load_data(data, reading_for(model))
-    return load_data(data)
+    return load_data(data, reading_for(model) if names_images(data) else None)
 
 
 def reading_for(model: Autoencoder) -> Reading:

@@ -69,18 +69,14 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
     if captured:
         rates = {kind: torch.tensor(rate, device=phase.parameters[0].device) for kind, rate in rates.items()}
     groups = [
-        {"params": parameters, "kind": kind, "lr": rates[kind], "momentum": settings.momentum[kind]}
-        for kind, parameters in phase.groups.items()
+        {"params": parameters, "kind": kind, "lr": rates[kind]} for kind, parameters in phase.groups.items()
     ]
     if settings.optimizer == "sgd":
+        for group in groups:
+            group["momentum"] = settings.momentum[group["kind"]]
         return torch.optim.SGD(groups, fused=True)
     first, second = settings.betas
-    return torch.optim.Adam(
-        [{name: value for name, value in group.items() if name != "momentum"} for group in groups],
-        betas=(first, second),
-        fused=True,
-        capturable=captured,
-    )
+    return torch.optim.Adam(groups, betas=(first, second), fused=True, capturable=captured)
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:

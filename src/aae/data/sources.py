@@ -16,7 +16,7 @@ from aae.data.arrays import check_rows, read_numpy
 from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
 from aae.errors import AAEError, UsageError, unknown
 
-__all__ = ["Dataset", "Reading", "as_float", "load_data"]
+__all__ = ["Dataset", "Reading", "as_float", "load_data", "names_images"]
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,19 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None) -> Dat
             if name in reading.given():
                 raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {spec} is a file.")
         return _with_test(_npz(path), reading)
-    if path.is_dir():
+    if names_images(spec):
         return _with_test(_image_folder(path, reading), reading)
     if path.suffix or len(path.parts) > 1 or path.exists():
         raise AAEError(
             f"No data at {path}: expected an .npz file, a folder of images or a folder of IDX files; check the path."
         )
     raise unknown("data set", str(spec), _NAMED)
+
+
+def names_images(spec: str | Path) -> bool:
+    """Whether a data set's name or path is that of a folder of images."""
+    path = Path(spec)
+    return str(spec) not in _NAMED and path.is_dir() and not is_idx_folder(path)
 
 
 @dataclass
@@ -119,7 +125,7 @@ def _with_test(whole: _Whole, reading: Reading) -> Dataset:
         path = Path(reading.test)
         if path.is_file() and path.suffix == ".npz":
             other = _npz(path)
-        elif path.is_dir() and not is_idx_folder(path):
+        elif names_images(path):
             alike = Reading(image_size=whole.x.shape[1], colour=whole.x.ndim == 4, strict=reading.strict)
             other = _image_folder(path, alike)
         else:
