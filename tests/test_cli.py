@@ -434,7 +434,7 @@ def test_data_without_images(cli, folder):
 
 
 @pytest.mark.parametrize(("words", "code", "sentence"), [
-    (["absent/folder"], 1, "No data at absent/folder: expected an .npz file, a folder of images or"),
+    (["absent/folder"], 1, "No data at absent/folder: expected a file (.npz, .npy, .csv, .parquet)"),
     (["digits", "--image-size", "9"], 2, "digits is read in one way only"),
     (["digits", "--out", "sheet.txt"], 2, "sheet.txt should end in .png or .svg or .pdf"),
     (["."], 1, "holds no images"),

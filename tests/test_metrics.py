@@ -159,12 +159,6 @@ def test_squared_error_against_numpy():
     assert metrics.squared_error(model, ROWS, LABELS, target=target) == pytest.approx(expected, rel=1e-5)
 
 
-def test_squared_error_of_bytes():
-    model = FAMILIES["autoencoder"](shape=(4, 4))
-    images = RNG.integers(0, 256, (9, 4, 4), dtype=np.uint8)
-    expected = metrics.squared_error(model, images.astype(np.float32) / 255)
-    assert metrics.squared_error(model, images) == pytest.approx(expected, rel=1e-5)
-
 
 @pytest.mark.parametrize("rows", [1, 2000, 2001])
 def test_the_mean_is_over_rows_whatever_the_chunks(rows):

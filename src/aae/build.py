@@ -71,7 +71,7 @@ def _pick(kind: str, name: str, table: dict[str, Any]) -> Any:
 def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
     if given is not None:
         return tuple(given)
-    return (1000, 1000) if math.prod(data.shape) >= 256 else (400, 400)
+    return (1000, 1000) if math.prod(data.input_shape) >= 256 else (400, 400)
 
 
 def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
@@ -106,7 +106,10 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         kind = "gaussian" if any(latent.label == "conditioned" for latent in latents) else "none"
     if kind != "none":
         corruption = _pick("corruption", kind, CORRUPTIONS)(options.corruption_level)
-    likelihood = ("bernoulli" if data.is_image else "gaussian") if options.likelihood == "auto" else options.likelihood
+    likelihood = options.likelihood
+    if likelihood == "auto":
+        bounded = data.is_image if data.table is None else data.table.bounded
+        likelihood = "bernoulli" if bounded else "gaussian"
     return Autoencoder(
         latents,
         trunk,
@@ -115,16 +118,18 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         corruption=corruption,
         merge=merge,
         classes=data.classes if any(latent.classes for latent in latents) else None,
+        table=data.table,
     )
 
 
 def _trunk(options: Options, data: Dataset) -> nn.Module:
+    shape, hidden = data.input_shape, _hidden(options.hidden, data)
     return _pick(
         "network",
         options.network,
         {
-            "mlp": lambda: MLPTrunk(data.shape, _hidden(options.hidden, data), options.dropout, options.batch_norm),
-            "conv": lambda: ConvTrunk(data.shape, options.channels, dropout=options.dropout),
+            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, options.batch_norm),
+            "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout),
         },
     )()
 
@@ -132,7 +137,7 @@ def _trunk(options: Options, data: Dataset) -> nn.Module:
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
     # A fully connected decoder serves both: it is the cheaper one, and classes are learned by the encoder.
     hidden = _hidden(options.hidden, data) if options.network == "mlp" else (500, 500)
-    return MLPDecoder(dim, data.shape, hidden, options.dropout)
+    return MLPDecoder(dim, data.input_shape, hidden, options.dropout)
 
 
 def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) -> Discriminator:
@@ -253,7 +258,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
             "classification": options.momentum,
         },
         decay=options.decay,
-        reconstruction_weight=options.reconstruction or 1 / math.prod(data.shape),
+        reconstruction_weight=options.reconstruction or 1 / math.prod(data.input_shape),
         terms=tuple(terms),
         ema=options.ema,
     )

@@ -24,13 +24,18 @@ app = typer.Typer(
 )
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
-Data = Annotated[str, typer.Option(help="digits, mnist, an .npz file, a folder of images or of IDX files.")]
+Data = Annotated[
+    str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), a folder of images or of IDX files.")
+]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
 Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of a .csv or .parquet file that holds the labels.", metavar="NAME")
+]
 Input = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="Rows to read: as --data, an image, a .npy or a .parquet file.", show_default=False
+        metavar="INPUT", help="Rows to read: as --data, or a single image.", show_default=False
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
@@ -86,6 +91,7 @@ def show_data(
     data: Annotated[str, typer.Argument(metavar="SPEC", help="As --data of train.", show_default=False)],
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
     out: Annotated[Path, typer.Option(help="Contact sheet to write, if the rows are images.")] = Path("data.png"),
@@ -96,7 +102,7 @@ def show_data(
     from aae.files import check_place
 
     check_place(out, ".png", ".svg", ".pdf")
-    found = load_data(data, Reading(image_size, labels_file, test, strict))
+    found = load_data(data, Reading(image_size, labels_file, test, strict, label_column=label_column))
     typer.echo("\n".join(describe_data(found)))
     for warning in warnings_about(found):
         typer.echo(f"Warning: {warning}", err=True)
@@ -129,6 +135,7 @@ def train(
     changes: Changes = None,
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
@@ -174,7 +181,7 @@ def train(
             epochs=epochs,
             steps=steps,
             max_seconds=max_seconds,
-            reading=Reading(image_size, labels_file, test, strict),
+            reading=Reading(image_size, labels_file, test, strict, label_column=label_column),
             out=out,
             device=device,
             precision=precision,

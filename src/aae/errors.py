@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 __all__ = ["AAEError", "UsageError", "unknown"]
 
+MOST = 40  # names that are listed
+
 
 class AAEError(ValueError):
     """Something the user can put right; its text says what, where and how."""
@@ -27,6 +29,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
         UsageError("There is no preset 'vea'; did you mean 'vae'? Known: aae, vae.")
     """
     names = sorted(known)
+    some = ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return UsageError(f"There is no {kind} {name!r}{hint} Known: {', '.join(names)}.")
+    return UsageError(f"There is no {kind} {name!r}{hint} Known: {some}.")

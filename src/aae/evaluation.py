@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from aae import inference, metrics
-from aae.data.sources import Dataset, as_float
+from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.latent import Latent
@@ -88,10 +88,10 @@ def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, fl
     """Squared error to the clean rows, before and after the model, of rows corrupted as in training."""
     if not hasattr(model.corruption, "corrupt"):
         return {}
-    clean = as_float(x)
+    clean = inference.prepare(model, x)
     noisy = model.corruption.corrupt(torch.from_numpy(clean)).numpy()
     before = float(np.square(noisy - clean, dtype=np.float64).reshape(len(x), -1).sum(1).mean())
-    return {"noisy_error": before, "denoising_error": metrics.squared_error(model, noisy, y, target=x)}
+    return {"noisy_error": before, "denoising_error": metrics.squared_error(model, noisy, y, target=clean)}
 
 
 def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray, labelled_test: bool) -> dict[str, float]:
@@ -126,5 +126,6 @@ def _likelihood(model: Autoencoder, data: Dataset, validation: np.ndarray) -> di
         samples = np.concatenate([model.sample(1000).cpu().numpy() for _ in range(10)])
     except AAEError:
         return {}
-    value, error = metrics.parzen(samples, as_float(data.x[validation[:1000]]), as_float(data.test_x))
+    some, test = (inference.prepare(model, rows) for rows in (data.x[validation[:1000]], data.test_x))
+    value, error = metrics.parzen(samples, some, test)
     return {"log_likelihood": value, "log_likelihood_se": error}

@@ -18,8 +18,8 @@ from aae.artifact import load
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
 from aae.data.idx import read_idx
 from aae.data.images import ENDINGS, folder_labels, read_images
-from aae.data.sources import as_float, load_data, names_images
-from aae.data.tables import ParquetRows, pyarrow_parquet
+from aae.data.sources import load_data, names_images
+from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
 from aae.errors import AAEError
 from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
@@ -42,8 +42,9 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
     """Rows of a path or data set, in order.
 
     A data set's name or folder gives its test rows; an ``.npz``, ``.npy``, ``.parquet`` or single IDX
-    file gives every row in it, a folder of images every image, as large as the model takes them. ``.npy``
-    and ``.parquet`` stay on the disk and are read piece by piece.
+    file gives every row in it, a ``.csv`` too (for a model that was trained on columns), a folder of images
+    every image, as large as the model takes them. ``.npy`` and ``.parquet`` stay on the disk and are read
+    piece by piece.
 
     Raises:
         AAEError: The input cannot be read.
@@ -51,8 +52,14 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
     path = Path(spec)
     if path.is_file() and path.suffix == ".npy":
         return Input(check_rows(open_rows(path), spec))
+    table = model.table if model is not None else None
+    if path.is_file() and path.suffix == ".csv":
+        if table is None or not table.named:
+            raise AAEError(f"{spec} has columns with names, and the model was not trained on such; use .npz or .npy.")
+        return Input(table.read(read_columns(path), spec))
     if path.is_file() and path.suffix == ".parquet":
-        return Input(check_rows(ParquetRows(path), spec))
+        columns = ParquetRows(path, table)
+        return Input(columns if columns.named else check_rows(columns, spec))
     if path.is_file() and path.suffix == ".npz":
         arrays = read_numpy(path, ("x", "y"))
         rows = check_rows(arrays["x"], spec)
@@ -189,39 +196,69 @@ def _gathered(parts: Parts) -> Parts:
 
 
 def reconstructions(run: Path, spec: str, out: Path) -> str:
-    """Write reconstructions as ``x`` (.npz), or the first of them beside their originals (.png)."""
-    suffix = check_place(out, ".npz", ".png")
+    """Write reconstructions as ``x`` (.npz) or columns (.csv), or the first of them beside their originals (.png)."""
+    suffix = check_place(out, ".npz", ".png", ".csv")
     model = load(run)
+    if suffix == ".csv":
+        _check_named(model)
     rows, names, _ = read_input(spec, model)
     if suffix == ".png":
         rows, names = rows[:20], None if names is None else names[:20]
     labels = _label_numbers(model, names)
-    if suffix == ".npz":
-        parts = inference.parts(model, rows, lambda x, y: {"x": model(x, y)}, labels)
+    if suffix != ".png":
+        parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
         parts = _counted("Reconstructing", rows, parts)
-        first = next(parts)
-        write_atomically(out, lambda file: _write_npz(file, chain([first], parts), len(rows), out.parent))
+        every = chain([next(parts)], parts)
+        if suffix == ".npz":
+            write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
+        else:
+            write_atomically(out, lambda file: _write_columns(file, model, (part["x"] for part in every)))
     else:
         from aae import plots
 
-        plots.save(plots.reconstructions(as_float(rows), inference.reconstruct(model, rows, labels)), out)
+        x = inference.prepare(model, rows)
+        plots.save(plots.reconstructions(x, inference.reconstruct(model, x, labels, prepared=True)), out)
     return f"{len(rows)} reconstructions: {out}"
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Draw rows from the model's priors and decode them."""
-    suffix = check_place(out, ".npz", ".png")
+    """Draw rows from the model's priors and decode them; those of a table can be had as columns (.csv)."""
+    suffix = check_place(out, ".npz", ".png", ".csv")
     model = load(run)
-    labels = None if label is None else torch.full((n,), _class_number(model, label))
+    if suffix == ".csv":
+        _check_named(model)
+    labels = None if label is None else np.full(n, _class_number(model, label))
     torch.manual_seed(seed)
-    drawn = model.sample(n, labels).numpy()
+    drawn = inference.sample(model, n, labels)
     if suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, x=drawn))
+    elif suffix == ".csv":
+        write_atomically(out, lambda file: _write_columns(file, model, iter([drawn])))
     else:
         from aae import plots
 
         plots.save(plots.samples(drawn), out)
     return f"{n} samples: {out}"
+
+
+def _check_named(model: Autoencoder) -> None:
+    if model.table is None or not model.table.named:
+        raise AAEError("The model's rows have no named columns, which a CSV file needs; write .npz.")
+
+
+def _write_columns(file: BinaryIO, model: Autoencoder, parts: Iterator[np.ndarray]) -> None:
+    """Write rows of a table under the names of its columns, in their own units."""
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(model.table.names)
+    for part in parts:
+        cells = model.table.cells(part)
+        writer.writerows(zip(*([_cell(value) for value in column] for column in cells.values()), strict=True))
+    text.detach()
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _class_number(model: Autoencoder, label: str) -> int:

@@ -9,7 +9,6 @@ import torch
 from matplotlib.figure import Figure
 
 from aae import inference, metrics, plots
-from aae.data.sources import as_float
 from aae.errors import AAEError, unknown
 from aae.files import check_place
 from aae.progress import spinner
@@ -47,15 +46,15 @@ def _manifold(run: Run) -> Figure:
 
 
 def _reconstructions(run: Run) -> Figure:
-    x = as_float(run.data.test_x[:SHOWN])
+    x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # of the noise, and of the labels of rows that have none
         if not hasattr(corruption, "corrupt"):
-            return plots.reconstructions(x, inference.reconstruct(run.model, x, labels))
+            return plots.reconstructions(x, inference.reconstruct(run.model, x, labels, prepared=True))
         noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
-        return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels), noisy)
+        return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels, prepared=True), noisy)
 
 
 def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:

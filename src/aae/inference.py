@@ -12,7 +12,7 @@ from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
 
-__all__ = ["chunks", "classify", "decode", "encode", "parts", "reconstruct"]
+__all__ = ["chunks", "classify", "decode", "encode", "parts", "prepare", "reconstruct", "restore", "sample"]
 
 CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
 CHUNK_CUDA = 4000
@@ -33,10 +33,16 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
         model.train(training)
 
 
-def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Rows and labels as the model reads them, some thousand at a time, on its device."""
-    if tuple(rows.shape[1:]) != model.shape:
-        raise AAEError(f"The model takes rows of shape {model.shape}, the input has rows of shape {rows.shape[1:]}.")
+def chunks(
+    model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, prepared: bool = False
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Rows and labels as the networks read them, some thousand at a time, on the model's device.
+
+    ``prepared`` rows are as the networks read them already.
+    """
+    shape, table = (model.input_shape, None) if prepared else (model.shape, model.table)
+    if tuple(rows.shape[1:]) != shape:
+        raise AAEError(f"The model takes rows of shape {shape}, the input has rows of shape {rows.shape[1:]}.")
     device = _device(model)
     size = CHUNK_CUDA if device.type == "cuda" else CHUNK
     for start in range(0, max(len(rows), 1), size):  # no rows make one empty chunk
@@ -46,7 +52,7 @@ def chunks(model: Autoencoder, rows: Rows, labels: np.ndarray | None) -> Iterato
         if some.dtype != np.uint8:
             some = some.astype(np.float32, copy=False)
         # A copy: torch would warn of rows that cannot be written to.
-        yield to_input(torch.tensor(some), device), known
+        yield to_input(torch.tensor(some), device, table), known
 
 
 @torch.inference_mode()
@@ -55,10 +61,11 @@ def parts(
     rows: Rows,
     call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
     labels: np.ndarray | None = None,
+    prepared: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
     """What ``call`` makes of the rows and labels, chunk after chunk, so that nothing has to fit in memory."""
     with _evaluation(model):
-        for x, y in chunks(model, rows, labels):
+        for x, y in chunks(model, rows, labels, prepared):
             yield {key: value.float().cpu().numpy() for key, value in call(x, y).items()}
 
 
@@ -67,10 +74,11 @@ def _collect(
     rows: Rows,
     call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
     labels: np.ndarray | None = None,
+    prepared: bool = False,
 ) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     done = 0
-    for part in parts(model, rows, call, labels):
+    for part in parts(model, rows, call, labels, prepared):
         for key, value in part.items():
             if key not in found:
                 found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
@@ -97,13 +105,35 @@ def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
     return _collect(model, rows, lambda x, _: {"p": model.classify(x)})["p"]
 
 
-def reconstruct(model: Autoencoder, rows: Rows, labels: np.ndarray | None = None) -> np.ndarray:
-    """Reconstructions ``(N, *shape)``, float32; ``labels`` ``(N,)`` where a latent is observed.
+def prepare(model: Autoencoder, rows: Rows) -> np.ndarray:
+    """Rows as the networks read them, ``(N, *input_shape)``, float32: what is ``prepared`` elsewhere."""
+    return _collect(model, rows, lambda x, _: {"x": x})["x"]
+
+
+def restore(model: Autoencoder, x: Tensor) -> Tensor:
+    """What the decoder gave as rows: columns of the table where there is one, images in [0, 1]."""
+    return x if model.table is None else model.table.restore(x)
+
+
+def reconstruct(
+    model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, *, prepared: bool = False
+) -> np.ndarray:
+    """Reconstructions ``(N, *shape)``, float32: images in [0, 1], columns of a table in their own units.
+
+    Args:
+        model: The model.
+        rows: Rows ``(N, *shape)``.
+        labels: Class numbers ``(N,)``, where a latent is observed.
+        prepared: Rows are given, and come back, as the networks read them.
 
     Raises:
         AAEError: Rows of another shape, or labels missing.
     """
-    return _collect(model, rows, lambda x, y: {"x": model(x, y)}, labels)["x"]
+
+    def call(x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        return {"x": model(x, y) if prepared else restore(model, model(x, y))}
+
+    return _collect(model, rows, call, labels, prepared)["x"]
 
 
 @torch.inference_mode()
@@ -111,4 +141,16 @@ def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
     """Images or vectors ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
     tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
     with _evaluation(model):
-        return model.decode(tensors).cpu().numpy()
+        return restore(model, model.decode(tensors)).cpu().numpy()
+
+
+@torch.inference_mode()
+def sample(model: Autoencoder, n: int, labels: np.ndarray | None = None) -> np.ndarray:
+    """Rows ``(n, *shape)`` decoded from draws of the priors; ``labels`` ``(n,)`` fix the class of each.
+
+    Raises:
+        AAEError: A latent has no prior, or labels are given to a model without classes.
+    """
+    known = None if labels is None else torch.as_tensor(labels, device=_device(model))
+    with _evaluation(model):
+        return restore(model, model.sample(n, known)).cpu().numpy()

@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from aae import inference
-from aae.data.sources import Dataset, as_float
+from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.latent import Latent
 from aae.model import Autoencoder
@@ -107,10 +107,9 @@ def squared_error(
 ) -> float:
     """Squared error of the reconstruction, summed over a row's values and averaged over rows.
 
-    ``target`` is what should come out, if that is not ``rows`` (denoising).
+    Rows are as the networks read them; ``target`` is what should come out, if that is not ``rows`` (denoising).
     """
-    wanted = as_float(rows if target is None else target)
-    difference = inference.reconstruct(model, rows, labels) - wanted
+    difference = inference.reconstruct(model, rows, labels, prepared=True) - (rows if target is None else target)
     return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())
 
 

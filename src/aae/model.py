@@ -11,6 +11,7 @@ from aae.errors import AAEError
 from aae.latent import Latent, check_latents
 from aae.likelihoods import BernoulliLikelihood
 from aae.merging import Concatenate
+from aae.table import Table
 
 __all__ = ["Autoencoder"]
 
@@ -28,6 +29,7 @@ class Autoencoder(nn.Module):
         corruption: What is done to the encoder's input while training.
         merge: How latents become the decoder's code; side by side if not given.
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
+        table: What the columns of the data are; None if the networks read the rows as they are.
 
     Raises:
         AAEError: The parts do not go together.
@@ -50,6 +52,7 @@ class Autoencoder(nn.Module):
         corruption: nn.Module | None = None,
         merge: nn.Module | None = None,
         classes: Sequence[str | int] | None = None,
+        table: Table | None = None,
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
@@ -60,6 +63,9 @@ class Autoencoder(nn.Module):
         self.corruption = corruption
         self.merge = merge or Concatenate({latent.name: latent.dim for latent in latents})
         self.classes = list(classes) if classes is not None else None
+        self.table = table
+        if table is not None and self.input_shape != (table.width,):
+            raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
         expected = getattr(decoder, "dim", self.merge.dim)
         if expected != self.merge.dim:
             raise AAEError(f"The decoder takes {expected} numbers, but the latents give {self.merge.dim}.")
@@ -68,9 +74,14 @@ class Autoencoder(nn.Module):
             raise AAEError(f"{len(classes)} classes are named, but the latents are built for {known}.")
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row as the networks read it: ``x`` of every method here."""
         return tuple((self.trunk if self.trunk is not None else self.decoder).shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row as it is given: columns of a table where there is one, else `input_shape`."""
+        return self.table.shape if self.table is not None else self.input_shape
 
     def latent(self, name: str) -> Latent:
         """The latent of that name."""

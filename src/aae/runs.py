@@ -15,6 +15,7 @@ from aae.build import build_model, build_settings
 from aae.data.batches import Batches
 from aae.data.sources import Dataset, Reading, load_data, names_images
 from aae.data.splits import Split, split_data
+from aae.data.tables import ENDINGS as TABLES
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
 from aae.presets import PRESETS, resolve
@@ -59,7 +60,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = load_data(config["data"], _reading(config)) if data is None else _other_data(data, model)
+    rows = load_data(config["data"], _reading(config)) if data is None else _other_data(data, model, config)
     if data is None:
         return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
     if rows.shape != model.shape:
@@ -75,9 +76,12 @@ def _reading(config: dict[str, Any]) -> Reading:
         raise AAEError(f"The run's config.json says nothing usable of how its data were read ({error}).") from error
 
 
-def _other_data(data: str, model: Autoencoder) -> Dataset:
-    """Data that the model was not trained on; images become as large and as coloured as it takes them."""
-    return load_data(data, reading_for(model) if names_images(data) else None)
+def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
+    """Data that the model was not trained on, read as it takes them: size and colours of images, columns of tables."""
+    if names_images(data):
+        return load_data(data, reading_for(model))
+    label_column = _reading(config).label_column if data.endswith(TABLES) else None
+    return load_data(data, Reading(label_column=label_column), model.table)
 
 
 def reading_for(model: Autoencoder) -> Reading:

@@ -125,7 +125,7 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
-    if getattr(model.likelihood, "bounded", False) and not data.is_image:
+    if getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None:
         outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
         if len(outside):
             raise AAEError(

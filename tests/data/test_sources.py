@@ -204,7 +204,7 @@ def test_rows_to_test_on_can_be_given(pets):
     np.savez(pets / "other.npz", x=data.x[:20], y=["fish"] * 20)
     with pytest.raises(AAEError, match=r"other.npz: label 'fish' is among the test rows only"):
         load_data(pets / "pets", Reading(test=str(pets / "other.npz")))
-    with pytest.raises(AAEError, match=r"--test .*absent is neither an .npz file nor a folder of images"):
+    with pytest.raises(AAEError, match=r"--test .*absent is not a folder of images or an .npz file"):
         load_data(pets / "pets", Reading(test=str(pets / "absent")))
     np.savez(pets / "wide.npz", x=np.zeros((3, 12, 12), np.uint8))
     with pytest.raises(AAEError, match=r"rows have shape \(10, 10\), those of .*wide.npz \(12, 12\); make them alike"):

@@ -48,7 +48,7 @@ def test_warnings(vectors):
     assert found == [
         "2 images of pets could not be read.",
         "The class 'bee' has 1 label to train on; label some more of it.",
-        "1 of 4 numbers are the same in every row (number 2).",
+        "1 of 4 columns hold the same in every row (2).",
         "2 of the 10 rows to test on are among the rows to train on; figures will flatter.",
         "1 of the 50 rows to train on are copies of others.",
     ]

@@ -1,3 +1,5 @@
+import datetime
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -5,8 +7,9 @@ import pytest
 
 from aae.data import tables
 from aae.data.arrays import check_rows
-from aae.data.tables import ParquetRows
-from aae.errors import AAEError
+from aae.data.tables import ParquetRows, describe_columns, read_columns, take_labels
+from aae.errors import AAEError, UsageError
+from aae.table import Table
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.standard_normal((1000, 3)).astype(np.float32)
@@ -85,3 +88,117 @@ def test_a_file_that_is_damaged_inside(table):
     table.write_bytes(data)
     with pytest.raises(AAEError, match=r"rows.parquet is damaged and cannot be read to its end"):
         ParquetRows(table)[:]
+
+
+CSV = """name,age,height,town,empty,kind
+ann,31,1.7,Rome,,cat
+bob,,1.8,"Paris, 5e",,
+cid,28,,Rome,,dog
+"""
+
+
+@pytest.fixture
+def people(tmp_path):
+    (tmp_path / "people.csv").write_text(CSV)
+    return tmp_path / "people.csv"
+
+
+def test_columns_of_a_csv_file(people):
+    columns = read_columns(people)
+    assert list(columns) == ["name", "age", "height", "town", "empty", "kind"]
+    assert np.array_equal(columns["age"], [31, np.nan, 28], equal_nan=True)
+    assert columns["town"].tolist() == ["Rome", "Paris, 5e", "Rome"]
+    assert columns["kind"].tolist() == ["cat", None, "dog"]
+    assert np.isnan(columns["empty"]).all()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_and_a_byte_order_mark(tmp_path, delimiter):
+    (tmp_path / "a.csv").write_text("\ufeff" + delimiter.join(["a", "b"]) + "\n" + delimiter.join(["1", "x"]) + "\n")
+    columns = read_columns(tmp_path / "a.csv")
+    assert (columns["a"].tolist(), columns["b"].tolist()) == ([1.0], ["x"])
+
+
+def test_columns_of_a_parquet_file(tmp_path):
+    date = [datetime.date(1970, 1, 2), None, datetime.date(1970, 1, 3)]
+    columns = {"i": [1, None, 3], "b": [True, False, None], "s": ["x", None, "y"], "d": date,
+               "c": pa.array(["u", "v", "u"]).dictionary_encode(), "n": pa.nulls(3)}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found = read_columns(tmp_path / "a.parquet")
+    assert np.array_equal(found["i"], [1, np.nan, 3], equal_nan=True)
+    assert np.array_equal(found["b"], [1, 0, np.nan], equal_nan=True)
+    assert found["s"].tolist() == ["x", None, "y"]
+    assert found["c"].tolist() == ["u", "v", "u"]
+    assert np.array_equal(found["d"], [86400, np.nan, 172800], equal_nan=True)
+    assert np.isnan(found["n"]).all()
+
+
+def test_what_columns_hold(people):
+    columns = read_columns(people)
+    columns["id"] = np.array([f"row {k}" for k in range(3)], dtype=object)
+    x, names, values, notes = describe_columns(columns, "people")
+    assert names == ["name", "age", "height", "town", "kind", "id"]  # so few rows cannot tell names from kinds
+    assert values == {0: ["ann", "bob", "cid"], 3: ["Paris, 5e", "Rome"], 4: ["cat", "dog"],
+                      5: ["row 0", "row 1", "row 2"]}  # fmt: skip
+    assert np.array_equal(x[:, 4], [0, np.nan, 1], equal_nan=True)
+    assert notes == ["The column 'empty' of people is empty and was left out."]
+    many = {"id": np.array([f"row {k}" for k in range(30)], dtype=object), "a": np.arange(30.0)}
+    x, names, values, notes = describe_columns(many, "many")
+    assert (names, values, x.shape) == (["a"], {}, (30, 1))
+    assert notes[0].startswith("The column 'id' of many holds 30 different texts in 30 rows, such as 'row 0'")
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (np.array(["b", None], dtype=object), ["b", None]),
+    (np.array([1.0, np.nan]), [1, None]),
+])
+def test_labels_come_as_they_were_given(values, expected):
+    columns, labels = take_labels({"a": np.zeros(2), "y": values}, "y", "t.csv")
+    assert list(columns) == ["a"]
+    assert labels.tolist() == expected
+    assert [type(v) for v in labels] == [type(v) for v in expected]
+
+
+def test_labels_that_are_none():
+    with pytest.raises(UsageError, match=r"no column of t.csv called 'kid'; did you mean 'kind'\?"):
+        take_labels({"kind": np.zeros(2)}, "kid", "t.csv")
+    with pytest.raises(AAEError, match=r"label column 'y' holds 0.5; labels are texts or whole numbers"):
+        take_labels({"y": np.array([1, 0.5])}, "y", "t.csv")
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("a,b\n1,2\n3\n", "is not a readable table"),
+    ("a,a\n1,2\n", "has two columns called 'a'"),
+    ("a,b\n", "there are no rows"),
+    ("", "is not a readable table"),
+    ("1,2\n3,4\n", "holds numbers, not the names of columns"),
+    ("a\n\xff\n", "is not a readable table"),
+])
+def test_a_csv_file_that_cannot_be_used(tmp_path, text, sentence):
+    (tmp_path / "a.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(AAEError, match=sentence):
+        read_columns(tmp_path / "a.csv")
+
+
+def test_parquet_columns_that_cannot_be_used(tmp_path):
+    pq.write_table(pa.table({"a": [[1, 2], [3]]}), tmp_path / "a.parquet")
+    with pytest.raises(AAEError, match=r"column 'a' holds list<.*>, and a column holds numbers or texts"):
+        read_columns(tmp_path / "a.parquet")
+    with pytest.raises(AAEError, match="t has no column of numbers or categories"):
+        describe_columns({"a": np.full(3, np.nan)}, "t")
+
+
+def test_parquet_rows_for_a_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "PIECE", 64)
+    colour = np.array(["red", "blue", None], dtype=object)[RNG.integers(0, 3, 500)]
+    columns = {"colour": colour, "a": VALUES[:500, 0], "more": VALUES[:500, 1]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", row_group_size=100)
+    known = Table([{"name": "a", "mean": 0.0, "scale": 1.0}, {"name": "colour", "values": ["blue", "red"]}])
+    rows = ParquetRows(tmp_path / "a.parquet", known)
+    assert rows.named
+    assert rows.shape == (500, 2)
+    expected = known.read({"a": columns["a"], "colour": colour}, "")
+    assert np.array_equal(rows[90:320], expected[90:320], equal_nan=True)
+    strict = Table([{"name": "a", "mean": 0.0, "scale": 1.0}, {"name": "colour", "values": ["blue"]}])
+    with pytest.raises(AAEError, match="column 'colour' holds 'red' in row"):
+        ParquetRows(tmp_path / "a.parquet", strict)[0:500]

@@ -9,14 +9,17 @@ from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.model import Autoencoder
 from aae.phases import Batch
+from aae.table import Table
 
 __all__ = ["Batches", "to_input"]
 
 
-def to_input(rows: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Rows as the networks see them, on the device: float32, bytes in [0, 1]."""
+def to_input(rows: Tensor, device: torch.device | str = "cpu", table: Table | None = None) -> Tensor:
+    """Rows as the networks see them, on the device: float32, bytes in [0, 1], columns as the table says."""
     rows = rows.to(device)
-    return rows.float().div_(255) if rows.dtype == torch.uint8 else rows.float()
+    if rows.dtype == torch.uint8 and table is None:
+        return rows.float().div_(255)
+    return rows.float() if table is None else table(rows.float())
 
 
 def _home(size: int, device: torch.device) -> torch.device:
@@ -86,7 +89,7 @@ class Batches:
         labels = np.full(len(data.y), -1, dtype=np.int64)
         labels[split.labelled] = data.y[split.labelled]
         self._labels = torch.from_numpy(labels).to(home)
-        self._device = device
+        self._device, self._table = device, model.table
         beside = bool(roles & {"supervised", "conditioned"}) and "observed" not in roles and len(split.unlabelled) > 0
         if "observed" in roles:
             rows = split.labelled
@@ -120,8 +123,9 @@ class Batches:
         labelled = self._labelled.at(step) if self._labelled is not None else None
         if labelled is not None and not self._supervised:
             rows, labelled = torch.cat([rows, labelled]), None
-        batch = Batch(to_input(self._x[rows], self._device), self._labels[rows].to(self._device), progress=progress)
+        x = to_input(self._x[rows], self._device, self._table)
+        batch = Batch(x, self._labels[rows].to(self._device), progress=progress)
         if labelled is not None:
-            batch.labelled_x = to_input(self._x[labelled], self._device)
+            batch.labelled_x = to_input(self._x[labelled], self._device, self._table)
             batch.labelled_y = self._labels[labelled].to(self._device)
         return batch

@@ -1,22 +1,29 @@
 """Data sources: from the name or path a user types to arrays in memory.
 
-Images stay bytes, ``(N, H, W)`` or ``(N, H, W, C)``; vectors are float32, ``(N, D)``. Labels are
-numbers into ``classes``, -1 where there is none.
+Images stay bytes, ``(N, H, W)`` or ``(N, H, W, C)``; vectors and the columns of a table stay as they
+are, float32, ``(N, D)``, and a `Table` says how the networks read them. Labels are numbers into
+``classes``, -1 where there is none.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aae.data.arrays import check_rows, read_numpy
+from aae.data.arrays import check_rows, open_rows, read_numpy
 from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
+from aae.data.tables import ENDINGS as TABLES
+from aae.data.tables import describe_columns, read_columns, take_labels
 from aae.errors import AAEError, UsageError, unknown
+from aae.table import Table, fit_table
 
 __all__ = ["Dataset", "Reading", "as_float", "load_data", "names_images"]
+
+
+FILES = (".npz", ".npy", *TABLES)
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,17 @@ class Dataset:
     test_y: np.ndarray
     classes: list[str | int]
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
+    table: Table | None = None  # how the networks read the columns
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one row."""
         return tuple(self.x.shape[1:])
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row as the networks see it."""
+        return (self.table.width,) if self.table is not None else self.shape
 
     @property
     def is_image(self) -> bool:
@@ -52,6 +65,7 @@ class Reading:
         test: Path to rows to test on; None holds a part of the data out.
         strict: Stop at an image that cannot be read; else it is left out.
         colour: Whether images keep their colours; None follows them.
+        label_column: Column of a table that holds the labels.
     """
 
     image_size: int | None = None
@@ -59,6 +73,7 @@ class Reading:
     test: str | None = None
     strict: bool = False
     colour: bool | None = None
+    label_column: str | None = None
 
     def given(self) -> dict[str, Any]:
         """What differs from the defaults."""
@@ -66,12 +81,13 @@ class Reading:
         return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
 
 
-def load_data(spec: str | Path | Dataset, reading: Reading | None = None) -> Dataset:
-    """Load ``digits``, ``mnist``, an ``.npz`` file, a folder of images or a folder of IDX files.
+def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table: Table | None = None) -> Dataset:
+    """Load ``digits``, ``mnist``, a file (.npz, .npy, .csv, .parquet), a folder of images or one of IDX files.
 
     Args:
         spec: A name or a path; a `Dataset` is returned as it is.
         reading: How to read a path, where there is a choice.
+        table: What columns mean to a model that the data are meant for; learned from them if not given.
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
@@ -85,16 +101,12 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None) -> Dat
             name = next(iter(reading.given()))
             raise UsageError(f"{spec} is read in one way only, test rows included; drop --{name.replace('_', '-')}.")
         return _NAMED[str(spec)]() if str(spec) in _NAMED else _from_arrays(path.name, *read_idx_folder(path))
-    if path.is_file() and path.suffix == ".npz":
-        for name in ("image_size", "labels_file", "strict", "colour"):
-            if name in reading.given():
-                raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {spec} is a file.")
-        return _with_test(_npz(path), reading)
-    if names_images(spec):
-        return _with_test(_image_folder(path, reading), reading)
+    if (path.is_file() and path.suffix in FILES) or names_images(spec):
+        return _with_test(_whole(path, reading, table), reading, table)
     if path.suffix or len(path.parts) > 1 or path.exists():
         raise AAEError(
-            f"No data at {path}: expected an .npz file, a folder of images or a folder of IDX files; check the path."
+            f"No data at {path}: expected a file ({', '.join(FILES)}), a folder of images or a folder of IDX files; "
+            "check the path."
         )
     raise unknown("data set", str(spec), _NAMED)
 
@@ -115,29 +127,68 @@ class _Whole:
     where: str
     test: tuple[np.ndarray, np.ndarray | None] | None = None
     notes: tuple[str, ...] = ()
+    columns: list[str] | None = None
+    values: dict[int, list[str]] = field(default_factory=dict)  # of the columns that are categories
+
+    def table(self, rows: np.ndarray) -> Table | None:
+        """What the columns mean, learned from these rows; None for images."""
+        return fit_table(rows, self.columns, self.values) if rows.ndim == 2 else None
 
 
-def _with_test(whole: _Whole, reading: Reading) -> Dataset:
+def _whole(path: Path, reading: Reading, table: Table | None) -> _Whole:
+    """The rows at a path, checked against the options that were given for them."""
+    folder, of_table = path.is_dir(), path.suffix in TABLES
+    for name in reading.given():
+        if name in ("image_size", "labels_file", "strict", "colour") and not folder:
+            raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
+        if name == "label_column" and not of_table:
+            raise UsageError(f"--label-column is for {' and '.join(TABLES)} files; {path} is none.")
+    if folder:
+        return _image_folder(path, reading)
+    if of_table:
+        return _columns(path, reading.label_column, table)
+    if path.suffix == ".npy":
+        return _Whole(path.stem, _stored(np.asarray(check_rows(open_rows(path), str(path)))), None, str(path))
+    return _npz(path)
+
+
+def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whole:
+    cells, labels = read_columns(path), None
+    if label_column is not None:
+        cells, labels = take_labels(cells, label_column, str(path))
+    if table is not None:
+        return _Whole(path.stem, table.read(cells, str(path)), labels, str(path))
+    x, names, values, notes = describe_columns(cells, str(path))
+    return _Whole(path.stem, x, labels, str(path), notes=tuple(notes), columns=names, values=values)
+
+
+def _with_test(whole: _Whole, reading: Reading, table: Table | None) -> Dataset:
     """The data set, with the test rows that were named, that came along, or that are held out."""
     test, notes, where = whole.test, whole.notes, f"{whole.where} (x_test)"
     classes, y = _label_numbers(whole.labels, len(whole.x), whole.where)
     if reading.test is not None:
-        path = Path(reading.test)
-        if path.is_file() and path.suffix == ".npz":
-            other = _npz(path)
-        elif names_images(path):
-            alike = Reading(image_size=whole.x.shape[1], colour=whole.x.ndim == 4, strict=reading.strict)
-            other = _image_folder(path, alike)
-        else:
-            raise AAEError(f"--test {path} is neither an .npz file nor a folder of images; check the path.")
+        other = _other(Path(reading.test), whole, reading, table or whole.table(whole.x))
         test, notes, where = (other.x, other.labels), (*notes, *other.notes), other.where
     if test is None:
-        return _hold_out(whole.name, whole.x, y, classes, notes)
+        rest, held = _hold_out(y, len(whole.x))
+        x = whole.x[rest]
+        return Dataset(whole.name, x, y[rest], whole.x[held], y[held], classes, notes, table or whole.table(x))
     if test[0].shape[1:] != whole.x.shape[1:]:
         shapes = f"rows have shape {whole.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{whole.where}: {shapes}; make them alike.")
     _, test_y = _label_numbers(test[1], len(test[0]), where, classes)
-    return Dataset(whole.name, whole.x, y, test[0], test_y, classes, notes)
+    return Dataset(whole.name, whole.x, y, test[0], test_y, classes, notes, table or whole.table(whole.x))
+
+
+def _other(path: Path, whole: _Whole, reading: Reading, table: Table | None) -> _Whole:
+    """Rows to test on from a path of their own, read as those to train on were."""
+    images, named = whole.x.ndim > 2, whole.columns is not None
+    if images and names_images(path):
+        return _image_folder(path, Reading(whole.x.shape[1], strict=reading.strict, colour=whole.x.ndim == 4))
+    if path.is_file() and path.suffix in (TABLES if named else (".npz", ".npy")):
+        return _whole(path, Reading(label_column=reading.label_column), table)
+    kinds = "a folder of images or an .npz file" if images else f"a {' or '.join(TABLES if named else FILES[:2])} file"
+    raise AAEError(f"--test {path} is not {kinds}, as the rows to train on are; check the path.")
 
 
 def _image_folder(folder: Path, reading: Reading) -> _Whole:
@@ -167,7 +218,9 @@ def _digits() -> Dataset:
 
     bunch = load_digits()
     x = np.round(bunch.images * (255 / 16)).astype(np.uint8)
-    return _hold_out("digits", x, bunch.target.astype(np.int64), list(range(10)))
+    y = bunch.target.astype(np.int64)
+    rest, held = _hold_out(y, len(x))
+    return Dataset("digits", x[rest], y[rest], x[held], y[held], list(range(10)))
 
 
 def _mnist() -> Dataset:
@@ -210,15 +263,13 @@ def _label_numbers(
     )
 
 
-def _hold_out(
-    name: str, x: np.ndarray, y: np.ndarray, classes: list[str | int], notes: tuple[str, ...] = ()
-) -> Dataset:
-    """Keep a fixed part for testing, a tenth (a fifth of sets below 10,000 rows).
+def _hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the rows to train on, and of a fixed part for testing: a tenth (a fifth of sets below 10,000 rows).
 
     It is taken from the labelled rows if there are any, balanced over the classes.
     """
     known = np.flatnonzero(y >= 0)
-    pool = known if len(known) else np.arange(len(x))
+    pool = known if len(known) else np.arange(count)
     size = math.ceil(len(pool) * (0.2 if len(pool) < 10_000 else 0.1))
     order = np.random.default_rng(0).permutation(pool)
     if len(known):
@@ -228,9 +279,8 @@ def _hold_out(
             of_class = np.flatnonzero(y[order] == k)
             rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
         order = order[np.argsort(rank, kind="stable")]
-    test = np.sort(order[:size])
-    rest = np.setdiff1d(np.arange(len(x)), test)
-    return Dataset(name, x[rest], y[rest], x[test], y[test], classes, notes)
+    held = np.sort(order[:size])
+    return np.setdiff1d(np.arange(count), held), held
 
 
 def _from_arrays(name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Dataset:

@@ -10,12 +10,16 @@ __all__ = ["contact_rows", "describe_data", "warnings_about"]
 
 FEW = 3  # labels of a class below which a split leaves one part without it
 SHEET = 64  # images on the contact sheet
+SOME_COLUMNS = 5  # columns with empty cells that are named
 
 
 def describe_data(data: Dataset) -> list[str]:
     """One line for each fact."""
     if data.is_image:
         kind = f"{data.shape[0]} x {data.shape[1]} images, {'colour' if len(data.shape) == 3 else 'grey'}"
+    elif data.table is not None and data.table.named:
+        categories = sum("values" in column for column in data.table.columns)
+        kind = f"{data.shape[0]} columns, {data.shape[0] - categories} of numbers and {categories} of categories"
     else:
         kind = f"vectors of {data.shape[0]} numbers"
     known, tested = int((data.y >= 0).sum()), int((data.test_y >= 0).sum())
@@ -44,11 +48,16 @@ def warnings_about(data: Dataset) -> list[str]:
             labels = "label" if count == 1 else "labels"
             found.append(f"The class {name!r} has {count} {labels} to train on; label some more of it.")
     if not data.is_image:
-        spread = data.x.std(0)
-        flat = np.flatnonzero(spread <= 1e-6 * np.abs(data.x).max(0).clip(1e-12))
+        low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
+        flat = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
         if len(flat):
-            some = ", ".join(map(str, flat[:5])) + (" ..." if len(flat) > 5 else "")
-            found.append(f"{len(flat)} of {data.shape[0]} numbers are the same in every row (number {some}).")
+            names = data.table.names if data.table is not None else range(data.shape[0])
+            some = ", ".join(str(names[k]) for k in flat[:5]) + (" ..." if len(flat) > 5 else "")
+            found.append(f"{len(flat)} of {data.shape[0]} columns hold the same in every row ({some}).")
+        empty = np.isnan(data.x).mean(0)
+        for k in np.argsort(-empty)[:SOME_COLUMNS]:
+            if empty[k]:
+                found.append(f"The column {data.table.names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
     seen = {_digest(row) for row in data.x}
     double = sum(_digest(row) in seen for row in data.test_x)
     if double:

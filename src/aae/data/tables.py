@@ -1,17 +1,26 @@
-"""Parquet files as rows: numeric columns, read a piece at a time, so that the file may be larger than memory."""
+"""CSV and Parquet files as columns and rows.
 
+A column is an array: numbers as float64 with NaN for an empty cell, texts as objects with None.
+"""
+
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aae.errors import AAEError
+from aae.errors import AAEError, unknown
+from aae.table import Table
 
-__all__ = ["ParquetRows", "pyarrow_parquet"]
+__all__ = ["ENDINGS", "Columns", "ParquetRows", "describe_columns", "pyarrow_parquet", "read_columns", "take_labels"]
 
+ENDINGS = (".csv", ".parquet")
 PIECE = 4096  # rows decoded together
 BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be held
+MOST = 100  # different texts of a column that still count as categories
+
+Columns = dict[str, np.ndarray]
 
 
 def pyarrow_parquet() -> Any:
@@ -20,12 +29,145 @@ def pyarrow_parquet() -> Any:
     Raises:
         AAEError: pyarrow is not installed.
     """
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        sentence = "Parquet needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or use .npz."
-        raise AAEError(sentence) from error
+    _arrow("Parquet")
+    import pyarrow.parquet
+
     return pyarrow.parquet
+
+
+def _arrow(what: str) -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        sentence = f"{what} needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or use .npz."
+        raise AAEError(sentence) from error
+    return pyarrow
+
+
+def read_columns(path: Path) -> Columns:
+    """Every column of a ``.csv`` or ``.parquet`` file.
+
+    Raises:
+        AAEError: pyarrow is missing, the file is damaged or has no rows, or a column's kind cannot be used.
+    """
+    pa = _arrow("A CSV file" if path.suffix == ".csv" else "Parquet")
+    try:
+        if path.suffix == ".csv":
+            table = _read_csv(path)
+        else:
+            with pyarrow_parquet().ParquetFile(path) as file:
+                table = file.read()
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+        raise AAEError(f"{path} is not a readable table ({_first_line(error)}).") from error
+    double = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
+    if double is not None:
+        raise AAEError(f"{path} has two columns called {double!r}; rename one.")
+    if not table.num_rows:
+        raise AAEError(f"{path}: there are no rows.")
+    return {name: _cells(table[name], f"{path}: column {name!r}") for name in table.column_names}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _read_csv(path: Path) -> Any:
+    from pyarrow import csv as arrow_csv
+
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        head = stream.readline()
+    delimiter = max(",;\t", key=head.count)
+    names = next(csv.reader([head], delimiter=delimiter), [])
+    if names and all(_is_number(name) for name in names):
+        raise AAEError(f"The first line of {path} holds numbers, not the names of columns; add a line of names.")
+    return arrow_csv.read_csv(
+        path,
+        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True),
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cells(column: Any, where: str) -> np.ndarray:
+    """One column of an Arrow table: float64 with NaN, or texts with None."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = kind.value_type
+    if types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if types.is_temporal(kind):
+        column = column.cast(pa.timestamp("s"), safe=False) if types.is_date(kind) else column
+        column = column.cast(pa.int64()) if not types.is_time32(kind) else column.cast(pa.int32())
+    elif types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return np.array(column.to_pylist(), dtype=object)
+    elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)):
+        raise AAEError(f"{where} holds {kind}, and a column holds numbers or texts; leave it out.")
+    return column.cast(pa.float64(), safe=False).to_numpy()
+
+
+def take_labels(columns: Columns, name: str, where: str) -> tuple[Columns, np.ndarray]:
+    """The other columns, and the labels of that one: texts or whole numbers, None where a cell is empty.
+
+    Raises:
+        UsageError: There is no such column.
+        AAEError: Its numbers are not whole.
+    """
+    if name not in columns:
+        raise unknown(f"column of {where} called", name, columns)
+    values = columns[name]
+    if values.dtype != object:
+        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
+        if len(broken):
+            raise AAEError(
+                f"{where}: the label column {name!r} holds {values[broken[0]]:g}; labels are texts or whole numbers."
+            )
+        values = np.array([None if v != v else int(v) for v in values.tolist()], dtype=object)
+    return {other: cells for other, cells in columns.items() if other != name}, values
+
+
+def describe_columns(columns: Columns, where: str) -> tuple[np.ndarray, list[str], dict[int, list[str]], list[str]]:
+    """Rows, names of the columns, known values of the categories by place, and notes of what was left out.
+
+    Raises:
+        AAEError: No column is left.
+    """
+    kept: list[np.ndarray] = []
+    names: list[str] = []
+    values: dict[int, list[str]] = {}
+    notes = []
+    for name, cells in columns.items():
+        found = sorted({value for value in cells if value is not None}) if cells.dtype == object else None
+        if not len(found) if found is not None else np.isnan(cells).all():
+            notes.append(f"The column {name!r} of {where} is empty and was left out.")
+            continue
+        if found is not None and len(found) > max(10, min(MOST, len(cells) // 2)):
+            notes.append(
+                f"The column {name!r} of {where} holds {len(found)} different texts in {len(cells)} rows, such as "
+                f"{found[0]!r}; it was left out, because it tells rows apart and not kinds."
+            )
+            continue
+        if found is not None:
+            values[len(names)] = found
+        names.append(name)
+        kept.append(cells)
+    if not names:
+        raise AAEError(f"{where} has no column of numbers or categories to learn from.")
+    columns = dict(zip(names, kept, strict=True))
+    # The table is only read with here; its means and scales are fitted to the training rows later.
+    known = [{"name": n, "values": values[k]} if k in values else {"name": n, "mean": 0.0, "scale": 1.0}
+             for k, n in enumerate(names)]  # fmt: skip
+    return Table(known).read(columns, where), names, values, notes
 
 
 class ParquetRows:
@@ -33,12 +175,13 @@ class ParquetRows:
 
     Args:
         path: The file.
+        table: What its columns mean to the model; without one every column must hold numbers.
 
     Raises:
         AAEError: The file is damaged, or a column holds something else than numbers.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, table: Table | None = None) -> None:
         parquet = pyarrow_parquet()
         import pyarrow as pa
         from pyarrow import types
@@ -46,18 +189,21 @@ class ParquetRows:
         try:
             self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
         except (OSError, pa.ArrowException) as error:
-            raise AAEError(f"{path} is not a readable Parquet file ({str(error)[:200]}).") from error
-        for field in self._file.schema_arrow:
+            raise AAEError(f"{path} is not a readable Parquet file ({_first_line(error)}).") from error
+        self._table = table if table is not None and table.named else None
+        self.named = self._table is not None
+        for field in self._file.schema_arrow if self._table is None else ():
             if not (types.is_integer(field.type) or types.is_floating(field.type) or types.is_boolean(field.type)):
                 raise AAEError(
                     f"{path}: column {field.name!r} holds {field.type}, and every column must hold numbers; "
                     "leave it out or turn it into numbers."
                 )
         self._path, self._errors = path, (OSError, pa.ArrowException)
-        self.shape = (self._file.metadata.num_rows, len(self._file.schema_arrow))
+        columns = len(self._file.schema_arrow) if self._table is None else len(self._table.columns)
+        self.shape = (self._file.metadata.num_rows, columns)
         self.dtype, self.ndim = np.dtype(np.float32), 2
         self._next = -1  # the row that reading has come to
-        self._held = np.empty((0, self.shape[1]), np.float32)  # rows that were decoded and not yet asked for
+        self._held = np.empty((0, columns), np.float32)  # rows that were decoded and not yet asked for
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -90,10 +236,21 @@ class ParquetRows:
         self._held = self._held[before:]
 
     def _read(self, groups: range) -> Iterator[np.ndarray]:
+        start = sum(self._file.metadata.row_group(k).num_rows for k in range(groups.start))
         try:
             for piece in self._file.iter_batches(PIECE, row_groups=list(groups)):
-                columns = [column.to_numpy(zero_copy_only=False) for column in piece.columns]
-                # An empty cell becomes NaN, which the check of the rows names.
-                yield np.stack(columns, 1, dtype=np.float32, casting="unsafe")
+                yield self._rows(piece, start)
+                start += piece.num_rows
         except self._errors as error:
-            raise AAEError(f"{self._path} is damaged and cannot be read to its end ({str(error)[:200]}).") from error
+            raise AAEError(f"{self._path} is damaged and cannot be read to its end ({_first_line(error)}).") from error
+
+    def _rows(self, piece: Any, start: int) -> np.ndarray:
+        if self._table is None:
+            columns = [column.to_numpy(zero_copy_only=False) for column in piece.columns]
+            # An empty cell becomes NaN, which the check of the rows names.
+            return np.stack(columns, 1, dtype=np.float32, casting="unsafe")
+        known = set(self._table.names)
+        where = f"{self._path} from row {start} on" if start else str(self._path)
+        cells = {name: _cells(column, f"{where}: column {name!r}")
+                 for name, column in zip(piece.schema.names, piece.columns, strict=True) if name in known}  # fmt: skip
+        return self._table.read(cells, where)
