@@ -1,5 +1,7 @@
 import copy
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from aae._version import __version__
-from aae.artifact import FORMAT, load, save_model
+from aae.artifact import FORMAT, load, pack, save_model, unpack
 from aae.component import describe
 from aae.data.augmentation import Affine
 from aae.errors import AAEError
@@ -18,6 +20,11 @@ from aae.networks import MLPDecoder
 from aae.posteriors import Point
 from models import SHAPE, WIDTH, adversarial, autoencoder, style
 from runs import VARIANTS, leftovers, python, train_small
+
+
+@pytest.fixture
+def model(saved):
+    return load(saved)
 
 
 @pytest.fixture
@@ -245,3 +252,57 @@ def test_weights_on_disk_are_plain_tensors(tmp_path):
     save_model(model, tmp_path)
     weights = load_file(tmp_path / "weights.safetensors")
     assert sum(tensor.numel() for tensor in weights.values()) == sum(p.numel() for p in model.parameters())
+
+
+def test_a_packed_model_comes_back(model):
+    twin = unpack(*pack(model))
+    assert describe(twin) == describe(model)
+    assert all(torch.equal(a, b) for a, b in zip(twin.parameters(), model.parameters(), strict=True))
+    spec, weights = pack(model)
+    with pytest.raises(AAEError, match="The weights in the packed model are damaged"):
+        unpack(spec, weights[:-3])
+
+
+@pytest.fixture
+def hub(saved, monkeypatch):
+    """A hub that has one model, and a list of what it was asked for."""
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def snapshot_download(name, *, revision, allow_patterns):
+        asked.append((name, revision))
+        if name != "someone/digits":
+            raise huggingface_hub.errors.HFValidationError("404: no such repository\nmore")
+        return str(saved)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return asked
+
+
+def test_a_model_by_its_name_on_the_hub(hub, model):
+    for name, revision in (("someone/digits", None), ("someone/digits@v2", "v2")):
+        assert describe(load(name)) == describe(model)
+        assert hub[-1] == ("someone/digits", revision)
+    with pytest.raises(AAEError, match=r"There is no folder someone/else, and the Hugging Face Hub gives .*404"):
+        load("someone/else")
+
+
+@pytest.mark.parametrize("path", [Path("someone/digits"), "digits", "./digits", "runs/a/model", "/tmp/absent"])
+def test_what_is_no_name_on_the_hub(hub, path):
+    with pytest.raises(AAEError, match="holds no model"):
+        load(path)
+    assert not hub
+
+
+def test_a_folder_that_is_there_is_not_looked_for_on_the_hub(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "someone").mkdir()
+    with pytest.raises(AAEError, match="holds no model"):
+        load("someone/digits")
+    assert not hub
+
+
+def test_the_hub_without_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(AAEError, match=r"pip install 'adversarial-autoencoder\[hub\]'"):
+        load("someone/digits")

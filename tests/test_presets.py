@@ -97,7 +97,7 @@ def test_wrong_types(name, value, wanted):
     ("lr_adversarial", float("inf"), "above 0, not inf"), ("prior_std", 0, "above 0"), ("temperature", 0.0, "above 0"),
     ("dropout", 1.0, "from 0 to below 1"), ("dropout", -0.1, "from 0"), ("ema", 1.0, "below 1"),
     ("momentum", 2, "below 1"), ("z", -1, "at least 0"), ("y_weight", -0.1, "at least 0"),
-    ("batch_size", 1, "at least 2"), ("clusters", 1, "at least 2"), ("variables", 0, "at least 1"),
+    ("batch_size", 1, "at least 2"), ("clusters", 0, "at least 1"), ("variables", 0, "at least 1"),
     ("channels", 0, "at least 1"), ("reconstruction", float("nan"), "at least 0, not nan"),
 ])
 def test_numbers_out_of_range(name, value, wanted):

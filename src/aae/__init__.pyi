@@ -5,6 +5,7 @@ from .data.augmentation import Affine
 from .data.sources import Dataset, Reading, load_data
 from .data.splits import Split, split_data
 from .errors import AAEError, UsageError
+from .estimator import AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector
 from .fewlabels import Consistency, VirtualAdversarial
 from .inference import classify, decode, encode, reconstruct
 from .latent import Latent
@@ -26,12 +27,17 @@ from .priors import (
 )
 from .runs import open_run, train_preset
 from .settings import Settings
+from .table import Table
 from .training import Result, train
 
 __all__ = [
     "KL",
     "MMD",
+    "AAEClassifier",
+    "AAEClusterer",
+    "AAEEmbedder",
     "AAEError",
+    "AAEOutlierDetector",
     "Adversarial",
     "Affine",
     "Autoencoder",
@@ -65,6 +71,7 @@ __all__ = [
     "Settings",
     "Split",
     "SwissRollPrior",
+    "Table",
     "UsageError",
     "VirtualAdversarial",
     "__version__",

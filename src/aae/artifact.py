@@ -1,10 +1,13 @@
 """Model files: a JSON specification and safetensors weights, and nothing that could be executed."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
+from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file, save
 
 # First, for the effect: a specification may name any component, whatever else was imported before.
@@ -15,9 +18,10 @@ from aae.errors import AAEError
 from aae.files import read_json, write_atomically, write_json
 from aae.model import Autoencoder
 
-__all__ = ["load", "save_model"]
+__all__ = ["load", "pack", "save_model", "unpack"]
 
 FORMAT = 1
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
 
 def save_model(model: Autoencoder, folder: str | Path) -> Path:
@@ -31,26 +35,46 @@ def save_model(model: Autoencoder, folder: str | Path) -> Path:
         AAEError: A part cannot be described, or the folder cannot be written.
     """
     folder = Path(folder)
-    spec = {"format": FORMAT, "aae": __version__, "model": describe(model)}
+    spec, weights = pack(model)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    data = save(weights, metadata={"aae": __version__})
-    write_atomically(folder / "weights.safetensors", lambda file: file.write(data))
+    write_atomically(folder / "weights.safetensors", lambda file: file.write(weights))
     write_json(folder / "spec.json", spec)
     return folder
+
+
+def pack(model: Autoencoder) -> tuple[dict[str, Any], bytes]:
+    """A model as its specification (plain JSON data) and its weights (safetensors).
+
+    Raises:
+        AAEError: A part cannot be described.
+    """
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    spec = {"format": FORMAT, "aae": __version__, "model": describe(model)}
+    return spec, save(weights, metadata={"aae": __version__})
+
+
+def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
+    """The model that `pack` gave, in evaluation mode.
+
+    Raises:
+        AAEError: Specification and weights do not describe a model.
+    """
+    return _filled(spec, lambda: load_bytes(weights), (), "the packed model")
 
 
 def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
     """Rebuild a model from its two files, in evaluation mode, on the CPU.
 
     Args:
-        path: A run, or the ``model`` folder of one.
+        path: A run, or the ``model`` folder of one; or, as a string, the name of a model on the Hugging Face
+            Hub, ``owner/name`` or ``owner/name@revision`` (needs ``huggingface_hub``).
         components: Classes of your own that the specification names.
 
     Raises:
         AAEError: Files are missing, damaged, written by a newer version, or name unknown components.
     """
-    folder = Path(path)
+    on_hub = isinstance(path, str) and HUB_NAME.fullmatch(path) and not Path(path.partition("/")[0]).exists()
+    folder = _from_hub(path) if on_hub else Path(path)
     if (folder / "model" / "spec.json").is_file():
         folder = folder / "model"
     if not (folder / "spec.json").is_file():
@@ -58,33 +82,58 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
         )
     spec = read_json(folder / "spec.json")
+    return _filled(spec, lambda: load_file(folder / "weights.safetensors"), tuple(components), str(folder))
+
+
+def _from_hub(name: str) -> Path:
+    """Fetch the files of a model, and nothing else, into the Hub's own cache."""
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise AAEError(
+            f"There is no folder {name}; if it is a model on the Hugging Face Hub, "
+            "`pip install 'adversarial-autoencoder[hub]'` brings what loads it."
+        ) from error
+    repository, _, revision = name.partition("@")
+    files = ["spec.json", "weights.safetensors", "model/spec.json", "model/weights.safetensors"]
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=files))
+    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
+
+
+def _filled(
+    spec: object, weights: Callable[[], dict[str, torch.Tensor]], components: Iterable[type], where: str
+) -> Autoencoder:
+    """The model that a specification describes, with those weights."""
     if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
-        raise AAEError(f"{folder / 'spec.json'} is not the specification of a model.")
+        raise AAEError(f"What {where} holds as spec.json is not the specification of a model.")
     if spec["format"] > FORMAT:
         raise AAEError(
-            f"{folder} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
+            f"{where} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
             f"{__version__} reads ({FORMAT}); upgrade aae."
         )
-    model = _rebuild_model(spec["model"], tuple(components), folder)
+    model = _rebuild_model(spec["model"], components, where)
     try:
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        model.load_state_dict(weights())
     except FileNotFoundError as error:
-        raise AAEError(f"{folder} has no weights.safetensors; copy the whole folder.") from error
+        raise AAEError(f"{where} has no weights.safetensors; copy the whole folder.") from error
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         raise AAEError(
-            f"The weights in {folder} are damaged or belong to another model ({str(error)[:200]})."
+            f"The weights in {where} are damaged or belong to another model ({str(error)[:200]})."
         ) from error
     return model.eval()
 
 
-def _rebuild_model(spec: object, components: Iterable[type], folder: Path) -> Autoencoder:
+def _rebuild_model(spec: object, components: Iterable[type], where: str) -> Autoencoder:
     try:
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away; leave the caller's stream
             model = rebuild(spec, components)
     except AAEError:
         raise
     except Exception as error:  # wrong values meet constructors of every kind
-        raise AAEError(f"The specification in {folder} does not describe a model ({error}).") from error
+        raise AAEError(f"The specification in {where} does not describe a model ({error}).") from error
     if not isinstance(model, Autoencoder):
-        raise AAEError(f"The specification in {folder} describes no Autoencoder.")
+        raise AAEError(f"The specification in {where} describes no Autoencoder.")
     return model

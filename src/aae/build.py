@@ -36,7 +36,7 @@ Maker = Callable[..., nn.Module]
 
 POSTERIORS: dict[str, Maker] = {"point": Point, "gaussian": Gaussian, "noisy": Noisy}
 CORRUPTIONS: dict[str, Maker] = {"gaussian": GaussianNoise, "masking": Masking, "salt-and-pepper": SaltAndPepper}
-LIKELIHOODS: dict[str, Maker] = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+PIXEL_STD = 0.2  # of a Gaussian likelihood for pixels in [0, 1]
 
 
 def _ring(dim: int, scale: float, parts: int) -> nn.Module:
@@ -106,20 +106,28 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         kind = "gaussian" if any(latent.label == "conditioned" for latent in latents) else "none"
     if kind != "none":
         corruption = _pick("corruption", kind, CORRUPTIONS)(options.corruption_level)
-    likelihood = options.likelihood
-    if likelihood == "auto":
-        bounded = data.is_image if data.table is None else data.table.bounded
-        likelihood = "bernoulli" if bounded else "gaussian"
     return Autoencoder(
         latents,
         trunk,
         _decoder(options, data, merge.dim),
-        likelihood=_pick("likelihood", likelihood, LIKELIHOODS)(),
+        likelihood=_likelihood(options.likelihood, data),
         corruption=corruption,
         merge=merge,
         classes=data.classes if any(latent.classes for latent in latents) else None,
         table=data.table,
     )
+
+
+def _likelihood(name: str, data: Dataset) -> nn.Module:
+    if name == "auto":
+        # A shade of red is no share of white, as one of grey is: colours have a mean and a spread.
+        bounded = data.table.bounded if data.table is not None else data.is_image and len(data.shape) == 2
+        name = "bernoulli" if bounded else "gaussian"
+    table = {
+        "bernoulli": BernoulliLikelihood,
+        "gaussian": lambda: GaussianLikelihood(PIXEL_STD if data.is_image else 1.0),
+    }
+    return _pick("likelihood", name, table)()
 
 
 def _trunk(options: Options, data: Dataset) -> nn.Module:

@@ -6,6 +6,8 @@ The teacher is the exponential moving average of the model where one is kept, el
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,7 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
 
     A pass on perturbed inputs would otherwise pull the running statistics away from the data's.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms: list[Any] = _norms(model)
     kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
@@ -33,6 +35,16 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, kept, strict=True):
             norm.momentum = momentum
+
+
+_FOUND: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()
+
+
+def _norms(model: nn.Module) -> list[nn.Module]:
+    """The batch norms of a model, looked for once: with small networks the looking takes longer than the pass."""
+    if model not in _FOUND:
+        _FOUND[model] = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return _FOUND[model]
 
 
 def _logits(model: Autoencoder, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ training settings.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from aae.errors import UsageError, unknown
@@ -84,15 +84,27 @@ class Preset:
         summary: One line for `aae presets`.
         labels: Labels used if the user does not say; None for all.
         options: What differs from the defaults of `Options`.
+        vectors: What differs from ``options`` where rows are no images but vectors or columns of a table.
     """
 
     summary: str
     labels: int | None
     options: Mapping[str, Any]
+    vectors: Mapping[str, Any] = field(default_factory=dict)
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
 _SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_steps": 1000}
+_FEW_VECTORS = {
+    **_SEMI,
+    "network": "mlp",
+    "consistency": 0.0,
+    "batch_size": 256,
+    "labelled_batch_size": 100,
+    "lr": 1e-3,
+    "y_weight": 0.02,
+    "discriminator_hidden": (128, 128),
+}
 
 PRESETS: dict[str, Preset] = {
     "autoencoder": Preset("Plain autoencoder: compress and reconstruct", 0, {**_PLAIN, "z": 32}),
@@ -129,7 +141,7 @@ PRESETS: dict[str, Preset] = {
         "Classifier from few labels plus style, the paper's model, for any data (§5)", 100, _SEMI
     ),
     "few-labels": Preset(
-        "Classifier from few labels for images: convolution, augmentation, consistency (recommended)",
+        "Classifier from few labels: for images with convolution, augmentation, consistency (recommended)",
         100,
         {
             "y": "supervised",
@@ -144,6 +156,7 @@ PRESETS: dict[str, Preset] = {
             "epochs": 8,
             "least_steps": 2000,
         },
+        _FEW_VECTORS,
     ),
     "clustering": Preset(
         "Clusters and style without any label (§6)",
@@ -239,11 +252,16 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
 # What a number must be: below 1, above 0, or at least the one named here (0 if it is not).
 _SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale")
 _POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
-_LEAST = {"channels": 1, "clusters": 2, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
+_LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
 
 
-def resolve(preset: str, changes: Mapping[str, Any] | None = None) -> Options:
+def resolve(preset: str, changes: Mapping[str, Any] | None = None, vectors: bool = False) -> Options:
     """Options of a preset after a user's changes; ``recipe`` among them picks a published setting.
+
+    Args:
+        preset: Its name.
+        changes: Options that differ, ``{name: value}``.
+        vectors: Whether rows are vectors or columns of a table, not images.
 
     Raises:
         UsageError: Unknown preset, recipe or option, or a value of the wrong type or out of range.
@@ -253,6 +271,8 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None) -> Options:
     changes = dict(changes or {})
     recipe = changes.pop("recipe", None)
     options = replace(Options(), **PRESETS[preset].options)
+    if vectors:
+        options = replace(options, **PRESETS[preset].vectors)
     if recipe is not None:
         if recipe not in RECIPES:
             raise unknown("recipe", str(recipe), RECIPES)

@@ -113,14 +113,14 @@ def prepare(
     preset: str,
     data: Dataset,
     labels: int | None,
-    split: str,
+    split: str | Split,
     seed: int,
     changes: Mapping[str, Any],
     length: dict[str, float | int],
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Resolve a preset into its model (initialised from the seed), settings, split and options."""
-    options = resolve(preset, changes)
-    division = split_data(data, labels, split, seed)
+    options = resolve(preset, changes, vectors=not data.is_image)
+    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     torch.manual_seed(seed)
     model = build_model(options, data, len(division.labelled))
     steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch

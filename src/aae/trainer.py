@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from aae.capture import CapturedStep
 from aae.data.batches import Batches
@@ -104,14 +103,26 @@ def average_weight(decay: float, step: int) -> float:
     return max(1 - decay, 9 / (9 + step))
 
 
-@torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, weight: float) -> None:
-    """Move the weights and the statistics of batch norm in ``average`` towards those of ``model``."""
-    old, new = (list(chain(module.parameters(), module.buffers())) for module in (average, model))
-    moving = [k for k, value in enumerate(old) if value.is_floating_point()]
-    torch._foreach_lerp_([old[k] for k in moving], [new[k].detach() for k in moving], weight)
-    for k in set(range(len(old))) - set(moving):
-        old[k].copy_(new[k])
+class Average:
+    """A moving average of a model's weights and of the statistics of its batch norm.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: Autoencoder) -> None:
+        self.model = copy.deepcopy(model)
+        old, new = (list(chain(module.parameters(), module.buffers())) for module in (self.model, model))
+        moving = [k for k, value in enumerate(old) if value.is_floating_point()]
+        self._moving = [old[k] for k in moving], [new[k].detach() for k in moving]
+        self._copied = [(old[k], new[k]) for k in set(range(len(old))) - set(moving)]
+
+    @torch.no_grad()
+    def follow(self, weight: float) -> None:
+        """Move the average towards the model as it is now."""
+        torch._foreach_lerp_(*self._moving, weight)
+        for old, new in self._copied:
+            old.copy_(new)
 
 
 class Trainer:
@@ -135,7 +146,8 @@ class Trainer:
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if settings.ema is not None:
             # The moving average is the teacher, and what is evaluated and kept.
-            self.kept = self.losses.teacher = copy.deepcopy(self.model)
+            self._average = Average(self.model)
+            self.kept = self.losses.teacher = self._average.model
         self.phases = build_phases(self.losses, settings.schedule)
         self.captured = CapturedStep(self._take) if fabric.device.type == "cuda" else None
         self.optimizers = {
@@ -168,13 +180,14 @@ class Trainer:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 _set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
-        self.model.train()
         # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
-        self.kept.train()
+        for module in (self.model, self.kept):
+            if not module.training:  # setting it on every part takes longer than some of a small model's passes
+                module.train()
         batch = self.batches.at(self.step, progress)
         metrics = self._take(batch) if self.captured is None else self.captured(batch)
         if self.kept is not self.model:
-            follow(self.kept, self.model, average_weight(self.settings.ema, self.step))
+            self._average.follow(average_weight(self.settings.ema, self.step))
         self.step += 1
         return metrics
 
