@@ -69,9 +69,10 @@ def against_plain(run: Run, runs: Path) -> dict[str, float]:
     if not (runs / "autoencoder" / "model").is_dir():
         return {}
     torch.manual_seed(0)
-    noisy = run.model.corruption.corrupt(torch.from_numpy(as_float(run.data.test_x))).numpy()
+    clean = as_float(run.data.test_x)
+    noisy = run.model.corruption.corrupt(torch.from_numpy(clean)).numpy()
     plain = aae.load(runs / "autoencoder")
-    return {"plain_error": metrics.squared_error(plain, noisy, run.data.test_y, target=run.data.test_x)}
+    return {"plain_error": metrics.squared_error(plain, noisy, run.data.test_y, target=clean)}
 
 
 EXTRA: dict[str, Callable[[Run, Path], dict[str, float]]] = {"autoencoder": against_pca, "denoising": against_plain}

@@ -21,15 +21,13 @@ from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.model import Autoencoder
-from aae.outliers import OutlierScore
+from aae.outliers import REFERENCES, OutlierScore
 from aae.runs import prepare
 from aae.table import fit_table
 from aae.training import train
 
 __all__ = ["AAEClassifier", "AAEClusterer", "AAEEmbedder", "AAEOutlierDetector"]
 
-HELD = 10  # the detector holds a tenth of the rows back to see what is usual,
-ENOUGH = 100  # from so many on
 
 
 class _Estimator(BaseEstimator):
@@ -335,8 +333,12 @@ class AAEEmbedder(_Coder):
         return self._fit(self._read(X, reset=True), "aae", {"z": self.n_components})
 
 
-# A code that follows the prior, and is long enough for the rows to be told apart by it.
-_OUTLIERS = {"z": 16, "prior_std": 1.0, "z_weight": 0.05, "hidden": None}
+# Weak matching and strong noise: what the model decodes must stay close to the rows it has seen, and to nothing else.
+_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
+_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
+_OUTLIERS = {
+    "prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128), "epochs": 15,
+}  # fmt: skip
 
 
 class AAEOutlierDetector(OutlierMixin, _Estimator):
@@ -344,7 +346,7 @@ class AAEOutlierDetector(OutlierMixin, _Estimator):
 
     Args:
         contamination: Share of the training rows that are taken for outliers; it sets ``offset_``.
-        options: What differs from the options of the preset ``aae``.
+        options: What differs from the detector's own options of the preset ``aae``.
         max_iter: Training steps; None follows the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -378,35 +380,20 @@ class AAEOutlierDetector(OutlierMixin, _Estimator):
         if not 0 < self.contamination <= 0.5:
             raise AAEError(f"contamination is a share above 0 and at most 0.5, not {self.contamination}.")
         rows = self._read(X, reset=True)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        order = np.random.default_rng(seed).permutation(len(rows))
-        # Rows that were trained on are reconstructed better than new ones; with few rows none can be spared.
-        held = len(rows) // HELD if len(rows) >= ENOUGH else 0
-        self._fit(rows[order[held:]], "aae", _OUTLIERS)
-        codes, errors = self._seen(X)
-        judged = order[:held] if held else order
-        self.score_ = OutlierScore(seed).fit(codes[order[held:]], codes[judged], errors[judged])
-        self.offset_ = float(np.quantile(-self.score_(codes, errors), self.contamination))
+        self._fit(rows, "aae", _outlier_options(rows))
+        order = np.random.default_rng(0).permutation(len(rows))[:REFERENCES]
+        self.score_ = OutlierScore().fit(self._seen(X if len(order) == len(rows) else rows[order])["decoded"])
+        self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self
 
-    def _seen(self, X: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
-        """Code and squared error of each row."""
-
-        def call(model: Autoencoder, x: Tensor) -> dict[str, Tensor]:
-            codes = model.encode(x)
-            error = (model.decode(codes) - x).square().flatten(1).sum(1)
-            return {"code": torch.cat(list(codes.values()), 1), "error": error}
-
-        found = self._look(X, call)
-        return found["code"].astype(np.float64), found["error"].astype(np.float64)
+    def _seen(self, X: Any) -> dict[str, np.ndarray]:  # noqa: N803
+        """Each row as the networks read it, and as they decode it."""
+        return self._look(X, lambda model, x: {"row": x.flatten(1), "decoded": model(x).flatten(1)})
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """How normal each row is, ``(N,)``: minus the sum of its reconstruction error and its code's surprise.
-
-        Both are in standard deviations of what is usual (see `aae.outliers.OutlierScore`).
-        """
+        """How normal each row is, ``(N,)``: about 0 where it is usual, lower where not (`aae.outliers`)."""
         check_is_fitted(self)
-        return -self.score_(*self._seen(X))
+        return -self.score_(self._seen(X)["row"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` less ``offset_``, ``(N,)``: below zero for outliers."""
@@ -416,3 +403,8 @@ class AAEOutlierDetector(OutlierMixin, _Estimator):
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """1 for a normal row, -1 for an outlier, ``(N,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
+    pixels = rows.ndim > 2 or fit_table(rows).bounded
+    return _OUTLIERS | (_PIXELS if pixels else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
