@@ -66,7 +66,7 @@ def test_labels_that_are_used(preset, given, expected):
 
 def test_fewer_labels_than_the_preset_asks_for(tmp_path):
     path = save_npz(tmp_path / "few.npz", names=[1, 2, 3])
-    assert len(train_small("semi-supervised", data=path, labels=None).split.labelled) == 32
+    assert len(train_small("semi-supervised", data=path, labels=None).split.labelled) == 27  # of 32; the others judge
 
 
 def test_a_preset_on_vectors():

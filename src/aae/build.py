@@ -36,6 +36,7 @@ Maker = Callable[..., nn.Module]
 
 POSTERIORS: dict[str, Maker] = {"point": Point, "gaussian": Gaussian, "noisy": Noisy}
 CORRUPTIONS: dict[str, Maker] = {"gaussian": GaussianNoise, "masking": Masking, "salt-and-pepper": SaltAndPepper}
+LIKELIHOODS: dict[str, Maker] = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
 PIXEL_STD = 0.2  # of a Gaussian likelihood for pixels in [0, 1]
 
 
@@ -123,11 +124,8 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
         # A shade of red is no share of white, as one of grey is: colours have a mean and a spread.
         bounded = data.table.bounded if data.table is not None else data.is_image and len(data.shape) == 2
         name = "bernoulli" if bounded else "gaussian"
-    table = {
-        "bernoulli": BernoulliLikelihood,
-        "gaussian": lambda: GaussianLikelihood(PIXEL_STD if data.is_image else 1.0),
-    }
-    return _pick("likelihood", name, table)()
+    maker = _pick("likelihood", name, LIKELIHOODS)
+    return maker(PIXEL_STD) if maker is GaussianLikelihood and data.is_image else maker()
 
 
 def _trunk(options: Options, data: Dataset) -> nn.Module:
@@ -246,7 +244,11 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
                 f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
                 "semi-supervised."
             )
-        change = Affine(options.degrees, options.scale, options.shift, options.shear)
+        # Handwriting may be turned and slanted; whether other images may, only their owner knows.
+        usual = (26.0, 0.33) if data.bundled else (0.0, 0.0)
+        given = (options.degrees, options.shear)
+        degrees, shear = (value if value is not None else other for value, other in zip(given, usual, strict=True))
+        change = Affine(degrees, options.scale, options.shift, shear)
         terms.append(Consistency(change, options.consistency))
     rates = {
         "reconstruction": options.lr,

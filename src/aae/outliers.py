@@ -34,5 +34,5 @@ class OutlierScore:
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Score of rows ``(M, D)``: ``(M,)``, about 0 for usual rows, higher for strange ones."""
-        found = [np.log(-factor.score_samples(rows)) for factor in self.factors]
-        return np.mean(found, axis=0, dtype=np.float64)
+        found = np.stack([np.log(-factor.score_samples(rows)) for factor in self.factors])
+        return found.mean(0, dtype=np.float64)

@@ -196,8 +196,14 @@ def _absolute(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _default_labels(preset: str, data: Dataset) -> int:
+    """Labels of a preset that learns from some: its own number of the data sets known by name, else all there are.
+
+    Where nearly every row has one, a sixth of the rows keeps theirs for validation.
+    """
     available = int((data.y >= 0).sum())
     wanted = PRESETS[preset].labels
+    if wanted and not data.bundled:
+        return min(available, len(data.y) - len(data.y) // 6)
     return available if wanted is None else min(wanted, available)
 
 

@@ -55,8 +55,8 @@ class Batches:
     """Rows for every step of a training.
 
     What a step reads follows from the latents: an observed label needs labelled rows; otherwise the
-    unlabelled rows are read (all rows if there are none), with labelled rows beside them if a latent
-    is supervised, or among them if one is conditioned.
+    unlabelled rows are read (all rows if fewer are unlabelled than labelled), with labelled rows beside
+    them if a latent is supervised, or among them if one is conditioned.
 
     Args:
         data: The data set.
@@ -90,7 +90,8 @@ class Batches:
         labels[split.labelled] = data.y[split.labelled]
         self._labels = torch.from_numpy(labels).to(home)
         self._device, self._table = device, model.table
-        beside = bool(roles & {"supervised", "conditioned"}) and "observed" not in roles and len(split.unlabelled) > 0
+        many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
+        beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
         if "observed" in roles:
             rows = split.labelled
         elif beside:

@@ -7,7 +7,7 @@ are, float32, ``(N, D)``, and a `Table` says how the networks read them. Labels 
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Dataset:
     classes: list[str | int]
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     table: Table | None = None  # how the networks read the columns
+    bundled: bool = False  # one of the data sets known by name: handwritten digits
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -220,11 +221,11 @@ def _digits() -> Dataset:
     x = np.round(bunch.images * (255 / 16)).astype(np.uint8)
     y = bunch.target.astype(np.int64)
     rest, held = _hold_out(y, len(x))
-    return Dataset("digits", x[rest], y[rest], x[held], y[held], list(range(10)))
+    return Dataset("digits", x[rest], y[rest], x[held], y[held], list(range(10)), bundled=True)
 
 
 def _mnist() -> Dataset:
-    return _from_arrays("mnist", *load_mnist())
+    return replace(_from_arrays("mnist", *load_mnist()), bundled=True)
 
 
 def _npz(path: Path) -> _Whole:
