@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,10 +8,12 @@ from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
 from aae.errors import AAEError
 from aae.fewlabels import Consistency, VirtualAdversarial
+from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import LinearSum
 from aae.networks import ConvTrunk
 from aae.presets import PRESETS, resolve
+from aae.table import fit_table
 
 SMALL = {"hidden": [8], "discriminator_hidden": [4], "channels": 2}
 
@@ -155,6 +159,9 @@ def test_widths_follow_from_the_data():
     large = model_of(data=rows((16, 16)), hidden=None, discriminator_hidden=None)
     assert large.trunk.hidden == large.decoder.hidden == (1000, 1000)
     assert large.style.matching[0].discriminator.hidden == (1000, 1000)
+    for columns, width in ((13, 128), (64, 256), (784, 500)):
+        vectors = model_of(data=rows((columns,)), hidden=None, discriminator_hidden=None)
+        assert vectors.trunk.hidden == vectors.decoder.hidden == (width, width)
 
 
 @pytest.mark.parametrize(("matching", "kinds"), [
@@ -240,3 +247,29 @@ def test_terms_for_few_labels():
     assert (term.change.degrees, term.change.scale, term.change.shift, term.change.shear) == (1.0, 0.1, 0.2, 0.3)
     with pytest.raises(AAEError, match=r"Augmentation needs images"):
         settings_of(consistency=1.0, data=rows((6,), dtype=np.float32))
+
+
+def test_augmentation_turns_handwriting_only():
+    data = rows((8, 8))
+    changes = {
+        name: build_settings(resolve("few-labels", given), replace(data, bundled=bundled), 10, {}).terms[0].change
+        for name, given, bundled in (("digits", {}, True), ("own", {}, False), ("asked", {"degrees": 9.0}, False))
+    }
+    turned = {name: (change.degrees, change.shear) for name, change in changes.items()}
+    assert turned == {"digits": (26.0, 0.33), "own": (0.0, 0.0), "asked": (9.0, 0.0)}
+    assert changes["own"].shift > 0
+
+
+def test_colours_have_a_gaussian_likelihood():
+    assert isinstance(model_of(data=rows((8, 8, 3))).likelihood, GaussianLikelihood)
+    assert model_of(data=rows((8, 8, 3))).likelihood.std < 0.5
+    assert isinstance(model_of(data=rows((8, 8))).likelihood, BernoulliLikelihood)
+
+
+def test_columns_bring_their_table():
+    x = np.random.default_rng(0).integers(0, 17, (40, 20)).astype(np.float32)
+    for values, kind in ((x, BernoulliLikelihood), (x - 5, GaussianLikelihood)):
+        data = replace(rows((20,)), x=values, table=fit_table(values))
+        model = model_of("semi-supervised", data=data)
+        assert isinstance(model.likelihood, kind)
+        assert model.table is data.table

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aae import export
+from aae import export, inference
 from aae.artifact import load, save_model
 from aae.errors import AAEError
 from aae.export import export_onnx
@@ -15,6 +15,8 @@ from aae.latent import Latent
 from aae.model import Autoencoder
 from aae.networks import MLPDecoder
 from aae.posteriors import Point
+from aae.table import fit_table
+from models import FAMILIES
 
 
 def session(path):
@@ -86,3 +88,17 @@ def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
     with pytest.raises(AAEError, match="encoder has a part that ONNX cannot hold"):
         export_onnx(tmp_path / "model", tmp_path / "onnx")
     assert not (tmp_path / "onnx").exists()
+
+
+def test_the_columns_of_a_table_are_read_by_the_files_themselves(tmp_path):
+    rows = np.array([[170, 0, 0.07], [150, 2, np.nan], [190, np.nan, 0.09]], np.float32)
+    table = fit_table(rows, ["height", "colour", "weight"], {1: ["blue", "green", "red"]})
+    model = FAMILIES["semi-supervised"](shape=(table.width,), table=table).eval()
+    export_onnx(save_model(model, tmp_path / "model"), tmp_path / "onnx")
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["input"]["shape"] == ["rows", 3]
+    assert facts["columns"] == table.columns
+    z, y = session(tmp_path / "onnx" / "encoder.onnx").run(["z", "y"], {"x": rows})
+    assert np.allclose(y, inference.classify(model, rows), atol=1e-5)
+    (back,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], {"z": z, "y": y})
+    assert np.allclose(back, inference.reconstruct(model, rows), rtol=1e-4)

@@ -2,6 +2,7 @@ import csv
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -10,10 +11,10 @@ from PIL import Image
 from aae import exports, inference
 from aae.artifact import load
 from aae.data.arrays import NpyRows
-from aae.data.sources import load_data
+from aae.data.sources import Reading, load_data
 from aae.errors import AAEError, UsageError
 from aae.exports import codes, predictions, read_input, reconstructions, samples
-from aae.runs import train_preset
+from aae.runs import open_run, train_preset
 from conftest import write_idx
 
 RNG = np.random.default_rng(0)
@@ -326,3 +327,67 @@ def test_an_image_that_cannot_be_read_is_left_out_of_the_predictions(pets, capsy
 def test_images_for_a_model_that_takes_none(vectors, pets):
     with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square ones"):
         predictions(vectors / "run", str(pets / "pets"), pets / "found.csv")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A run on a table of a number, a category and labels, and the same rows as a file without labels."""
+    folder = tmp_path_factory.mktemp("people")
+    lines = [f"{150 + k},{['Rome', 'Oslo', ''][k % 3]},{['ant', 'bee', ''][k % 4 % 3]}" for k in range(60)]
+    (folder / "people.csv").write_text("\n".join(["height,town,kind", *lines]) + "\n")
+    swapped = [",".join(line.split(",")[1::-1]) for line in lines]
+    (folder / "new.csv").write_text("\n".join(["town,height", *swapped]) + "\n")
+    pq.write_table(pa_csv.read_csv(folder / "new.csv"), folder / "new.parquet")
+    changes = {"hidden": [8], "discriminator_hidden": [8]}
+    train_preset("few-labels", folder / "people.csv", reading=Reading(label_column="kind"), steps=3, changes=changes,
+                 out=folder / "run", progress=False)  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_raw_columns_are_put_into_classes(people, tmp_path, name):
+    assert predictions(people / "run", str(people / name), tmp_path / "p.csv").startswith("60 predictions")
+    head, *lines = table(tmp_path / "p.csv")
+    assert head == ["index", "label", "confidence", "p_ant", "p_bee"]
+    model = load(people / "run")
+    rows = np.array([[150 + k, [1, 0, np.nan][k % 3]] for k in range(60)], np.float32)
+    found = np.array([line[3:] for line in lines], float)
+    assert np.allclose(found, inference.classify(model, rows), atol=1e-5)
+    assert {line[1] for line in lines} <= {"ant", "bee"}
+
+
+def test_columns_come_back_in_their_own_units(people, tmp_path):
+    reconstructions(people / "run", str(people / "new.csv"), tmp_path / "r.csv")
+    samples(people / "run", 7, "bee", 0, tmp_path / "s.csv")
+    for name, count in (("r.csv", 60), ("s.csv", 7)):
+        head, *lines = table(tmp_path / name)
+        assert head == ["height", "town"]
+        assert len(lines) == count
+        assert {line[1] for line in lines} <= {"Rome", "Oslo"}
+        assert all(100 < float(line[0]) < 300 for line in lines)
+    reconstructions(people / "run", str(people / "new.parquet"), tmp_path / "r.npz")
+    assert np.load(tmp_path / "r.npz")["x"].shape == (60, 2)
+
+
+def test_a_value_that_was_never_seen(people, tmp_path):
+    (tmp_path / "odd.csv").write_text("height,town\n1,Rome\n2,Paris\n")
+    with pytest.raises(AAEError, match=r"column 'town' holds 'Paris' in row 1, which the model has never seen"):
+        predictions(people / "run", str(tmp_path / "odd.csv"), tmp_path / "p.csv")
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_columns_for_a_model_of_images(trained, people, tmp_path):
+    with pytest.raises(AAEError, match=r"has columns with names, and the model was not trained on such"):
+        predictions(trained("few-labels"), str(people / "new.csv"), tmp_path / "p.csv")
+    for write in (lambda out: samples(trained("few-labels"), 3, None, 0, out),
+                  lambda out: reconstructions(trained("few-labels"), "digits", out)):  # fmt: skip
+        with pytest.raises(AAEError, match="no named columns, which a CSV file needs"):
+            write(tmp_path / "s.csv")
+
+
+def test_a_run_on_a_table_is_opened_again(people):
+    run = open_run(people / "run")
+    assert run.data.classes == ["ant", "bee"]
+    other = open_run(people / "run", str(people / "people.csv"))
+    assert other.data.classes == ["ant", "bee"]
+    assert other.data.table.columns == run.model.table.columns

@@ -72,7 +72,11 @@ def _pick(kind: str, name: str, table: dict[str, Any]) -> Any:
 def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
     if given is not None:
         return tuple(given)
-    return (1000, 1000) if math.prod(data.input_shape) >= 256 else (400, 400)
+    size = math.prod(data.input_shape)
+    if len(data.input_shape) == 1:
+        # Small tables come with few rows, which wide layers learn by heart.
+        return (500, 500) if size >= 256 else (256, 256) if size >= 50 else (128, 128)
+    return (1000, 1000) if size >= 256 else (400, 400)
 
 
 def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:

@@ -263,7 +263,7 @@ def _report(path: Path) -> None:
     figures = _figures(run)
     for name in ("test_error", "cluster_error"):
         if name in figures:
-            typer.echo(f"{name.replace('_', ' ')}: {figures[name]:.2f} %")
+            typer.echo(f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {len(run.data.test_x)} test rows")
     typer.echo(f"Report: {write_run_report(run, figures)}")
 
 

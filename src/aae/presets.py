@@ -21,7 +21,7 @@ class Options:
 
     # Networks
     network: str = "mlp"  # mlp | conv
-    hidden: Sequence[int] | None = None  # widths of the hidden layers; None: 1000, 1000 (400, 400 for small rows)
+    hidden: Sequence[int] | None = None  # widths of the hidden layers; None follows the rows: 128 to 1000
     channels: int = 16  # of the first convolution
     dropout: float = 0.0
     batch_norm: bool = True  # in the encoder
@@ -98,7 +98,6 @@ _SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_step
 # Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in no table of figures.
 _FEW_VECTORS = {
     "network": "mlp",
-    "hidden": (256, 256),
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "adversarial_radius": 0.5,
@@ -108,7 +107,7 @@ _FEW_VECTORS = {
     "lr": 1e-3,
     "y_weight": 0.02,
     "epochs": 15,
-    "least_steps": 400,
+    "least_steps": 300,
 }
 
 PRESETS: dict[str, Preset] = {

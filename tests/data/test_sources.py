@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 
@@ -240,3 +242,71 @@ def test_readings_that_do_not_go_with_the_data(tmp_path, spec, reading, sentence
     np.savez(tmp_path / "one.npz", x=np.zeros((20, 3)))
     with pytest.raises(UsageError, match=sentence):
         load_data(spec if spec == "digits" else tmp_path / spec, Reading(**reading))
+
+
+PEOPLE = [["height", "town", "kind"]] + [[f"{150 + k}", "Rome" if k % 3 else "", ["ant", "bee", ""][k % 4 % 3]]
+                                         for k in range(40)]  # fmt: skip
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_a_table(tmp_path):
+    path = write_csv(tmp_path / "people.csv", PEOPLE)
+    data = load_data(path, Reading(label_column="kind"))
+    assert (data.name, data.shape, data.input_shape) == ("people", (2,), (3,))
+    assert data.classes == ["ant", "bee"]
+    assert len(data.x) + len(data.test_x) == 40
+    assert (data.test_y >= 0).all()
+    assert (data.y == -1).sum() == 10
+    column = data.table.columns[0]
+    assert column["mean"] == pytest.approx(data.x[:, 0].mean())  # learned from the rows to train on alone
+    assert data.table.columns[1] == {"name": "town", "values": ["Rome"], "missing": True}
+    again = load_data(path)
+    assert again.classes == []
+    assert again.table.columns[2]["values"] == ["ant", "bee"]
+
+
+def test_a_table_to_test_on(tmp_path):
+    path = write_csv(tmp_path / "people.csv", PEOPLE)
+    other = write_csv(tmp_path / "other.csv", [["kind", "town", "height"], ["bee", "Rome", "1"], ["", "", "2"]])
+    data = load_data(path, Reading(label_column="kind", test=str(other)))
+    assert len(data.x) == 40
+    assert np.array_equal(data.test_x, [[1, 0], [2, np.nan]], equal_nan=True)
+    assert data.test_y.tolist() == [1, -1]
+    np.savez(tmp_path / "rows.npz", x=VECTORS)
+    with pytest.raises(AAEError, match=r"--test .*rows.npz is not a .csv or .parquet file, as the rows"):
+        load_data(path, Reading(label_column="kind", test=str(tmp_path / "rows.npz")))
+
+
+def test_a_table_as_a_model_knows_it(tmp_path):
+    path = write_csv(tmp_path / "people.csv", PEOPLE)
+    table = load_data(path, Reading(label_column="kind")).table
+    data = load_data(path, None, table)  # the label column is one too many, and passed over
+    assert data.table is table
+    assert data.shape == (2,)
+
+
+@pytest.mark.parametrize(("name", "reading", "sentence"), [
+    ("people.csv", {"label_column": "kinds"}, "no column of .*people.csv called 'kinds'; did you mean 'kind'"),
+    ("people.csv", {"image_size": 9}, "--image-size is for folders of images; .*people.csv is a file"),
+    ("rows.npz", {"label_column": "kind"}, "--label-column is for .csv and .parquet files; .*rows.npz is none"),
+    ("digits", {"label_column": "kind"}, "digits is read in one way only, .* drop --label-column"),
+])
+def test_options_that_are_for_other_data(tmp_path, name, reading, sentence):
+    write_csv(tmp_path / "people.csv", PEOPLE)
+    np.savez(tmp_path / "rows.npz", x=VECTORS)
+    with pytest.raises(UsageError, match=sentence):
+        load_data(name if name == "digits" else tmp_path / name, Reading(**reading))
+
+
+def test_rows_of_an_npy_file(tmp_path):
+    np.save(tmp_path / "rows.npy", IMAGES)
+    data = load_data(tmp_path / "rows.npy")
+    assert (len(data.x), len(data.test_x), data.classes, data.is_image) == (32, 8, [], True)
+    np.save(tmp_path / "rows.npy", VECTORS)
+    data = load_data(tmp_path / "rows.npy")
+    assert data.table.columns[1]["mean"] == pytest.approx(data.x[:, 1].mean(), abs=1e-6)

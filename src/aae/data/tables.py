@@ -110,7 +110,7 @@ def _cells(column: Any, where: str) -> np.ndarray:
         column = column.cast(pa.timestamp("s"), safe=False) if types.is_date(kind) else column
         column = column.cast(pa.int64()) if not types.is_time32(kind) else column.cast(pa.int32())
     elif types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return np.array(column.to_pylist(), dtype=object)
+        return np.array([text or None for text in column.to_pylist()], dtype=object)  # an empty text is an empty cell
     elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)):
         raise AAEError(f"{where} holds {kind}, and a column holds numbers or texts; leave it out.")
     return column.cast(pa.float64(), safe=False).to_numpy()
