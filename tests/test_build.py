@@ -192,7 +192,7 @@ def test_unknown_words(name):
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
-    ({"labels": 0}, "learns from labels; rows gives 0 of them"),
+    ({"labels": 0}, "learns from labels, and there are none to learn from in rows"),
     ({"data": rows(classes=0)}, "learns from labels"),
     ({"preset": "supervised", "labels": 0}, "learns from labels"),
     ({"preset": "aae"}, "Labels would pick a part of the prior, but the gaussian prior has none; use --labels 0, or"),

@@ -195,8 +195,9 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int) ->
     count = options.clusters if role == "clusters" else len(data.classes)
     if role != "clusters" and (not data.classes or not labels):
         raise AAEError(
-            f"This preset learns from labels; {data.name} gives {labels} of them. Use --labels N with data "
-            "that has labels."
+            f"This preset learns from labels, and there are none to learn from in {data.name}. Labels are the names "
+            "of a folder's sub-folders (or --labels-file), a table's --label-column, y in an .npz; and --labels N "
+            "must not be 0."
         )
     prior = CategoricalPrior(count)
     if role == "observed":
