@@ -98,6 +98,7 @@ _SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_step
 # Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in no table of figures.
 _FEW_VECTORS = {
     "network": "mlp",
+    "z": 2,  # a longer style takes the class along, and draws of a class are then of any
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "adversarial_radius": 0.5,
