@@ -120,3 +120,13 @@ def test_every_option_is_named_once():
     names = [field.name for field in fields(Options)]
     assert len(names) == len(set(names))
     assert "recipe" not in names
+
+
+def test_few_labels_for_images_vectors_and_tables():
+    images, vectors, narrow = (resolve("few-labels", columns=columns) for columns in (None, 64, 13))
+    assert (images.network, vectors.network, narrow.network) == ("conv", "mlp", "mlp")
+    assert (images.consistency, vectors.consistency) == (1.0, 0.0)
+    assert (vectors.hidden, narrow.hidden) == (None, (64, 64))
+    assert (vectors.dropout, narrow.dropout) == (0.0, 0.3)
+    assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
+    assert resolve("vae", columns=13) == resolve("vae")

@@ -74,7 +74,6 @@ def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
         return tuple(given)
     size = math.prod(data.input_shape)
     if len(data.input_shape) == 1:
-        # Small tables come with few rows, which wide layers learn by heart.
         return (500, 500) if size >= 256 else (256, 256) if size >= 50 else (128, 128)
     return (1000, 1000) if size >= 256 else (400, 400)
 

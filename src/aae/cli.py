@@ -76,6 +76,10 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
     if name is not None:
         for option, value in asdict(resolve(name)).items():
             typer.echo(f"{option}={json.dumps(value)}")
+        others = {"vectors and tables": PRESETS[name].vectors, "fewer than 50 columns": PRESETS[name].narrow}
+        for kind, changes in others.items():
+            if changes:
+                typer.echo(f"# {kind}: {', '.join(f'{k}={json.dumps(v)}' for k, v in changes.items())}")
         recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
         typer.echo(
             f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes)

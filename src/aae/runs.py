@@ -1,5 +1,6 @@
 """From the name of a preset to a finished run, and from a run directory back to its parts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -119,7 +120,7 @@ def prepare(
     length: dict[str, float | int],
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Resolve a preset into its model (initialised from the seed), settings, split and options."""
-    options = resolve(preset, changes, vectors=not data.is_image)
+    options = resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     torch.manual_seed(seed)
     model = build_model(options, data, len(division.labelled))
