@@ -105,7 +105,7 @@ _FEW_VECTORS = {
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "adversarial_radius": 0.5,
-    "reconstruction": 0.1,
+    "reconstruction": 0.0,
     "batch_size": 128,
     "labelled_batch_size": 64,
     "lr": 1e-3,
