@@ -199,6 +199,89 @@ def train(
         raise typer.Exit(130)
 
 
+@app.command()
+def tune(
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
+    ],
+    data: Data = "digits",
+    trials: Annotated[int, typer.Option(help="Trials of the study, those of other workers included.", min=1)] = 30,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Database of the study, for several workers; OUT/study.db if not given.", metavar="URL"),
+    ] = None,
+    study: Annotated[str, typer.Option(help="Name of the study in its storage.")] = "aae",
+    labels: Annotated[
+        int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)] = 0,
+    epochs: Annotated[float | None, typer.Option(help="Length of a trial in passes over the rows.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Length of a trial in steps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Length of a trial in seconds.")] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    changes: Changes = None,
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
+    test: Test = None,
+    strict: Strict = False,
+    out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
+) -> None:
+    """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
+    from aae.data.sources import Reading
+    from aae.presets import resolve
+
+    fixed = _parse_changes(changes or [])
+    resolve(preset, fixed)
+    from aae.tune import tune as search
+    from aae.tune_report import best_command, write_search_report
+
+    out = out or Path("runs") / f"tune-{preset}-{Path(data).stem}"
+    if out.exists() and not out.is_dir():
+        raise AAEError(f"{out} is a file; name a directory with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    found = search(
+        preset,
+        data,
+        trials=trials,
+        storage=storage or f"sqlite:///{(out / 'study.db').resolve()}",
+        study=study,
+        labels=labels,
+        split=split,
+        seed=seed,
+        changes=fixed,
+        reading=Reading(image_size, labels_file, test, strict, label_column=label_column),
+        epochs=epochs,
+        steps=steps,
+        max_seconds=max_seconds,
+        device=device,
+        precision=precision,
+    )
+    given = {
+        "--data": data,
+        "--labels": labels,
+        "--label-column": label_column,
+        "--labels-file": labels_file,
+        "--image-size": image_size,
+        "--test": test,
+        "--epochs": epochs,
+        "--steps": steps,
+        "--max-seconds": max_seconds,
+        "--seed": seed or None,
+        "--split": None if split == "random" else split,
+    }
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    command = best_command(found, preset, *words, *(word for pair in changes or [] for word in ("--set", pair)))
+    typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
+    if found.best:
+        typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "
+                   f"(trial {found.study.best_trial.number + 1})\n{command}")
+    if found.interrupted:
+        raise typer.Exit(130)
+
+
 def _parse_changes(pairs: list[str]) -> dict[str, Any]:
     found = {}
     for pair in pairs:

@@ -1,5 +1,7 @@
 """All test-set figures of one trained model, as one flat dictionary."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -10,9 +12,10 @@ from aae.errors import AAEError
 from aae.latent import Latent
 from aae.model import Autoencoder
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "validation_figure"]
 
 ENOUGH = 50  # test rows without which the figures that compare distributions would say nothing
+COMPARED = 2000  # validation rows that judge a model while settings are tried
 
 
 def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> dict[str, float]:
@@ -52,6 +55,51 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         if len(validation) and len(x) >= ENOUGH:
             found |= _likelihood(model, data, validation)
     return found
+
+
+def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[str, float]:
+    """The one figure by which settings are compared; it is of validation rows only, and lower is better.
+
+    The first of these that the model has: error of its classes, error of its clusters (half of the
+    rows name them), negative evidence bound, negative Parzen likelihood of what it draws, squared
+    error of denoised rows, squared error of reconstructed rows.
+
+    Args:
+        model: The model.
+        data: The data set.
+        split: The division used in training.
+
+    Returns:
+        Its name and value.
+
+    Raises:
+        AAEError: No validation rows, or none with a label for a classifier.
+    """
+    rows = split.validation[:COMPARED]
+    if len(rows) < 2:
+        raise AAEError(f"{data.name} leaves no validation rows to compare settings on; use fewer labels.")
+    if metrics.can_classify(model):
+        known = rows[data.y[rows] >= 0]
+        if not len(known):
+            raise AAEError(f"No validation row of {data.name} has a label to compare settings on; use fewer labels.")
+        return "validation_error", metrics.error_percent(data.y[known], inference.classify(model, data.x[known]))
+    naming, judged = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
+    x, y = judged.test_x, judged.test_y
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        clusters = _cluster(model, judged, naming, bool((y >= 0).all()))
+        if clusters:
+            return "cluster_error", clusters["cluster_error"]
+        bound = metrics.elbo(model, x, y)
+        if bound is not None and any(latent.rules("divergence") for latent in model.latents):
+            return "negative_elbo", -bound
+        likelihood = _likelihood(model, judged, naming)
+        if likelihood:
+            return "negative_log_likelihood", -likelihood["log_likelihood"]
+        denoised = _denoising(model, x, y)
+        if denoised:
+            return "denoising_error", denoised["denoising_error"]
+        return "squared_error", metrics.squared_error(model, inference.prepare(model, x), y)
 
 
 @torch.inference_mode()

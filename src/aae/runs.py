@@ -19,7 +19,7 @@ from aae.data.splits import Split, split_data
 from aae.data.tables import ENDINGS as TABLES
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
-from aae.presets import PRESETS, resolve
+from aae.presets import PRESETS, Options, resolve
 from aae.rundir import RunDir
 from aae.settings import Settings
 from aae.training import Result, train
@@ -110,6 +110,11 @@ def _renumbered(data: Dataset, classes: list[str | int] | None) -> Dataset:
     return replace(data, y=number[data.y], test_y=number[data.test_y], classes=classes)
 
 
+def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
+    """Options of a preset for a data set: some differ for vectors and tables."""
+    return resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
+
+
 def prepare(
     preset: str,
     data: Dataset,
@@ -120,7 +125,7 @@ def prepare(
     length: dict[str, float | int],
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Resolve a preset into its model (initialised from the seed), settings, split and options."""
-    options = resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
+    options = resolve_for(preset, changes, data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     torch.manual_seed(seed)
     model = build_model(options, data, len(division.labelled))
@@ -157,7 +162,7 @@ def train_preset(
         max_seconds: Length in seconds.
         reading: How a path is read, where there is a choice.
         out: Run directory; None keeps everything in memory.
-        **loop: Passed to `aae.train`: device, precision, checkpoint_every, tensorboard, progress.
+        **loop: Passed to `aae.train`: device, precision, checkpoint_every, tensorboard, progress, watch.
 
     Raises:
         AAEError: Anything the user can put right.
@@ -175,7 +180,7 @@ def train_preset(
         resolve(preset)
     reading = reading or Reading()
     rows = load_data(data, reading)
-    labels = _default_labels(preset, rows) if labels is None else labels
+    labels = default_labels(preset, rows) if labels is None else labels
     model, settings, _, options = prepare(preset, rows, labels, split, seed, changes or {}, length)
     spec = data if isinstance(data, str | Path) else rows.name
     spec = str(Path(spec).resolve()) if Path(spec).exists() else str(spec)
@@ -196,7 +201,7 @@ def _absolute(given: dict[str, Any]) -> dict[str, Any]:
     return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
 
 
-def _default_labels(preset: str, data: Dataset) -> int:
+def default_labels(preset: str, data: Dataset) -> int:
     """Labels of a preset that learns from some: its own number of the data sets known by name, else all there are.
 
     Where nearly every row has one, a sixth of the rows keeps theirs for validation.

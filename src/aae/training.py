@@ -31,6 +31,8 @@ LOG_EVERY = 20  # steps between two looks at the losses: each look waits for the
 WARM_UP = 200  # steps before a code is expected to be anything
 EVALUATE_SHARE = 0.05  # evaluation may take at most this share of the time
 
+Watch = Callable[[Autoencoder, float], None]
+
 
 @dataclass
 class Result:
@@ -62,6 +64,7 @@ def train(
     checkpoint_every: float = 30.0,
     tensorboard: bool = False,
     progress: bool = True,
+    watch: Watch | None = None,
     info: Mapping[str, Any] | None = None,
 ) -> Result:
     """Train a model.
@@ -81,6 +84,8 @@ def train(
         checkpoint_every: Seconds between two checkpoints.
         tensorboard: Also write TensorBoard event files into the run directory.
         progress: Show a progress bar on the terminal.
+        watch: Called with the model and the share of the training that is over, now and then and at the
+            end; what it raises ends the training.
         info: More facts for the run's ``config.json``, such as the preset's name.
 
     Raises:
@@ -108,7 +113,7 @@ def train(
         # Described here so that a part that cannot be saved is refused before the training, not after it; and not
         # sooner, so that settings that are refused leave no directory behind.
         run.create({**config, "model": describe(model)})
-    loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress)
+    loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress, watch)
     if resume:
         if run is None:
             raise AAEError("Resuming needs the run directory; give out=.")
@@ -146,6 +151,7 @@ class _Loop:
         checkpoint_every: float,
         board: Callable[[], Any] | None,
         progress: bool,
+        watch: Watch | None,
     ) -> None:
         self.trainer, self.data, self.split, self.directory = trainer, data, split, run
         self.checkpoint_every = checkpoint_every
@@ -157,7 +163,7 @@ class _Loop:
         self._checkpointed = self._evaluated = time.monotonic()
         self._evaluation_seconds = 0.0
         self._board = board() if board is not None else None
-        self._show = progress
+        self._show, self._watch = progress, watch
 
     def resume(self) -> None:
         """Take up the newest usable checkpoint and drop what was measured after it."""
@@ -229,6 +235,8 @@ class _Loop:
                 row |= quick_metrics(trainer.kept, self.data, self.split)
                 self._check(row)
                 self._warn(row)
+                if self._watch is not None:
+                    self._watch(trainer.kept, 1.0 if final else trainer.progress)
             self._evaluated = time.monotonic()
             self._evaluation_seconds = self._evaluated - start
         if row:
