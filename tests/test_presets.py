@@ -130,3 +130,4 @@ def test_few_labels_for_images_vectors_and_tables():
     assert (vectors.dropout, narrow.dropout) == (0.0, 0.3)
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
     assert resolve("vae", columns=13) == resolve("vae")
+    assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
