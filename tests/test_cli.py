@@ -444,3 +444,40 @@ def test_data_that_cannot_be_shown(cli, folder, words, code, sentence):
     assert (done.code, done.out) == (code, "")
     assert sentence in done.err
     assert not list(folder.iterdir())
+
+
+def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
+    pytest.importorskip("optuna")
+    words = ["tune", "semi-supervised", "--steps", 2, "--seed", 3, *NARROW]
+    done = cli(*words, "--trials", 2)
+    assert done.code == 0, done.err
+    assert "Best validation_error on validation rows" in done.out
+    command = done.out.strip().splitlines()[-1]
+    assert command.startswith("aae train semi-supervised --data digits --steps 2 --seed 3 --set")
+    assert "--set lr=" in command
+    assert (folder / "runs/tune-semi-supervised-digits/report.html").is_file()
+    assert "trial 2 of 2" in done.err
+    again = cli(*words, "--trials", 2)
+    assert again.code == 0
+    assert "trial" not in again.err
+    refused = cli(*words, "--trials", 3, "--labels", 50)
+    assert (refused.code, refused.out) == (2, "")
+    assert "is of labels 100, not 50" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["tune", "semi-suprvised"], 2, "did you mean"),
+        (["tune", "aae", "--trials", 0], 2, "trials"),
+        (["tune", "aae", "--storage", "nonsense", *NARROW], 1, "The storage nonsense cannot be opened"),
+        (["tune", "aae", "--data", "nowhere.csv"], 1, "nowhere.csv"),
+    ],
+)
+def test_tuning_that_cannot_begin(cli, folder, words, code, text):
+    pytest.importorskip("optuna")
+    done = cli(*words)
+    assert done.code == code
+    assert text in done.err
+    assert "Traceback" not in done.err
+    assert not list(folder.glob("runs/*"))

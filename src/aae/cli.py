@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -24,6 +25,14 @@ app = typer.Typer(
 )
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
+PresetName = Annotated[
+    str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
+]
+Labels = Annotated[
+    int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
+]
+SplitHow = Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)]
 Data = Annotated[
     str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), a folder of images or of IDX files.")
 ]
@@ -120,15 +129,11 @@ def show_data(
 @app.command()
 def train(
     context: typer.Context,
-    preset: Annotated[
-        str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
-    ],
+    preset: PresetName,
     data: Data = "digits",
-    labels: Annotated[
-        int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)] = 0,
+    labels: Labels = None,
+    split: SplitHow = "random",
+    seed: Seed = 0,
     epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
@@ -201,9 +206,7 @@ def train(
 
 @app.command()
 def tune(
-    preset: Annotated[
-        str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
-    ],
+    preset: PresetName,
     data: Data = "digits",
     trials: Annotated[int, typer.Option(help="Trials of the study, those of other workers included.", min=1)] = 30,
     storage: Annotated[
@@ -211,11 +214,9 @@ def tune(
         typer.Option(help="Database of the study, for several workers; OUT/study.db if not given.", metavar="URL"),
     ] = None,
     study: Annotated[str, typer.Option(help="Name of the study in its storage.")] = "aae",
-    labels: Annotated[
-        int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")] = "random",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)] = 0,
+    labels: Labels = None,
+    split: SplitHow = "random",
+    seed: Seed = 0,
     epochs: Annotated[float | None, typer.Option(help="Length of a trial in passes over the rows.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of a trial in steps.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length of a trial in seconds.")] = None,
@@ -242,23 +243,28 @@ def tune(
     if out.exists() and not out.is_dir():
         raise AAEError(f"{out} is a file; name a directory with --out.")
     out.mkdir(parents=True, exist_ok=True)
-    found = search(
-        preset,
-        data,
-        trials=trials,
-        storage=storage or f"sqlite:///{(out / 'study.db').resolve()}",
-        study=study,
-        labels=labels,
-        split=split,
-        seed=seed,
-        changes=fixed,
-        reading=Reading(image_size, labels_file, test, strict, label_column=label_column),
-        epochs=epochs,
-        steps=steps,
-        max_seconds=max_seconds,
-        device=device,
-        precision=precision,
-    )
+    try:
+        found = search(
+            preset,
+            data,
+            trials=trials,
+            storage=storage or f"sqlite:///{(out / 'study.db').resolve()}",
+            study=study,
+            labels=labels,
+            split=split,
+            seed=seed,
+            changes=fixed,
+            reading=Reading(image_size, labels_file, test, strict, label_column=label_column),
+            epochs=epochs,
+            steps=steps,
+            max_seconds=max_seconds,
+            device=device,
+            precision=precision,
+        )
+    except AAEError:
+        with suppress(OSError):  # a search that never began leaves no empty folder
+            out.rmdir()
+        raise
     given = {
         "--data": data,
         "--labels": labels,
