@@ -456,7 +456,7 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
     assert command.startswith("aae train semi-supervised --data digits --steps 2 --seed 3 --set")
     assert "--set lr=" in command
     assert (folder / "runs/tune-semi-supervised-digits/report.html").is_file()
-    assert "trial 2 of 2" in done.err
+    assert "trial 2 (2 of 2)" in done.err
     again = cli(*words, "--trials", 2)
     assert again.code == 0
     assert "trial" not in again.err

@@ -191,7 +191,7 @@ def _tell(study: Any, trials: list[Any], wanted: int) -> None:
     if not finished:
         return
     newest = max(finished, key=lambda trial: trial.datetime_complete)
-    say(f"trial {newest.number + 1} of {wanted}: {outcome_of(newest, study.user_attrs['figure'])}")
+    say(f"trial {newest.number + 1} ({len(finished)} of {wanted}): {outcome_of(newest, study.user_attrs['figure'])}")
 
 
 def outcome_of(trial: Any, figure: str) -> str:
