@@ -235,6 +235,12 @@ def test_a_reconstruction_weight_of_zero_is_the_mean_over_values():
     assert settings_of(reconstruction=0.3).reconstruction_weight == 0.3
 
 
+def test_few_labels_are_not_drowned_by_the_nats_of_colours():
+    grey, colour = (settings_of("few-labels", data=rows(shape)) for shape in ((8, 8), (8, 8, 3)))
+    assert grey.reconstruction_weight == 0.01
+    assert colour.reconstruction_weight == 1 / 192
+
+
 def test_terms_for_few_labels():
     assert settings_of(adversarial_radius=0).terms == ()
     (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7).terms

@@ -122,6 +122,12 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
     )
 
 
+def _reconstruction(options: Options, data: Dataset) -> float:
+    if options.reconstruction is not None:
+        return options.reconstruction
+    return 0.01 if isinstance(_likelihood(options.likelihood, data), BernoulliLikelihood) else 0.0
+
+
 def _likelihood(name: str, data: Dataset) -> nn.Module:
     if name == "auto":
         # A shade of red is no share of white, as one of grey is: colours have a mean and a spread.
@@ -272,7 +278,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
             "classification": options.momentum,
         },
         decay=options.decay,
-        reconstruction_weight=options.reconstruction or 1 / math.prod(data.input_shape),
+        reconstruction_weight=_reconstruction(options, data) or 1 / math.prod(data.input_shape),
         terms=tuple(terms),
         ema=options.ema,
     )

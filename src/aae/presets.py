@@ -64,7 +64,9 @@ class Options:
     momentum: float = 0.9  # sgd
     momentum_adversarial: float = 0.1  # sgd
     decay: str = "cosine"  # constant | cosine | steps
-    reconstruction: float = 0.01  # factor on the reconstruction loss (nats); 0: one over the number of values
+    # Factor on the reconstruction loss (nats); 0: one over the number of values; None: that for a Gaussian likelihood,
+    # whose nats would drown few labels, and 0.01 for a Bernoulli one
+    reconstruction: float | None = 0.01
     ema: float | None = 0.99  # decay of the moving average of the weights; None: off
     # Few labels
     adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
@@ -105,6 +107,7 @@ _FEW_VECTORS = {
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "adversarial_radius": 0.5,
+    "reconstruction": 0.0,
     "batch_size": 128,
     "labelled_batch_size": 64,
     "lr": 1e-3,
@@ -161,7 +164,7 @@ PRESETS: dict[str, Preset] = {
             "lr_adversarial": 1e-3,
             "y_weight": 0.1,
             "consistency": 1.0,
-            "reconstruction": 0.0,
+            "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
             "least_steps": 2000,
