@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from aae import corruption, likelihoods, matching, merging, networks, posteriors, priors  # noqa: F401
 from aae._version import __version__
 from aae.component import describe, rebuild
-from aae.errors import AAEError
+from aae.errors import AAEError, first_line
 from aae.files import read_json, write_atomically, write_json
 from aae.model import Autoencoder
 
@@ -99,7 +99,7 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=files))
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
-        reason = str(error).strip().partition("\n")[0][:200]
+        reason = first_line(error)
         raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
 
 

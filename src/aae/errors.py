@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["AAEError", "UsageError", "unknown"]
+__all__ = ["AAEError", "UsageError", "first_line", "unknown"]
 
 MOST = 40  # names that are listed
 
@@ -14,6 +14,11 @@ class AAEError(ValueError):
 
 class UsageError(AAEError):
     """A name or value that no command accepts, whatever the data; exit code 2."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library says went wrong, short enough for a sentence of ours; its kind if it says nothing."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

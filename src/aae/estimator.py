@@ -199,18 +199,17 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:REFERENCES]
-        self.score_ = OutlierScore().fit(self._seen(X if len(order) == len(rows) else rows[order])["decoded"])
+        known = X if len(order) == len(rows) else rows[order]
+        decoded = self._look(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
+        self.score_ = OutlierScore().fit(decoded)
         self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self
-
-    def _seen(self, X: Any) -> dict[str, np.ndarray]:  # noqa: N803
-        """Each row as the networks read it, and as they decode it."""
-        return self._look(X, lambda model, x: {"row": x.flatten(1), "decoded": model(x).flatten(1)})
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """How normal each row is, ``(N,)``: about 0 where it is usual, lower where not (`aae.outliers`)."""
         check_is_fitted(self)
-        return -self.score_(self._seen(X)["row"])
+        # As the networks read them: the model itself has nothing more to say of a new row.
+        return -self.score_(self._look(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` less ``offset_``, ``(N,)``: below zero for outliers."""

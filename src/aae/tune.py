@@ -9,7 +9,6 @@ import json
 import logging
 import time
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from aae.build import build_model
 from aae.data.sources import Dataset, Reading, load_data
 from aae.data.splits import split_data
-from aae.errors import AAEError, UsageError
+from aae.errors import AAEError, UsageError, first_line
 from aae.evaluation import validation_figure
 from aae.model import Autoencoder
 from aae.presets import Options
@@ -130,8 +129,7 @@ def tune(
     found.enqueue_trial({name: getattr(options, name) for name in space}, skip_if_exists=True)
 
     def objective(trial: Any) -> float:
-        if len([other for other in found.get_trials(deepcopy=False)
-                if other.number < trial.number and other.state.name in ("RUNNING", *COUNTED)]) >= trials:
+        if sum(other.number < trial.number for other in counted(found, "RUNNING")) >= trials:
             raise _SurplusError
         chosen = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in space.items()}
         value = float("nan")
@@ -161,21 +159,24 @@ def tune(
 
 def _search(optuna: Any, study: Any, objective: Any, trials: int, progress: bool) -> tuple[dict[str, float], bool]:
     """Run trials until the study has enough, whoever runs them; the best settings, and whether it was stopped."""
+
+    def tell(study: Any, trial: Any) -> None:
+        if trial.state.name in COUNTED:
+            outcome = outcome_of(trial, study.user_attrs["figure"])
+            say(f"trial {trial.number + 1} ({len(counted(study))} of {trials}): {outcome}")
+
     interrupted = False
     try:
         while True:
-            counts = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
-            done = sum(counts[name] for name in COUNTED)
-            if done >= trials:
+            begun = counted(study, "RUNNING")
+            if sum(trial.state.name != "RUNNING" for trial in begun) >= trials:
                 break
-            if done + counts["RUNNING"] >= trials:
+            if len(begun) >= trials:
                 # Others are at work on the last ones. If they die, their trials become free again.
                 time.sleep(1)
                 optuna.storages.fail_stale_trials(study)
                 continue
-            study.optimize(objective, n_trials=1, catch=_SurplusError)
-            if progress:
-                _tell(study, study.get_trials(deepcopy=False), trials)
+            study.optimize(objective, n_trials=1, catch=_SurplusError, callbacks=[tell] if progress else [])
     except KeyboardInterrupt:
         interrupted = True
     if not any(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)):
@@ -185,13 +186,9 @@ def _search(optuna: Any, study: Any, objective: Any, trials: int, progress: bool
     return dict(study.best_params), interrupted
 
 
-def _tell(study: Any, trials: list[Any], wanted: int) -> None:
-    """A line for the newest finished trial."""
-    finished = [trial for trial in trials if trial.state.name in COUNTED]
-    if not finished:
-        return
-    newest = max(finished, key=lambda trial: trial.datetime_complete)
-    say(f"trial {newest.number + 1} ({len(finished)} of {wanted}): {outcome_of(newest, study.user_attrs['figure'])}")
+def counted(study: Any, *also: str) -> list[Any]:
+    """The trials that count as done, whole or stopped early; those of other states too, if they are named."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in (*COUNTED, *also)]
 
 
 def outcome_of(trial: Any, figure: str) -> str:
@@ -221,30 +218,27 @@ def _open(optuna: Any, storage: str | None, name: str, seed: int) -> Any:
     if storage is None:
         return optuna.create_study(study_name=name, sampler=sampler, pruner=pruner)
     wait = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
-    for attempt in range(3):
+    for pause in (1, 2, None):
         try:
             kept = optuna.storages.RDBStorage(
                 storage, engine_kwargs=wait, heartbeat_interval=HEARTBEAT, grace_period=GRACE
             )
-            return optuna.create_study(
+            made = optuna.create_study(
                 study_name=name, storage=kept, sampler=sampler, pruner=pruner, load_if_exists=True
             )
+            break
         except Exception as error:  # drivers raise what they like
             # Two workers that start at once may both make the tables; the second finds them made.
-            if attempt == 2:
+            if pause is None:
                 place = _without_password(storage)
-                raise AAEError(f"The storage {place} cannot be opened ({_first(error)}).") from error
-            time.sleep(1 + attempt)
-    raise AssertionError
+                raise AAEError(f"The storage {place} cannot be opened ({first_line(error)}).") from error
+            time.sleep(pause)
+    return made
 
 
 def _without_password(url: str) -> str:
     scheme, mark, rest = url.rpartition("@")
     return f"{scheme.rpartition(':')[0]}:***{mark}{rest}" if mark and scheme.count(":") > 1 else url
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def _claim(study: Any, asked: dict[str, Any], name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib import pyplot
 
 from aae.report import write_report
-from aae.tune import COUNTED, Search, outcome_of
+from aae.tune import Search, counted, outcome_of
 
 __all__ = ["best_command", "write_search_report"]
 
@@ -42,7 +42,7 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
         AAEError: The file cannot be written.
     """
     figure = search.study.user_attrs["figure"]
-    finished = [trial for trial in search.study.get_trials(deepcopy=False) if trial.state.name in COUNTED]
+    finished = counted(search.study)
     finished.sort(key=lambda trial: (trial.state.name != "COMPLETE", trial.value if trial.value is not None else 0))
     pictures, notes = _pictures(search)
     notes += ["The search was stopped before its last trial."] if search.interrupted else []
@@ -55,7 +55,7 @@ def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     """Optuna's history and importances; the second says nothing of a few trials."""
     from optuna.visualization import matplotlib as drawing
 
-    complete = sum(trial.state.name == "COMPLETE" for trial in search.study.get_trials(deepcopy=False))
+    complete = sum(trial.state.name == "COMPLETE" for trial in counted(search.study))
     draws: dict[str, Any] = {"history": drawing.plot_optimization_history}
     notes = []
     if complete >= ENOUGH and len(search.best) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aae.errors import AAEError, unknown
+from aae.errors import AAEError, first_line, unknown
 from aae.table import Table
 
 __all__ = ["ENDINGS", "Columns", "ParquetRows", "describe_columns", "pyarrow_parquet", "read_columns", "take_labels"]
@@ -58,17 +58,13 @@ def read_columns(path: Path) -> Columns:
             with pyarrow_parquet().ParquetFile(path) as file:
                 table = file.read()
     except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
-        raise AAEError(f"{path} is not a readable table ({_first_line(error)}).") from error
+        raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
     double = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if double is not None:
         raise AAEError(f"{path} has two columns called {double!r}; rename one.")
     if not table.num_rows:
         raise AAEError(f"{path}: there are no rows.")
     return {name: _cells(table[name], f"{path}: column {name!r}") for name in table.column_names}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
 
 
 def _read_csv(path: Path) -> Any:
@@ -189,7 +185,7 @@ class ParquetRows:
         try:
             self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
         except (OSError, pa.ArrowException) as error:
-            raise AAEError(f"{path} is not a readable Parquet file ({_first_line(error)}).") from error
+            raise AAEError(f"{path} is not a readable Parquet file ({first_line(error)}).") from error
         self._table = table if table is not None and table.named else None
         self.named = self._table is not None
         for field in self._file.schema_arrow if self._table is None else ():
@@ -242,7 +238,7 @@ class ParquetRows:
                 yield self._rows(piece, start)
                 start += piece.num_rows
         except self._errors as error:
-            raise AAEError(f"{self._path} is damaged and cannot be read to its end ({_first_line(error)}).") from error
+            raise AAEError(f"{self._path} is damaged and cannot be read to its end ({first_line(error)}).") from error
 
     def _rows(self, piece: Any, start: int) -> np.ndarray:
         if self._table is None:
