@@ -1,7 +1,9 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
 import json
+import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -9,10 +11,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from aae._version import __version__
-from aae.errors import AAEError, UsageError
+from aae.errors import AAEError, LostError, UsageError
 
 __all__ = ["app", "main"]
 
+GRACE = 2.0  # seconds
 NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
 
 app = typer.Typer(
@@ -49,6 +52,10 @@ Input = Annotated[
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(help="Processes on this machine, one for each GPU or for some of the cores. Under torchrun, drop it."),
+]
 Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
 ImageSize = Annotated[
     int | None, typer.Option(help="Side of the images of a folder, 8 to 128; their own, 64 at most, if not given.")
@@ -141,6 +148,10 @@ def train(
     schedule: Annotated[str | None, typer.Option(help="alternating or joint.")] = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    devices: Devices = None,
+    num_nodes: Annotated[
+        int | None, typer.Option(help="Machines that take part; see docs/scale.md. Under torchrun, drop it.")
+    ] = None,
     changes: Changes = None,
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
@@ -163,18 +174,19 @@ def train(
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
     resolve(preset, options)  # a typing error is told before anything heavy is loaded
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
+    several = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
             raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
         given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
-        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *loop})
+        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *several, *loop})
         if fixed:
             names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
             raise UsageError(f"--resume takes every setting from the run; drop {names}.")
         place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
         from aae.runs import resume_run
 
-        result = resume_run(out, preset, **place, **loop)
+        result = resume_run(out, preset, **place, **several, **loop)
     else:
         from aae.data.sources import Reading
         from aae.runs import train_preset
@@ -194,8 +206,11 @@ def train(
             out=out,
             device=device,
             precision=precision,
+            **several,
             **loop,
         )
+    if not result.chief:  # the first process says and writes everything
+        raise typer.Exit(130 if result.interrupted else 0)
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
         _report(out)
@@ -452,9 +467,9 @@ def main() -> NoReturn:
         code = app(prog_name="aae", standalone_mode=False)
         sys.exit(code or 0)
     except UsageError as error:
-        _fail(str(error), 2)
+        _fail(str(error), 2, _told_elsewhere(error))
     except AAEError as error:
-        _fail(str(error), 1)
+        _fail(str(error), 1, _told_elsewhere(error))
     except (KeyboardInterrupt, typer.Abort):
         _fail("Stopped.", 130)
     except MemoryError:
@@ -472,6 +487,18 @@ def main() -> NoReturn:
         raise
 
 
-def _fail(text: str, code: int) -> NoReturn:
-    print(f"aae: {text}", file=sys.stderr)
+def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:
+    if not quiet:
+        print(f"aae: {text}", file=sys.stderr)
     sys.exit(code)
+
+
+def _told_elsewhere(error: AAEError) -> bool:
+    """Whether another process of this training says the same."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        return False
+    if isinstance(error, LostError):
+        # The process that started this one may be about to say what went wrong and to end it.
+        time.sleep(GRACE if "AAE_STARTED_BY" in os.environ else 0)
+        return False
+    return not error.alone

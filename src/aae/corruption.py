@@ -7,6 +7,7 @@ Vincent et al., *Stacked Denoising Autoencoders*, JMLR 11 (2010), section 3.3 na
 import torch
 from torch import Tensor, nn
 
+from aae import shards
 from aae.component import component
 from aae.errors import AAEError
 
@@ -22,7 +23,7 @@ class GaussianNoise(nn.Module):
         self.std = std
 
     def corrupt(self, x: Tensor) -> Tensor:
-        return x + self.std * torch.randn_like(x)
+        return x + self.std * shards.randn_like(x)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.corrupt(x) if self.training else x
@@ -37,7 +38,7 @@ class Masking(nn.Module):
         self.share = _checked_share(share)
 
     def corrupt(self, x: Tensor) -> Tensor:
-        return x * (torch.rand_like(x) >= self.share)
+        return x * (shards.rand_like(x) >= self.share)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.corrupt(x) if self.training else x
@@ -52,7 +53,7 @@ class SaltAndPepper(nn.Module):
         self.share = _checked_share(share)
 
     def corrupt(self, x: Tensor) -> Tensor:
-        draw = torch.rand_like(x)
+        draw = shards.rand_like(x)
         return torch.where(draw < self.share, (draw < self.share / 2).to(x.dtype), x)
 
     def forward(self, x: Tensor) -> Tensor:

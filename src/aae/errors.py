@@ -3,13 +3,28 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["AAEError", "UsageError", "first_line", "unknown"]
+__all__ = ["AAEError", "DivergenceError", "LostError", "UsageError", "first_line", "unknown"]
 
 MOST = 40  # names that are listed
 
 
 class AAEError(ValueError):
-    """Something the user can put right; its text says what, where and how."""
+    """Something the user can put right; its text says what, where and how.
+
+    ``alone`` tells, of an error in one of several processes that train together, whether the others know of it.
+    """
+
+    alone: bool | None = None
+
+
+class DivergenceError(AAEError):
+    """A loss or weight is no number any more."""
+
+    alone = False  # all processes have the same losses
+
+
+class LostError(AAEError):
+    """Another process of the same training is gone."""
 
 
 class UsageError(AAEError):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aae import shards
 from aae.component import component
 from aae.model import Autoencoder
 from aae.phases import Batch
@@ -109,7 +110,7 @@ class VirtualAdversarial(nn.Module):
         with frozen_statistics(model):
             with torch.no_grad():
                 target = _logits(model, x).softmax(-1)
-            step = (self.probe * spacing * _unit(torch.randn_like(x))).requires_grad_()
+            step = (self.probe * spacing * _unit(shards.randn_like(x))).requires_grad_()
             (direction,) = torch.autograd.grad(_divergence(target, _logits(model, x + step)), step)
             worst = x + self.radius * spacing * _unit(direction)
             loss = _divergence(target, _logits(model, worst))
@@ -121,7 +122,9 @@ def _unit(x: Tensor) -> Tensor:
 
 
 def _nearest_distance(x: Tensor) -> Tensor:
-    """Distance of each row to the nearest other one, ``(B,)``."""
+    """Distance of each row to the nearest other one of the batch, ``(B,)``."""
     flat = x.flatten(1).float()
-    distances = torch.cdist(flat, flat)
-    return distances.fill_diagonal_(float("inf")).amin(1)
+    distances = torch.cdist(flat, shards.gather(flat))
+    itself = torch.arange(len(x), device=x.device)
+    distances[itself, itself + shards.place() * len(x)] = float("inf")
+    return distances.amin(1)

@@ -2,7 +2,8 @@ r"""Matching rules: what pulls the codes of the data onto the prior.
 
 A rule is a module with either ``penalty``, a term that joins the reconstruction phase, or the
 pair ``discriminator_loss`` / ``generator_loss``, each with a phase of its own. All of them return
-a scalar: the mean over rows, times the rule's ``weight``.
+a scalar: the mean over rows, times the rule's ``weight``. A penalty that compares rows with each other
+has an attribute ``whole = True``: where processes share a batch, it is then given the codes of all rows.
 """
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, OneHotCategorical, kl_divergence, register_kl
 from torch.nn import functional as F
 
+from aae import shards
 from aae.component import component
 from aae.posteriors import SoftCategory
 
@@ -63,6 +65,8 @@ class MMD(nn.Module):
         weight: Factor on the discrepancy.
     """
 
+    whole = True
+
     _scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -110,7 +114,7 @@ class MutualInformation(nn.Module):
 
     def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
         each = posterior.categorical()
-        together = torch.distributions.Categorical(probs=each.probs.mean(0), validate_args=False)
+        together = torch.distributions.Categorical(probs=shards.mean(each.probs.mean(0)), validate_args=False)
         wanted = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
         return self.weight * (each.entropy().mean() + self.balance * kl_divergence(together, wanted))
 

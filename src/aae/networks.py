@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aae import shards
 from aae.component import component
 from aae.corruption import GaussianNoise
 from aae.errors import AAEError
@@ -48,11 +49,12 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or x.device.type != "cpu":
+        if not self.training or (x.device.type != "cpu" and shards.count() == 1):
             return F.dropout(x, self.p, self.training)
         dropped = round(self.p * 65536)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+        shape = (len(x), -(-x[0].numel() // 4))
+        draws = shards.draw(shape, lambda empty: empty.random_(-(2**63), None), device=x.device, dtype=torch.int64)
+        bits = draws.view(torch.int16)[:, : x[0].numel()].view(x.shape)
         return x * (bits >= dropped - 32768).to(x.dtype).mul_(65536 / (65536 - dropped))
 
     def extra_repr(self) -> str:

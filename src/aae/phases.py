@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
+from aae import shards
 from aae.errors import AAEError, unknown
 from aae.latent import Latent
 from aae.model import Autoencoder
@@ -40,6 +41,7 @@ class Batch:
     labels: Tensor  # (B,), -1 where unknown
     labelled_x: Tensor | None = None  # (L, *shape)
     labelled_y: Tensor | None = None  # (L,)
+    every_label: Tensor | None = None  # labels of the whole batch, where processes share it
     progress: float | Tensor = 0.0  # share of the training that is over; on a GPU a tensor ()
     codes: dict[str, Tensor] = field(default_factory=dict)
 
@@ -96,13 +98,17 @@ class Losses:
         self, batch: Batch, posteriors: dict[str, Distribution], codes: dict[str, Tensor]
     ) -> tuple[Tensor, Metrics]:
         model = self.model
-        output = model.decoder(model.merge(model.complete(codes, batch.labels)))
+        observed = [latent for latent in model.latents if latent.posterior is None]
+        given = {latent.name: _drawn(latent, batch, batch.labels) for latent in observed}
+        output = model.decoder(model.merge(codes | given))
         reconstruction = model.likelihood.loss(output, batch.x).mean()
         loss, metrics = self.reconstruction_weight * reconstruction, {"reconstruction_loss": reconstruction}
         for latent in model.latents:
             for rule in latent.rules("penalty"):
-                prior = latent.prior(len(batch.x), _seen_labels(latent, batch))
-                penalty = rule.penalty(posteriors[latent.name], codes[latent.name], prior)
+                own = codes[latent.name]
+                whole = getattr(rule, "whole", False)
+                prior = _whole_prior(latent, batch) if whole else latent.prior(len(own), _seen_labels(latent, batch))
+                penalty = rule.penalty(posteriors[latent.name], shards.gather(own) if whole else own, prior)
                 # Penalties are in nats, like the reconstruction, and keep their ratio to it.
                 loss = loss + self.reconstruction_weight * penalty
                 metrics[f"{type(rule).__name__.lower()}_{latent.name}"] = penalty
@@ -138,7 +144,7 @@ class Losses:
 
     def _tell(self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]) -> None:
         labels = _seen_labels(latent, batch)
-        samples = latent.prior(len(batch.x), labels).sample()
+        samples = _drawn(latent, batch, labels)
         loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
         _add(metrics, f"discriminator_loss_{latent.name}", loss)
 
@@ -148,7 +154,7 @@ class Losses:
         for latent, rule in self.rules:
             if _shares(rule):
                 labels = _seen_labels(latent, batch)
-                samples = latent.prior(len(batch.x), labels).sample()
+                samples = _drawn(latent, batch, labels)
                 fooled, told = rule.both_losses(codes[latent.name], samples, labels)
                 _add(metrics, f"generator_loss_{latent.name}", fooled)
                 _add(metrics, f"discriminator_loss_{latent.name}", told)
@@ -251,3 +257,18 @@ def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
 
 def _seen_labels(latent: Latent, batch: Batch) -> Tensor | None:
     return batch.labels if latent.label == "conditioned" else None
+
+
+def _drawn(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:
+    """A prior sample for each row of the batch; ``labels`` are the batch's, or None."""
+    if shards.count() == 1:
+        return latent.prior(len(batch.x), labels).sample()
+    return shards.own(_whole_prior(latent, batch, labels is not None).sample())
+
+
+def _whole_prior(latent: Latent, batch: Batch, labelled: bool | None = None) -> Distribution:
+    """The prior of every row of the batch, those of other processes included."""
+    if labelled is None:
+        labelled = latent.label == "conditioned"
+    labels = batch.labels if batch.every_label is None else batch.every_label
+    return latent.prior(len(batch.x) * shards.count(), labels if labelled else None)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical as CategoricalDistribution
 from torch.distributions import Distribution, Independent, Normal, constraints
-from torch.nn import functional as F
 
+from aae import shards
 from aae.component import component
 from aae.networks import CodeLinear
 
@@ -45,6 +45,19 @@ class Delta(Distribution):
         return self.rsample(sample_shape).detach()
 
 
+class _Normal(Normal):
+    """A normal distribution whose draws belong to rows of a batch that processes may share."""
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return self.loc + self.scale * shards.draw(
+            shape, Tensor.normal_, len(sample_shape), self.loc.device, self.loc.dtype
+        )
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self.rsample(sample_shape).detach()
+
+
 class SoftCategory(Distribution):
     """Class probabilities ``(B, K)`` from logits; relaxed one-hot samples if a temperature is given."""
 
@@ -65,7 +78,8 @@ class SoftCategory(Distribution):
         logits = self.logits.expand(*sample_shape, *self.logits.shape)
         if self.temperature is None:
             return logits.softmax(-1)
-        return F.gumbel_softmax(logits, tau=self.temperature)
+        noise = shards.draw(logits.shape, Tensor.exponential_, len(sample_shape), logits.device, logits.dtype)
+        return ((logits - noise.log()) / self.temperature).softmax(-1)
 
     def categorical(self) -> CategoricalDistribution:
         """The discrete distribution that the relaxation stands for."""
@@ -87,7 +101,7 @@ class _Implicit(Delta):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = (*sample_shape, len(self._features), self._noise_dim)
-        return self._push(torch.randn(shape, device=self._features.device))
+        return self._push(shards.draw(shape, Tensor.normal_, len(sample_shape), self._features.device))
 
 
 @component
@@ -128,7 +142,7 @@ class Gaussian(nn.Module):
         mean, log_std = self.moments(features).chunk(2, -1)
         # Beyond these bounds exp() is no longer a usable scale; a trained model stays well inside.
         std = log_std.clamp(-10, 10).exp()
-        return Independent(Normal(mean, std, validate_args=False), 1, validate_args=False)
+        return Independent(_Normal(mean, std, validate_args=False), 1, validate_args=False)
 
 
 @component

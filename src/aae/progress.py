@@ -1,15 +1,15 @@
 """The bar on the terminal while something takes long."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar", "counted", "held_interrupts", "say", "spinner"]
+__all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner"]
 
 BESIDE = 32  # characters for the bar itself, the share and the time left
 _SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -70,24 +70,36 @@ class Bar:
 
 
 @contextmanager
-def held_interrupts() -> Iterator[None]:
-    """Put Ctrl-C off until the block is over."""
+def caught_interrupts() -> Iterator[list[bool]]:
+    """Let Ctrl-C do nothing but grow the list that is given."""
+    caught: list[bool] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield caught
         return
-    caught: list[Any] = []
     before = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
     try:
-        yield
+        yield caught
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Put Ctrl-C off until the block is over."""
+    with caught_interrupts() as caught:
+        yield
     if caught:
         raise KeyboardInterrupt
 
 
+def _silent() -> bool:
+    """Whether another process of this machine shows the same."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
 def say(text: str) -> None:
     """Print a line on standard error."""
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True, markup=False)
+    Console(stderr=True, quiet=_silent()).print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -95,7 +107,7 @@ def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show on standard error how many of ``total`` rows are done; call what is given with each number of new ones."""
     console = Console(stderr=True)
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
         task = progress.add_task(text, total=total)
         yield lambda count: progress.advance(task, count)
 
@@ -104,7 +116,7 @@ def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
 def spinner(text: str, show: bool = True) -> Iterator[None]:
     """Show on standard error that something is being done."""
     console = Console(stderr=True)
-    if not show or not console.is_terminal:
+    if not show or _silent() or not console.is_terminal:
         yield
         return
     with console.status(text):

@@ -20,6 +20,7 @@ from aae.data.tables import ENDINGS as TABLES
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
 from aae.presets import PRESETS, Options, resolve
+from aae.processes import assemble
 from aae.rundir import RunDir
 from aae.settings import Settings
 from aae.training import Result, train
@@ -146,6 +147,10 @@ def train_preset(
     max_seconds: float | None = None,
     reading: Reading | None = None,
     out: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    devices: int | None = None,
+    num_nodes: int | None = None,
     **loop: Any,
 ) -> Result:
     """Train a preset.
@@ -162,7 +167,11 @@ def train_preset(
         max_seconds: Length in seconds.
         reading: How a path is read, where there is a choice.
         out: Run directory; None keeps everything in memory.
-        **loop: Passed to `aae.train`: device, precision, checkpoint_every, tensorboard, progress, watch.
+        device: As for `aae.train`, like the three that follow.
+        precision: ...
+        devices: ...
+        num_nodes: ...
+        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
 
     Raises:
         AAEError: Anything the user can put right.
@@ -178,6 +187,8 @@ def train_preset(
         raise UsageError(f"Give one of epochs, steps and max_seconds, not {' and '.join(length)}.")
     if preset not in PRESETS:
         resolve(preset)
+    # Processes meet before they read the data, so that none waits for another that has far to go.
+    loop["team"] = assemble(device, precision, devices, num_nodes)
     reading = reading or Reading()
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
@@ -231,9 +242,12 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
         )
     if preset is not None and preset != config["preset"]:
         raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
+    place = {name: loop.pop(name, None) for name in ("device", "precision", "devices", "num_nodes")}
+    for name in ("device", "precision"):
+        place[name] = place[name] or config[name]
+    loop["team"] = assemble(**place)
     data = load_data(config["data"], _reading(config))
     model, settings, split, _ = prepare(
         config["preset"], data, config["labels"], config["split"], config["seed"], config["changes"], config["length"]
     )
-    loop = {"device": config["device"], "precision": config["precision"]} | loop
     return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from aae.capture import CapturedStep
 from aae.data.batches import Batches
@@ -17,19 +19,21 @@ from aae.errors import AAEError
 from aae.model import Autoencoder
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.settings import Settings
+from aae.shards import Shard, share_batch_norm, sharing
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
 
-def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
+def make_fabric(device: str = "auto", precision: str = "auto", **several: Any) -> Fabric:
     """Choose device and precision.
 
     Args:
         device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
         precision: ``auto`` (bf16 where the processor multiplies it faster), ``32`` or ``bf16``.
+        **several: What Fabric needs to know of several processes (see `aae.processes`).
 
     Raises:
-        AAEError: CUDA was asked for and there is none, or a name is unknown.
+        AAEError: CUDA was asked for and there is none, it lacks bf16, or a name is unknown.
     """
     if device not in ("auto", "cpu", "cuda") or precision not in ("auto", "32", "bf16"):
         raise AAEError(f"Device is auto, cpu or cuda and precision auto, 32 or bf16; not {device} and {precision}.")
@@ -39,10 +43,14 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if cuda else _cpu_multiplies_bf16()
         precision = "bf16" if fast else "32"
+    if precision == "bf16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise AAEError("This GPU has no bf16; use --precision 32.")
     # Fabric tells the precision it uses to everyone's log; the run's configuration says it already.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return Fabric(
-        accelerator="cuda" if cuda else "cpu", devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true"
+        accelerator="cuda" if cuda else "cpu",
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        **{"devices": 1, **several},
     )
 
 
@@ -125,6 +133,26 @@ class Average:
             old.copy_(new)
 
 
+class _Loss(nn.Module):
+    """The loss of a phase as a module, which is what PyTorch's gradient reducer takes."""
+
+    def __init__(self, phase: Phase) -> None:
+        super().__init__()
+        self.moved = nn.ParameterList(phase.parameters)
+        self._loss = phase.loss
+
+    def forward(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return self._loss(batch)
+
+
+def reduced(phase: Phase, shard: Shard, once: bool) -> nn.Module:
+    """The loss of a phase, after whose backward pass the gradients are the mean over all processes.
+
+    ``once`` tells that no other phase moves the same parameters: their gradients can then stay where they are reduced.
+    """
+    return DistributedDataParallel(_Loss(phase), process_group=shard.group, gradient_as_bucket_view=once)
+
+
 class Trainer:
     """A model in training: phases, optimisers, teacher, and the step reached.
 
@@ -135,26 +163,40 @@ class Trainer:
         settings: How to train.
         seed: Seed of initial state of the generators and of the order of rows.
         fabric: Device and precision.
+        shard: This process's place among those that share every batch; None if there is one.
     """
 
     def __init__(
-        self, model: Autoencoder, data: Dataset, split: Split, settings: Settings, seed: int, fabric: Fabric
+        self,
+        model: Autoencoder,
+        data: Dataset,
+        split: Split,
+        settings: Settings,
+        seed: int,
+        fabric: Fabric,
+        shard: Shard | None = None,
     ) -> None:
-        self.settings, self.fabric = settings, fabric
+        self.settings, self.fabric, self.shard = settings, fabric, shard
         self.model: Autoencoder = fabric.to_device(model)  # type: ignore[assignment]
         self.kept = self.model
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
+        if shard is not None:
+            share_batch_norm(self.model)
         if settings.ema is not None:
             # The moving average is the teacher, and what is evaluated and kept.
             self._average = Average(self.model)
             self.kept = self.losses.teacher = self._average.model
         self.phases = build_phases(self.losses, settings.schedule)
-        self.captured = CapturedStep(self._take) if fabric.device.type == "cuda" else None
+        # A record cannot hold what processes say to each other.
+        self.captured = CapturedStep(self._take) if fabric.device.type == "cuda" and shard is None else None
+        moved = [id(parameter) for phase in self.phases for parameter in phase.parameters]
+        once = len(moved) == len(set(moved))
+        self._loss = {phase.name: phase.loss if shard is None else reduced(phase, shard, once) for phase in self.phases}
         self.optimizers = {
             phase.name: make_optimizer(phase, settings, self.captured is not None) for phase in self.phases
         }
         self.batches = Batches(
-            data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device
+            data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
         self.step = 0
         self.seconds = 0.0
@@ -197,9 +239,9 @@ class Trainer:
         for phase in self.phases:
             optimizer = self.optimizers[phase.name]
             optimizer.zero_grad()
-            with self.fabric.autocast():
-                loss, measured = phase.loss(batch)
-            # Only this phase's parameters receive gradients: what the others need is not computed.
+            with self.fabric.autocast(), sharing(self.shard):
+                loss, measured = self._loss[phase.name](batch)
+                # Only this phase's parameters receive gradients: what the others need is not computed.
             self.fabric.backward(loss, inputs=phase.parameters)
             optimizer.step()
             metrics |= {name: value.detach() for name, value in measured.items()}

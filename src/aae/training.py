@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,14 @@ from aae.checkpoints import latest_checkpoint, save_checkpoint
 from aae.component import describe
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import Split, split_data
-from aae.errors import AAEError
+from aae.errors import AAEError, DivergenceError
 from aae.metrics import health, quick_metrics
 from aae.model import Autoencoder
-from aae.progress import Bar, held_interrupts
+from aae.processes import Team, assemble
+from aae.progress import Bar, caught_interrupts, held_interrupts
 from aae.rundir import History, RunDir
 from aae.settings import Settings
-from aae.trainer import Trainer, make_fabric, precision_of
+from aae.trainer import Trainer, precision_of
 
 __all__ = ["Result", "train"]
 
@@ -47,6 +48,7 @@ class Result:
     path: Path | None = None
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
+    chief: bool = True  # False in processes beside the first one, which alone has written and evaluated
 
 
 def train(
@@ -60,12 +62,15 @@ def train(
     device: str = "auto",
     precision: str = "auto",
     out: str | Path | None = None,
+    devices: int | None = None,
+    num_nodes: int | None = None,
     resume: bool = False,
     checkpoint_every: float = 30.0,
     tensorboard: bool = False,
     progress: bool = True,
     watch: Watch | None = None,
     info: Mapping[str, Any] | None = None,
+    team: Team | None = None,
 ) -> Result:
     """Train a model.
 
@@ -80,21 +85,27 @@ def train(
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"auto"``, ``"32"`` or ``"bf16"``.
         out: Run directory to write; None keeps everything in memory.
-        resume: Go on from the newest usable checkpoint in ``out``.
+        devices: Processes on this machine that share every batch, one for each GPU or for some of the
+            processor cores. The script is started again for each of them; under ``torchrun`` they are
+            there already.
+        num_nodes: Machines that take part.
+        resume: Go on from the newest usable checkpoint in ``out``, on any number of processes.
         checkpoint_every: Seconds between two checkpoints.
         tensorboard: Also write TensorBoard event files into the run directory.
         progress: Show a progress bar on the terminal.
         watch: Called with the model and the share of the training that is over, now and then and at the
             end; what it raises ends the training.
         info: More facts for the run's ``config.json``, such as the preset's name.
+        team: Processes that have met already; ``device``, ``precision``, ``devices`` and ``num_nodes`` are theirs.
 
     Raises:
-        AAEError: Anything the user can put right: labels, shapes, the run directory, divergence.
+        AAEError: Anything the user can put right: labels, shapes, the run directory, divergence, a lost process.
     """
+    team = team or assemble(device, precision, devices, num_nodes)
     data = load_data(data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     check_inputs(model, data)
-    fabric = make_fabric(device, precision)
+    fabric = team.fabric
     run = RunDir(out) if out is not None else None
     board = _tensorboard(run) if tensorboard else None
     config = {
@@ -104,22 +115,43 @@ def train(
         "seed": seed,
         "device": fabric.device.type,
         "precision": precision_of(fabric),
+        "devices": team.count,
         **(info or {}),
         "settings": describe(vars(settings)),
     }
     torch.manual_seed(seed)
-    trainer = Trainer(model, data, division, settings, seed, fabric)
-    if run is not None and not resume:
-        # Described here so that a part that cannot be saved is refused before the training, not after it; and not
-        # sooner, so that settings that are refused leave no directory behind.
-        run.create({**config, "model": describe(model)})
-    loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress, watch)
-    if resume:
-        if run is None:
-            raise AAEError("Resuming needs the run directory; give out=.")
-        run.config()
-        loop.resume()
-    return loop.run()
+    with team.watched(lambda: _advice(run)):
+        team.wait()  # reading the data may take one machine longer than another
+        trainer = Trainer(model, data, division, settings, seed, fabric, team.shard)
+        if run is not None and not resume:
+            # Described here so that a part that cannot be saved is refused before the training, not after it; and not
+            # sooner, so that settings that are refused leave no directory behind.
+            team.agreed(lambda: run.create({**config, "model": describe(model)}))
+        loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, team)
+        if resume:
+            if run is None:
+                raise AAEError("Resuming needs the run directory; give out=.")
+            team.agreed(run.config)
+            loop.resume()
+        return loop.run()
+
+
+def _uneven(settings: Settings, processes: int) -> list[str]:
+    left = settings.batch_size % processes
+    if not left:
+        return []
+    return [f"A batch of {settings.batch_size} rows cannot be shared evenly by {processes} processes: "
+            f"{settings.batch_size - left} rows are read a step."]  # fmt: skip
+
+
+def _advice(run: RunDir | None) -> str:
+    """What is left of a run whose processes were lost."""
+    if run is None:
+        return "Train again."
+    with suppress(AAEError):
+        state, _ = latest_checkpoint(run.checkpoints)
+        return f"Go on from step {state['step']} with --out {run.path} --resume, on any number of devices."
+    return f"{run.path} holds no checkpoint; train again."
 
 
 def check_inputs(model: Autoencoder, data: Dataset) -> None:
@@ -152,42 +184,52 @@ class _Loop:
         board: Callable[[], Any] | None,
         progress: bool,
         watch: Watch | None,
+        team: Team,
     ) -> None:
-        self.trainer, self.data, self.split, self.directory = trainer, data, split, run
+        self.trainer, self.data, self.split, self.team = trainer, data, split, team
+        self.path, self.directory = run, run if team.chief else None
         self.checkpoint_every = checkpoint_every
         self.history = History()
-        self.notes = list(data.notes)
+        self.notes = [*data.notes, *_uneven(trainer.settings, team.count)]
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
         self._checkpointed = self._evaluated = time.monotonic()
         self._evaluation_seconds = 0.0
-        self._board = board() if board is not None else None
-        self._show, self._watch = progress, watch
+        self._board = board() if board is not None and team.chief else None
+        self._show, self._watch = progress and team.chief, watch
+        self._caught: list[bool] = []  # interrupts that this process has been sent
+        self._stopped = False
 
     def resume(self) -> None:
         """Take up the newest usable checkpoint and drop what was measured after it."""
+        state, self.history, notes = self.team.agreed(self._saved)
+        self.trainer.restore(state)
+        self.history = self.history.until(self.trainer.step)
+        self.notes += notes
+
+    def _saved(self) -> tuple[dict[str, Any], History, list[str]]:
         assert self.directory is not None
         self.directory.tidy()
         state, notes = latest_checkpoint(self.directory.checkpoints)
-        self.trainer.restore(state)
-        self.history = self.directory.history().until(self.trainer.step)
-        self.notes += notes
+        return state, self.directory.history(), notes
 
     def run(self) -> Result:
-        interrupted = False
         with Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show) as self._bar:
             for note in self.notes:
                 self._bar.say(note)
             try:
-                while self.trainer.progress < 1:
-                    self._one_step()
+                # One process stops after its step; several have to agree on one after which all of them do.
+                with caught_interrupts() if self.team.count > 1 else nullcontext(self._caught) as self._caught:
+                    while self.trainer.progress < 1 and not self._stopped:
+                        self._one_step()
             except KeyboardInterrupt:
-                interrupted = True
+                self._stopped = True
+            if self._stopped:
                 self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
             self._look(final=True)
             if not self._finite():
-                raise AAEError(self._divergence("a weight"))
+                raise DivergenceError(self._divergence("a weight"))
             self._keep()
         return Result(
             self.trainer.kept.eval(),
@@ -196,15 +238,16 @@ class _Loop:
             self.split,
             self.trainer.step,
             self.trainer.seconds,
-            self.directory.path if self.directory else None,
+            self.path.path if self.path else None,
             self.notes,
-            interrupted,
+            self._stopped,
+            self.team.chief,
         )
 
     def _one_step(self) -> None:
         start = time.perf_counter()
         # A stop between two parameters' updates would leave neither the old state nor the new one.
-        with held_interrupts():
+        with held_interrupts() if self.team.count == 1 else nullcontext():
             measured = self.trainer.train_step()
         for name, value in measured.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
@@ -212,6 +255,8 @@ class _Loop:
         if self._count >= LOG_EVERY or self._epoch_over():
             self._look()
         self.trainer.seconds += time.perf_counter() - start
+        if self.trainer.settings.max_seconds is not None:
+            self.trainer.seconds = self.team.from_chief(self.trainer.seconds)
         if time.monotonic() - self._checkpointed > self.checkpoint_every:
             self._checkpoint()
 
@@ -221,24 +266,15 @@ class _Loop:
     def _look(self, final: bool = False) -> None:
         """Average the losses since the last look, check them, and evaluate now and then."""
         trainer = self.trainer
-        if not self._count and (not final or self.history.measured_at(trainer.step)):
+        if not self._count and not final:
             return
         row = {name: float(total) / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
+        row, said = self.team.together(row, due=self.team.chief and self._due(final), stop=bool(self._caught))
         self._check(row)
-        spacing = self._evaluation_seconds / EVALUATE_SHARE
-        due = self._epoch_over() and time.monotonic() - self._evaluated > spacing
-        if final or due:
-            start = time.monotonic()
-            # A look must not change what training draws next: when it comes depends on the clock.
-            with torch.random.fork_rng([trainer.fabric.device] if trainer.fabric.device.type == "cuda" else []):
-                row |= quick_metrics(trainer.kept, self.data, self.split)
-                self._check(row)
-                self._warn(row)
-                if self._watch is not None:
-                    self._watch(trainer.kept, 1.0 if final else trainer.progress)
-            self._evaluated = time.monotonic()
-            self._evaluation_seconds = self._evaluated - start
+        self._stopped |= said["stop"]
+        if said["due"]:
+            row |= self.team.agreed(lambda: self._evaluate(row, final))
         if row:
             epoch = trainer.step / trainer.batches.steps_per_epoch
             self.history.add({"step": trainer.step, "epoch": epoch, "seconds": trainer.seconds, **row})
@@ -247,10 +283,32 @@ class _Loop:
                     self._board.add_scalar(name, value, trainer.step)
         self._bar.show(trainer.step, trainer.seconds, row)
 
+    def _due(self, final: bool) -> bool:
+        """Whether an evaluation is due; the first process decides by its own clock."""
+        if final:
+            return not self.history.measured_at(self.trainer.step)
+        spacing = self._evaluation_seconds / EVALUATE_SHARE
+        return self._epoch_over() and time.monotonic() - self._evaluated > spacing
+
+    def _evaluate(self, row: dict[str, float], final: bool) -> dict[str, float]:
+        """What validation rows say of the model, with the losses of ``row``."""
+        trainer = self.trainer
+        start = time.monotonic()
+        # A look must not change what training draws next: when it comes depends on the clock.
+        with torch.random.fork_rng([trainer.fabric.device] if trainer.fabric.device.type == "cuda" else []):
+            found = quick_metrics(trainer.kept, self.data, self.split)
+            self._check(found)
+            self._warn({**row, **found})
+            if self._watch is not None:
+                self._watch(trainer.kept, 1.0 if final else trainer.progress)
+        self._evaluated = time.monotonic()
+        self._evaluation_seconds = self._evaluated - start
+        return found
+
     def _check(self, row: Mapping[str, float]) -> None:
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
-            raise AAEError(self._divergence(bad[0]))
+            raise DivergenceError(self._divergence(bad[0]))
 
     def _finite(self) -> bool:
         return all(bool(parameter.isfinite().all()) for parameter in self.trainer.model.parameters())
@@ -296,6 +354,7 @@ class _Loop:
                 self.directory.remember("notes", self.notes)
         if self._board is not None:
             self._board.close()
+        self.team.wait()  # whoever reads the run next finds it whole
 
 
 def _tensorboard(run: RunDir | None) -> Callable[[], Any]:

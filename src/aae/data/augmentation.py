@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aae import shards
 from aae.component import component
 
 __all__ = ["Affine"]
@@ -37,7 +38,7 @@ class Affine(nn.Module):
         return image.squeeze(1) if x.dim() == 3 else image.permute(0, 2, 3, 1)
 
     def _matrices(self, x: Tensor) -> Tensor:
-        draw = torch.empty(6, len(x), device=x.device).uniform_(-1, 1)
+        draw = shards.draw((6, len(x)), lambda empty: empty.uniform_(-1, 1), dim=1, device=x.device)
         angle = draw[0] * math.radians(self.degrees)
         width, height = 1 / (1 + self.scale * draw[1]), 1 / (1 + self.scale * draw[2])
         shear = self.shear * draw[3]

@@ -9,6 +9,7 @@ from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.model import Autoencoder
 from aae.phases import Batch
+from aae.shards import Shard
 from aae.table import Table
 
 __all__ = ["Batches", "to_input"]
@@ -32,10 +33,13 @@ def _home(size: int, device: torch.device) -> torch.device:
 class _Stream:
     """An endless reshuffled walk over row numbers; pass ``k`` has a permutation of its own."""
 
-    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, home: torch.device | str) -> None:
+    def __init__(
+        self, rows: np.ndarray, batch_size: int, seed: int, home: torch.device | str, shards: int = 1
+    ) -> None:
         self.rows = torch.from_numpy(rows)
         self._home = home
         self.batch_size = min(batch_size, len(rows))
+        self.batch_size -= self.batch_size % shards  # every process's share is as large
         self.steps = max(1, len(rows) // max(1, self.batch_size))
         self._seed = seed
         self._order: tuple[int, Tensor] = (-1, self.rows)
@@ -66,9 +70,11 @@ class Batches:
         labelled_batch_size: Labelled rows beside them, or among them (half of them at most).
         seed: Seed of the order.
         device: Where batches are put.
+        shard: This process's place, where processes share every batch; sizes are those of the whole one.
 
     Raises:
-        AAEError: Labels are needed and there are none, or there are fewer than two rows.
+        AAEError: Labels are needed and there are none, there are fewer than two rows, or fewer in a
+            batch than processes.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class Batches:
         labelled_batch_size: int,
         seed: int,
         device: torch.device | str = "cpu",
+        shard: Shard | None = None,
     ) -> None:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
@@ -89,7 +96,8 @@ class Batches:
         labels = np.full(len(data.y), -1, dtype=np.int64)
         labels[split.labelled] = data.y[split.labelled]
         self._labels = torch.from_numpy(labels).to(home)
-        self._device, self._table = device, model.table
+        self._device, self._table, self._shard = device, model.table, shard
+        processes = 1 if shard is None else shard.count
         many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
         beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
         if "observed" in roles:
@@ -106,12 +114,19 @@ class Batches:
             # Labelled rows join the main stream: half of it at most, so that few labels still have a say.
             labelled_batch_size = min(labelled_batch_size, max(1, batch_size // 2))
             main_size = batch_size - labelled_batch_size
-        self._main = _Stream(rows, main_size, 2 * seed, home)
+        self._main = _Stream(rows, main_size, 2 * seed, home, processes)
         self._labelled = None
         if self._supervised or beside:
             # The labelled rows are walked through again and again; a small set fills a batch by repeating.
             repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
-            self._labelled = _Stream(np.tile(split.labelled, repeats), labelled_batch_size, 2 * seed + 1, home)
+            again = np.tile(split.labelled, repeats)
+            self._labelled = _Stream(again, labelled_batch_size, 2 * seed + 1, home, processes)
+        for stream in (self._main, self._labelled):
+            if stream is not None and not stream.batch_size:
+                raise AAEError(
+                    f"{processes} processes cannot share a batch of {main_size} rows and {labelled_batch_size} "
+                    "labelled ones: each needs one of both. Raise --batch-size, or use fewer devices."
+                )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,8 +139,13 @@ class Batches:
         labelled = self._labelled.at(step) if self._labelled is not None else None
         if labelled is not None and not self._supervised:
             rows, labelled = torch.cat([rows, labelled]), None
+        every = None
+        if self._shard is not None:
+            every = self._labels[rows].to(self._device)
+            rows, labelled = self._shard.own(rows), labelled if labelled is None else self._shard.own(labelled)
+            self._shard.reads(len(rows), 0 if labelled is None else len(labelled))
         x = to_input(self._x[rows], self._device, self._table)
-        batch = Batch(x, self._labels[rows].to(self._device), progress=progress)
+        batch = Batch(x, self._labels[rows].to(self._device), progress=progress, every_label=every)
         if labelled is not None:
             batch.labelled_x = to_input(self._x[labelled], self._device, self._table)
             batch.labelled_y = self._labels[labelled].to(self._device)

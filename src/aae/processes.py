@@ -1,0 +1,243 @@
+"""Several processes for one training: how they start, meet and agree, and what is said when one is lost.
+
+PyTorch's distributed package does the work, set up by Lightning Fabric. Under ``torchrun`` the processes
+are there already; otherwise the first one of a machine starts the others with its own command line.
+"""
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.strategies import DDPStrategy
+
+from aae.errors import AAEError, LostError, UsageError, first_line
+from aae.shards import Shard
+from aae.trainer import make_fabric
+
+__all__ = ["Team", "assemble"]
+
+MEETING = 60  # seconds that processes wait for each other at the start
+SILENCE = 50  # seconds without an answer after which another process counts as lost
+PATIENCE = timedelta(hours=4)  # while one works and the others wait; a broken connection is noticed all the same
+LEAVING = 20  # seconds that the other processes of this machine have to end once the first one is done
+
+T = TypeVar("T")
+
+
+@dataclass
+class Team:
+    """The processes of one training, as one of them sees them.
+
+    Args:
+        fabric: Device and precision.
+        shard: This process's place; None if it is the only one.
+        patient: Process group for waiting long.
+    """
+
+    fabric: Fabric
+    shard: Shard | None = None
+    patient: Any = None
+
+    @property
+    def chief(self) -> bool:
+        """Whether this process is the one that writes and prints."""
+        return self.shard is None or self.shard.rank == 0
+
+    @property
+    def count(self) -> int:
+        """Number of processes."""
+        return 1 if self.shard is None else self.shard.count
+
+    def wait(self) -> None:
+        """Wait until all processes have come here, however long it takes."""
+        if self.shard is not None:
+            dist.barrier(group=self.patient)
+
+    def agreed(self, work: Callable[[], T]) -> T:
+        """Let the first process do something, and give its result, or its error, to all.
+
+        Raises:
+            AAEError: The first process could not do it.
+        """
+        if self.shard is None:
+            return work()
+        found: list[Any] = [None, None]
+        if self.chief:
+            try:
+                found[0] = work()
+            except AAEError as error:
+                error.alone = False
+                found[1] = error
+        dist.broadcast_object_list(found, src=0, group=self.patient)
+        if found[1] is not None:
+            raise found[1]
+        return found[0]
+
+    def together(self, row: Mapping[str, float], **flags: bool) -> tuple[dict[str, float], dict[str, bool]]:
+        """The mean over processes of what each measured, and whether any of them raised a flag."""
+        if self.shard is None:
+            return dict(row), flags
+        values = torch.tensor([*row.values(), *flags.values()], dtype=torch.float64)
+        dist.all_reduce(values, group=self.patient)
+        means = dict(zip(row, (values / self.count).tolist(), strict=False))
+        return means, {name: value > 0 for name, value in zip(flags, values[len(row) :].tolist(), strict=True)}
+
+    def from_chief(self, value: float) -> float:
+        """The first process's value of a number."""
+        if self.shard is None:
+            return value
+        held = torch.tensor(value, dtype=torch.float64)
+        dist.broadcast(held, src=0, group=self.patient)
+        return float(held)
+
+    @contextmanager
+    def watched(self, advice: Callable[[], str]) -> Iterator[None]:
+        """Turn what PyTorch says of a lost process into a sentence.
+
+        Raises:
+            LostError: Another process ended, or no longer answers.
+        """
+        try:
+            yield
+        except AAEError as error:
+            if error.alone is None:
+                error.alone = True
+            raise
+        except RuntimeError as error:
+            if self.shard is None or not _tells_of_loss(error):
+                raise
+            raise LostError(
+                f"Process {self.shard.rank} of {self.count} stops, because another one of this training ended or has "
+                f"not answered for {SILENCE} seconds; if it could, it said why. {advice()}"
+            ) from error
+
+
+def assemble(
+    device: str = "auto", precision: str = "auto", devices: int | None = None, num_nodes: int | None = None
+) -> Team:
+    """Start the processes that were asked for, and wait until all of them have met.
+
+    Args:
+        device: As for `aae.train`.
+        precision: As for `aae.train`.
+        devices: Processes on this machine, each with a GPU or a share of the processor cores; under
+            ``torchrun`` those that it started.
+        num_nodes: Machines; under ``torchrun`` those that it knows of.
+
+    Raises:
+        UsageError: Numbers that contradict ``torchrun``, or machines without a place to meet.
+        AAEError: More devices than there are, or the others could not be reached.
+    """
+    devices, num_nodes = _wanted(devices, num_nodes)
+    if devices * num_nodes == 1:
+        return Team(make_fabric(device, precision))
+    single = make_fabric(device, precision)
+    cuda = single.device.type == "cuda"
+    elastic = TorchElasticEnvironment.detect()
+    _check_devices(devices, cuda, elastic)
+    if not elastic:
+        _start_others(devices, num_nodes)
+    if not cuda and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // devices))
+    environment = TorchElasticEnvironment() if elastic else LightningEnvironment()
+    strategy = DDPStrategy(process_group_backend="nccl" if cuda else "gloo", timeout=timedelta(seconds=MEETING))
+    fabric = make_fabric(
+        device, precision, devices=devices, num_nodes=num_nodes, strategy=strategy, plugins=[environment]
+    )
+    try:
+        fabric.launch()
+        work = dist.new_group(timeout=timedelta(seconds=SILENCE))
+        patient = dist.new_group(timeout=PATIENCE, backend="gloo")
+    except RuntimeError as error:
+        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise AAEError(
+            f"The {devices * num_nodes} processes of this training did not meet at {where} within {MEETING} seconds "
+            f"({first_line(error)}). Check that every machine was started, and that address and port can be reached."
+        ) from error
+    return Team(fabric, Shard(fabric.global_rank, fabric.world_size, work), patient)
+
+
+def _wanted(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
+    for name, number in (("--devices", devices), ("--num-nodes", num_nodes)):
+        if number is not None and number < 1:
+            raise UsageError(f"{name} must be 1 or more, not {number}.")
+    if not TorchElasticEnvironment.detect():
+        return devices or 1, num_nodes or 1
+    there = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", 1))
+    if (devices or there[0], num_nodes or there[1]) != there:
+        raise UsageError(
+            f"torchrun started {there[0]} processes on each of {there[1]} machines; drop --devices and --num-nodes."
+        )
+    return there
+
+
+def _check_devices(devices: int, cuda: bool, elastic: bool) -> None:
+    there = torch.cuda.device_count() if cuda else os.cpu_count() or 1
+    if devices > there and (cuda or not elastic):
+        kind = "GPU" if cuda else "processor core"
+        raise AAEError(
+            f"{devices} devices were asked for, but this machine has {there} {kind}{'s' * (there > 1)}; use "
+            f"--devices {there}."
+        )
+
+
+def _start_others(devices: int, num_nodes: int) -> None:
+    """Start the other processes of this machine, unless this is one of them."""
+    if "LOCAL_RANK" in os.environ:
+        return
+    missing = [name for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK") if name not in os.environ]
+    if num_nodes > 1 and missing:
+        raise UsageError(
+            f"With --num-nodes {num_nodes} each machine must know where to meet; set {', '.join(missing)} (address and "
+            "port of the first machine, number of this one from 0), or start the command with torchrun."
+        )
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("MASTER_PORT", str(_free_port()))
+    os.environ |= {"LOCAL_RANK": "0", "WORLD_SIZE": str(devices * num_nodes), "AAE_STARTED_BY": str(os.getpid())}
+    others = [
+        subprocess.Popen(_own_command(), env={**os.environ, "LOCAL_RANK": str(rank)}, stdin=subprocess.DEVNULL)
+        for rank in range(1, devices)
+    ]
+    atexit.register(_end, others)
+
+
+def _own_command() -> list[str]:
+    import __main__
+
+    module = getattr(__main__, "__spec__", None)
+    if module is None and not os.path.isfile(sys.argv[0]):
+        raise UsageError("Several devices need a script to start again; in a notebook, run the `aae` command instead.")
+    return [sys.executable, *(["-m", module.name] if module else [sys.argv[0]]), *sys.argv[1:]]
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _end(others: list[subprocess.Popen]) -> None:
+    """Leave no process behind: by themselves if the work is done, else told to."""
+    for other in others:
+        if not dist.is_initialized():
+            other.terminate()
+        try:
+            other.wait(LEAVING)
+        except subprocess.TimeoutExpired:
+            other.kill()
+
+
+def _tells_of_loss(error: RuntimeError) -> bool:
+    signs = ("closed by peer", "reset by peer", "Broken pipe", "Timed out", "timed out", "gloo", "NCCL")
+    return isinstance(error, dist.DistError) or any(sign in str(error) for sign in signs)
