@@ -77,7 +77,8 @@ class MMD(nn.Module):
         return torch.stack([unit * s / (unit * s + squared) for s in self._scales]).sum(0)
 
     def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
-        samples = prior.sample()
+        # In double precision: what is left is small beside the three means it is the difference of.
+        codes, samples = codes.double(), prior.sample().double()
         n = len(codes)
         within_codes, within_samples = _squared_distances(codes, codes), _squared_distances(samples, samples)
         between = _squared_distances(codes, samples)
@@ -85,7 +86,7 @@ class MMD(nn.Module):
         off_diagonal = 1 - torch.eye(n, device=codes.device)
         within = (self._kernel(within_codes, unit) + self._kernel(within_samples, unit)) * off_diagonal
         discrepancy = within.sum() / max(n * (n - 1), 1) - 2 * self._kernel(between, unit).mean()
-        return self.weight * discrepancy
+        return self.weight * discrepancy.float()
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

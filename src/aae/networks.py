@@ -61,6 +61,15 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+def _unbiased(layer: nn.Module) -> nn.Module:
+    """A linear layer that batch norm follows, without the bias that batch norm would take out again.
+
+    Its gradient would be rounding errors only, of which Adam makes whole steps.
+    """
+    layer.register_parameter("bias", None)
+    return layer
+
+
 def _layers(
     sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0, first: type[nn.Linear] = nn.Linear
 ) -> list[nn.Module]:
@@ -69,6 +78,7 @@ def _layers(
     for before, after in pairwise(sizes):
         layers.append(nn.Linear(before, after) if layers else first(before, after))
         if batch_norm:
+            layers[-1] = _unbiased(layers[-1])
             layers.append(nn.BatchNorm1d(after))
         if noise:
             layers.append(GaussianNoise(noise))
@@ -211,7 +221,7 @@ class ConvTrunk(nn.Module):
                 layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
                 before = after
         flat = before * math.prod(sizes[-1])
-        layers += [nn.Flatten(), nn.Linear(flat, features), nn.BatchNorm1d(features), nn.ReLU()]
+        layers += [nn.Flatten(), _unbiased(nn.Linear(flat, features)), nn.BatchNorm1d(features), nn.ReLU()]
         self.layers = nn.Sequential(*layers, *([Dropout(dropout)] if dropout else []))
         self.to(memory_format=torch.channels_last)  # convolutions of few channels are a third faster so
 

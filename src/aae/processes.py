@@ -7,10 +7,11 @@ are there already; otherwise the first one of a machine starts the others with i
 import atexit
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ __all__ = ["Team", "assemble"]
 MEETING = 60  # seconds that processes wait for each other at the start
 SILENCE = 50  # seconds without an answer after which another process counts as lost
 PATIENCE = timedelta(hours=4)  # while one works and the others wait; a broken connection is noticed all the same
+ADDRESS_OF_INTERFACE = 0x8915  # Linux's SIOCGIFADDR
 LEAVING = 20  # seconds that the other processes of this machine have to end once the first one is done
 
 T = TypeVar("T")
@@ -150,6 +152,8 @@ def assemble(
         _start_others(devices, num_nodes)
     if not cuda and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // devices))
+    if num_nodes > 1 and not cuda and "GLOO_SOCKET_IFNAME" not in os.environ:
+        os.environ |= _interface(os.environ.get("MASTER_ADDR", ""))
     environment = TorchElasticEnvironment() if elastic else LightningEnvironment()
     strategy = DDPStrategy(process_group_backend="nccl" if cuda else "gloo", timeout=timedelta(seconds=MEETING))
     fabric = make_fabric(
@@ -210,6 +214,24 @@ def _start_others(devices: int, num_nodes: int) -> None:
         for rank in range(1, devices)
     ]
     atexit.register(_end, others)
+
+
+def _interface(address: str) -> dict[str, str]:
+    """Tells gloo of the network interface from which an address is reached.
+
+    It would take the one of the machine's own name, which many machines give the address 127.0.0.1.
+    """
+    with suppress(OSError, ImportError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        from fcntl import ioctl
+
+        probe.connect((address, 9))  # sends nothing
+        here = probe.getsockname()[0]
+        for _, name in socket.if_nameindex():
+            with suppress(OSError):  # an interface without an address
+                found = ioctl(probe, ADDRESS_OF_INTERFACE, struct.pack("256s", name.encode()))
+                if socket.inet_ntoa(found[20:24]) == here:
+                    return {"GLOO_SOCKET_IFNAME": name}
+    return {}
 
 
 def _own_command() -> list[str]:
