@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -11,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from aae._version import __version__
-from aae.errors import AAEError, LostError, UsageError
+from aae.errors import AAEError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -382,19 +383,34 @@ def report(run: RunPath) -> None:
 
 
 @app.command()
-def predict(run: RunPath, rows: Input, out: Out) -> None:
+def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
     """Write the class of every row, with its probabilities, as CSV."""
     from aae.exports import predictions
 
-    typer.echo(predictions(run, rows, out))
+    _divided(devices, lambda team: predictions(run, rows, out, team))
 
 
 @app.command()
-def encode(run: RunPath, rows: Input, out: Out) -> None:
+def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.exports import codes
 
-    typer.echo(codes(run, rows, out))
+    _divided(devices, lambda team: codes(run, rows, out, team))
+
+
+def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
+    """Do what a team of processes divides among itself, or one does alone, and let the first say what came of it."""
+    if devices in (None, 1) and "TORCHELASTIC_RUN_ID" not in os.environ:
+        typer.echo(work(None))
+        return
+    from aae.processes import assemble
+
+    team = assemble(devices=devices)
+    with team.watched(lambda: "Run the command again."):
+        team.wait()
+        said = work(team)
+    if said is not None:
+        typer.echo(said)
 
 
 @app.command()
@@ -488,6 +504,8 @@ def main() -> NoReturn:
 
 
 def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:
+    if "aae.processes" in sys.modules:
+        sys.modules["aae.processes"].give_up()
     if not quiet:
         print(f"aae: {text}", file=sys.stderr)
     sys.exit(code)
@@ -497,8 +515,8 @@ def _told_elsewhere(error: AAEError) -> bool:
     """Whether another process of this training says the same."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         return False
-    if isinstance(error, LostError):
-        # The process that started this one may be about to say what went wrong and to end it.
-        time.sleep(GRACE if "AAE_STARTED_BY" in os.environ else 0)
-        return False
-    return not error.alone
+    if not error.alone:
+        return True
+    # The process that started this one may have the same to say, and then ends it.
+    time.sleep(GRACE if "AAE_STARTED_BY" in os.environ else 0)
+    return False

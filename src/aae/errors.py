@@ -26,6 +26,8 @@ class DivergenceError(AAEError):
 class LostError(AAEError):
     """Another process of the same training is gone."""
 
+    alone = True
+
 
 class UsageError(AAEError):
     """A name or value that no command accepts, whatever the data; exit code 2."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -25,8 +25,12 @@ from aae.files import check_place, write_atomically
 from aae.model import Autoencoder
 from aae.progress import counted, say
 
+if TYPE_CHECKING:
+    from aae.processes import Team
+
 __all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
 
+BLOCK = 2000  # rows that a process takes at a time, where several divide them
 ROW_GROUP = 10_000  # rows of a Parquet file that are written together
 
 
@@ -101,12 +105,17 @@ def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | 
     return np.array([place.get(name, -1) for name in names])
 
 
-def predictions(run: Path, spec: str, out: Path) -> str:
-    """Write index (or file), label, confidence and every class's probability as CSV, in the input's order."""
+def predictions(run: Path, spec: str, out: Path, team: "Team | None" = None) -> str | None:
+    """Write index (or file), label, confidence and every class's probability as CSV, in the input's order.
+
+    Where a ``team`` of processes divides the rows, its first one writes, and None comes back in the others.
+    """
     check_place(out, ".csv")
     model = load(run)
     rows, _, files = read_input(spec, model)
-    parts = _counted("Predicting", rows, inference.parts(model, rows, lambda x, _: {"p": model.classify(x)}))
+    parts = _parts("Predicting", team, model, rows, lambda x, _: {"p": model.classify(x)})
+    if parts is None:
+        return None
     # The first part tells that the model classifies and the rows fit, before anything is written.
     first = next(parts)
     names = class_names(model, first["p"].shape[1])
@@ -126,12 +135,17 @@ def predictions(run: Path, spec: str, out: Path) -> str:
     return f"{len(rows)} predictions: {out}"
 
 
-def codes(run: Path, spec: str, out: Path) -> str:
-    """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet)."""
+def codes(run: Path, spec: str, out: Path, team: "Team | None" = None) -> str | None:
+    """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet).
+
+    Where a ``team`` of processes divides the rows, its first one writes, and None comes back in the others.
+    """
     suffix = check_place(out, ".npz", ".parquet")
     model = load(run)
     rows, *_ = read_input(spec, model)
-    parts = _counted("Encoding", rows, inference.parts(model, rows, lambda x, _: model.encode(x)))
+    parts = _parts("Encoding", team, model, rows, lambda x, _: model.encode(x))
+    if parts is None:
+        return None
     write = _write_npz if suffix == ".npz" else _parquet_writer()
     first = next(parts)
     write_atomically(out, lambda file: write(file, chain([first], parts), len(rows), out.parent))
@@ -139,6 +153,36 @@ def codes(run: Path, spec: str, out: Path) -> str:
 
 
 Parts = Iterator[dict[str, np.ndarray]]
+
+
+def _parts(
+    text: str, team: "Team | None", model: Autoencoder, rows: Rows, call: inference.Call
+) -> "Parts | None":
+    """What ``call`` makes of the rows, in their order; None beside the first process, once the share is done."""
+    if team is None or team.count == 1:
+        return _counted(text, rows, inference.parts(model, rows, call))
+    model.to(team.fabric.device)
+    parts = _divided(team, model, rows, call)
+    if team.chief:
+        return _counted(text, rows, parts)
+    for _ in parts:
+        pass
+    return None
+
+
+def _divided(team: "Team", model: Autoencoder, rows: Rows, call: inference.Call) -> Parts:
+    """The same from several processes, which take blocks of rows in turn; only the first one is given the rest."""
+    for start in range(0, max(len(rows), 1), BLOCK * team.count):
+        own = start + BLOCK * team.shard.rank
+        # A process whose block is beyond the end does the last row again, so that all have something to send.
+        first = min(own, max(len(rows) - 1, 0))
+        found = list(inference.parts(model, rows[first : max(own, first) + BLOCK], call))
+        whole = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        padded = {name: np.resize(value, (BLOCK, *value.shape[1:])) for name, value in whole.items()}
+        for number, part in enumerate(team.collected(padded)):
+            length = min(BLOCK, len(rows) - start - number * BLOCK)
+            if length > 0:
+                yield {name: value[:length] for name, value in part.items()}
 
 
 def _counted(text: str, rows: Rows, parts: Parts) -> Parts:

@@ -14,6 +14,8 @@ from aae.model import Autoencoder
 
 __all__ = ["chunks", "classify", "decode", "encode", "parts", "prepare", "reconstruct", "restore", "sample"]
 
+Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
+
 CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
 CHUNK_CUDA = 4000
 
@@ -59,7 +61,7 @@ def chunks(
 def parts(
     model: Autoencoder,
     rows: Rows,
-    call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+    call: Call,
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -72,7 +74,7 @@ def parts(
 def _collect(
     model: Autoencoder,
     rows: Rows,
-    call: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+    call: Call,
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
@@ -26,15 +27,16 @@ from aae.errors import AAEError, LostError, UsageError, first_line
 from aae.shards import Shard
 from aae.trainer import make_fabric
 
-__all__ = ["Team", "assemble"]
+__all__ = ["Team", "assemble", "give_up"]
 
 MEETING = 60  # seconds that processes wait for each other at the start
 SILENCE = 50  # seconds without an answer after which another process counts as lost
-PATIENCE = timedelta(hours=4)  # while one works and the others wait; a broken connection is noticed all the same
+PATIENCE = timedelta(hours=1)  # while one works and the others wait; a broken connection is noticed all the same
 ADDRESS_OF_INTERFACE = 0x8915  # Linux's SIOCGIFADDR
 LEAVING = 20  # seconds that the other processes of this machine have to end once the first one is done
 
 T = TypeVar("T")
+_others: list[subprocess.Popen] = []  # the processes that this one started
 
 
 @dataclass
@@ -44,11 +46,13 @@ class Team:
     Args:
         fabric: Device and precision.
         shard: This process's place; None if it is the only one.
+        talk: Process group for what processes say to each other.
         patient: Process group for waiting long.
     """
 
     fabric: Fabric
     shard: Shard | None = None
+    talk: Any = None
     patient: Any = None
 
     @property
@@ -91,16 +95,27 @@ class Team:
         if self.shard is None:
             return dict(row), flags
         values = torch.tensor([*row.values(), *flags.values()], dtype=torch.float64)
-        dist.all_reduce(values, group=self.patient)
+        dist.all_reduce(values, group=self.talk)
         means = dict(zip(row, (values / self.count).tolist(), strict=False))
         return means, {name: value > 0 for name, value in zip(flags, values[len(row) :].tolist(), strict=True)}
+
+    def collected(self, part: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """What every process made, in their order, in the first one; nothing in the others. All are of one shape."""
+        found: list[dict[str, np.ndarray]] = [{} for _ in range(self.count if self.chief else 0)]
+        for name, value in part.items():
+            sent = torch.from_numpy(np.ascontiguousarray(value))
+            into = [torch.empty_like(sent) for _ in found]
+            dist.gather(sent, into or None, dst=0, group=self.patient)
+            for one, values in zip(found, into, strict=True):
+                one[name] = values.numpy()
+        return found
 
     def from_chief(self, value: float) -> float:
         """The first process's value of a number."""
         if self.shard is None:
             return value
         held = torch.tensor(value, dtype=torch.float64)
-        dist.broadcast(held, src=0, group=self.patient)
+        dist.broadcast(held, src=0, group=self.talk)
         return float(held)
 
     @contextmanager
@@ -162,6 +177,7 @@ def assemble(
     try:
         fabric.launch()
         work = dist.new_group(timeout=timedelta(seconds=SILENCE))
+        talk = dist.new_group(timeout=timedelta(seconds=SILENCE), backend="gloo") if cuda else work
         patient = dist.new_group(timeout=PATIENCE, backend="gloo")
     except RuntimeError as error:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
@@ -169,7 +185,7 @@ def assemble(
             f"The {devices * num_nodes} processes of this training did not meet at {where} within {MEETING} seconds "
             f"({first_line(error)}). Check that every machine was started, and that address and port can be reached."
         ) from error
-    return Team(fabric, Shard(fabric.global_rank, fabric.world_size, work), patient)
+    return Team(fabric, Shard(fabric.global_rank, fabric.world_size, work), talk, patient)
 
 
 def _wanted(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
@@ -209,11 +225,10 @@ def _start_others(devices: int, num_nodes: int) -> None:
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(_free_port()))
     os.environ |= {"LOCAL_RANK": "0", "WORLD_SIZE": str(devices * num_nodes), "AAE_STARTED_BY": str(os.getpid())}
-    others = [
-        subprocess.Popen(_own_command(), env={**os.environ, "LOCAL_RANK": str(rank)}, stdin=subprocess.DEVNULL)
-        for rank in range(1, devices)
-    ]
-    atexit.register(_end, others)
+    atexit.register(_end)
+    for rank in range(1, devices):
+        environment = {**os.environ, "LOCAL_RANK": str(rank)}
+        _others.append(subprocess.Popen(_own_command(), env=environment, stdin=subprocess.DEVNULL))
 
 
 def _interface(address: str) -> dict[str, str]:
@@ -249,11 +264,15 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _end(others: list[subprocess.Popen]) -> None:
-    """Leave no process behind: by themselves if the work is done, else told to."""
-    for other in others:
-        if not dist.is_initialized():
-            other.terminate()
+def give_up() -> None:
+    """Stop the processes that this one started."""
+    for other in _others:
+        other.terminate()
+
+
+def _end() -> None:
+    """Leave no process behind; once the work is done, they end by themselves."""
+    for other in _others:
         try:
             other.wait(LEAVING)
         except subprocess.TimeoutExpired:
