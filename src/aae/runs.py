@@ -15,7 +15,7 @@ from aae.artifact import load
 from aae.build import build_model, build_settings
 from aae.data.batches import Batches
 from aae.data.sources import Dataset, Reading, load_data, names_images
-from aae.data.splits import Split, split_data
+from aae.data.splits import VALIDATED, Split, split_data
 from aae.data.tables import ENDINGS as TABLES
 from aae.errors import AAEError, UsageError
 from aae.model import Autoencoder
@@ -217,7 +217,9 @@ def default_labels(preset: str, data: Dataset) -> int:
 
     Where nearly every row has one, a sixth of the rows keeps theirs for validation.
     """
-    available = int((data.y >= 0).sum())
+    available = int((data.y >= 0).sum()) if data.classes else 0
+    if data.held is not None and available:  # rows to test and to validate on are among them
+        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATED, len(data.y) // 6)
     wanted = PRESETS[preset].labels
     if wanted and not data.bundled:
         return min(available, len(data.y) - len(data.y) // 6)

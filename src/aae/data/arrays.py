@@ -1,7 +1,10 @@
 """Numpy files as rows: read whole, or a slice at a time where they may be larger than memory."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from io import RawIOBase
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import BadZipFile
@@ -12,8 +15,9 @@ import numpy as np
 from aae.data.tables import ParquetRows
 from aae.errors import AAEError
 
-__all__ = ["NpyRows", "Rows", "check_rows", "open_rows", "read_numpy"]
+__all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "open_rows", "read_numpy"]
 
+BLOCK = 2**20  # bytes
 CHUNK = 16_384  # rows looked at together
 
 
@@ -36,19 +40,72 @@ class NpyRows:
             raise ValueError("its rows do not lie one after the other")
         self.shape, self.dtype, self.ndim = header.shape, header.dtype, header.ndim
         self._path, self._offset = path, header.offset
+        self._row = math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, part: slice) -> np.ndarray:
-        start, stop, _ = part.indices(len(self))
-        count = math.prod(self.shape[1:])
-        offset = self._offset + start * count * self.dtype.itemsize
-        rows = np.fromfile(self._path, self.dtype, max(0, stop - start) * count, offset=offset)
-        return rows.reshape(-1, *self.shape[1:])
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return len(self) * self._row
+
+    @property
+    def block(self) -> int:
+        """Neighbouring rows that are worth reading together."""
+        return max(1, BLOCK // max(1, self._row))
+
+    def __getitem__(self, part: slice | np.ndarray) -> np.ndarray:
+        """Rows of a slice, or of an array of row numbers."""
+        if isinstance(part, slice):
+            start, stop, _ = part.indices(len(self))
+            runs = [(0, start, max(0, stop - start))]
+        else:
+            runs = list(_runs(part))
+        rows = np.empty((sum(length for *_, length in runs), *self.shape[1:]), self.dtype)
+        bytes_of = memoryview(rows.reshape(-1).view(np.uint8)) if rows.size else memoryview(b"")
+        places = np.argsort(part, kind="stable") if not isinstance(part, slice) else None
+        with self._path.open("rb", buffering=0) as file:
+            for place, start, length in runs:
+                file.seek(self._offset + start * self._row)
+                self._fill(file, bytes_of[place * self._row : (place + length) * self._row])
+        return _as_asked(rows, places)
+
+    def _fill(self, file: RawIOBase, piece: memoryview) -> None:
+        while piece:  # the system gives 2 GiB at a time at most
+            read = file.readinto(piece)
+            if not read:
+                raise AAEError(f"{self._path} is shorter than its header says; copy it again.")
+            piece = piece[read:]
+
+    def announce(self, start: int, stop: int) -> None:
+        """Tell the system that these rows are wanted soon; what it reads ahead is not counted to the process."""
+        if hasattr(os, "posix_fadvise"):
+            with self._path.open("rb", buffering=0) as file:
+                where = self._offset + start * self._row
+                os.posix_fadvise(file.fileno(), where, (stop - start) * self._row, os.POSIX_FADV_WILLNEED)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def _runs(numbers: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Runs of neighbouring rows among sorted row numbers: place in the result, first row, length."""
+    if not len(numbers):
+        return
+    ordered = np.sort(numbers)
+    edges = np.flatnonzero(np.diff(ordered) != 1) + 1
+    for start, stop in pairwise([0, *edges.tolist(), len(ordered)]):
+        yield start, int(ordered[start]), stop - start
+
+
+def _as_asked(rows: np.ndarray, places: np.ndarray | None) -> np.ndarray:
+    """Rows that were read in the order of the file, in the order in which they were asked for."""
+    if places is None:
+        return rows
+    found = np.empty_like(rows)
+    found[places] = rows
+    return found
 
 
 Rows = np.ndarray | NpyRows | ParquetRows
@@ -85,20 +142,42 @@ def open_rows(path: Path) -> Rows:
         return read_numpy(path, ())["x"]
 
 
+def check_kind(x: Rows, where: str) -> None:
+    """Check that an array is bytes (images) or numbers (vectors), without a look at them.
+
+    Raises:
+        AAEError: Wrong type or shape, or no rows.
+    """
+    if x.ndim and not len(x):
+        raise AAEError(f"{where}: there are no rows.")
+    if not (x.dtype == np.uint8 and x.ndim in (3, 4)) and (x.ndim != 2 or x.dtype.kind not in "fiub"):
+        raise AAEError(
+            f"{where}: expected images of bytes (N, H, W[, C]) or vectors (N, D), found {x.dtype} of shape {x.shape}."
+        )
+
+
+def check_finite(x: np.ndarray, numbers: np.ndarray, where: str) -> np.ndarray:
+    """Check rows that were read by their numbers.
+
+    Raises:
+        AAEError: NaN or infinity (the first such row is named).
+    """
+    if x.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(x).all(1))
+        if len(bad):
+            raise AAEError(f"{where}: row {numbers[bad[0]]} holds NaN or infinity; remove or fill such rows.")
+    return x
+
+
 def check_rows(x: AnyRows, where: str) -> AnyRows:
     """Check that an array is bytes (images) or finite numbers (vectors), some rows at a time.
 
     Raises:
         AAEError: Wrong type or shape, or NaN or infinity (the row is named).
     """
-    if x.ndim and not len(x):
-        raise AAEError(f"{where}: there are no rows.")
-    if x.dtype == np.uint8 and x.ndim in (3, 4):
+    check_kind(x, where)
+    if x.ndim > 2:
         return x
-    if x.ndim != 2 or x.dtype.kind not in "fiub":
-        raise AAEError(
-            f"{where}: expected images of bytes (N, H, W[, C]) or vectors (N, D), found {x.dtype} of shape {x.shape}."
-        )
     first, count = -1, 0
     for start in range(0, len(x), CHUNK):
         bad = np.flatnonzero(~np.isfinite(x[start : start + CHUNK].astype(np.float32)).all(axis=1))

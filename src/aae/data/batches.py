@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aae.data.arrays import NpyRows, check_finite
+from aae.data.order import BlockStream, Others, Stream
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
@@ -13,6 +15,9 @@ from aae.shards import Shard
 from aae.table import Table
 
 __all__ = ["Batches", "to_input"]
+
+
+READ_AHEAD = 20  # steps
 
 
 def to_input(rows: Tensor, device: torch.device | str = "cpu", table: Table | None = None) -> Tensor:
@@ -30,29 +35,47 @@ def _home(size: int, device: torch.device) -> torch.device:
     return torch.device("cpu")
 
 
-class _Stream:
-    """An endless reshuffled walk over row numbers; pass ``k`` has a permutation of its own."""
+class _InMemory:
+    """Rows and labels that are all in memory, on the device if there is room."""
 
-    def __init__(
-        self, rows: np.ndarray, batch_size: int, seed: int, home: torch.device | str, shards: int = 1
-    ) -> None:
-        self.rows = torch.from_numpy(rows)
-        self._home = home
-        self.batch_size = min(batch_size, len(rows))
-        self.batch_size -= self.batch_size % shards  # every process's share is as large
-        self.steps = max(1, len(rows) // max(1, self.batch_size))
-        self._seed = seed
-        self._order: tuple[int, Tensor] = (-1, self.rows)
+    def __init__(self, data: Dataset, labelled: np.ndarray, device: torch.device) -> None:
+        self.home = _home(data.x.nbytes, device)
+        self._x = torch.from_numpy(data.x).to(self.home)
+        labels = np.full(len(data.y), -1, dtype=np.int64)
+        labels[labelled] = data.y[labelled]
+        self._labels = torch.from_numpy(labels).to(self.home)
 
-    def at(self, step: int) -> Tensor:
-        number, place = divmod(step, self.steps)
-        if self._order[0] != number:
-            # One generator per pass: nothing to save for a resume but the step.
-            generator = torch.Generator().manual_seed((self._seed * 1_000_003 + number) % 2**63)
-            # The order of a whole pass goes to the device at once: its batches are cut there.
-            order = self.rows[torch.randperm(len(self.rows), generator=generator)].to(self._home)
-            self._order = (number, order)
-        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+    def rows(self, numbers: Tensor) -> Tensor:
+        return self._x[numbers]
+
+    def labels(self, numbers: Tensor) -> Tensor:
+        return self._labels[numbers]
+
+
+class _OnDisk:
+    """Rows that are read when a step asks for them; the labels that may be used are looked up among few."""
+
+    home = torch.device("cpu")
+
+    def __init__(self, data: Dataset, labelled: np.ndarray) -> None:
+        self._x, self._name = data.x, data.name
+        self._gaps = data.table is not None and data.table.named
+        self._labelled, self._known = labelled, data.y[labelled]
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        found = self._x[numbers.numpy()]
+        if found.dtype == np.uint8 and found.ndim > 2:
+            return torch.from_numpy(found)
+        found = found.astype(np.float32, copy=False)
+        if not self._gaps:  # in columns with names a cell may be empty
+            check_finite(found, numbers.numpy(), self._name)
+        return torch.from_numpy(found)
+
+    def labels(self, numbers: Tensor) -> Tensor:
+        if not len(self._labelled):
+            return torch.full((len(numbers),), -1)
+        place = np.searchsorted(self._labelled, numbers.numpy()).clip(max=len(self._labelled) - 1)
+        return torch.from_numpy(np.where(self._labelled[place] == numbers.numpy(), self._known[place], -1))
 
 
 class Batches:
@@ -91,19 +114,23 @@ class Batches:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels and none were given; use --labels N.")
-        home = _home(data.x.nbytes, torch.device(device))
-        self._x = torch.from_numpy(data.x).to(home)
-        labels = np.full(len(data.y), -1, dtype=np.int64)
-        labels[split.labelled] = data.y[split.labelled]
-        self._labels = torch.from_numpy(labels).to(home)
+        on_disk = isinstance(data.x, NpyRows)
+        self._source = (
+            _OnDisk(data, split.labelled) if on_disk else _InMemory(data, split.labelled, torch.device(device))
+        )
+        home = self._source.home
+        self._announced: list[tuple[int, int]] = []
         self._device, self._table, self._shard = device, model.table, shard
         processes = 1 if shard is None else shard.count
         many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
         beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
+        rows: np.ndarray | Others
         if "observed" in roles:
             rows = split.labelled
         elif beside:
             rows = split.unlabelled
+        elif isinstance(split.unlabelled, Others):
+            rows = split.unlabelled.and_these(split.labelled)
         else:
             rows = np.sort(np.concatenate([split.labelled, split.unlabelled]))
         if len(rows) < 2:
@@ -114,13 +141,17 @@ class Batches:
             # Labelled rows join the main stream: half of it at most, so that few labels still have a say.
             labelled_batch_size = min(labelled_batch_size, max(1, batch_size // 2))
             main_size = batch_size - labelled_batch_size
-        self._main = _Stream(rows, main_size, 2 * seed, home, processes)
+        self._main: Stream | BlockStream
+        if isinstance(rows, Others):
+            self._main = BlockStream(rows, main_size, 2 * seed, data.x.block, processes)
+        else:
+            self._main = Stream(rows, main_size, 2 * seed, home, processes)
         self._labelled = None
         if self._supervised or beside:
             # The labelled rows are walked through again and again; a small set fills a batch by repeating.
             repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
             again = np.tile(split.labelled, repeats)
-            self._labelled = _Stream(again, labelled_batch_size, 2 * seed + 1, home, processes)
+            self._labelled = Stream(again, labelled_batch_size, 2 * seed + 1, home, processes)
         for stream in (self._main, self._labelled):
             if stream is not None and not stream.batch_size:
                 raise AAEError(
@@ -139,14 +170,24 @@ class Batches:
         labelled = self._labelled.at(step) if self._labelled is not None else None
         if labelled is not None and not self._supervised:
             rows, labelled = torch.cat([rows, labelled]), None
+        self._announce(step)
         every = None
         if self._shard is not None:
-            every = self._labels[rows].to(self._device)
+            every = self._source.labels(rows).to(self._device)
             rows, labelled = self._shard.own(rows), labelled if labelled is None else self._shard.own(labelled)
             self._shard.reads(len(rows), 0 if labelled is None else len(labelled))
-        x = to_input(self._x[rows], self._device, self._table)
-        batch = Batch(x, self._labels[rows].to(self._device), progress=progress, every_label=every)
+        x = to_input(self._source.rows(rows), self._device, self._table)
+        batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, every_label=every)
         if labelled is not None:
-            batch.labelled_x = to_input(self._x[labelled], self._device, self._table)
-            batch.labelled_y = self._labels[labelled].to(self._device)
+            batch.labelled_x = to_input(self._source.rows(labelled), self._device, self._table)
+            batch.labelled_y = self._source.labels(labelled).to(self._device)
         return batch
+
+    def _announce(self, step: int) -> None:
+        """Let the system read ahead what the next steps want, where rows stay on the disk."""
+        if not isinstance(self._main, BlockStream):
+            return
+        blocks = [*self._main.blocks(step), *self._main.blocks(step + READ_AHEAD)]
+        for start, stop in blocks if blocks != self._announced else ():
+            self._source._x.announce(start, stop)
+        self._announced = blocks

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aae.data.arrays import check_rows, open_rows, read_numpy
+from aae.data.arrays import NpyRows, check_finite, check_kind, check_rows, open_rows, read_numpy
 from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
 from aae.data.tables import ENDINGS as TABLES
 from aae.data.tables import describe_columns, read_columns, take_labels
@@ -24,6 +24,9 @@ __all__ = ["Dataset", "Reading", "as_float", "load_data", "names_images"]
 
 
 FILES = (".npz", ".npy", *TABLES)
+LARGE = 2**30  # bytes of rows above which they stay on the disk
+TESTED = 10_000  # of these, rows to test on at most
+SAMPLED, RUNS = 2**25, 500  # bytes of rows, in runs of neighbours, that tell the scale of the columns
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Dataset:
     """Rows to train on and rows to test on; ``y`` holds -1 where there is no label."""
 
     name: str
-    x: np.ndarray
+    x: np.ndarray | NpyRows
     y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
@@ -39,6 +42,7 @@ class Dataset:
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     table: Table | None = None  # how the networks read the columns
     bundled: bool = False  # one of the data sets known by name: handwritten digits
+    held: np.ndarray | None = None  # of rows that stay on the disk: the numbers of those to test on, which are among x
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,13 +107,53 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table:
             raise UsageError(f"{spec} is read in one way only, test rows included; drop --{name.replace('_', '-')}.")
         return _NAMED[str(spec)]() if str(spec) in _NAMED else _from_arrays(path.name, *read_idx_folder(path))
     if (path.is_file() and path.suffix in FILES) or names_images(spec):
-        return _with_test(_whole(path, reading, table), reading, table)
+        large = large_file(path, reading, table)
+        return large if large is not None else _with_test(_whole(path, reading, table), reading, table)
     if path.suffix or len(path.parts) > 1 or path.exists():
         raise AAEError(
             f"No data at {path}: expected a file ({', '.join(FILES)}), a folder of images or a folder of IDX files; "
             "check the path."
         )
     raise unknown("data set", str(spec), _NAMED)
+
+
+def large_file(path: Path, reading: Reading, table: Table | None) -> Dataset | None:
+    """A file whose rows take more than `LARGE` bytes, left on the disk; None if it is none."""
+    if path.suffix == ".npy":
+        rows = open_rows(path)
+        if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
+            return None
+        check_kind(rows, str(path))
+        y = np.broadcast_to(np.int64(-1), len(rows))  # one number, seen as many
+        return _on_disk(path, rows, y, [], reading, table)
+    return None
+
+
+def _on_disk(
+    path: Path, rows: NpyRows, y: np.ndarray, classes: list[str | int], reading: Reading, table: Table | None
+) -> Dataset:
+    for name in reading.given():
+        if name not in ("test", "label_column"):
+            raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
+    generator = np.random.default_rng(0)
+    known = np.flatnonzero(y >= 0) if classes else None
+    pool = len(rows) if known is None else len(known)
+    notes: tuple[str, ...] = (f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk.",)
+    if reading.test is not None:
+        held = np.arange(0)
+        test = _other(Path(reading.test), _Whole(path.stem, rows[:1], None, str(path)), reading, table)
+        test_x, test_y = test.x, _label_numbers(test.labels, len(test.x), test.where, classes)[1]
+    else:
+        held = generator.choice(pool, min(TESTED, pool // 10), replace=False, shuffle=False)
+        held = np.sort(held if known is None else known[held])
+        test_x, test_y = _stored(check_finite(rows[held], held, str(path))), y[held]
+    if table is None and rows.ndim == 2:
+        starts = np.linspace(0, len(rows) - 1, RUNS, dtype=np.int64)
+        run = max(1, SAMPLED * len(rows) // (rows.nbytes * RUNS))
+        some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
+        table = fit_table(_stored(check_finite(rows[some], some, str(path))))
+        notes += (f"The scales of its columns were learned from {len(some):,} rows all over the file.",)
+    return Dataset(path.stem, rows, y, test_x, test_y, classes, notes, table, held=held)
 
 
 def names_images(spec: str | Path) -> bool:

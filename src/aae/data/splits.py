@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aae.data.order import Others
 from aae.data.sources import Dataset
 from aae.errors import AAEError, unknown
 
 __all__ = ["Split", "split_data"]
 
 SPLITS = ("random", "tutorial")
+VALIDATED = 10_000  # validation rows of a large data set
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Split:
     """Row numbers of a data set's training rows; the three do not overlap."""
 
     labelled: np.ndarray
-    unlabelled: np.ndarray
+    unlabelled: np.ndarray | Others
     validation: np.ndarray
 
 
@@ -50,6 +52,8 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     if how != "random":
         raise unknown("split", how, SPLITS)
     generator = np.random.default_rng(seed)
+    if data.held is not None:
+        return _of_many(data, data.held, labels, generator)
     size = 10_000 if len(data.x) >= 50_000 else len(data.x) // 6
     order = generator.permutation(len(data.x))
     known = order[data.y[order] >= 0]
@@ -67,6 +71,22 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
         size = min(size, max(0, len(rest) - 1))
         validation, rest = rest[:size], rest[size:]
     return Split(np.sort(labelled), np.setdiff1d(rest, labelled), np.sort(validation))
+
+
+def _of_many(data: Dataset, held: np.ndarray, labels: int | None, generator: np.random.Generator) -> Split:
+    """A split of rows that are too many for a list of them; the test rows are still among them."""
+    count = len(data.x)
+    some = generator.choice(count, min(VALIDATED, count // 6), replace=False, shuffle=False)
+    taken = np.concatenate([held, some])
+    labelled = np.arange(0)
+    if data.classes and labels != 0:
+        labelled = np.setdiff1d(np.flatnonzero(data.y >= 0), taken)
+        if labels and labels > len(labelled):
+            found = f"{data.name} has {len(labelled)} labelled training rows beside those for testing and validation"
+            raise AAEError(f"{labels} labels were asked for, but {found}.")
+        if labels:
+            labelled = np.sort(_balanced(data, generator.permutation(labelled), labels))
+    return Split(labelled, Others(count, np.concatenate([taken, labelled])), np.setdiff1d(some, held))
 
 
 def _balanced(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:

@@ -23,9 +23,12 @@ def describe_data(data: Dataset) -> list[str]:
     else:
         kind = f"vectors of {data.shape[0]} numbers"
     known, tested = int((data.y >= 0).sum()), int((data.test_y >= 0).sum())
+    rows = len(data.x)
+    if data.held is not None:  # those to test on are among the others
+        rows, known = rows - len(data.held), known - int((data.y[data.held] >= 0).sum())
     lines = [
         f"{data.name}: {kind}",
-        f"{len(data.x)} rows to train on, {known} of them labelled, {len(data.x) - known} not",
+        f"{rows} rows to train on, {known} of them labelled, {rows - known} not",
         f"{len(data.test_x)} rows to test on, {tested} of them labelled",
     ]
     if data.classes:
@@ -47,6 +50,8 @@ def warnings_about(data: Dataset) -> list[str]:
         if count < FEW:
             labels = "label" if count == 1 else "labels"
             found.append(f"The class {name!r} has {count} {labels} to train on; label some more of it.")
+    if data.held is not None:  # to look at every row would take as long as to train on them
+        return found
     if not data.is_image:
         low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
         flat = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
@@ -76,6 +81,8 @@ def _digest(row: np.ndarray) -> bytes:
 
 def contact_rows(data: Dataset) -> np.ndarray:
     """Images for a contact sheet: as many of each class as there is room for, then some without a label."""
+    if data.held is not None:
+        return data.test_x[:SHEET]
     groups = [np.flatnonzero(data.y == k) for k in (*range(len(data.classes)), -1)]
     groups = [group for group in groups if len(group)]
     each = max(1, SHEET // max(1, len(groups)))

@@ -1,0 +1,127 @@
+"""Files that stay on the disk: the limit is lowered, so that small ones do."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from aae.data import sources
+from aae.data.arrays import NpyRows
+from aae.data.batches import Batches
+from aae.data.sources import load_data
+from aae.data.splits import split_data
+from aae.data.summary import contact_rows, describe_data, warnings_about
+from aae.errors import AAEError
+from models import FAMILIES
+from runs import ENVIRONMENT, train_small
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """Writes rows as a file that counts as large."""
+    monkeypatch.setattr(sources, "LARGE", 1000)
+
+    def write(rows):
+        np.save(tmp_path / "rows.npy", rows)
+        return tmp_path / "rows.npy"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [RNG.random((50, 6)), RNG.integers(0, 256, (50, 8, 8), dtype=np.uint8), RNG.random((50, 6)).astype(">f4")],
+    ids=["double", "bytes", "big-endian"],
+)
+@pytest.mark.parametrize("numbers", [[3, 4, 5, 1], [7, 7, 0, 49], [], list(range(49, -1, -1))])
+def test_rows_by_number_are_those_of_the_array(rows, numbers, large):
+    found = NpyRows(large(rows))
+    np.testing.assert_array_equal(found[np.array(numbers, dtype=int)], rows[np.array(numbers, dtype=int)])
+    np.testing.assert_array_equal(found[5:9], rows[5:9])
+    assert found.nbytes == rows.nbytes
+    found.announce(0, 50)
+
+
+def test_what_is_tested_validated_and_trained_on_does_not_overlap(large):
+    rows = RNG.random((600, 6)).astype(np.float32)
+    data = load_data(large(rows))
+    assert isinstance(data.x, NpyRows)
+    split = split_data(data, 0, seed=1)
+    np.testing.assert_array_equal(data.test_x, rows[data.held])
+    parts = [data.held, split.validation, split.unlabelled[:600]]
+    assert len(data.held) == 60
+    assert sum(map(len, parts)) == 600 == len(np.unique(np.concatenate(parts)))
+    assert len(split.validation) > 60
+
+
+def test_a_step_reads_its_rows_from_the_file(large):
+    rows = RNG.random((600, 6)).astype(np.float32)
+    data = load_data(large(rows))
+    split = split_data(data, 0)
+    batches = Batches(data, split, FAMILIES["aae"](shape=(6,)), 32, 8, seed=0)
+    seen = torch.cat([batches.at(step).x for step in range(batches.steps_per_epoch)])
+    expected = {row.tobytes() for row in rows[split.unlabelled[:600]]}
+    found = {row.tobytes() for row in seen.numpy()}
+    assert len(found) == len(seen)
+    assert found <= expected
+    assert torch.equal(batches.at(2).x, Batches(data, split, FAMILIES["aae"](shape=(6,)), 32, 8, seed=0).at(2).x)
+    assert (batches.at(0).labels == -1).all()
+
+
+@pytest.mark.parametrize("sampled", [2**25, 0])
+def test_a_row_with_nan_is_named_when_it_is_read(sampled, large, monkeypatch):
+    monkeypatch.setattr(sources, "SAMPLED", sampled)
+    rows = RNG.random((30_000, 6)).astype(np.float32)
+    row = int(split_data(load_data(large(rows)), 0).unlabelled[:100][77])
+    rows[row, 3] = np.nan
+
+    def read():
+        data = load_data(large(rows))
+        batches = Batches(data, split_data(data, 0), FAMILIES["aae"](shape=(6,)), 5000, 8, seed=0)
+        return [batches.at(step) for step in range(batches.steps_per_epoch)]
+
+    with pytest.raises(AAEError, match=f"row {row} holds NaN or infinity"):
+        read()
+
+
+@pytest.mark.parametrize("rows", [RNG.integers(0, 256, (900, 8, 8), dtype=np.uint8), np.zeros((900, 8, 8), np.uint8),
+                                  RNG.random((900, 20)), np.zeros((900, 20))],
+                         ids=["images", "black", "vectors", "zeros"])  # fmt: skip
+@pytest.mark.parametrize("name", ["aae", "clustering", "vae"])
+def test_a_large_file_trains(name, rows, large, tmp_path):
+    result = train_small(name, data=large(rows), steps=3, out=tmp_path / "run")
+    assert isinstance(result.data.x, NpyRows)
+    assert any("stay on the disk" in note for note in result.notes)
+    assert result.history.last("validation_reconstruction_loss") is not None
+
+
+def test_what_is_told_of_a_large_file(large):
+    data = load_data(large(RNG.integers(0, 256, (600, 8, 8), dtype=np.uint8)))
+    assert "540 rows to train on, 0 of them labelled, 540 not" in describe_data(data)
+    assert len(warnings_about(data)) == 1
+    assert contact_rows(data).shape == (60, 8, 8)
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from aae.runs import train_preset
+train_preset("aae", Path(sys.argv[1]), steps=20, changes={"hidden": [16]}, progress=False, out=sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_a_file_larger_than_the_bound_takes_little_memory(tmp_path):
+    path = tmp_path / "sparse.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (2_000_000, 28, 28)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 2_000_000 * 784)
+    command = [sys.executable, "-c", _PEAK, path, tmp_path / "run"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) < 1000  # MiB, torch itself included; the rows are 1,500
