@@ -4,16 +4,18 @@ import subprocess
 import sys
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
-from aae.data import sources
+from aae.data import sources, unpacked
 from aae.data.arrays import NpyRows
 from aae.data.batches import Batches
 from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.data.summary import contact_rows, describe_data, warnings_about
 from aae.errors import AAEError
+from aae.runs import open_run
 from models import FAMILIES
 from runs import ENVIRONMENT, train_small
 
@@ -104,6 +106,65 @@ def test_what_is_told_of_a_large_file(large):
     assert "540 rows to train on, 0 of them labelled, 540 not" in describe_data(data)
     assert len(warnings_about(data)) == 1
     assert contact_rows(data).shape == (60, 8, 8)
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """A Parquet file that counts as large: numbers with gaps, a category, a name of each row, labels for most rows."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(sources, "LARGE", 1000)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=6000)
+    columns = {
+        "a": [None if k % 10 == 0 else v for k, v in enumerate(a.tolist())],
+        "b": (5 * rng.normal(size=6000) + 100).tolist(),
+        "colour": [("red", "green", None)[k % 3] for k in range(6000)],
+        "id": [f"row {k}" for k in range(6000)],
+        "kind": [None if k % 50 == 0 else "high" if v > 0 else "low" for k, v in enumerate(a.tolist())],
+    }
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pa.table(columns), path, row_group_size=1000)
+    return path
+
+
+def test_a_large_table_is_read_like_a_small_one(table, monkeypatch):
+    reading = sources.Reading(label_column="kind")
+    large = load_data(table, reading)
+    monkeypatch.setattr(sources, "LARGE", 2**30)
+    small = load_data(table, reading)
+    assert isinstance(large.x, NpyRows)
+    assert large.classes == small.classes == ["high", "low"]
+    assert [c["name"] for c in large.table.columns] == ["a", "b", "colour"]
+    assert large.table.columns[2]["values"] == ["green", "red"]
+    assert any("more than 100 different texts in 6000 rows" in note for note in large.notes)
+    both = {row.tobytes() for row in (*small.x, *small.test_x)}
+    assert {row.tobytes() for row in large.x[:]} == both
+    split = split_data(large, 100)
+    assert len(split.labelled) == 100
+    assert (large.y[split.labelled] >= 0).all()
+    assert not np.intersect1d(split.labelled, np.concatenate([large.held, split.validation])).size
+
+
+def test_a_large_table_is_decoded_once(table, monkeypatch):
+    first = load_data(table)
+    monkeypatch.setattr(unpacked, "pieces", None)
+    np.testing.assert_array_equal(load_data(table).x[:], first.x[:])
+    table.write_bytes(table.read_bytes())  # another date
+    with pytest.raises(TypeError):
+        load_data(table)
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "few-labels", "supervised", "conditioned"])
+def test_a_large_table_with_labels_trains(name, table, tmp_path):
+    reading = sources.Reading(label_column="kind")
+    result = train_small(name, data=table, reading=reading, labels=None, steps=3, out=tmp_path / "run")
+    assert isinstance(result.data.x, NpyRows)
+    if name in ("semi-supervised", "few-labels"):
+        assert result.history.last("validation_error") is not None
+        assert open_run(tmp_path / "run").probabilities.shape == (588, 2)
 
 
 _PEAK = """

@@ -16,7 +16,8 @@ import numpy as np
 from aae.data.arrays import NpyRows, check_finite, check_kind, check_rows, open_rows, read_numpy
 from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
 from aae.data.tables import ENDINGS as TABLES
-from aae.data.tables import describe_columns, read_columns, take_labels
+from aae.data.tables import describe_columns, parquet_size, read_columns, take_labels
+from aae.data.unpacked import unpack
 from aae.errors import AAEError, UsageError, unknown
 from aae.table import Table, fit_table
 
@@ -107,7 +108,7 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table:
             raise UsageError(f"{spec} is read in one way only, test rows included; drop --{name.replace('_', '-')}.")
         return _NAMED[str(spec)]() if str(spec) in _NAMED else _from_arrays(path.name, *read_idx_folder(path))
     if (path.is_file() and path.suffix in FILES) or names_images(spec):
-        large = large_file(path, reading, table)
+        large = _large_file(path, reading, table)
         return large if large is not None else _with_test(_whole(path, reading, table), reading, table)
     if path.suffix or len(path.parts) > 1 or path.exists():
         raise AAEError(
@@ -115,45 +116,6 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table:
             "check the path."
         )
     raise unknown("data set", str(spec), _NAMED)
-
-
-def large_file(path: Path, reading: Reading, table: Table | None) -> Dataset | None:
-    """A file whose rows take more than `LARGE` bytes, left on the disk; None if it is none."""
-    if path.suffix == ".npy":
-        rows = open_rows(path)
-        if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
-            return None
-        check_kind(rows, str(path))
-        y = np.broadcast_to(np.int64(-1), len(rows))  # one number, seen as many
-        return _on_disk(path, rows, y, [], reading, table)
-    return None
-
-
-def _on_disk(
-    path: Path, rows: NpyRows, y: np.ndarray, classes: list[str | int], reading: Reading, table: Table | None
-) -> Dataset:
-    for name in reading.given():
-        if name not in ("test", "label_column"):
-            raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
-    generator = np.random.default_rng(0)
-    known = np.flatnonzero(y >= 0) if classes else None
-    pool = len(rows) if known is None else len(known)
-    notes: tuple[str, ...] = (f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk.",)
-    if reading.test is not None:
-        held = np.arange(0)
-        test = _other(Path(reading.test), _Whole(path.stem, rows[:1], None, str(path)), reading, table)
-        test_x, test_y = test.x, _label_numbers(test.labels, len(test.x), test.where, classes)[1]
-    else:
-        held = generator.choice(pool, min(TESTED, pool // 10), replace=False, shuffle=False)
-        held = np.sort(held if known is None else known[held])
-        test_x, test_y = _stored(check_finite(rows[held], held, str(path))), y[held]
-    if table is None and rows.ndim == 2:
-        starts = np.linspace(0, len(rows) - 1, RUNS, dtype=np.int64)
-        run = max(1, SAMPLED * len(rows) // (rows.nbytes * RUNS))
-        some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
-        table = fit_table(_stored(check_finite(rows[some], some, str(path))))
-        notes += (f"The scales of its columns were learned from {len(some):,} rows all over the file.",)
-    return Dataset(path.stem, rows, y, test_x, test_y, classes, notes, table, held=held)
 
 
 def names_images(spec: str | Path) -> bool:
@@ -167,10 +129,10 @@ class _Whole:
     """Rows with the names of their labels, before a part is taken for testing; the test part if it came along."""
 
     name: str
-    x: np.ndarray
+    x: np.ndarray | NpyRows
     labels: np.ndarray | None
     where: str
-    test: tuple[np.ndarray, np.ndarray | None] | None = None
+    test: tuple[np.ndarray | NpyRows, np.ndarray | None] | None = None
     notes: tuple[str, ...] = ()
     columns: list[str] | None = None
     values: dict[int, list[str]] = field(default_factory=dict)  # of the columns that are categories
@@ -183,11 +145,7 @@ class _Whole:
 def _whole(path: Path, reading: Reading, table: Table | None) -> _Whole:
     """The rows at a path, checked against the options that were given for them."""
     folder, of_table = path.is_dir(), path.suffix in TABLES
-    for name in reading.given():
-        if name in ("image_size", "labels_file", "strict", "colour") and not folder:
-            raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
-        if name == "label_column" and not of_table:
-            raise UsageError(f"--label-column is for {' and '.join(TABLES)} files; {path} is none.")
+    _check_options(str(path), reading, folder, of_table)
     if folder:
         return _image_folder(path, reading)
     if of_table:
@@ -195,6 +153,14 @@ def _whole(path: Path, reading: Reading, table: Table | None) -> _Whole:
     if path.suffix == ".npy":
         return _Whole(path.stem, _stored(np.asarray(check_rows(open_rows(path), str(path)))), None, str(path))
     return _npz(path)
+
+
+def _check_options(path: str, reading: Reading, folder: bool, of_table: bool) -> None:
+    for name in reading.given():
+        if name in ("image_size", "labels_file", "strict", "colour") and not folder:
+            raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
+        if name == "label_column" and not of_table:
+            raise UsageError(f"--label-column is for {' and '.join(TABLES)} files; {path} is none.")
 
 
 def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whole:
@@ -234,6 +200,57 @@ def _other(path: Path, whole: _Whole, reading: Reading, table: Table | None) -> 
         return _whole(path, Reading(label_column=reading.label_column), table)
     kinds = "a folder of images or an .npz file" if images else f"a {' or '.join(TABLES if named else FILES[:2])} file"
     raise AAEError(f"--test {path} is not {kinds}, as the rows to train on are; check the path.")
+
+
+def _large_file(path: Path, reading: Reading, table: Table | None) -> Dataset | None:
+    """A file whose rows take more than `LARGE` bytes, left on the disk; None if it is none."""
+    if path.suffix == ".npy":
+        rows = open_rows(path)
+        if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
+            return None
+        check_kind(rows, str(path))
+        y = np.broadcast_to(np.int64(-1), len(rows))  # one number, seen as many
+        return _on_disk(_Whole(path.stem, rows, None, str(path)), y, [], reading, table)
+    if path.suffix == ".parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
+        found = unpack(path, reading.label_column, table)
+        seen = None if found.labels is None else np.array([*found.seen, None], dtype=object)[:-1]
+        classes, numbers = _label_numbers(seen, len(found.seen), str(path))
+        y = np.broadcast_to(np.int64(-1), len(found.rows)) if found.labels is None else numbers[found.labels]
+        whole = _Whole(path.stem, found.rows, None, str(path), None, tuple(found.notes), found.names, found.values)
+        return _on_disk(whole, y, classes, reading, table)
+    return None
+
+
+def _on_disk(
+    whole: _Whole, y: np.ndarray, classes: list[str | int], reading: Reading, table: Table | None
+) -> Dataset:
+    _check_options(whole.where, reading, False, whole.columns is not None)
+    rows, path = whole.x, whole.where
+    generator = np.random.default_rng(0)
+    known = np.flatnonzero(y >= 0) if classes else None
+    pool = len(rows) if known is None else len(known)
+    notes = (*whole.notes, f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk.")
+    if reading.test is not None:
+        held = np.arange(0)
+        test = _other(Path(reading.test), replace(whole, x=rows[:1]), reading, table)
+        test_x, test_y = test.x, _label_numbers(test.labels, len(test.x), test.where, classes)[1]
+    else:
+        held = generator.choice(pool, min(TESTED, pool // 10), replace=False, shuffle=False)
+        held = np.sort(held if known is None else known[held])
+        test_x, test_y = _read(whole, held), y[held]
+    if table is None and rows.ndim == 2:
+        starts = np.linspace(0, len(rows) - 1, RUNS, dtype=np.int64)
+        run = max(1, SAMPLED * len(rows) // (rows.nbytes * RUNS))
+        some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
+        table = fit_table(_read(whole, some), whole.columns, whole.values)
+        notes += (f"The scales of its columns were learned from {len(some):,} rows all over the file.",)
+    return Dataset(whole.name, rows, y, test_x, test_y, classes, notes, table, held=held)
+
+
+def _read(whole: _Whole, numbers: np.ndarray) -> np.ndarray:
+    """Some rows of a file that stays on the disk; in columns with names a cell may be empty."""
+    rows = whole.x[numbers]
+    return _stored(rows if whole.columns is not None else check_finite(rows, numbers, whole.where))
 
 
 def _image_folder(folder: Path, reading: Reading) -> _Whole:

@@ -4,7 +4,7 @@ A column is an array: numbers as float64 with NaN for an empty cell, texts as ob
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,20 @@ import numpy as np
 from aae.errors import AAEError, first_line, unknown
 from aae.table import Table
 
-__all__ = ["ENDINGS", "Columns", "ParquetRows", "describe_columns", "pyarrow_parquet", "read_columns", "take_labels"]
+__all__ = [
+    "ENDINGS",
+    "MOST",
+    "Columns",
+    "ParquetRows",
+    "choose_columns",
+    "describe_columns",
+    "parquet_size",
+    "pieces",
+    "pyarrow_parquet",
+    "read_columns",
+    "reading_table",
+    "take_labels",
+]
 
 ENDINGS = (".csv", ".parquet")
 PIECE = 4096  # rows decoded together
@@ -109,7 +122,7 @@ def _cells(column: Any, where: str) -> np.ndarray:
         return np.array([text or None for text in column.to_pylist()], dtype=object)  # an empty text is an empty cell
     elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)):
         raise AAEError(f"{where} holds {kind}, and a column holds numbers or texts; leave it out.")
-    return column.cast(pa.float64(), safe=False).to_numpy()
+    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
 def take_labels(columns: Columns, name: str, where: str) -> tuple[Columns, np.ndarray]:
@@ -138,7 +151,25 @@ def describe_columns(columns: Columns, where: str) -> tuple[np.ndarray, list[str
     Raises:
         AAEError: No column is left.
     """
-    kept: list[np.ndarray] = []
+    names, values, notes = choose_columns(columns, where)
+    return reading_table(names, values).read({name: columns[name] for name in names}, where), names, values, notes
+
+
+def reading_table(names: Sequence[str], values: Mapping[int, Sequence[str]]) -> Table:
+    """A table to read columns with; its means and scales are fitted to the training rows later."""
+    known = [{"name": n, "values": values[k]} if k in values else {"name": n, "mean": 0.0, "scale": 1.0}
+             for k, n in enumerate(names)]  # fmt: skip
+    return Table(known)
+
+
+def choose_columns(
+    columns: Columns, where: str, rows: int | None = None
+) -> tuple[list[str], dict[int, list[str]], list[str]]:
+    """The same without the rows; ``columns`` may then be some cells that stand for all ``rows``.
+
+    Raises:
+        AAEError: No column is left.
+    """
     names: list[str] = []
     values: dict[int, list[str]] = {}
     notes = []
@@ -148,22 +179,49 @@ def describe_columns(columns: Columns, where: str) -> tuple[np.ndarray, list[str
             notes.append(f"The column {name!r} of {where} is empty and was left out.")
             continue
         if found is not None and len(found) > max(10, min(MOST, len(cells) // 2)):
+            different = f"{len(found)} different texts" if rows is None else f"more than {MOST} different texts"
             notes.append(
-                f"The column {name!r} of {where} holds {len(found)} different texts in {len(cells)} rows, such as "
+                f"The column {name!r} of {where} holds {different} in {rows or len(cells)} rows, such as "
                 f"{found[0]!r}; it was left out, because it tells rows apart and not kinds."
             )
             continue
         if found is not None:
             values[len(names)] = found
         names.append(name)
-        kept.append(cells)
     if not names:
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
-    columns = dict(zip(names, kept, strict=True))
-    # The table is only read with here; its means and scales are fitted to the training rows later.
-    known = [{"name": n, "values": values[k]} if k in values else {"name": n, "mean": 0.0, "scale": 1.0}
-             for k, n in enumerate(names)]  # fmt: skip
-    return Table(known).read(columns, where), names, values, notes
+    return names, values, notes
+
+
+def pieces(path: Path) -> Iterator[tuple[int, Columns]]:
+    """The columns of a Parquet file, some thousand rows at a time, each with the number of its first row.
+
+    Raises:
+        AAEError: The file is damaged, or holds a column of another kind than numbers or texts.
+    """
+    pa, start = _arrow("Parquet"), 0
+    try:
+        with pyarrow_parquet().ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
+            for piece in file.iter_batches(PIECE):
+                columns = zip(piece.schema.names, piece.columns, strict=True)
+                yield start, {name: _cells(column, f"{path}: column {name!r}") for name, column in columns}
+                start += piece.num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
+
+
+def parquet_size(path: Path) -> tuple[int, int]:
+    """Rows and columns of a Parquet file.
+
+    Raises:
+        AAEError: The file is damaged.
+    """
+    pa = _arrow("Parquet")
+    try:
+        found = pyarrow_parquet().read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
+    return found.num_rows, found.num_columns
 
 
 class ParquetRows:
