@@ -37,7 +37,7 @@ def expected_failures(estimator):
     return EXPECTED.get(type(estimator), {})
 
 
-@parametrize_with_checks([kind(max_iter=10) for kind in ALL], expected_failed_checks=expected_failures)
+@parametrize_with_checks([kind(max_iter=15) for kind in ALL], expected_failed_checks=expected_failures)
 def test_as_scikit_learn_expects(estimator, check):
     check(estimator)
 

@@ -213,7 +213,7 @@ def test_killed_twenty_times_on_the_way(processes, straight, tmp_path):
 
 
 def test_interrupt_leaves_a_run_that_can_be_used_and_resumed(processes, straight, tmp_path):
-    steps, out = 150, tmp_path / "run"
+    steps, out = 300, tmp_path / "run"
     processes.start(*command(out, steps), "--checkpoint-every", 0)
     assert wait_for(lambda: checkpoints(out))
     processes.send(signal.SIGINT)
