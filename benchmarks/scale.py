@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CASES = [("autoencoder", 256), ("aae", 256), ("semi-supervised", 256), ("few-labels", 64),
          ("autoencoder", 1024), ("aae", 1024), ("semi-supervised", 1024), ("few-labels", 512)]  # fmt: skip
-STEPS, WARM_UP, TURNS = 8, 3, 3
+STEPS, WARM_UP, TURNS = 8, 3, 2
 MB = 1e6
 
 

@@ -167,10 +167,10 @@ def train_preset(
         max_seconds: Length in seconds.
         reading: How a path is read, where there is a choice.
         out: Run directory; None keeps everything in memory.
-        device: As for `aae.train`, like the three that follow.
-        precision: ...
-        devices: ...
-        num_nodes: ...
+        device: As for `aae.train`.
+        precision: As for `aae.train`.
+        devices: As for `aae.train`.
+        num_nodes: As for `aae.train`.
         **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
 
     Raises:
