@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 
 from aae import processes
 from aae.checkpoints import latest_checkpoint
-from aae.errors import AAEError, UsageError
+from aae.errors import AAEError, DivergenceError, LostError, UsageError
 from aae.processes import Team, assemble
 from aae.rundir import RunDir
 from aae.runs import resume_run
+from aae.shards import Shard
 from aae.trainer import make_fabric
 from runs import ENVIRONMENT, SMALL, VARIANTS, python, wait_for
 from several import STEPS
@@ -167,3 +168,29 @@ def test_other_errors_than_of_lost_processes_pass_unchanged():
         with pytest.raises(type(error)) as found, team.watched(lambda: ""):
             raise error
         assert found.value is error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[gloo/transport/tcp/pair.cc:534] Connection closed by peer [10.0.0.1]:4711",
+        "Application timeout caused pair closure",
+        "Timed out waiting 50000ms for recv operation to complete",
+        "NCCL error: remote process exited or there was a network error",
+    ],
+)
+def test_what_pytorch_says_of_a_lost_process_becomes_a_sentence(text):
+    team = Team(make_fabric("cpu", "32"), Shard(1, 2))
+    with pytest.raises(LostError, match="Process 1 of 2 stops, .* Go on.") as found, team.watched(lambda: "Go on."):
+        raise RuntimeError(text)
+    assert found.value.alone
+    with pytest.raises(RuntimeError, match="mat1"), team.watched(lambda: ""):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+def test_errors_of_one_process_are_marked():
+    team = Team(make_fabric("cpu", "32"), Shard(1, 2))
+    for error, alone in ((AAEError("its own"), True), (DivergenceError("everyone's"), False)):
+        with pytest.raises(AAEError) as found, team.watched(lambda: ""):
+            raise error
+        assert found.value.alone is alone

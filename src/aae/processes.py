@@ -280,5 +280,6 @@ def _end() -> None:
 
 
 def _tells_of_loss(error: RuntimeError) -> bool:
-    signs = ("closed by peer", "reset by peer", "Broken pipe", "Timed out", "timed out", "gloo", "NCCL")
-    return isinstance(error, dist.DistError) or any(sign in str(error) for sign in signs)
+    text = str(error).lower()
+    signs = ("closed by peer", "reset by peer", "broken pipe", "timed out", "timeout", "unreachable", "gloo", "nccl")
+    return isinstance(error, dist.DistError) or any(sign in text for sign in signs)
