@@ -470,7 +470,8 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
     [
         (["tune", "semi-suprvised"], 2, "did you mean"),
         (["tune", "aae", "--trials", 0], 2, "trials"),
-        (["tune", "aae", "--storage", "nonsense", *NARROW], 1, "The storage nonsense cannot be opened"),
+        (["tune", "aae", "--storage", "nonsense", *NARROW], 2, "The storage nonsense is not the URL of a database"),
+        (["tune", "aae", "--storage", "sqlite:////no/such/file", *NARROW], 1, "/no/such/file cannot be opened"),
         (["tune", "aae", "--data", "nowhere.csv"], 1, "nowhere.csv"),
     ],
 )
