@@ -181,7 +181,7 @@ def test_other_errors_than_of_lost_processes_pass_unchanged():
 )
 def test_what_pytorch_says_of_a_lost_process_becomes_a_sentence(text):
     team = Team(make_fabric("cpu", "32"), Shard(1, 2))
-    with pytest.raises(LostError, match="Process 1 of 2 stops, .* Go on.") as found, team.watched(lambda: "Go on."):
+    with pytest.raises(LostError, match=r"Process 1 of 2 stops, .* Go on\.") as found, team.watched(lambda: "Go on."):
         raise RuntimeError(text)
     assert found.value.alone
     with pytest.raises(RuntimeError, match="mat1"), team.watched(lambda: ""):
