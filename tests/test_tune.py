@@ -67,6 +67,15 @@ def test_the_same_call_goes_on_with_a_study(data, tmp_path):
     assert len(search(data, storage=storage, trials=3).study.trials) == 3
 
 
+def test_of_two_workers_that_begin_at_once_one_writes_down_the_first_trial(data, tmp_path, monkeypatch):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    other = optuna.create_study(study_name="aae", storage=storage)
+    own = resolve("few-labels", SMALL, columns=4)
+    settings = {name: getattr(own, name) for name in space_of(own, SMALL)}
+    monkeypatch.setattr(time, "sleep", lambda seconds: other.enqueue_trial(settings))
+    assert [trial.params == settings for trial in search(data, storage=storage).study.trials] == [True, False]
+
+
 @pytest.mark.parametrize(
     "other", [{"preset": "semi-supervised"}, {"labels": 10}, {"steps": 5}, {"changes": SMALL | {"lr": 0.1}}]
 )

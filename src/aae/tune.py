@@ -264,9 +264,7 @@ def _open(optuna: Any, storage: str | None, name: str, seed: int) -> tuple[Any, 
             kept = optuna.storages.RDBStorage(
                 url.render_as_string(hide_password=False), options, heartbeat_interval=HEARTBEAT, grace_period=GRACE
             )
-            made = optuna.create_study(
-                study_name=name, storage=kept, sampler=sampler, pruner=pruner, load_if_exists=True
-            )
+            made = _join(optuna, study_name=name, storage=kept, sampler=sampler, pruner=pruner)
             break
         except Exception as error:  # drivers raise what they like
             # Two workers that start at once may both make the tables; the second finds them made.
@@ -274,6 +272,18 @@ def _open(optuna: Any, storage: str | None, name: str, seed: int) -> tuple[Any, 
                 raise _closed(storage, error, begun) from error
             time.sleep(pause)
     return made, _steady(kept)
+
+
+def _join(optuna: Any, **named: Any) -> Any:
+    """Make a study, or find the one that is there."""
+    try:
+        return optuna.create_study(**named)
+    except optuna.exceptions.DuplicatedStudyError:
+        study = optuna.load_study(**named)
+    if not study.get_trials(deepcopy=False):
+        # Whoever has just made it writes down what it is of and its first trial, which two would make twice.
+        time.sleep(1)
+    return study
 
 
 def _steady(kept: Any) -> Any:
