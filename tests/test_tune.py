@@ -18,6 +18,7 @@ from aae.evaluation import validation_figure
 from aae.presets import resolve
 from aae.tune import _address, _without_password, space_of, tune
 from aae.tune_report import best_command, write_search_report
+from runs import ENVIRONMENT
 
 optuna = pytest.importorskip("optuna")
 SMALL = {"network": "mlp", "hidden": [8], "discriminator_hidden": [8], "z": 2}
@@ -225,7 +226,7 @@ t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv
 def share(storage):
     """Two workers, one of which is killed in its second trial, or as it begins it."""
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, storage, "40"], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", WORKER, storage, "40"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     try:
