@@ -226,7 +226,9 @@ t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv
 def share(storage):
     """Two workers, one of which is killed in its second trial, or as it begins it."""
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, storage, "40"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, storage, "40"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     try:
