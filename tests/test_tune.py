@@ -16,7 +16,8 @@ import aae
 from aae.errors import AAEError, UsageError
 from aae.evaluation import validation_figure
 from aae.presets import resolve
-from aae.tune import _address, _without_password, space_of, tune
+from aae.studies import _address, _without_password
+from aae.tune import space_of, tune
 from aae.tune_report import best_command, write_search_report
 from runs import ENVIRONMENT
 
@@ -216,8 +217,8 @@ def lose(file):
 
 
 WORKER = """
-import sys, numpy as np, aae, aae.tune as t
-t.HEARTBEAT, t.GRACE = 1, 3
+import sys, numpy as np, aae, aae.studies as s, aae.tune as t
+s.HEARTBEAT, s.GRACE = 1, 3
 t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv[2]), progress=True,
        changes={"network": "mlp", "hidden": [8]})
 """
@@ -257,8 +258,8 @@ def test_two_workers_share_a_study_and_one_is_killed(tmp_path):
 
 
 def test_a_worker_that_died_before_its_first_heartbeat_is_not_waited_for(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("aae.tune.HEARTBEAT", 1)
-    monkeypatch.setattr("aae.tune.GRACE", 1)
+    monkeypatch.setattr("aae.studies.HEARTBEAT", 1)
+    monkeypatch.setattr("aae.studies.GRACE", 1)
     storage = f"sqlite:///{tmp_path}/study.db"
     search(data, storage=storage, trials=1)
     optuna.load_study(study_name="aae", storage=storage).ask()  # all that such a worker leaves behind
@@ -362,7 +363,7 @@ def test_a_study_of_another_preset_is_refused_on_postgresql(data, server):
 
 def test_a_server_that_does_not_answer_is_not_waited_for(data, monkeypatch):
     pytest.importorskip("psycopg")
-    monkeypatch.setitem(aae.tune._IMPATIENT, "connect_timeout", 2)
+    monkeypatch.setitem(aae.studies._IMPATIENT, "connect_timeout", 2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"postgresql://me:secret@127.0.0.1:{mute.getsockname()[1]}/study"
         with pytest.raises(AAEError, match=r"me:\*\*\*@.* cannot be opened after [23] seconds .*timeout"):
@@ -389,7 +390,7 @@ def test_no_sentence_shows_a_password(url, shown):
 )
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_the_driver_that_is_there_is_taken(monkeypatch, present, driver, scheme):
-    monkeypatch.setattr("aae.tune.find_spec", lambda name: name in present or None)
+    monkeypatch.setattr("aae.studies.find_spec", lambda name: name in present or None)
     assert _address(f"{scheme}://host/db").drivername == f"postgresql+{driver}"
 
 
