@@ -1,13 +1,23 @@
+import math
+
 import pytest
 import torch
 
-from aae.checkpoints import KEEP, latest_checkpoint, save_checkpoint
+from aae.checkpoints import KEEP, latest_checkpoint, save_checkpoint, set_aside
 from aae.errors import AAEError
-from runs import leftovers
+from aae.tensors import pack_tensors
+from runs import differences, leftovers
+
+IMAGE = torch.arange(120.0).reshape(2, 3, 4, 5).to(memory_format=torch.channels_last)
 
 
 def state(step):
-    return {"step": step, "model": {"weight": torch.full((100,), float(step))}, "random": torch.get_rng_state()}
+    return {
+        "step": step,
+        "model": {"weight": torch.full((100,), float(step)), "count": torch.tensor(7), "none": torch.empty(0, 3)},
+        "optimizers": {0: {"exp_avg": IMAGE}, "betas": (0.9, 0.1 + 0.2), "flags": [None, True, "text", math.inf]},
+        "random": torch.get_rng_state(),
+    }
 
 
 @pytest.fixture
@@ -22,18 +32,6 @@ def newest(folder):
     return max(folder.iterdir())
 
 
-def test_a_full_disk_as_torch_reports_it(folder, monkeypatch):
-    def save(state, file):
-        file.write(b"half of i")
-        raise RuntimeError("[enforce fail at inline_container.cc:603] . unexpected pos 64 vs 0\nmore")
-
-    monkeypatch.setattr(torch, "save", save)
-    before = sorted(folder.iterdir())
-    with pytest.raises(AAEError, match=r"could not be written: .*unexpected pos 64 vs 0\. Free"):
-        save_checkpoint(folder, state(11), 11)
-    assert sorted(folder.iterdir()) == before
-
-
 DAMAGE = {
     "truncated": lambda data: data[: len(data) // 2],
     "one byte short": lambda data: data[:-1],
@@ -44,28 +42,53 @@ DAMAGE = {
 
 
 def test_the_newest_is_loaded_whole(folder):
-    found, notes = latest_checkpoint(folder)
-    assert notes == []
-    assert found["step"] == 10
-    assert torch.equal(found["model"]["weight"], torch.full((100,), 10.0))
-    assert torch.equal(found["random"], torch.get_rng_state())
+    found, damaged = latest_checkpoint(folder)
+    assert damaged == []
+    assert not differences(found, state(10))
+    assert found["optimizers"][0]["exp_avg"].stride() == IMAGE.stride()  # which a fused optimiser relies on
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_one_is_passed_over_and_told(folder, kind):
     damaged = newest(folder)
     damaged.write_bytes(DAMAGE[kind](damaged.read_bytes()))
-    found, (note,) = latest_checkpoint(folder)
-    assert found["step"] == 2
-    assert torch.equal(found["model"]["weight"], torch.full((100,), 2.0))
-    assert note.startswith("Checkpoint step-0000000010.pt is damaged")
-    assert note.endswith("going back to the one before.")
+    found, aside = latest_checkpoint(folder)
+    assert not differences(found, state(2))
+    assert aside == [damaged]
+    (note,) = set_aside(aside)
+    assert note == "Checkpoint step-0000000010.safetensors is damaged and was set aside; the one before it is used."
+    assert [path.name for path in folder.glob("*.damaged")] == ["step-0000000010.safetensors.damaged"]
+    assert latest_checkpoint(folder)[1] == []
+
+
+@pytest.mark.parametrize("place", range(0, 100, 3))
+def test_no_byte_can_change_unseen(folder, place):
+    path = newest(folder)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) * place // 100] ^= 1 << place % 8
+    path.write_bytes(raw)
+    found, damaged = latest_checkpoint(folder)
+    assert damaged == [path] or not differences(found, state(10))
+    assert differences(found, state(10)) == [] if not damaged else found["step"] == 2
+
+
+FORMS = ["", "{", "[]", "7", '{"dict": 3}', '{"tensor": [9, []]}', '{"a": 1, "b": 2}', "{}", '{"dict": [[[], 1]]}',
+         '{"dict": [["step", {"tensor": [0, [0, 0]]}]]}', '{"list": ' * 9000]
+
+
+@pytest.mark.parametrize("form", [*FORMS, None])
+def test_what_holds_together_in_another_way_is_no_checkpoint(folder, form):
+    facts = {} if form is None else {"form": form}
+    (folder / "step-0000000099.safetensors").write_bytes(pack_tensors({"0": torch.zeros(2)}, facts))
+    found, damaged = latest_checkpoint(folder)
+    assert found["step"] == 10
+    assert len(damaged) == 1
 
 
 def test_all_damaged(folder):
     for path in folder.iterdir():
         path.write_bytes(b"")
-    with pytest.raises(AAEError, match=r"No usable checkpoint in .*step-0000000001.pt is damaged.*without --resume"):
+    with pytest.raises(AAEError, match=r"No usable .*Damaged: .*step-0000000001.safetensors.*without --resume"):
         latest_checkpoint(folder)
 
 
@@ -82,10 +105,10 @@ def test_nothing_in_a_checkpoint_is_executed(folder, tmp_path):
         def __reduce__(self):
             return (open, (str(tmp_path / "executed"), "w"))
 
-    torch.save({"step": 99, "model": Evil()}, folder / "step-0000000099.pt")
-    found, notes = latest_checkpoint(folder)
+    torch.save({"step": 99, "model": Evil()}, folder / "step-0000000099.safetensors")
+    found, damaged = latest_checkpoint(folder)
     assert found["step"] == 10
-    assert len(notes) == 1
+    assert len(damaged) == 1
     assert not (tmp_path / "executed").exists()
 
 
@@ -98,23 +121,28 @@ def test_the_last_few_are_kept_by_step_and_not_by_time(tmp_path):
 
 
 def test_other_files_are_left_alone(folder):
-    (folder / "step-notes.pt").write_text("mine")
-    (folder / ".step-0000000011.pt.7.tmp").write_text("half")
+    (folder / "step-notes.safetensors").write_text("mine")
+    (folder / ".step-0000000011.safetensors.7.tmp").write_text("half")
     for step in (11, 12, 13):
         save_checkpoint(folder, state(step), step)
     assert latest_checkpoint(folder)[0]["step"] == 13
-    assert (folder / "step-notes.pt").read_text() == "mine"
+    assert (folder / "step-notes.safetensors").read_text() == "mine"
 
 
 def test_a_full_disk(folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def save(data, file):
-        file.write(b"half")
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", save)
-    with pytest.raises(AAEError, match=r"step-0000000011.pt could not be written: No space left on device"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(AAEError, match=r"step-0000000011.safetensors could not be written: No space left on device"):
         save_checkpoint(folder, state(11), 11)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert not leftovers(folder)
+
+
+def test_a_place_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AAEError, match=r"checkpoints cannot be made \(Not a directory\)"):
+        save_checkpoint(tmp_path / "file" / "checkpoints", state(1), 1)

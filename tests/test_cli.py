@@ -12,7 +12,7 @@ from aae.artifact import load
 from aae.gallery import PICTURES
 from aae.presets import PRESETS, Options
 from aae.runs import open_run
-from runs import SMALL, leftovers, python, train_small
+from runs import SMALL, leftovers, python, rewrite, train_small
 
 NARROW = [*(word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")), "--device", "cpu"]
 QUICK = ["--steps", "2", "--no-report", *NARROW]
@@ -402,8 +402,7 @@ def test_a_process_says_what_it_did_and_nothing_else(trained):
 
 def test_a_later_run_reads_the_notes(cli, folder):
     train_small("vae", out=folder / "run")
-    config = json.loads((folder / "run" / "config.json").read_text())
-    (folder / "run" / "config.json").write_text(json.dumps({**config, "notes": ["The code has collapsed."]}))
+    rewrite(folder / "run" / "config.json", notes=["The code has collapsed."])
     assert cli("report", "run").code == 0
     assert "The code has collapsed." in (folder / "run" / "report.html").read_text(encoding="utf-8")
 

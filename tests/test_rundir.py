@@ -7,14 +7,17 @@ import torch
 
 from aae._version import __version__
 from aae.errors import AAEError
+from aae.files import checksum
 from aae.rundir import FORMAT, History, RunDir, versions
-from runs import leftovers
+from runs import leftovers, rewrite
 
 
 def test_a_new_run(tmp_path):
     run = RunDir(tmp_path / "deep" / "run")
+    run.make()
     run.create({"seed": 3})
-    assert run.config() == {"format": FORMAT, "versions": versions(), "seed": 3}
+    config = run.config()
+    assert config == {"format": FORMAT, "versions": versions(), "seed": 3, "checksum": checksum(config)}
     run.remember("notes", ["One."])
     assert run.config()["notes"] == ["One."]
     assert run.config()["seed"] == 3
@@ -37,15 +40,15 @@ def test_an_existing_one_is_left_alone(tmp_path):
     (tmp_path / "file").write_text("mine")
     for name in ("run", "file"):
         with pytest.raises(AAEError, match=r"exists already; choose another --out, or add --resume"):
-            RunDir(tmp_path / name).create({})
+            RunDir(tmp_path / name).make()
     with pytest.raises(AAEError, match=r"cannot be made .*Not a directory.*; choose another --out"):
-        RunDir(tmp_path / "file" / "run").create({})
+        RunDir(tmp_path / "file" / "run").make()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "mine", "run"]
 
 
 @pytest.mark.parametrize(("content", "sentence"), [
     (None, r"is not a run: it has no config.json. Make one with `aae train PRESET --out"),
-    ("[]", "is not the configuration of a run"),
+    ("[]", "holds no JSON object"),
     ('{"format": "1"}', "is not the configuration of a run"),
     ("{", "cannot be read as JSON"),
     (json.dumps({"format": FORMAT + 1, "versions": {"aae": "9.8.7"}}), f"by aae 9.8.7, which is newer .*{__version__}"),
@@ -109,3 +112,34 @@ def test_a_damaged_history_is_named(tmp_path, text):
     (tmp_path / "metrics.csv").write_text(text)
     with pytest.raises(AAEError, match=r"metrics.csv is not a table of numbers"):
         RunDir(tmp_path).history()
+
+
+def test_a_locked_run_is_refused_until_it_is_let_go(tmp_path):
+    run = RunDir(tmp_path / "run")
+    run.make()
+    with run.locked():
+        sentence = r"Another process is training in .*run; wait until it has ended, or choose"
+        with pytest.raises(AAEError, match=sentence), RunDir(tmp_path / "run").locked():
+            pass
+        run.create({})  # the lock itself does not make the directory somebody else's
+    with RunDir(tmp_path / "run").locked():
+        pass
+
+
+def test_a_history_comes_back_from_its_tensors():
+    history = History([{"step": 1.0, "a": 0.1}, {"step": 2.0, "b": 1 / 3}])
+    assert History.restored(history.state()).rows == history.rows
+    assert History.restored(History().state()).rows == []
+
+
+def test_a_configuration_that_was_changed_is_refused_unless_by_hand(tmp_path):
+    run = RunDir(tmp_path)
+    run.create({"seed": 3})
+    text = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").write_text(text.replace('"seed": 3', '"seed": 4'))
+    with pytest.raises(AAEError, match=r'does not match its checksum.*remove the entry "checksum"'):
+        run.config()
+    rewrite(tmp_path / "config.json", seed=4)
+    assert run.config()["seed"] == 4
+    run.remember("notes", [])
+    assert "checksum" in run.config()

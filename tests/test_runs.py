@@ -13,7 +13,7 @@ from aae.errors import AAEError, UsageError
 from aae.presets import PRESETS, resolve
 from aae.rundir import RunDir
 from aae.runs import open_run, prepare, resume_run, train_preset
-from runs import SMALL, VARIANTS, train_small
+from runs import SMALL, VARIANTS, rewrite, train_small
 
 KNOWN = 1437  # labelled training rows of digits
 
@@ -181,9 +181,7 @@ def test_what_cannot_be_resumed(spoil, copied, tmp_path):
     if spoil == "checkpoints":
         shutil.rmtree(run / "checkpoints")
     elif spoil in ("python", "newer"):
-        config = json.loads((run / "config.json").read_text())
-        config = {**config, "format": 99} if spoil == "newer" else {k: v for k, v in config.items() if k != "preset"}
-        (run / "config.json").write_text(json.dumps(config))
+        rewrite(run / "config.json", **({"format": 99} if spoil == "newer" else {"preset": None}))
     sentence = {
         "absent": "is not a run: it has no config.json", "preset": "is a run of vae, not of aae",
         "python": "was not made from a preset", "newer": "which is newer than",

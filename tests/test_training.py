@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import re
 import time
 
 import numpy as np
@@ -13,15 +15,16 @@ from aae.checkpoints import KEEP, latest_checkpoint
 from aae.component import describe
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import Split
-from aae.errors import AAEError, UsageError
+from aae.errors import AAEError, DivergenceError, UsageError
 from aae.latent import Latent
 from aae.posteriors import Delta, Point
 from aae.priors import GaussianPrior
 from aae.runs import resume_run
 from aae.settings import Settings
+from aae.trainer import Trainer
 from aae.training import train
 from models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, autoencoder
-from runs import differences, final_state, leftovers, train_small
+from runs import differences, final_state, leftovers, rewrite, train_small
 
 RATES = {"reconstruction": 1e-3, "adversarial": 1e-3, "classification": 1e-3}
 
@@ -61,7 +64,8 @@ def test_in_memory(tmp_path, monkeypatch):
 def test_what_a_run_directory_holds(tmp_path):
     result = train_tiny("semi-supervised", out=tmp_path / "run", seed=3, info={"preset": "mine"}, checkpoint_every=0.0)
     run = result.path
-    assert sorted(path.name for path in run.iterdir()) == ["checkpoints", "config.json", "metrics.csv", "model"]
+    found = sorted(path.name for path in run.iterdir())
+    assert found == [".lock", "checkpoints", "config.json", "metrics.csv", "model"]
     assert len(list((run / "checkpoints").iterdir())) == KEEP
     assert not leftovers(run)
     config = json.loads((run / "config.json").read_text())
@@ -167,9 +171,7 @@ def test_resuming_what_is_no_run_of_ours(tmp_path):
     train_tiny(out=tmp_path / "run", steps=2)
     with pytest.raises(AAEError, match=r"The checkpoint belongs to another model or other settings"):
         train_tiny("vae", out=tmp_path / "run", resume=True)
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
-    newer = {**config, "format": 99, "versions": {"aae": "9.8.7"}}
-    (tmp_path / "run" / "config.json").write_text(json.dumps(newer))
+    rewrite(tmp_path / "run" / "config.json", format=99, versions={"aae": "9.8.7"})
     with pytest.raises(AAEError, match=r"was written by aae 9.8.7, which is newer"):
         train_tiny(out=tmp_path / "run", resume=True)
 
@@ -238,27 +240,62 @@ def failing(call):
     return autoencoder(Latent("z", Point(WIDTH, 2), GaussianPrior(2), Failing(call)))
 
 
-def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
-    with pytest.raises(AAEError) as error:
+def test_a_second_divergence_ends_the_training_and_leaves_the_last_good_checkpoint(tmp_path):
+    with pytest.raises(DivergenceError) as error:
         train_tiny(failing(5), steps=9, out=tmp_path / "run", checkpoint_every=0.0)
-    assert str(error.value).startswith("Training diverged: ")
-    assert "became NaN or infinite near step 6. The checkpoint of step 4 in " in str(error.value)
+    assert str(error.value).startswith("Training diverged: reconstruction_loss became NaN or infinite near step 6, ")
+    assert "although the learning rate had been lowered. The checkpoint of step 4 in " in str(error.value)
     assert str(error.value).endswith("Lower the learning rate, for example with --set lr=0.0003.")
-    state, notes = latest_checkpoint(tmp_path / "run" / "checkpoints")
-    assert (state["step"], notes) == (4, [])
+    state, damaged = latest_checkpoint(tmp_path / "run" / "checkpoints")
+    assert (state["step"], damaged) == (4, [])
     assert all(bool(weight.isfinite().all()) for weight in state["model"].values())
     assert not (tmp_path / "run" / "model").exists()
     assert not leftovers(tmp_path)
 
 
-def test_divergence_before_any_checkpoint(tmp_path):
-    with pytest.raises(AAEError, match=r"near step 2. No checkpoint had been taken yet. Lower the learning rate"):
-        train_tiny(failing(1), out=tmp_path / "run")
-    with pytest.raises(AAEError, match=r"near step 2. Lower the learning rate"):
+def test_divergence_of_what_has_no_run_directory():
+    with pytest.raises(DivergenceError, match=r"near step 2. Lower the learning rate"):
         train_tiny(failing(1))
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3])
+SPOILT = {
+    "weights": lambda trainer: trainer.model.decoder.layers[0].weight.data.fill_(math.nan),
+    "code": lambda trainer: [part.data.zero_() for part in trainer.model.trunk.parameters()],
+    "moments": lambda trainer: next(iter(trainer.optimizers["joint"].state.values()))["exp_avg"].fill_(math.inf),
+}
+
+
+@pytest.mark.parametrize(("what", "step"), [(what, step) for what in SPOILT for step in (0, 3, 29, 39)][:-1])
+def test_a_training_that_diverges_once_goes_back_and_on(what, step, tmp_path, monkeypatch):
+    """Steps before the first look, between looks, after a checkpoint, and the last one."""
+    take, spoilt = Trainer.train_step, []
+
+    def train_step(self):
+        measured = take(self)
+        if self.step == step + 1 and not spoilt:
+            spoilt.append(self.step)
+            SPOILT[what](self)
+        return measured
+
+    monkeypatch.setattr(Trainer, "train_step", train_step)
+    result = train_small("aae", steps=40, out=tmp_path / "run", changes={"dropout": 0.0})
+    assert result.step == 40
+    (note,) = [note for note in result.notes if "diverged" in note]
+    pattern = r"Training diverged: .* near step (\d+)\. It went back to the checkpoint of step 0 and went on .*"
+    seen = int(re.fullmatch(pattern, note)[1])
+    assert step < seen <= step + 20
+    assert note in json.loads((tmp_path / "run" / "config.json").read_text())["notes"]
+    state = final_state(tmp_path / "run")
+    assert state["slowed"] == 0.1
+    straight = final_state(train_small("aae", steps=40, out=tmp_path / "straight").path)
+    rates = [[group["lr"] for group in one["optimizers"]["joint"]["param_groups"]] for one in (state, straight)]
+    assert rates[0] == pytest.approx([0.1 * rate for rate in rates[1]])
+    steps = [row["step"] for row in result.history.rows]
+    assert steps == sorted(steps)
+    assert note in resume_run(tmp_path / "run", progress=False).notes
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
 @pytest.mark.parametrize("name", ["aae", "vae", "semi-supervised", "supervised"])
 def test_a_learning_rate_beyond_all_bounds(name, steps, tmp_path):
     with pytest.raises(AAEError, match=r"Training diverged: "):
@@ -313,7 +350,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path, capsys):
     newest.write_bytes(newest.read_bytes()[:-100])
     result = resume_run(run, progress=True)
     (note,) = result.notes
-    assert note.startswith("Checkpoint step-0000000004.pt is damaged")
+    assert note == "Checkpoint step-0000000004.safetensors is damaged and was set aside; the one before it is used."
     assert result.step == 4
     assert note in capsys.readouterr().err
     assert json.loads((run / "config.json").read_text())["notes"] == [note]
@@ -324,21 +361,20 @@ def test_a_damaged_checkpoint_is_told(tmp_path, capsys):
 
 
 def test_a_full_disk_while_training(tmp_path, monkeypatch):
-    save, calls = torch.save, []
+    sync, calls = os.fsync, []
 
-    def fails(state, file):
+    def fails(descriptor):
         calls.append(1)
-        if len(calls) > 3:
-            file.write(b"half")
+        if len(calls) > 20:
             raise OSError(28, "No space left on device")
-        save(state, file)
+        sync(descriptor)
 
-    monkeypatch.setattr(torch, "save", fails)
-    with pytest.raises(AAEError, match=r"step-0000000004.pt could not be written: No space left on device"):
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(AAEError, match=r"could not be written: No space left on device"):
         train_tiny(out=tmp_path / "run", steps=9, checkpoint_every=0.0)
     assert not leftovers(tmp_path)
     monkeypatch.undo()
-    assert latest_checkpoint(tmp_path / "run" / "checkpoints")[0]["step"] == 3
+    assert 0 < latest_checkpoint(tmp_path / "run" / "checkpoints")[0]["step"] < 9
     straight = train_tiny(out=tmp_path / "straight", steps=9)
     train_tiny(out=tmp_path / "run", steps=9, resume=True)
     assert not differences(final_state(tmp_path / "run"), final_state(straight.path))
@@ -346,7 +382,8 @@ def test_a_full_disk_while_training(tmp_path, monkeypatch):
 
 def test_checkpoints_come_by_the_clock(tmp_path):
     train_tiny(out=tmp_path / "run", checkpoint_every=1e9)
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-0000000006.pt"]
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == [
+        "step-0000000000.safetensors", "step-0000000006.safetensors"]
 
 
 def test_tensorboard(tmp_path, monkeypatch):

@@ -5,18 +5,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import load as load_bytes
-from safetensors.torch import load_file, save
 
 # First, for the effect: a specification may name any component, whatever else was imported before.
 from aae import corruption, likelihoods, matching, merging, networks, posteriors, priors  # noqa: F401
 from aae._version import __version__
 from aae.component import describe, rebuild
 from aae.errors import AAEError, first_line
-from aae.files import read_json, write_atomically, write_json
+from aae.files import SEAL, checksum, read_sealed, write_atomically, write_sealed
 from aae.model import Autoencoder
+from aae.tensors import pack_tensors, unpack_tensors
 
 __all__ = ["load", "pack", "save_model", "unpack"]
 
@@ -38,7 +36,7 @@ def save_model(model: Autoencoder, folder: str | Path) -> Path:
     spec, weights = pack(model)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "weights.safetensors", lambda file: file.write(weights))
-    write_json(folder / "spec.json", spec)
+    write_sealed(folder / "spec.json", spec)
     return folder
 
 
@@ -48,9 +46,8 @@ def pack(model: Autoencoder) -> tuple[dict[str, Any], bytes]:
     Raises:
         AAEError: A part cannot be described.
     """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     spec = {"format": FORMAT, "aae": __version__, "model": describe(model)}
-    return spec, save(weights, metadata={"aae": __version__})
+    return spec, pack_tensors(model.state_dict(), {"aae": __version__, "model": checksum(spec["model"])})
 
 
 def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
@@ -59,7 +56,7 @@ def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
     Raises:
         AAEError: Specification and weights do not describe a model.
     """
-    return _filled(spec, lambda: load_bytes(weights), (), "the packed model")
+    return _filled(spec, lambda: weights, (), "the packed model")
 
 
 def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
@@ -81,8 +78,8 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
         raise AAEError(
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
         )
-    spec = read_json(folder / "spec.json")
-    return _filled(spec, lambda: load_file(folder / "weights.safetensors"), tuple(components), str(folder))
+    spec = read_sealed(folder / "spec.json")
+    return _filled(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
 
 
 def _from_hub(name: str) -> Path:
@@ -103,9 +100,7 @@ def _from_hub(name: str) -> Path:
         raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
 
 
-def _filled(
-    spec: object, weights: Callable[[], dict[str, torch.Tensor]], components: Iterable[type], where: str
-) -> Autoencoder:
+def _filled(spec: object, weights: Callable[[], bytes], components: Iterable[type], where: str) -> Autoencoder:
     """The model that a specification describes, with those weights."""
     if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
         raise AAEError(f"What {where} holds as spec.json is not the specification of a model.")
@@ -116,10 +111,14 @@ def _filled(
         )
     model = _rebuild_model(spec["model"], components, where)
     try:
-        model.load_state_dict(weights())
+        tensors, facts = unpack_tensors(weights(), f"weights.safetensors of {where}")
+        # A specification that was changed by hand no longer carries a checksum, and its weights stay its own.
+        if SEAL in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
+            raise AAEError(f"The weights in {where} belong to another model than its spec.json; copy the whole folder.")
+        model.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise AAEError(f"{where} has no weights.safetensors; copy the whole folder.") from error
-    except (safetensors.SafetensorError, RuntimeError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         raise AAEError(
             f"The weights in {where} are damaged or belong to another model ({str(error)[:200]})."
         ) from error

@@ -164,7 +164,9 @@ def train(
         bool,
         typer.Option("--resume", help="Go on with the run in --out, with its own settings (and device, if not given)."),
     ] = False,
-    checkpoint_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 30.0,
+    checkpoint_every: Annotated[
+        float | None, typer.Option(help="Seconds between two checkpoints; 30, or more for a large model, if not given.")
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
     report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
 ) -> None:
@@ -211,13 +213,13 @@ def train(
             **loop,
         )
     if not result.chief:  # the first process says and writes everything
-        raise typer.Exit(130 if result.interrupted else 0)
+        raise typer.Exit(128 + result.interrupted if result.interrupted else 0)
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
         _report(out)
     elif result.interrupted:
         typer.echo(f"Go on with: aae train {preset} --out {out} --resume")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + result.interrupted)
 
 
 @app.command()

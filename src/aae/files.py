@@ -1,15 +1,18 @@
 """Files that are complete or absent: written beside their place, synced, then renamed into it."""
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from aae.errors import AAEError, UsageError
 
-__all__ = ["check_place", "read_json", "write_atomically", "write_json"]
+__all__ = ["check_place", "checksum", "read_json", "read_sealed", "write_atomically", "write_json", "write_sealed"]
+
+SEAL = "checksum"
 
 
 def check_place(path: Path, *suffixes: str) -> str:
@@ -73,3 +76,35 @@ def read_json(path: Path) -> Any:
         raise AAEError(f"{path} is not there; check the path.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise AAEError(f"{path} cannot be read as JSON ({error}).") from error
+
+
+def checksum(data: Any) -> str:
+    """A number that stands for JSON data, however it is laid out in its file; its own checksum does not count."""
+    if isinstance(data, Mapping):
+        data = {key: value for key, value in data.items() if key != SEAL}
+    plain = json.dumps(json.loads(json.dumps(data)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum of what it holds, atomically."""
+    write_json(path, {**data, SEAL: checksum(data)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed` wrote.
+
+    An object that has none is taken as it is, so that a person can change one by hand.
+
+    Raises:
+        AAEError: The file is missing, is no JSON object, or was changed after it was written.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise AAEError(f"{path} holds no JSON object; copy the file again.")
+    if SEAL in data and data[SEAL] != checksum(data):
+        raise AAEError(
+            f"{path} does not match its checksum, so it was damaged or changed after it was written. Copy it again; if "
+            'the change is your own, remove the entry "checksum" from it.'
+        )
+    return data

@@ -18,6 +18,7 @@ from aae.posteriors import SoftCategory
 
 __all__ = [
     "cluster_error",
+    "collapsed",
     "component_accuracy",
     "elbo",
     "error_percent",
@@ -31,6 +32,7 @@ __all__ = [
 
 WON = 0.02  # a discriminator's loss below which it hardly errs
 BANDWIDTHS = np.geomspace(0.05, 1.0, 12)
+CONSTANT = 1e-4  # of the spread that a code should have: below it is the same number but for rounding
 QUICK_ROWS = 2000  # enough to see a trend; final figures use every row
 
 
@@ -83,6 +85,18 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
         elif not latent.is_category and codes.std(0).max() < 0.02 * _prior_std(latent):
             warnings[name] = f"The code {name!r} has collapsed: it is almost the same for every row."
     return warnings
+
+
+def collapsed(model: Autoencoder, rows: np.ndarray) -> bool:
+    """Whether the whole code is the same for every one of some rows, so that it says nothing of them any more."""
+    if len(rows) < 2 or all(latent.posterior is None for latent in model.latents):
+        return False
+    for name, codes in inference.encode(model, rows).items():
+        latent = model.latent(name)
+        usual = 1 / latent.dim if latent.is_category else _prior_std(latent)
+        if not np.isfinite(codes).all() or codes.std(0).max() > CONSTANT * usual:
+            return False
+    return True
 
 
 def _prior_std(latent: Latent) -> float:

@@ -3,13 +3,13 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner"]
+__all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner", "stoppable"]
 
 BESIDE = 32  # characters for the bar itself, the share and the time left
 _SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -70,26 +70,47 @@ class Bar:
 
 
 @contextmanager
-def caught_interrupts() -> Iterator[list[bool]]:
-    """Let Ctrl-C do nothing but grow the list that is given."""
-    caught: list[bool] = []
+def _handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Let these signals call a function; only the main thread can say so."""
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield
         return
-    before = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield caught
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handling in before.items():
+            signal.signal(number, handling)
+
+
+def _stop(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the system's request to end (SIGTERM) interrupt as Ctrl-C does; a handler that someone else set stays."""
+    unhandled = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with _handled([signal.SIGTERM] if unhandled else [], _stop):
+        yield
+
+
+@contextmanager
+def caught_interrupts() -> Iterator[list[int]]:
+    """Let Ctrl-C, and a request to end that `stoppable` looks after, do nothing but add their number to a list."""
+    caught: list[int] = []
+    ours = signal.getsignal(signal.SIGTERM) is _stop
+    with _handled([signal.SIGINT, signal.SIGTERM] if ours else [signal.SIGINT], lambda n, _: caught.append(n)):
+        yield caught
 
 
 @contextmanager
 def held_interrupts() -> Iterator[None]:
-    """Put Ctrl-C off until the block is over."""
+    """Put interrupts off until the block is over."""
     with caught_interrupts() as caught:
         yield
     if caught:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(caught[0])
 
 
 def _silent() -> bool:

@@ -2,20 +2,23 @@
 
 import csv
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from aae._version import __version__
 from aae.errors import AAEError
-from aae.files import read_json, write_atomically, write_json
+from aae.files import read_sealed, write_atomically, write_sealed
 
 __all__ = ["History", "RunDir", "versions"]
 
 FORMAT = 1
+LOCK = ".lock"
 
 
 def versions() -> dict[str, str]:
@@ -42,19 +45,51 @@ class RunDir:
         self.metrics = self.path / "metrics.csv"
         self.report = self.path / "report.html"
 
-    def create(self, config: Mapping[str, Any]) -> None:
-        """Make the directory and write its configuration.
+    def make(self) -> None:
+        """Make the directory.
 
         Raises:
-            AAEError: The directory exists and is not empty, or cannot be made.
+            AAEError: It exists and is not empty, or cannot be made.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to go on with that run.")
+        self._check_empty()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise AAEError(f"{self.path} cannot be made ({error.strerror}); choose another --out.") from error
-        write_json(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
+
+    def _check_empty(self) -> None:
+        if self.path.exists() and (not self.path.is_dir() or any(p.name != LOCK for p in self.path.iterdir())):
+            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to go on with that run.")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the directory; the system lets go of it when this process ends.
+
+        Raises:
+            AAEError: Another process trains there, or the directory cannot be written.
+        """
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise AAEError(
+                f"Another process is training in {self.path}; wait until it has ended, or choose another --out."
+            ) from error
+        except OSError as error:
+            raise AAEError(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration of a new run.
+
+        Raises:
+            AAEError: The directory is not empty, or cannot be written.
+        """
+        self._check_empty()
+        write_sealed(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
 
     def config(self) -> dict[str, Any]:
         """The configuration.
@@ -67,8 +102,8 @@ class RunDir:
             raise AAEError(
                 f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`."
             )
-        config = read_json(file)
-        if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        config = read_sealed(file)
+        if not isinstance(config.get("format"), int):
             raise AAEError(f"{file} is not the configuration of a run.")
         if config["format"] > FORMAT:
             raise AAEError(
@@ -84,7 +119,7 @@ class RunDir:
 
     def remember(self, name: str, value: Any) -> None:
         """Add one fact to the configuration."""
-        write_json(self.path / "config.json", {**self.config(), name: value})
+        write_sealed(self.path / "config.json", {**self.config(), name: value})
 
     def history(self) -> "History":
         """The history so far; empty if nothing was measured yet."""
@@ -112,6 +147,17 @@ class History:
     def measured_at(self, step: int) -> bool:
         """Whether the newest row is of that step and holds an evaluation."""
         return bool(self.rows) and self.rows[-1]["step"] == step and any("validation" in name for name in self.rows[-1])
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The same as tensors, for a checkpoint."""
+        return {name: torch.from_numpy(values) for name, values in self.columns().items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, torch.Tensor]) -> "History":
+        """The history that `state` was taken of."""
+        columns = {name: values.tolist() for name, values in state.items()}
+        rows = zip(*columns.values(), strict=True)
+        return cls([{k: v for k, v in zip(columns, row, strict=True) if v == v} for row in rows])
 
     def until(self, step: int) -> "History":
         """The rows up to a step."""

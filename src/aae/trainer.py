@@ -200,6 +200,7 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
+        self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
 
     @property
     def total_steps(self) -> int | None:
@@ -218,7 +219,7 @@ class Trainer:
     def train_step(self) -> dict[str, torch.Tensor]:
         """Take one step through every phase and return what it measured."""
         progress = self.progress
-        factor = decay_factor(self.settings.decay, progress)
+        factor = self.slowed * decay_factor(self.settings.decay, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 _set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
@@ -252,6 +253,7 @@ class Trainer:
         return {
             "step": self.step,
             "seconds": self.seconds,
+            "slowed": self.slowed,
             "model": self.model.state_dict(),
             "average": None if self.kept is self.model else self.kept.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
@@ -270,15 +272,24 @@ class Trainer:
             if self.kept is not self.model:
                 self.kept.load_state_dict(state["average"])
             for name, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(state["optimizers"][name])
-                for group in optimizer.param_groups:  # a rate stays where the step reads it
-                    if isinstance(group["lr"], torch.Tensor):
-                        group["lr"] = group["lr"].to(self.fabric.device)
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+                self._restore_optimizer(optimizer, state["optimizers"][name])
+            self.step, self.seconds, self.slowed = int(state["step"]), float(state["seconds"]), float(state["slowed"])
+            torch.set_rng_state(state["random"])
+            if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(state["random_cuda"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise AAEError(
                 f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
             ) from error
-        self.step, self.seconds = state["step"], state["seconds"]
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+        if self.captured is not None:  # a record refers to the memory of the state before
+            self.captured = CapturedStep(self._take)
+
+    def _restore_optimizer(self, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+        optimizer.load_state_dict(state)
+        for group in optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):  # a rate stays where the step reads it
+                group["lr"] = group["lr"].to(self.fabric.device)
+            for parameter in group["params"]:
+                for held in optimizer.state.get(parameter, {}).values():
+                    if isinstance(held, torch.Tensor) and held.dim() and held.shape != parameter.shape:
+                        raise ValueError(f"moments of shape {tuple(held.shape)} for weights {tuple(parameter.shape)}")

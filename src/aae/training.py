@@ -1,9 +1,10 @@
 """The training loop: steps, history, evaluation, checkpoints, and a bar that shows them."""
 
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,15 @@ import numpy as np
 import torch
 
 from aae.artifact import save_model
-from aae.checkpoints import latest_checkpoint, save_checkpoint
+from aae.checkpoints import latest_checkpoint, save_checkpoint, set_aside
 from aae.component import describe
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import Split, split_data
 from aae.errors import AAEError, DivergenceError
-from aae.metrics import health, quick_metrics
+from aae.metrics import collapsed, health, quick_metrics
 from aae.model import Autoencoder
 from aae.processes import Team, assemble
-from aae.progress import Bar, caught_interrupts, held_interrupts
+from aae.progress import Bar, caught_interrupts, held_interrupts, stoppable
 from aae.rundir import History, RunDir
 from aae.settings import Settings
 from aae.trainer import Trainer, precision_of
@@ -31,6 +32,9 @@ __all__ = ["Result", "train"]
 LOG_EVERY = 20  # steps between two looks at the losses: each look waits for the device
 WARM_UP = 200  # steps before a code is expected to be anything
 EVALUATE_SHARE = 0.05  # evaluation may take at most this share of the time
+CHECKPOINT_EVERY, CHECKPOINT_SHARE = 30.0, 0.02  # seconds, and the share of the time checkpoints may take
+SLOWER = 0.1  # of the learning rate, after a divergence
+LOOKED_AT = 32  # rows that tell whether the code has collapsed
 
 Watch = Callable[[Autoencoder, float], None]
 
@@ -47,7 +51,7 @@ class Result:
     seconds: float
     path: Path | None = None
     notes: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    interrupted: int = 0  # the signal that ended it, if one did
     chief: bool = True  # False in processes beside the first one, which alone has written and evaluated
 
 
@@ -65,7 +69,7 @@ def train(
     devices: int | None = None,
     num_nodes: int | None = None,
     resume: bool = False,
-    checkpoint_every: float = 30.0,
+    checkpoint_every: float | None = None,
     tensorboard: bool = False,
     progress: bool = True,
     watch: Watch | None = None,
@@ -90,7 +94,8 @@ def train(
             there already.
         num_nodes: Machines that take part.
         resume: Go on from the newest usable checkpoint in ``out``, on any number of processes.
-        checkpoint_every: Seconds between two checkpoints.
+        checkpoint_every: Seconds between two checkpoints; if not given 30, or more where checkpoints
+            take so long that 30 would be over 2 % of the time.
         tensorboard: Also write TensorBoard event files into the run directory.
         progress: Show a progress bar on the terminal.
         watch: Called with the model and the share of the training that is over, now and then and at the
@@ -120,20 +125,30 @@ def train(
         "settings": describe(vars(settings)),
     }
     torch.manual_seed(seed)
-    with team.watched(lambda: _advice(run)):
+    with team.watched(lambda: _advice(run)), ExitStack() as held:
         team.wait()  # reading the data may take one machine longer than another
         trainer = Trainer(model, data, division, settings, seed, fabric, team.shard)
-        if run is not None and not resume:
+        if run is not None:
             # Described here so that a part that cannot be saved is refused before the training, not after it; and not
             # sooner, so that settings that are refused leave no directory behind.
-            team.agreed(lambda: run.create({**config, "model": describe(model)}))
+            team.agreed(lambda: _take(run, held, None if resume else {**config, "model": describe(model)}))
+        elif resume:
+            raise AAEError("Resuming needs the run directory; give out=.")
         loop = _Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, team)
         if resume:
-            if run is None:
-                raise AAEError("Resuming needs the run directory; give out=.")
-            team.agreed(run.config)
             loop.resume()
         return loop.run()
+
+
+def _take(run: RunDir, held: ExitStack, config: dict[str, Any] | None) -> None:
+    """Lock a run directory, a new one if there is a configuration for it."""
+    if config is None:
+        run.config()
+    else:
+        run.make()
+    held.enter_context(run.locked())
+    if config is not None:
+        run.create(config)
 
 
 def _uneven(settings: Settings, processes: int) -> list[str]:
@@ -180,7 +195,7 @@ class _Loop:
         data: Dataset,
         split: Split,
         run: RunDir | None,
-        checkpoint_every: float,
+        checkpoint_every: float | None,
         board: Callable[[], Any] | None,
         progress: bool,
         watch: Watch | None,
@@ -188,7 +203,8 @@ class _Loop:
     ) -> None:
         self.trainer, self.data, self.split, self.team = trainer, data, split, team
         self.path, self.directory = run, run if team.chief else None
-        self.checkpoint_every = checkpoint_every
+        self._checkpoint_every = checkpoint_every
+        self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven(trainer.settings, team.count)]
         self._warned: set[str] = set()
@@ -198,38 +214,34 @@ class _Loop:
         self._evaluation_seconds = 0.0
         self._board = board() if board is not None and team.chief else None
         self._show, self._watch = progress and team.chief, watch
-        self._caught: list[bool] = []  # interrupts that this process has been sent
-        self._stopped = False
+        self._caught: list[int] = []  # signals to stop that this process has been sent
+        self._alive = False
+        self._looked_at: np.ndarray | None = None  # rows that tell whether the code has collapsed
+        self._stopped = 0  # the one that was followed
 
     def resume(self) -> None:
-        """Take up the newest usable checkpoint and drop what was measured after it."""
-        state, self.history, notes = self.team.agreed(self._saved)
+        """Take up the newest usable checkpoint, and what was measured until then."""
+        state, damaged = self.team.agreed(self._saved)
         self.trainer.restore(state)
-        self.history = self.history.until(self.trainer.step)
-        self.notes += notes
+        self.history = History.restored(state["history"])
+        self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
 
-    def _saved(self) -> tuple[dict[str, Any], History, list[str]]:
+    def _saved(self) -> tuple[dict[str, Any], list[str]]:
         assert self.directory is not None
         self.directory.tidy()
-        state, notes = latest_checkpoint(self.directory.checkpoints)
-        return state, self.directory.history(), notes
+        state, damaged = latest_checkpoint(self.directory.checkpoints)
+        return state, set_aside(damaged)
 
     def run(self) -> Result:
-        with Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show) as self._bar:
+        shown = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
+        with shown as self._bar, stoppable():
             for note in self.notes:
                 self._bar.say(note)
-            try:
-                # One process stops after its step; several have to agree on one after which all of them do.
-                with caught_interrupts() if self.team.count > 1 else nullcontext(self._caught) as self._caught:
-                    while self.trainer.progress < 1 and not self._stopped:
-                        self._one_step()
-            except KeyboardInterrupt:
-                self._stopped = True
-            if self._stopped:
-                self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
-            self._look(final=True)
-            if not self._finite():
-                raise DivergenceError(self._divergence("a weight"))
+            self._trouble()
+            if not self.trainer.step:
+                self._checkpoint()  # what is stopped or diverges before the next one can begin again here
+            while not self._ended():
+                pass
             self._keep()
         return Result(
             self.trainer.kept.eval(),
@@ -244,6 +256,47 @@ class _Loop:
             self.team.chief,
         )
 
+    def _ended(self) -> bool:
+        """Go on to the end, and say whether that was reached; a divergence leads back to a checkpoint, once."""
+        try:
+            self._steps()
+            self._look(final=True)
+        except DivergenceError as error:
+            with held_interrupts() if self.team.count == 1 else nullcontext():
+                self._go_back(error)
+            return False
+        return True
+
+    def _steps(self) -> None:
+        try:
+            # One process stops after its step; several have to agree on one after which all of them do.
+            with caught_interrupts() if self.team.count > 1 else nullcontext(self._caught) as self._caught:
+                while self.trainer.progress < 1 and not self._stopped:
+                    self._one_step()
+        except KeyboardInterrupt as stop:
+            self._stopped = int(stop.args[0]) if stop.args else signal.SIGINT
+        if self._stopped:
+            self._checkpoint()  # first of all: who asks a process to end may not wait long
+            self._bar.say(f"Stopped at step {self.trainer.step}; the model so far is kept.")
+
+    def _go_back(self, error: DivergenceError) -> None:
+        """Take up the last good checkpoint with a lower learning rate."""
+        trainer = self.trainer
+        if self.path is None or trainer.slowed < 1:
+            raise error
+        notes, seconds = self.notes, trainer.seconds
+        self.resume()
+        trainer.slowed = SLOWER
+        if trainer.settings.max_seconds is not None:
+            trainer.seconds = seconds  # the time is gone all the same
+        self._sums, self._count = {}, 0
+        note = (
+            f"{str(error).partition('. ')[0]}. It went back to the checkpoint of step {trainer.step} and went on "
+            f"with {SLOWER:g} of the learning rate."
+        )
+        self.notes = [*notes, note]
+        self._bar.say(f"Warning: {note}")
+
     def _one_step(self) -> None:
         start = time.perf_counter()
         # A stop between two parameters' updates would leave neither the old state nor the new one.
@@ -257,7 +310,7 @@ class _Loop:
         self.trainer.seconds += time.perf_counter() - start
         if self.trainer.settings.max_seconds is not None:
             self.trainer.seconds = self.team.from_chief(self.trainer.seconds)
-        if time.monotonic() - self._checkpointed > self.checkpoint_every:
+        if time.monotonic() - self._checkpointed > self._spacing:
             self._checkpoint()
 
     def _epoch_over(self) -> bool:
@@ -270,9 +323,13 @@ class _Loop:
             return
         row = {name: float(total) / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
-        row, said = self.team.together(row, due=self.team.chief and self._due(final), stop=bool(self._caught))
+        due = self.team.chief and self._due(final)
+        row, said = self.team.together(row, due=due, stop=bool(self._caught), trouble=self._trouble() is not None)
         self._check(row)
-        self._stopped |= said["stop"]
+        if said["trouble"]:
+            raise DivergenceError(self._divergence(self._trouble() or "a weight became NaN or infinite"))
+        if said["stop"]:
+            self._stopped = self._caught[0] if self._caught else signal.SIGINT
         if said["due"]:
             row |= self.team.agreed(lambda: self._evaluate(row, final))
         if row:
@@ -282,6 +339,11 @@ class _Loop:
                 for name, value in row.items():
                     self._board.add_scalar(name, value, trainer.step)
         self._bar.show(trainer.step, trainer.seconds, row)
+
+    def _aside(self) -> AbstractContextManager[None]:
+        """A look must not change what training draws next: when it comes depends on the clock."""
+        device = self.trainer.fabric.device
+        return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
     def _due(self, final: bool) -> bool:
         """Whether an evaluation is due; the first process decides by its own clock."""
@@ -294,8 +356,7 @@ class _Loop:
         """What validation rows say of the model, with the losses of ``row``."""
         trainer = self.trainer
         start = time.monotonic()
-        # A look must not change what training draws next: when it comes depends on the clock.
-        with torch.random.fork_rng([trainer.fabric.device] if trainer.fabric.device.type == "cuda" else []):
+        with self._aside():
             found = quick_metrics(trainer.kept, self.data, self.split)
             self._check(found)
             self._warn({**row, **found})
@@ -308,13 +369,24 @@ class _Loop:
     def _check(self, row: Mapping[str, float]) -> None:
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
-            raise DivergenceError(self._divergence(bad[0]))
+            raise DivergenceError(self._divergence(f"{bad[0]} became NaN or infinite"))
 
-    def _finite(self) -> bool:
-        return all(bool(parameter.isfinite().all()) for parameter in self.trainer.model.parameters())
+    def _trouble(self) -> str | None:
+        """What is wrong with the model, if it can be seen from its weights and the codes of a few rows."""
+        model = self.trainer.model
+        if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+            return "a weight became NaN or infinite"
+        if self._looked_at is None:
+            rows = self.split.unlabelled if len(self.split.unlabelled) else self.split.labelled
+            self._looked_at = self.data.x[np.sort(rows[:LOOKED_AT])]
+        with self._aside():
+            constant = collapsed(model, self._looked_at)
+        self._alive |= not constant  # a code that never said anything is what was asked for
+        return "the code became the same for every row" if constant and self._alive else None
 
-    def _divergence(self, name: str) -> str:
-        where = f"Training diverged: {name} became NaN or infinite near step {self.trainer.step}."
+    def _divergence(self, what: str) -> str:
+        again = ", although the learning rate had been lowered" if self.trainer.slowed < 1 else ""
+        where = f"Training diverged: {what} near step {self.trainer.step}{again}."
         advice = "Lower the learning rate, for example with --set lr=0.0003"
         if self.directory is None:
             return f"{where} {advice}."
@@ -338,11 +410,15 @@ class _Loop:
     def _checkpoint(self) -> None:
         if self.directory is None:
             return
+        start = time.monotonic()
         # A checkpoint of a model that has just diverged would be no good one.
-        if self._finite():
-            save_checkpoint(self.directory.checkpoints, self.trainer.state(), self.trainer.step)
+        if self._trouble() is None:
+            state = {**self.trainer.state(), "history": self.history.state(), "notes": self.notes}
+            save_checkpoint(self.directory.checkpoints, state, self.trainer.step)
             self.history.write(self.directory.metrics)
         self._checkpointed = time.monotonic()
+        if self._checkpoint_every is None:
+            self._spacing = max(CHECKPOINT_EVERY, (self._checkpointed - start) / CHECKPOINT_SHARE)
 
     def _keep(self) -> None:
         """Leave the final checkpoint, history and model in the run directory."""
