@@ -6,17 +6,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test check lint faults fuzz setup clean
 
 demo: setup
 	$(BIN)/python examples/demo.py
 
-test: lint
+test: check
 	$(BIN)/python -m pytest -n 2
 
-lint: setup
+# Style, types and known ways to be attacked; `lint` asks about the pinned packages as well, which needs the network.
+check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+lint: check
+	$(BIN)/python benchmarks/audit.py
+
+# Every fault and every hostile input; docs/reliability.md holds what came of them.
+faults fuzz: setup
+	$(BIN)/python benchmarks/reliability.py $@
 
 setup: $(READY)
 

@@ -31,7 +31,7 @@ import aae
 from aae.files import read_json
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import describe_machine
+from aae.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "own-data.json"
 TEST_SHARE, LABELLED_SHARE = 0.25, 0.1

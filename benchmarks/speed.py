@@ -17,9 +17,10 @@ import torch
 import aae
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import describe_machine
 from rates import linear, product_rate, profile, rates
 from use import help_seconds, reading, stream, stream_one, until_3_percent
+
+from aae.machine import describe_machine
 
 # What is compared: a name for the figure, ours, and the one it is set against.
 RATIOS = {

@@ -27,7 +27,7 @@ from aae.files import read_json
 from aae.runs import Run, open_run
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import describe_machine
+from aae.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "tutorial.json"
 

@@ -80,7 +80,8 @@ def main() -> None:
     plots.save(plots.latent_map(codes, data.test_y, data.classes, z.prior), arguments.out / "map.png")
     folder = aae.save_model(result.model, arguments.out / "model")
     again = aae.load(folder, components=[TwoMoons, RowTrunk, SlicedWasserstein])
-    assert (aae.encode(again, data.test_x)["z"] == codes).all()
+    if not (aae.encode(again, data.test_x)["z"] == codes).all():
+        raise SystemExit("The model that was loaded is not the one that was saved.")
     print(f"Map and model: {arguments.out}")
 
 

@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from aae.cli import main
-from runs import train_small
+from harness import command
+from runs import Processes, train_small
 
 torch.set_num_threads(1)
 
@@ -120,3 +121,26 @@ def copied(trained, tmp_path):
         return shutil.copytree(trained(name), tmp_path / "copied")
 
     return make
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """Commands as processes that can be killed."""
+    server = Processes(tmp_path_factory.mktemp("processes") / "log")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def straight(processes, tmp_path_factory):
+    """Weights of a run that nothing stopped, by its length."""
+    folder, found = tmp_path_factory.mktemp("straight"), {}
+
+    def weights(steps):
+        if steps not in found:
+            code, text = processes.run(*command(folder / str(steps), steps))
+            assert code == 0, text
+            found[steps] = (folder / str(steps) / "model" / "weights.safetensors").read_bytes()
+        return found[steps]
+
+    return weights

@@ -73,7 +73,7 @@ def python(code, *arguments, **environment):
 
 
 _SERVER = """
-import json, os, sys
+import json, os, random, resource, sys, time
 import torch
 from aae import cli, runs
 from aae.data.sources import load_data
@@ -81,9 +81,15 @@ from aae.data.sources import load_data
 torch.set_num_threads(1)
 load_data("digits")
 for line in sys.stdin:
-    arguments, log = json.loads(line)
+    arguments, log, faults = json.loads(line)
     child = os.fork()
     if not child:
+        if "file_size" in faults:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (faults["file_size"], faults["file_size"]))
+        if "clock" in faults:
+            clock = time.time
+            time.time = lambda: clock() + random.uniform(-1, 1) * faults["clock"]
+        os.environ.update(faults.get("environment", {}))
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
         os.dup2(1, 2)
         sys.argv = ["aae", *arguments]
@@ -115,8 +121,9 @@ class Processes:
         self.server.stdin.write(text + "\n")
         self.server.stdin.flush()
 
-    def start(self, *arguments):
-        self._say(json.dumps([list(map(str, arguments)), str(self.log)]))
+    def start(self, *arguments, **faults):
+        """Start a command; ``file_size`` limits what it may write, ``clock`` is by how much the time of day jumps."""
+        self._say(json.dumps([list(map(str, arguments)), str(self.log), faults]))
         self.pid = int(self.server.stdout.readline())
 
     def send(self, number):
@@ -128,8 +135,8 @@ class Processes:
         self._say("")
         return int(self.server.stdout.readline()), self.log.read_text()
 
-    def run(self, *arguments):
-        self.start(*arguments)
+    def run(self, *arguments, **faults):
+        self.start(*arguments, **faults)
         return self.wait()
 
     def kill(self):

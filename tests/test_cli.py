@@ -53,7 +53,7 @@ def test_from_training_to_everything_else(cli, folder):
     assert "Report: run/report.html" in done.out
     assert "100% error" in done.err
     assert sorted(path.name for path in (folder / "run").iterdir()) == [
-        "checkpoints", "config.json", "evaluation.json", "metrics.csv", "model", "report.html"]
+        ".lock", "checkpoints", "config.json", "evaluation.json", "metrics.csv", "model", "report.html"]
 
     done = cli("evaluate", "run", "--json")
     assert (done.code, done.err) == (0, "")

@@ -77,7 +77,7 @@ def test_two_hosts_train_together_and_one_that_is_lost_ends_the_other(hosts, tmp
         with (tmp_path / f"host{rank}.txt").open("w") as log:
             started.append(subprocess.Popen([*engine, *command], env=ENVIRONMENT, stderr=log, stdout=log))
     try:
-        assert wait_for(lambda: list((run / "checkpoints").glob("*.pt")))
+        assert wait_for(lambda: list((run / "checkpoints").glob("step-*.safetensors")))
         os.kill(processes_of(run)["1"], signal.SIGKILL)
         assert [host.wait(60) for host in started] == [1, 1]
     finally:

@@ -77,7 +77,7 @@ def test_several_processes_write_one_result_in_order(both):
 def test_a_run_of_two_is_resumed_by_one(name, both, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(both[1] / name, run)
-    saved = sorted((run / "checkpoints").glob("*.pt"))
+    saved = sorted((run / "checkpoints").glob("step-*.safetensors"))
     for newer in saved[1:]:
         newer.unlink()
     assert latest_checkpoint(run / "checkpoints")[0]["step"] == STEPS - 2
@@ -101,7 +101,7 @@ def test_a_lost_process_ends_the_others_with_a_sentence(victim, tmp_path):
     first = launch(*command, *small, "--device", "cpu", "--out", run)
     other = None
     try:
-        assert wait_for(lambda: list((run / "checkpoints").glob("*.pt")))
+        assert wait_for(lambda: list((run / "checkpoints").glob("step-*.safetensors")))
         (other,) = children(first.pid)
         os.kill(first.pid if victim == "first" else other, signal.SIGKILL)
         said = first.communicate(timeout=60)[1]  # ends once both have let go of it

@@ -1,13 +1,11 @@
 import shutil
-import signal
-import time
 
 import numpy as np
 import pytest
 
 from aae.runs import resume_run
 from aae.trainer import Trainer
-from runs import SMALL, Processes, differences, final_state, leftovers, train_small, wait_for
+from runs import differences, final_state, train_small
 
 STEPS, STOP = 11, 6  # a pass over digits is four steps: both halves hold an evaluation
 LENGTH = {"batch_size": 256}
@@ -92,7 +90,7 @@ def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
         stop_at(patch, STOP, KeyboardInterrupt())
         train_small("semi-supervised", steps=STEPS, out=out)
     before = (out / "metrics.csv").read_text().splitlines()
-    shutil.copy(sorted((out / "checkpoints").iterdir())[-1], tmp_path / "kept.pt")
+    shutil.copy(sorted((out / "checkpoints").iterdir())[-1], tmp_path / "kept")
     result = resume_run(out, progress=False)
     steps = [row["step"] for row in result.history.rows]
     assert steps == sorted(steps)
@@ -102,7 +100,7 @@ def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
     # Rows that were measured after the checkpoint are measured again, not kept twice.
     shutil.rmtree(out / "checkpoints")
     (out / "checkpoints").mkdir()
-    shutil.copy(tmp_path / "kept.pt", out / "checkpoints" / f"step-{STOP:010d}.pt")
+    shutil.copy(tmp_path / "kept", out / "checkpoints" / f"step-{STOP:010d}.safetensors")
     assert [row["step"] for row in resume_run(out, progress=False).history.rows] == steps
 
 
@@ -111,119 +109,3 @@ def test_resuming_a_finished_run_changes_no_weight(copied):
     before = (run / "model" / "weights.safetensors").read_bytes()
     assert resume_run(run, progress=False).step == 2
     assert (run / "model" / "weights.safetensors").read_bytes() == before
-
-
-# From here on, processes that are really killed.
-
-
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    server = Processes(tmp_path_factory.mktemp("processes") / "log")
-    yield server
-    server.close()
-
-
-def command(out, steps):
-    small = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
-    place = ["--device", "cpu", "--precision", "32"]
-    return ["train", "semi-supervised", "--steps", steps, *small, *place, "--no-report", "--out", out]
-
-
-def checkpoints(out):
-    return sorted((out / "checkpoints").glob("step-*.pt")) if out.exists() else []
-
-
-@pytest.fixture(scope="module")
-def straight(processes, tmp_path_factory):
-    """Weights of a run that nothing stopped, by its length."""
-    folder, found = tmp_path_factory.mktemp("straight"), {}
-
-    def weights(steps):
-        if steps not in found:
-            code, text = processes.run(*command(folder / str(steps), steps))
-            assert code == 0, text
-            found[steps] = (folder / str(steps) / "model" / "weights.safetensors").read_bytes()
-        return found[steps]
-
-    return weights
-
-
-def finish(processes, out, steps):
-    """Resume a run that was killed, or begin it again if it had not come to a checkpoint; whether it was resumed."""
-    code, text = processes.run("train", "semi-supervised", "--out", out, "--resume", "--no-report")
-    if code == 0:
-        return True
-    last = text.strip().splitlines()[-1]
-    assert code == 1, text
-    assert "Traceback" not in text
-    assert "No usable checkpoint" in last or "has no config.json" in last or "is not there" in last
-    assert not checkpoints(out)
-    shutil.rmtree(out, ignore_errors=True)
-    code, text = processes.run(*command(out, steps))
-    assert code == 0, text
-    return False
-
-
-def test_killed_once_at_any_of_twenty_moments(processes, straight, tmp_path):
-    steps, rng, kills, resumed = 40, np.random.default_rng(0), 0, 0
-    expected = straight(steps)
-    times = []
-    for name in ("one", "other"):  # how long a run takes before its first checkpoint, and after it
-        begin = time.monotonic()
-        processes.start(*command(tmp_path / name, steps), "--checkpoint-every", 0.05)
-        assert wait_for(lambda name=name: checkpoints(tmp_path / name))
-        first = time.monotonic()
-        processes.wait()
-        times.append((first - begin, time.monotonic() - first))
-    before, after = np.min(times, axis=0)
-    for number in range(20):
-        out = tmp_path / str(number)
-        processes.start(*command(out, steps), "--checkpoint-every", 0.05)
-        if number % 5:
-            assert wait_for(lambda out=out: checkpoints(out))
-            time.sleep(rng.uniform(0, after))
-        else:
-            time.sleep(rng.uniform(0, before))
-        kills += processes.kill()
-        resumed += finish(processes, out, steps)
-        assert (out / "model" / "weights.safetensors").read_bytes() == expected, f"kill number {number}"
-        assert not leftovers(out)
-    assert resumed >= 16
-    assert kills >= 6
-
-
-def test_killed_twenty_times_on_the_way(processes, straight, tmp_path):
-    steps, rng, kills = 150, np.random.default_rng(1), 0
-    out = tmp_path / "run"
-    processes.start(*command(out, steps), "--checkpoint-every", 0)
-    for _ in range(20):
-        seen = checkpoints(out)
-        assert wait_for(lambda seen=seen: checkpoints(out)[-1:] != seen[-1:])
-        time.sleep(rng.uniform(0, 0.02))
-        kills += processes.kill()
-        processes.start("train", "semi-supervised", "--out", out, "--resume", "--no-report", "--checkpoint-every", 0)
-        if checkpoints(out)[-1].name == f"step-{steps:010d}.pt":
-            break
-    code, text = processes.wait()
-    assert code == 0, text
-    assert kills >= 5
-    assert (out / "model" / "weights.safetensors").read_bytes() == straight(steps)
-    assert not leftovers(out)
-    assert len(checkpoints(out)) == 3
-
-
-def test_interrupt_leaves_a_run_that_can_be_used_and_resumed(processes, straight, tmp_path):
-    steps, out = 300, tmp_path / "run"
-    processes.start(*command(out, steps), "--checkpoint-every", 0)
-    assert wait_for(lambda: checkpoints(out))
-    processes.send(signal.SIGINT)
-    code, text = processes.wait()
-    assert code == 130
-    assert "Traceback" not in text
-    assert f"aae train semi-supervised --out {out} --resume" in text
-    assert final_state(out)["step"] < steps
-    code, text = processes.run("predict", out, "digits", "--out", tmp_path / "labels.csv")
-    assert code == 0, text
-    code, text = processes.run("train", "semi-supervised", "--out", out, "--resume", "--no-report")
-    assert code == 0, text
-    assert (out / "model" / "weights.safetensors").read_bytes() == straight(steps)

@@ -65,7 +65,7 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     run = RunDir(tmp_path)
     run.create({})
     run.checkpoints.mkdir()
-    for name in (".config.json.12.tmp", "checkpoints/.step-0000000001.pt.12.tmp", "mine.tmp"):
+    for name in (".config.json.12.tmp", "checkpoints/.step-0000000001.safetensors.12.tmp", "mine.tmp"):
         (tmp_path / name).write_text("")
     run.tidy()
     assert [path.name for path in leftovers(tmp_path)] == ["mine.tmp"]

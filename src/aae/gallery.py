@@ -19,6 +19,9 @@ __all__ = ["PICTURES", "draw_picture", "write_run_report"]
 
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
+SAME = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of threads or " \
+       "processes round differently"
+ON_GPU = "nearly: a GPU adds in an order of its own"
 
 
 def _latent(run: Run) -> Figure:
@@ -165,10 +168,13 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 "options",
                 "changes",
                 "length",
+                "devices",
+                "machine",
                 "versions",
             )
             if name in config
         }
+        facts["same_seed_same_weights"] = SAME if config.get("device") == "cpu" else ON_GPU
         place = run.directory.path
         commands = [
             f"aae train {config.get('preset', '')} --out {place} --resume",

@@ -19,6 +19,7 @@ from aae.component import describe
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import Split, split_data
 from aae.errors import AAEError, DivergenceError
+from aae.machine import describe_machine
 from aae.metrics import collapsed, health, quick_metrics
 from aae.model import Autoencoder
 from aae.processes import Team, assemble
@@ -121,6 +122,7 @@ def train(
         "device": fabric.device.type,
         "precision": precision_of(fabric),
         "devices": team.count,
+        "machine": describe_machine(),
         **(info or {}),
         "settings": describe(vars(settings)),
     }
@@ -149,6 +151,13 @@ def _take(run: RunDir, held: ExitStack, config: dict[str, Any] | None) -> None:
     held.enter_context(run.locked())
     if config is not None:
         run.create(config)
+
+
+def _saved(run: RunDir) -> tuple[dict[str, Any], list[str]]:
+    """The state that a run has come to, and a sentence for each checkpoint that was damaged."""
+    run.tidy()
+    state, damaged = latest_checkpoint(run.checkpoints)
+    return state, set_aside(damaged)
 
 
 def _uneven(settings: Settings, processes: int) -> list[str]:
@@ -221,16 +230,10 @@ class _Loop:
 
     def resume(self) -> None:
         """Take up the newest usable checkpoint, and what was measured until then."""
-        state, damaged = self.team.agreed(self._saved)
+        state, damaged = self.team.agreed(lambda: _saved(self.path))
         self.trainer.restore(state)
         self.history = History.restored(state["history"])
         self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
-
-    def _saved(self) -> tuple[dict[str, Any], list[str]]:
-        assert self.directory is not None
-        self.directory.tidy()
-        state, damaged = latest_checkpoint(self.directory.checkpoints)
-        return state, set_aside(damaged)
 
     def run(self) -> Result:
         shown = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)

@@ -1,9 +1,11 @@
-"""The machine that a figure was measured on, in a few words."""
+"""The machine that a result comes from, in a few words."""
 
 import platform
 from pathlib import Path
 
 import torch
+
+__all__ = ["describe_machine"]
 
 
 def describe_machine() -> str:
