@@ -10,6 +10,7 @@ import torch
 # First, for the effect: a specification may name any component, whatever else was imported before.
 from aae import corruption, likelihoods, matching, merging, networks, posteriors, priors  # noqa: F401
 from aae._version import __version__
+from aae.budget import Budget
 from aae.component import describe, rebuild
 from aae.errors import AAEError, first_line
 from aae.files import SEAL, checksum, read_sealed, write_atomically, write_sealed
@@ -19,6 +20,8 @@ from aae.tensors import pack_tensors, unpack_tensors
 __all__ = ["load", "pack", "save_model", "unpack"]
 
 FORMAT = 1
+MOST = 10_000  # parts of a model
+SPARE = 2**26  # bytes that a model may take beside its weights
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
 
@@ -109,12 +112,14 @@ def _filled(spec: object, weights: Callable[[], bytes], components: Iterable[typ
             f"{where} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
             f"{__version__} reads ({FORMAT}); upgrade aae."
         )
-    model = _rebuild_model(spec["model"], components, where)
     try:
-        tensors, facts = unpack_tensors(weights(), f"weights.safetensors of {where}")
+        raw = weights()
+        tensors, facts = unpack_tensors(raw, f"weights.safetensors of {where}")
+        model = _rebuild_model(spec["model"], components, where, len(raw))
         # A specification that was changed by hand no longer carries a checksum, and its weights stay its own.
         if SEAL in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
             raise AAEError(f"The weights in {where} belong to another model than its spec.json; copy the whole folder.")
+        _check_weights(model, tensors, where)
         model.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise AAEError(f"{where} has no weights.safetensors; copy the whole folder.") from error
@@ -125,14 +130,35 @@ def _filled(spec: object, weights: Callable[[], bytes], components: Iterable[typ
     return model.eval()
 
 
-def _rebuild_model(spec: object, components: Iterable[type], where: str) -> Autoencoder:
+def _check_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], where: str) -> None:
+    for name, own in model.state_dict().items():
+        given = tensors.get(name, own)  # what is missing is told by torch
+        if given.dtype != own.dtype:
+            kinds = f"{name} is {given.dtype}, not {own.dtype}"
+            raise AAEError(f"The weights in {where} belong to another model ({kinds}).")
+        if not given.isfinite().all():
+            raise AAEError(f"The weights in {where} hold NaN or infinity in {name}; the model cannot be used.")
+
+
+def _parts(spec: object) -> int:
+    """Number of components in a specification."""
+    if isinstance(spec, dict):
+        return ("type" in spec) + sum(map(_parts, spec.values()))
+    return sum(map(_parts, spec)) if isinstance(spec, list) else 0
+
+
+def _rebuild_model(spec: object, components: Iterable[type], where: str, size: int) -> Autoencoder:
+    """The model as it was initialised; it may not take much more memory than the ``size`` bytes of its weights."""
     try:
-        with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away; leave the caller's stream
+        if _parts(spec) > MOST:
+            raise AAEError(f"The specification in {where} names more than {MOST} parts, which no model has.")
+        # Initial weights are drawn and thrown away; leave the caller's stream.
+        with torch.random.fork_rng(devices=[]), Budget(2 * size + SPARE):
             model = rebuild(spec, components)
-    except AAEError:
-        raise
+    except AAEError as error:
+        raise AAEError(f"The specification in {where} describes no model that can be built: {error}") from error
     except Exception as error:  # wrong values meet constructors of every kind
-        raise AAEError(f"The specification in {where} does not describe a model ({error}).") from error
+        raise AAEError(f"The specification in {where} does not describe a model ({first_line(error)}).") from error
     if not isinstance(model, Autoencoder):
         raise AAEError(f"The specification in {where} describes no Autoencoder.")
     return model

@@ -6,8 +6,10 @@ without a second, parallel configuration class. A model is itself a component.
 """
 
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from torch.nn import Module, ModuleList
 
@@ -66,7 +68,7 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
         extra: A user's own component classes that the specification may name.
 
     Raises:
-        AAEError: An unknown component or argument is named, or an argument is missing.
+        AAEError: An unknown component or argument is named, or an argument is missing or of another kind.
     """
     known = _KNOWN | {cls.__name__: cls for cls in extra}
     if isinstance(spec, list):
@@ -90,4 +92,38 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
         signature.bind(**arguments)
     except TypeError as error:
         raise AAEError(f"The specification of {name} is incomplete: {error}.") from error
+    for key, kind in _kinds(known[name]).items():
+        if key in arguments and not _fits(arguments[key], kind):
+            raise AAEError(f"{name} does not take a {key} such as {arguments[key]!r:.60}.")
     return known[name](**arguments)
+
+
+def _kinds(cls: type) -> dict[str, Any]:
+    """What the constructor says of its arguments; nothing where it cannot be told."""
+    try:
+        return get_type_hints(cls.__init__)
+    except Exception:  # a user's class may name types that are only there for a type checker
+        return {}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value out of JSON, or a component, is of the kind that an annotation names."""
+    if kind is Any:
+        return True
+    inside = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(value, one) for one in inside)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    base = get_origin(kind) or kind
+    if base is None or base is NoneType:
+        return value is None
+    if not isinstance(base, type):
+        return True
+    if issubclass(base, Mapping):
+        return isinstance(value, base) and (not inside or all(_fits(item, inside[1]) for item in value.values()))
+    if issubclass(base, Sequence) and base is not str:
+        return isinstance(value, list | tuple) and (not inside or all(_fits(item, inside[0]) for item in value))
+    return isinstance(value, base)

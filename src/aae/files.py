@@ -13,6 +13,7 @@ from aae.errors import AAEError, UsageError
 __all__ = ["check_place", "checksum", "read_json", "read_sealed", "write_atomically", "write_json", "write_sealed"]
 
 SEAL = "checksum"
+LARGEST = 2**26  # bytes of a specification or configuration
 
 
 def check_place(path: Path, *suffixes: str) -> str:
@@ -99,6 +100,8 @@ def read_sealed(path: Path) -> dict[str, Any]:
     Raises:
         AAEError: The file is missing, is no JSON object, or was changed after it was written.
     """
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise AAEError(f"{path} is larger than {LARGEST >> 20} MiB, which no such file is; copy it again.")
     data = read_json(path)
     if not isinstance(data, dict):
         raise AAEError(f"{path} holds no JSON object; copy the file again.")

@@ -9,6 +9,7 @@ from aae.errors import AAEError, unknown
 
 __all__ = ["Latent", "check_latents"]
 
+MOST = 1000
 ROLES = ("none", "conditioned", "observed", "supervised")
 
 
@@ -159,6 +160,8 @@ def check_latents(latents: Iterable[Latent], features: int | None) -> None:
     if not latents:
         raise AAEError("A model needs at least one latent.")
     names = [latent.name for latent in latents]
+    if len(names) > MOST:
+        raise AAEError(f"A model has {MOST} latents at most, not {len(names)}.")
     for name in names:
         if names.count(name) > 1:
             raise AAEError(f"Two latents are called {name!r}; give each its own name.")

@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
         likelihood: nn.Module | None = None,
         corruption: nn.Module | None = None,
         merge: nn.Module | None = None,
-        classes: Sequence[str | int] | None = None,
+        classes: Sequence[str | int | float] | None = None,
         table: Table | None = None,
     ) -> None:
         super().__init__()

@@ -32,14 +32,17 @@ def test_arrays_can_be_handed_to_torch(tmp_path):
 PLAIN = b"\x00\x00\x08\x03" + np.array(ROWS.shape, dtype=">u4").tobytes() + ROWS.tobytes()
 DAMAGED = {
     "truncated": (PLAIN[:-1], "should hold 60 bytes of data but holds 59; it is truncated"),
-    "too long": (PLAIN + b"\0", "should hold 60 bytes of data but holds 61"),
-    "header cut": (PLAIN[:9], "holds 0; it is truncated"),
+    "too long": (PLAIN + b"\0", "should hold 60 bytes of data but holds more"),
+    "header cut": (PLAIN[:9], "cannot hold them; it is truncated"),
     "empty": (b"", "is not an IDX file of bytes: it starts with nothing"),
     "text": (b"hello, world", "it starts with 68656c6c"),
     "floats": (b"\x00\x00\x0d\x01" + PLAIN[4:], "not an IDX file of bytes: it starts with 00000d01"),
+    "more than there is": (b"\x00\x00\x08\x04" + b"\xff" * 16 + ROWS.tobytes(), "cannot hold them"),
+    "none of too many": (b"\x00\x00\x08\x04" + bytes(4) + b"\xff" * 12, "cannot be read"),
     "no dimensions": (b"\x00\x00\x08\x00" + PLAIN[4:], "not an IDX file"),
     "gzip cut short": (gzip.compress(PLAIN)[:-12], "cannot be read .*copy the file again"),
-    "gzip damaged": (gzip.compress(PLAIN)[:12] + b"\xff" * 40, "cannot be read"),
+    "gzip damaged": (gzip.compress(PLAIN)[:12] + b"\xff" * 40, "(cannot be read|is not an IDX file)"),
+    "bomb": (gzip.compress(b"\x00\x00\x08\x01" + (2**27).to_bytes(4, "big") + bytes(2**27)), "cannot hold them"),
     "gzip of a truncated file": (gzip.compress(PLAIN[:-5]), "holds 55; it is truncated"),
 }
 

@@ -5,20 +5,28 @@ import os
 from collections.abc import Iterator, Sequence
 from io import RawIOBase
 from itertools import pairwise
+from lzma import LZMAError
 from pathlib import Path
-from typing import Any, TypeVar
-from zipfile import BadZipFile
+from struct import error as StructError
+from typing import IO, Any, TypeVar
+from zipfile import BadZipFile, ZipFile, is_zipfile
 from zlib import error as ZlibError
 
 import numpy as np
 
+from aae.data.idx import SMALL, SWELL
 from aae.data.tables import ParquetRows
-from aae.errors import AAEError
+from aae.errors import AAEError, first_line
 
 __all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "open_rows", "read_numpy"]
 
 BLOCK = 2**20  # bytes
 CHUNK = 16_384  # rows looked at together
+# What numpy and zipfile raise on a damaged file.
+_DAMAGE = (
+    OSError, ValueError, EOFError, KeyError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError,
+    RuntimeError, SyntaxError, BadZipFile, ZlibError, StructError, LZMAError,
+)  # fmt: skip
 
 
 class NpyRows:
@@ -121,13 +129,46 @@ def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     try:
         # Opened by hand: np.load leaves a damaged file open.
         with path.open("rb") as stream:
-            found = np.load(stream, allow_pickle=False)
-            arrays = {"x": found} if isinstance(found, np.ndarray) else {k: found[k] for k in names if k in found}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
-        raise AAEError(f"{path} is not a readable numpy file of plain arrays ({error}).") from error
+            if not is_zipfile(stream):
+                _check_header(stream, path.stat().st_size)
+                return {"x": np.load(path, allow_pickle=False)}
+            with ZipFile(stream) as archive:
+                present = [name for name in names if f"{name}.npy" in archive.namelist()]
+                return _checked({name: _member(archive, f"{name}.npy") for name in present}, path)
+    except AAEError:
+        raise
+    except _DAMAGE as error:
+        raise AAEError(f"{path} is not a readable numpy file of plain arrays ({first_line(error)}).") from error
+
+
+def _checked(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     if "x" not in arrays:
         raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows, y=labels).")
     return arrays
+
+
+def _member(archive: ZipFile, name: str) -> np.ndarray:
+    """One array of an archive, once its sizes are found to be possible."""
+    info = archive.getinfo(name)
+    if info.file_size > max(SMALL, SWELL * info.compress_size):
+        raise ValueError(f"{name} would unpack to {info.file_size} bytes, {SWELL} times its size and more")
+    with archive.open(name) as stream:
+        _check_header(stream, info.file_size)
+    with archive.open(name) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _check_header(stream: IO[bytes], size: int) -> None:
+    """Check that the array which a header describes is one of plain values and fits what is there, ``size`` bytes."""
+    stream.seek(0)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if dtype.kind not in "biufU":
+        raise ValueError(f"it holds {dtype}, and only numbers, bytes and texts can be read")
+    if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > size - stream.tell():
+        raise ValueError(f"it should hold {shape} values of {dtype}, and is too short for them")
+    stream.seek(0)
 
 
 def open_rows(path: Path) -> Rows:
@@ -138,7 +179,7 @@ def open_rows(path: Path) -> Rows:
     """
     try:
         return NpyRows(path)
-    except (OSError, ValueError, EOFError):
+    except _DAMAGE:
         return read_numpy(path, ())["x"]
 
 

@@ -5,13 +5,15 @@ import math
 import os
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from aae.errors import AAEError
+from aae.errors import AAEError, first_line
 
 __all__ = ["load_mnist", "read_idx", "read_idx_folder"]
 
+SWELL, SMALL = 200, 2**26  # data may unpack to that many times their size, or to so many bytes
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 # Of the gzipped files as they are published (the md5 sums that the data set's mirrors list).
@@ -32,21 +34,34 @@ def read_idx(path: Path) -> np.ndarray:
         AAEError: The file is missing, truncated, too long or not an IDX file of bytes.
     """
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, zlib.error) as error:
-        raise AAEError(f"{path} cannot be read ({error}); copy the file again.") from error
-    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or not 1 <= raw[3] <= 4:
-        raise AAEError(f"{path} is not an IDX file of bytes: it starts with {raw[:4].hex() or 'nothing'}.")
-    header = 4 + 4 * raw[3]
-    shape = tuple(int(size) for size in np.frombuffer(raw[4:header], dtype=">u4")) if len(raw) >= header else ()
-    if len(raw) < header or len(raw) - header != math.prod(shape):
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            size = path.stat().st_size
+            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path, size * (SWELL if zipped else 1))
+    except AAEError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise AAEError(f"{path} cannot be read ({first_line(error)}); copy the file again.") from error
+
+
+def _read(stream: BinaryIO, path: Path, most: int) -> np.ndarray:
+    """The array in a stream that cannot hold more than ``most`` bytes."""
+    head = stream.read(4)
+    if len(head) < 4 or head[:3] != b"\x00\x00\x08" or not 1 <= head[3] <= 4:
+        raise AAEError(f"{path} is not an IDX file of bytes: it starts with {head.hex() or 'nothing'}.")
+    sizes = stream.read(4 * head[3])
+    shape = tuple(int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4"))
+    count = math.prod(shape)
+    whole = len(shape) == head[3] and count <= max(most, SMALL)
+    data = stream.read(count + 1) if whole else b""
+    if not whole or len(data) != count:
+        held = f"holds {'more' if len(data) > count else len(data)}" if whole else "cannot hold them"
         raise AAEError(
-            f"{path} should hold {math.prod(shape)} bytes of data but holds {max(0, len(raw) - header)}; "
-            "it is truncated or damaged, copy it again."
+            f"{path} should hold {count} bytes of data but {held}; it is truncated or damaged, copy it again."
         )
     # A copy: torch warns about arrays it may not write to.
-    return np.frombuffer(raw, dtype=np.uint8, offset=header).reshape(shape).copy()
+    return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
 
 
 def read_idx_folder(folder: Path) -> tuple[Arrays, Arrays]:

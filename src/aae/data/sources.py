@@ -292,10 +292,23 @@ def _mnist() -> Dataset:
 def _npz(path: Path) -> _Whole:
     """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given."""
     arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
-    whole = _Whole(path.stem, _stored(check_rows(arrays["x"], str(path))), arrays.get("y"), str(path))
+    labels = _labels(arrays, "y", path)
+    whole = _Whole(path.stem, _stored(check_rows(arrays["x"], str(path))), labels, str(path))
     if "x_test" in arrays:
-        whole.test = (_stored(check_rows(arrays["x_test"], f"{path} (x_test)")), arrays.get("y_test"))
+        whole.test = (
+            _stored(check_rows(arrays["x_test"], f"{path} (x_test)")), _labels(arrays, "y_test", path)
+        )  # fmt: skip
     return whole
+
+
+def _labels(arrays: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray | None:
+    """Labels out of a file: numbers or texts."""
+    found = arrays.get(name)
+    if found is None or found.dtype.kind != "f":
+        return found if found is None or found.dtype.kind != "b" else found.astype(np.int64)
+    if np.isinf(found).any():
+        raise AAEError(f"{path} ({name}) holds an infinite label; correct it, or make it NaN where there is no label.")
+    return found
 
 
 def _stored(x: np.ndarray) -> np.ndarray:
