@@ -21,7 +21,7 @@ from aae.data.images import ENDINGS, folder_labels, read_images
 from aae.data.sources import load_data, names_images
 from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
 from aae.errors import AAEError
-from aae.files import check_place, write_atomically
+from aae.files import check_place, csv_cell, write_atomically
 from aae.model import Autoencoder
 from aae.progress import counted, say
 
@@ -124,11 +124,12 @@ def predictions(run: Path, spec: str, out: Path, team: "Team | None" = None) -> 
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["index" if files is None else "file", "label", "confidence", *(f"p_{name}" for name in names)])
+        labels = [csv_cell(name) for name in model.classes or names]
         every = (row for part in chain([first], parts) for row in part["p"])
         for index, row in enumerate(every):
             place = row.argmax()
-            row_name = index if files is None else files[index]
-            writer.writerow([row_name, names[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
+            row_name = csv_cell(index if files is None else files[index])
+            writer.writerow([row_name, labels[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
         text.detach()  # which flushes it; the file itself is closed where it was opened
 
     write_atomically(out, write)
@@ -294,7 +295,7 @@ def _write_columns(file: BinaryIO, model: Autoencoder, parts: Iterator[np.ndarra
     """Write rows of a table under the names of its columns, in their own units."""
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(model.table.names)
+    writer.writerow([csv_cell(name) for name in model.table.names])
     for part in parts:
         cells = model.table.cells(part)
         writer.writerows(zip(*([_cell(value) for value in column] for column in cells.values()), strict=True))
@@ -302,7 +303,7 @@ def _write_columns(file: BinaryIO, model: Autoencoder, parts: Iterator[np.ndarra
 
 
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
+    return csv_cell(value) if isinstance(value, str) else f"{value:.6g}"
 
 
 def _class_number(model: Autoencoder, label: str) -> int:

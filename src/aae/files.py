@@ -10,9 +10,20 @@ from typing import Any, BinaryIO
 
 from aae.errors import AAEError, UsageError
 
-__all__ = ["check_place", "checksum", "read_json", "read_sealed", "write_atomically", "write_json", "write_sealed"]
+__all__ = [
+    "check_place",
+    "checksum",
+    "csv_cell",
+    "csv_text",
+    "read_json",
+    "read_sealed",
+    "write_atomically",
+    "write_json",
+    "write_sealed",
+]
 
 SEAL = "checksum"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a cell of a spreadsheet begins to be more than a text
 LARGEST = 2**26  # bytes of a specification or configuration
 
 
@@ -57,6 +68,24 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def csv_cell(value: object) -> str:
+    """A text or number as a cell of a CSV file; a text that a spreadsheet would compute is marked by an apostrophe."""
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.lstrip("'").startswith(FORMULA) and not _number(text) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text that `csv_cell` was given."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def _number(text: str) -> bool:
+    with suppress(ValueError):
+        float(text)
+        return True
+    return False
 
 
 def write_json(path: Path, data: Any) -> None:

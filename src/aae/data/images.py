@@ -28,6 +28,9 @@ from aae.progress import counted
 __all__ = ["ENDINGS", "Pictures", "file_labels", "folder_labels", "is_image_folder", "read_images"]
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+# What those endings stand for. Pillow goes by what a file holds, and for some formats it starts other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+LARGEST_FILE = 2**28  # bytes
 UNLABELLED = "unlabelled"
 SMALLEST, LARGEST = 8, 128
 USUAL = 64  # photographs of any size come down to this
@@ -129,7 +132,7 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
 
 def _look(path: Path) -> tuple[tuple[int, int], bool] | None:
     """Sides of an image and whether it has colours, from its head; None if it cannot be read."""
-    with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
+    with suppress(Exception), Image.open(path, formats=FORMATS) as image:  # a decoder may raise anything
         return image.size, image.mode not in GREY
     return None
 
@@ -146,7 +149,7 @@ def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict
     for k in block:
         try:
             # Read whole: many small reads, each of which gives way to another thread, take longer.
-            with Image.open(io.BytesIO((folder / names[k]).read_bytes())) as image:
+            with Image.open(io.BytesIO(_contents(folder / names[k])), formats=FORMATS) as image:
                 if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
                     raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
                 # A JPEG can be read at an eighth of its size, at least twice what is needed.
@@ -156,9 +159,15 @@ def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict
                 if flat.size != (side, side):
                     flat = ImageOps.fit(flat, (side, side), Image.Resampling.BICUBIC)
                 x[k] = np.asarray(flat)
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        except Exception as error:  # a decoder may raise anything on a damaged file
             skipped[names[k]] = str(error).partition("\n")[0][:120] or type(error).__name__
     return skipped
+
+
+def _contents(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_FILE:
+        raise OSError(f"larger than {LARGEST_FILE >> 20} MiB")
+    return path.read_bytes()
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -203,6 +212,10 @@ def folder_labels(files: list[str]) -> list[str | None]:
     return [None if folder == UNLABELLED else folder for folder in folders]
 
 
+def _outside(name: str) -> bool:
+    return Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name
+
+
 def file_labels(path: Path, folder: Path, files: list[str]) -> list[str | None]:
     """The class of each image from a CSV file with the columns ``file`` and ``label``; an empty label is none.
 
@@ -221,7 +234,7 @@ def file_labels(path: Path, folder: Path, files: list[str]) -> list[str | None]:
             labels = {row["file"]: row["label"] or None for row in reader if row["file"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AAEError(f"{path} cannot be read as CSV ({error}); it should hold the columns file and label.") from error
-    strange = next((name for name in labels if not (folder / name).is_file()), None)
+    strange = next((name for name in labels if _outside(name) or not (folder / name).is_file()), None)
     if strange is not None:
         raise AAEError(f"{path} names {strange}, which is not in {folder}; give paths within that folder.")
     return [labels.get(name) for name in files]

@@ -4,13 +4,16 @@ A column is an array: numbers as float64 with NaN for an empty cell, texts as ob
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aae.errors import AAEError, first_line, unknown
+from aae.files import csv_text
 from aae.table import Table
 
 __all__ = [
@@ -31,6 +34,9 @@ __all__ = [
 ENDINGS = (".csv", ".parquet")
 PIECE = 4096  # rows decoded together
 BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be held
+MOST_COLUMNS = 100_000
+LONGEST = 2**24  # characters of a line of names
+LIMITS = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**24}  # of the head of a Parquet file
 MOST = 100  # different texts of a column that still count as categories
 
 Columns = dict[str, np.ndarray]
@@ -63,30 +69,55 @@ def read_columns(path: Path) -> Columns:
     Raises:
         AAEError: pyarrow is missing, the file is damaged or has no rows, or a column's kind cannot be used.
     """
-    pa = _arrow("A CSV file" if path.suffix == ".csv" else "Parquet")
-    try:
+    _arrow("A CSV file" if path.suffix == ".csv" else "Parquet")
+    with _readable(path):
         if path.suffix == ".csv":
             table = _read_csv(path)
         else:
-            with pyarrow_parquet().ParquetFile(path) as file:
+            with pyarrow_parquet().ParquetFile(path, **LIMITS) as file:
+                _check_columns(path, file.metadata.num_columns)
                 table = file.read()
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+        double = next((name for name, count in Counter(table.column_names).items() if count > 1), None)
+        if double is not None:
+            raise AAEError(f"{path} has two columns called {double!r}; rename one.")
+        if not table.num_rows:
+            raise AAEError(f"{path}: there are no rows.")
+        columns = {name: _cells(table[name], f"{path}: column {name!r}") for name in table.column_names}
+    return _unmarked(columns) if path.suffix == ".csv" else columns
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what pyarrow and Python raise on a damaged file into a sentence.
+
+    Raises:
+        AAEError: Something was raised.
+    """
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except AAEError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, csv.Error, ArrowException) as error:
         raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
-    double = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
-    if double is not None:
-        raise AAEError(f"{path} has two columns called {double!r}; rename one.")
-    if not table.num_rows:
-        raise AAEError(f"{path}: there are no rows.")
-    return {name: _cells(table[name], f"{path}: column {name!r}") for name in table.column_names}
+
+
+def _check_columns(path: Path, count: int) -> None:
+    if count > MOST_COLUMNS:
+        raise AAEError(f"{path} has {count} columns, and {MOST_COLUMNS} are the most that can be read; leave some out.")
 
 
 def _read_csv(path: Path) -> Any:
     from pyarrow import csv as arrow_csv
 
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        head = stream.readline()
+        head = stream.readline(LONGEST)
+    if len(head) == LONGEST:
+        raise AAEError(f"The first line of {path} has no end within {LONGEST} characters; it should name the columns.")
     delimiter = max(",;\t", key=head.count)
     names = next(csv.reader([head], delimiter=delimiter), [])
+    _check_columns(path, len(names))
     if names and all(_is_number(name) for name in names):
         raise AAEError(f"The first line of {path} holds numbers, not the names of columns; add a line of names.")
     return arrow_csv.read_csv(
@@ -94,6 +125,15 @@ def _read_csv(path: Path) -> Any:
         parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True),
     )
+
+
+def _unmarked(columns: Columns) -> Columns:
+    """Columns whose names and texts lack the marks that keep a spreadsheet from computing them."""
+    return {
+        csv_text(name): np.array([value and csv_text(value) for value in cells], dtype=object)
+        if cells.dtype == object else cells
+        for name, cells in columns.items()
+    }  # fmt: skip
 
 
 def _is_number(text: str) -> bool:
@@ -199,15 +239,12 @@ def pieces(path: Path) -> Iterator[tuple[int, Columns]]:
     Raises:
         AAEError: The file is damaged, or holds a column of another kind than numbers or texts.
     """
-    pa, start = _arrow("Parquet"), 0
-    try:
-        with pyarrow_parquet().ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
-            for piece in file.iter_batches(PIECE):
-                columns = zip(piece.schema.names, piece.columns, strict=True)
-                yield start, {name: _cells(column, f"{path}: column {name!r}") for name, column in columns}
-                start += piece.num_rows
-    except (OSError, pa.ArrowException) as error:
-        raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
+    start = 0
+    with _readable(path), pyarrow_parquet().ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, **LIMITS) as file:
+        for piece in file.iter_batches(PIECE):
+            columns = zip(piece.schema.names, piece.columns, strict=True)
+            yield start, {name: _cells(column, f"{path}: column {name!r}") for name, column in columns}
+            start += piece.num_rows
 
 
 def parquet_size(path: Path) -> tuple[int, int]:
@@ -216,12 +253,14 @@ def parquet_size(path: Path) -> tuple[int, int]:
     Raises:
         AAEError: The file is damaged.
     """
-    pa = _arrow("Parquet")
-    try:
-        found = pyarrow_parquet().read_metadata(path)
-    except (OSError, pa.ArrowException) as error:
-        raise AAEError(f"{path} is not a readable table ({first_line(error)}).") from error
-    return found.num_rows, found.num_columns
+    parquet = pyarrow_parquet()
+    with _readable(path), parquet.ParquetFile(path, **LIMITS) as file:
+        found = file.metadata
+        groups = sum(found.row_group(k).num_rows for k in range(found.num_row_groups))
+        if found.num_rows != groups or found.num_rows < 0:
+            raise AAEError(f"{path} should hold {found.num_rows} rows and holds {groups}; copy it again.")
+        _check_columns(path, found.num_columns)
+        return found.num_rows, found.num_columns
 
 
 class ParquetRows:
@@ -236,14 +275,12 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path, table: Table | None = None) -> None:
+        parquet_size(path)
         parquet = pyarrow_parquet()
-        import pyarrow as pa
         from pyarrow import types
 
-        try:
-            self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
-        except (OSError, pa.ArrowException) as error:
-            raise AAEError(f"{path} is not a readable Parquet file ({first_line(error)}).") from error
+        with _readable(path):
+            self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, **LIMITS)
         self._table = table if table is not None and table.named else None
         self.named = self._table is not None
         for field in self._file.schema_arrow if self._table is None else ():
@@ -252,7 +289,7 @@ class ParquetRows:
                     f"{path}: column {field.name!r} holds {field.type}, and every column must hold numbers; "
                     "leave it out or turn it into numbers."
                 )
-        self._path, self._errors = path, (OSError, pa.ArrowException)
+        self._path = path
         columns = len(self._file.schema_arrow) if self._table is None else len(self._table.columns)
         self.shape = (self._file.metadata.num_rows, columns)
         self.dtype, self.ndim = np.dtype(np.float32), 2
@@ -291,12 +328,10 @@ class ParquetRows:
 
     def _read(self, groups: range) -> Iterator[np.ndarray]:
         start = sum(self._file.metadata.row_group(k).num_rows for k in range(groups.start))
-        try:
+        with _readable(self._path):
             for piece in self._file.iter_batches(PIECE, row_groups=list(groups)):
                 yield self._rows(piece, start)
                 start += piece.num_rows
-        except self._errors as error:
-            raise AAEError(f"{self._path} is damaged and cannot be read to its end ({first_line(error)}).") from error
 
     def _rows(self, piece: Any, start: int) -> np.ndarray:
         if self._table is None:
