@@ -15,7 +15,7 @@ from torch.nn import Module, ModuleList
 
 from aae.errors import AAEError, unknown
 
-__all__ = ["component", "describe", "get_params", "rebuild"]
+__all__ = ["component", "describe", "fits", "get_params", "rebuild"]
 
 T = TypeVar("T")
 _KNOWN: dict[str, type] = {}
@@ -93,7 +93,7 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
     except TypeError as error:
         raise AAEError(f"The specification of {name} is incomplete: {error}.") from error
     for key, kind in _kinds(known[name]).items():
-        if key in arguments and not _fits(arguments[key], kind):
+        if key in arguments and not fits(arguments[key], kind):
             raise AAEError(f"{name} does not take a {key} such as {arguments[key]!r:.60}.")
     return known[name](**arguments)
 
@@ -106,13 +106,13 @@ def _kinds(cls: type) -> dict[str, Any]:
         return {}
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
     """Whether a value out of JSON, or a component, is of the kind that an annotation names."""
     if kind is Any:
         return True
     inside = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
-        return any(_fits(value, one) for one in inside)
+        return any(fits(value, one) for one in inside)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if kind is int:
@@ -123,7 +123,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if not isinstance(base, type):
         return True
     if issubclass(base, Mapping):
-        return isinstance(value, base) and (not inside or all(_fits(item, inside[1]) for item in value.values()))
+        return isinstance(value, base) and (not inside or all(fits(item, inside[1]) for item in value.values()))
     if issubclass(base, Sequence) and base is not str:
-        return isinstance(value, list | tuple) and (not inside or all(_fits(item, inside[0]) for item in value))
+        return isinstance(value, list | tuple) and (not inside or all(fits(item, inside[0]) for item in value))
     return isinstance(value, base)

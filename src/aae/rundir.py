@@ -12,6 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from aae._version import __version__
+from aae.component import fits
 from aae.errors import AAEError
 from aae.files import read_sealed, write_atomically, write_sealed
 
@@ -19,6 +20,11 @@ __all__ = ["History", "RunDir", "versions"]
 
 FORMAT = 1
 LOCK = ".lock"
+_KINDS: dict[str, Any] = {
+    "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
+    "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
+    "notes": list[str], "versions": dict[str, str],
+}  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -110,6 +116,9 @@ class RunDir:
                 f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
                 f"this one ({__version__}); upgrade aae."
             )
+        for name, kind in _KINDS.items():
+            if name in config and not fits(config[name], kind):
+                raise AAEError(f"{file} gives {config[name]!r:.60} as {name}, which is none; copy the file again.")
         return config
 
     def tidy(self) -> None:

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import torch
 
 from aae import inference
-from aae.artifact import load
+from aae.artifact import SPARE, load
+from aae.budget import Budget
 from aae.build import build_model, build_settings
+from aae.component import fits
 from aae.data.batches import Batches
 from aae.data.sources import Dataset, Reading, load_data, names_images
 from aae.data.splits import VALIDATED, Split, split_data
@@ -55,7 +57,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
         AAEError: Not a run, or its model or data cannot be read.
     """
     directory = RunDir(path)
-    config = directory.config()
+    config = _whole(directory)
     if not directory.model.is_dir():
         raise AAEError(
             f"{path} has no model yet, because its training did not come to an end; go on with `aae train "
@@ -71,11 +73,24 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
     return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
 
 
+def _whole(run: RunDir) -> dict[str, Any]:
+    """A run's configuration, with all that is needed to open it or to go on with it."""
+    config = run.config()
+    needed = ["data", "labels", "split", "seed", *(("changes", "length") if "preset" in config else ())]
+    missing = [name for name in needed if name not in config]
+    if missing:
+        raise AAEError(f"{run.path / 'config.json'} lacks {', '.join(missing)}; copy the file again.")
+    if not 0 <= config["seed"] < 2**63:
+        raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; it is 0 or more, below 2^63.")
+    return config
+
+
 def _reading(config: dict[str, Any]) -> Reading:
-    try:
-        return Reading(**config.get("reading", {}))
-    except TypeError as error:
-        raise AAEError(f"The run's config.json says nothing usable of how its data were read ({error}).") from error
+    given, kinds = config.get("reading", {}), get_type_hints(Reading)
+    strange = next((name for name in given if name not in kinds or not fits(given[name], kinds[name])), None)
+    if strange is not None:
+        raise AAEError(f"The run's config.json says nothing usable of how its data were read ({strange}).")
+    return Reading(**given)
 
 
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
@@ -237,7 +252,7 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
     Raises:
         AAEError: Not a run, another preset's, or one without a usable checkpoint.
     """
-    config = RunDir(path).config()
+    config = _whole(RunDir(path))
     if "preset" not in config:
         raise AAEError(
             f"{path} was not made from a preset; build the model as before and call aae.train(..., resume=True)."
@@ -248,8 +263,15 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
     for name in ("device", "precision"):
         place[name] = place[name] or config[name]
     loop["team"] = assemble(**place)
-    data = load_data(config["data"], _reading(config))
-    model, settings, split, _ = prepare(
-        config["preset"], data, config["labels"], config["split"], config["seed"], config["changes"], config["length"]
-    )
+    data, model, settings, split = _as_before(config, path)
     return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
+
+
+def _as_before(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
+    """What a run was begun with; its model may not be larger than the checkpoints that are there."""
+    data = load_data(config["data"], _reading(config))
+    largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
+    with Budget(largest + SPARE):
+        how = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
+        model, settings, split, _ = prepare(config["preset"], data, *how)
+    return data, model, settings, split
