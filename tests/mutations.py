@@ -40,7 +40,8 @@ def changed(draw, samples):
 
 
 ATOMS = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 40), st.sampled_from([*INTERESTING, -1, -(2**63), 10**400]), st.floats(), st.sampled_from(TEXTS), st.just([]), st.just({}), st.just([[]]), st.just({"type": "Point"}),
+    st.none(), st.booleans(), st.integers(-3, 40), st.sampled_from([*INTERESTING, -1, -(2**63), 10**400]),
+    st.floats(), st.sampled_from(TEXTS), st.just([]), st.just({}), st.just([[]]), st.just({"type": "Point"}),
     st.lists(st.integers(-2, 300), max_size=4), st.text(max_size=5),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from aae._version import __version__
-from aae.errors import AAEError, UsageError
+from aae.errors import AAEError, UsageError, printable
 
 __all__ = ["app", "main"]
 
@@ -124,9 +125,9 @@ def show_data(
 
     check_place(out, ".png", ".svg", ".pdf")
     found = load_data(data, Reading(image_size, labels_file, test, strict, label_column=label_column))
-    typer.echo("\n".join(describe_data(found)))
+    typer.echo(printable("\n".join(describe_data(found))))
     for warning in warnings_about(found):
-        typer.echo(f"Warning: {warning}", err=True)
+        typer.echo(printable(f"Warning: {warning}"), err=True)
     if found.is_image:
         from aae import plots
 
@@ -218,7 +219,7 @@ def train(
     if report and not result.interrupted:
         _report(out)
     elif result.interrupted:
-        typer.echo(f"Go on with: aae train {preset} --out {out} --resume")
+        typer.echo(f"Go on with: aae train {preset} --out {shlex.quote(str(out))} --resume")
         raise typer.Exit(128 + result.interrupted)
 
 
@@ -509,7 +510,7 @@ def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:
     if "aae.processes" in sys.modules:
         sys.modules["aae.processes"].give_up()
     if not quiet:
-        print(f"aae: {text}", file=sys.stderr)
+        print(f"aae: {printable(text)}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -1,9 +1,10 @@
 """The errors a user can cause, and the wording they share."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["AAEError", "DivergenceError", "LostError", "UsageError", "first_line", "unknown"]
+__all__ = ["AAEError", "DivergenceError", "LostError", "UsageError", "first_line", "printable", "unknown"]
 
 MOST = 40  # names that are listed
 
@@ -31,6 +32,12 @@ class LostError(AAEError):
 
 class UsageError(AAEError):
     """A name or value that no command accepts, whatever the data; exit code 2."""
+
+
+def printable(text: str) -> str:
+    """Text whose control characters, which could steer a terminal, are replaced; line ends and tabs stay."""
+    steering = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - set("\n\t")
+    return text.translate(dict.fromkeys(map(ord, steering), "\N{REPLACEMENT CHARACTER}"))
 
 
 def first_line(error: Exception) -> str:

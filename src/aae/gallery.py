@@ -1,5 +1,6 @@
 """The pictures of a run: which there are for a model, each by its name, and all in the report."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,10 +177,11 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         }
         facts["same_seed_same_weights"] = SAME if config.get("device") == "cpu" else ON_GPU
         place = run.directory.path
-        commands = [
-            f"aae train {config.get('preset', '')} --out {place} --resume",
-            f"aae evaluate {place} --json",
-            *(f"aae plot {place} {kind} --out {kind}.png" for kind in drawn),
-            f"aae report {place}",
+        words = [
+            ["train", config.get("preset", ""), "--out", place, "--resume"],
+            ["evaluate", place, "--json"],
+            *(["plot", place, kind, "--out", f"{kind}.png"] for kind in drawn),
+            ["report", place],
         ]
+        commands = [shlex.join(["aae", *map(str, command)]) for command in words]
         return write_report(run.directory.report, title, drawn, facts, figures, config.get("notes", []), commands)

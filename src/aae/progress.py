@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from aae.errors import printable
+
 __all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner", "stoppable"]
 
 BESIDE = 32  # characters for the bar itself, the share and the time left
@@ -66,7 +68,7 @@ class Bar:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         if not self._quiet:
-            self._progress.console.print(text, highlight=False, soft_wrap=True, markup=False)
+            self._progress.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -120,7 +122,7 @@ def _silent() -> bool:
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    Console(stderr=True, quiet=_silent()).print(text, highlight=False, soft_wrap=True, markup=False)
+    Console(stderr=True, quiet=_silent()).print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from aae.data.sources import as_float
-from aae.errors import AAEError
+from aae.errors import AAEError, printable
 from aae.files import write_atomically
 
 __all__ = ["MARKERS", "PALETTE", "STYLE", "add_legend", "class_names", "colours", "dress", "new_figure", "png",
@@ -43,7 +43,7 @@ def new_figure(width: float, height: float) -> Figure:
 def set_text(text: Text, content: str) -> None:
     """Set a text word for word: a dollar sign in a class name starts no formula."""
     text.set_parse_math(False)
-    text.set_text(content)
+    text.set_text(printable(content))
 
 
 def set_title(axes: Axes, title: str) -> None:
@@ -70,7 +70,7 @@ def colours(count: int) -> list[str]:
 
 def class_names(classes: Sequence[str | int] | None, count: int, length: int = 24) -> list[str]:
     """Names of ``count`` classes or clusters; those without a name are numbered, long ones are cut."""
-    names = [str(name) for name in classes or []][:count]
+    names = [" ".join(printable(str(name)).split()) for name in (classes or [])[:count]]
     names += [str(k) for k in range(len(names), count)]
     return [name if len(name) <= length else name[: length - 1] + "…" for name in names]
 
