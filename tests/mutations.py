@@ -62,13 +62,13 @@ def changed_json(draw, samples):
         every = list(places(data))
         where = every[draw(st.integers(0, len(every) - 1))]
         if not where:
-            return draw(ATOMS)
+            return copy.deepcopy(draw(ATOMS))
         home = data
         for key in where[:-1]:
             home = home[key]
         kind = draw(st.integers(0, 4))
         if kind <= 1:
-            home[where[-1]] = draw(ATOMS)
+            home[where[-1]] = copy.deepcopy(draw(ATOMS))
         elif kind == 2:
             del home[where[-1]]
         elif kind == 3:  # what stands elsewhere
@@ -77,7 +77,7 @@ def changed_json(draw, samples):
                 value = value[key]
             home[where[-1]] = copy.deepcopy(value)
         elif isinstance(home, dict):
-            home[draw(st.sampled_from(TEXTS))] = draw(ATOMS)
+            home[draw(st.sampled_from(TEXTS))] = copy.deepcopy(draw(ATOMS))
         else:
-            home.extend([home[where[-1]]] * draw(st.integers(1, 20)))
+            home.extend(copy.deepcopy(home[where[-1]]) for _ in range(draw(st.integers(1, 20))))
     return data

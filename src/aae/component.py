@@ -6,7 +6,7 @@ without a second, parallel configuration class. A model is itself a component.
 """
 
 import inspect
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -114,7 +114,8 @@ def fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) in (Union, UnionType):
         return any(fits(value, one) for one in inside)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and abs(value) <= sys.float_info.max  # neither NaN nor infinity, nor an integer beyond them
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     base = get_origin(kind) or kind

@@ -36,7 +36,7 @@ class NpyRows:
 
     def __init__(self, path: Path) -> None:
         header = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(header, np.memmap) or not header.flags.c_contiguous:
+        if not isinstance(header, np.memmap) or not header.flags.c_contiguous or not header.ndim:
             raise ValueError("its rows do not lie one after the other")
         self.shape, self.dtype, self.ndim = header.shape, header.dtype, header.ndim
         self._path, self._offset = path, header.offset
@@ -213,7 +213,8 @@ def check_rows(x: AnyRows, where: str) -> AnyRows:
         return x
     first, count = -1, 0
     for start in range(0, len(x), CHUNK):
-        bad = np.flatnonzero(~np.isfinite(x[start : start + CHUNK].astype(np.float32)).all(axis=1))
+        with np.errstate(over="ignore"):  # beyond float32 is infinite here
+            bad = np.flatnonzero(~np.isfinite(x[start : start + CHUNK].astype(np.float32)).all(axis=1))
         if len(bad):
             first, count = start + int(bad[0]) if first < 0 else first, count + len(bad)
     if count:
