@@ -2,8 +2,19 @@ import json
 
 import pytest
 
+from aae import files
 from aae.errors import AAEError, UsageError
-from aae.files import check_place, read_json, write_atomically, write_json
+from aae.files import (
+    check_place,
+    checksum,
+    csv_cell,
+    csv_text,
+    read_json,
+    read_sealed,
+    write_atomically,
+    write_json,
+    write_sealed,
+)
 
 
 def full_disk(file):
@@ -86,3 +97,37 @@ def test_the_place_is_checked_before_the_work(tmp_path):
         check_place(tmp_path / "a.txt", ".npz", ".png")
     with pytest.raises(AAEError, match=r"absent does not exist; make it first"):
         check_place(tmp_path / "absent" / "a.csv", ".csv")
+
+
+@pytest.mark.parametrize(("value", "cell"), [
+    ("plain", "plain"), ("=1+1", "'=1+1"), ("+a", "'+a"), ("@x", "'@x"), ("-x", "'-x"), ("\tx", "'\tx"),
+    ("\rx", "'\rx"), ("'=1", "''=1"), ("'plain", "'plain"), ("-1.5", "-1.5"), ("+3", "+3"), (-1.5, "-1.5"),
+    (3, "3"), ("", ""),
+])
+def test_no_cell_is_a_formula_and_texts_come_back(value, cell):
+    assert csv_cell(value) == cell
+    assert csv_text(cell) == str(value)
+
+
+def test_a_sealed_file_tells_of_changes(tmp_path):
+    path = tmp_path / "a.json"
+    write_sealed(path, {"b": [1, 0.1], "a": {"ä": None}})
+    found = read_sealed(path)
+    assert found == {"b": [1, 0.1], "a": {"ä": None}, "checksum": checksum(found)}
+    write_sealed(path, {**found, "c": 1})  # an older checksum is none of what is sealed
+    assert read_sealed(path)["c"] == 1
+    path.write_text(path.read_text().replace('"c": 1', '"c": 2'))
+    with pytest.raises(AAEError, match=r"a.json does not match its checksum"):
+        read_sealed(path)
+    path.write_text(json.dumps({"c": 2}))
+    assert read_sealed(path) == {"c": 2}
+    path.write_text("[]")
+    with pytest.raises(AAEError, match=r"holds no JSON object"):
+        read_sealed(path)
+
+
+def test_no_configuration_is_of_that_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST", 2**20)
+    (tmp_path / "a.json").write_text(json.dumps({"a": "x" * 2**20}))
+    with pytest.raises(AAEError, match=r"is larger than 1 MiB"):
+        read_sealed(tmp_path / "a.json")

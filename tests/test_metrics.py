@@ -242,3 +242,16 @@ def test_a_collapsed_code(name, validation):
 def test_collapsed_categories():
     found = metrics.health(collapse(FAMILIES["clustering"](), "y"), data_of(), split_of(), {})
     assert found["y"] == f"Latent 'y' uses 1 of its {CLASSES} categories: it has collapsed."
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "discrete-vae", "clustering", "vae", "semi-supervised"])
+def test_a_code_that_is_the_same_for_every_row(name):
+    rows = data_of().x[:32]
+    model = FAMILIES[name]()
+    assert not metrics.collapsed(model, rows)
+    for latent in model.latents:  # one part that says something is enough
+        assert not metrics.collapsed(model, rows)
+        if latent.posterior is not None:
+            model = collapse(model, latent.name)
+    assert metrics.collapsed(model, rows)
+    assert not metrics.collapsed(model, rows[:1])

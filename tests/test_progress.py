@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from aae.progress import Bar, held_interrupts, spinner
+from aae.progress import Bar, held_interrupts, spinner, stoppable
 
 
 def interrupt():
@@ -92,3 +92,28 @@ def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
     err = capsys.readouterr().err
     assert "error 4.25 % rec 1" in err
     assert "averylongname" not in err
+
+
+def test_a_request_to_end_interrupts_and_is_held_as_ctrl_c_is():
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable():
+        with pytest.raises(KeyboardInterrupt) as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.value.args == (signal.SIGTERM,)
+        done = []
+        with pytest.raises(KeyboardInterrupt) as stop, held_interrupts():
+            done.append(os.kill(os.getpid(), signal.SIGTERM))
+        assert done
+        assert stop.value.args == (signal.SIGTERM,)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_somebody_elses_handler_stays():
+    calls = []
+    before = signal.signal(signal.SIGTERM, lambda *_: calls.append(True))
+    try:
+        with stoppable(), held_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert calls == [True]
+    finally:
+        signal.signal(signal.SIGTERM, before)

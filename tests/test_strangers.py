@@ -15,6 +15,7 @@ from aae.budget import Budget
 from aae.data.sources import load_data
 from aae.data.tables import read_columns
 from aae.errors import AAEError, printable
+from aae.files import csv_text
 from aae.latent import Latent
 from aae.model import Autoencoder
 from aae.networks import MLPDecoder, MLPTrunk
@@ -187,7 +188,7 @@ def test_names_that_are_code(cli, tmp_path, monkeypatch):
         with (tmp_path / name).open(newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "@", "\t", "\r", "+-"))]
-    assert set(read_columns(tmp_path / "labels.csv")["label"]) <= set(EVIL)
+    assert set(read_columns(tmp_path / "labels.csv")["label"]) <= set(map(csv_text, EVIL))
     assert list(read_columns(tmp_path / "drawn.csv")) == ["=a", "<img src=x onerror=alert(1)>", "$x^{"]
     assert cli("predict", "semi-supervised", "drawn.csv", "--out", "again.csv").code == 0
 

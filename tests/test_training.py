@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -181,6 +182,23 @@ def test_a_run_made_in_python_goes_on(tmp_path):
     train_tiny(out=tmp_path / "run", steps=2)
     assert train_tiny(out=tmp_path / "run", steps=6, resume=True).step == 6
     assert not differences(final_state(tmp_path / "run"), final_state(straight.path))
+
+
+@pytest.mark.parametrize("change", ["a pixel", "a label", "other labels", "fewer rows"])
+def test_a_run_does_not_go_on_with_other_data(change, tmp_path):
+    data = data_of()
+    train_tiny(data=data, out=tmp_path / "run", steps=2)
+    x, y = data.x.copy(), data.y.copy()
+    if change == "a pixel":
+        x[7] += 0.001
+    elif change == "a label":
+        y[7] = (y[7] + 1) % CLASSES
+    elif change == "fewer rows":
+        x, y = x[:-1], y[:-1]
+    more = {"seed": 5} if change == "other labels" else {}
+    with pytest.raises(AAEError, match=r"The data are not those that the checkpoint was trained on"):
+        train_tiny(data=dataclasses.replace(data, x=x, y=y), out=tmp_path / "run", steps=4, resume=True, **more)
+    assert train_tiny(data=data, out=tmp_path / "run", steps=4, resume=True).step == 4
 
 
 def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):

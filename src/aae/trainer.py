@@ -1,11 +1,13 @@
 """One model in training: phases, optimisers, the moving average, and all of it as a state to save."""
 
 import copy
+import hashlib
 import logging
 import math
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
@@ -22,6 +24,8 @@ from aae.settings import Settings
 from aae.shards import Shard, share_batch_norm, sharing
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
+
+FINGERPRINT = 1000  # rows that tell one data set from another
 
 
 def make_fabric(device: str = "auto", precision: str = "auto", **several: Any) -> Fabric:
@@ -62,6 +66,15 @@ def precision_of(fabric: Fabric) -> str:
 def _cpu_multiplies_bf16() -> bool:
     check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(check and check())
+
+
+def fingerprint(data: Dataset, split: Split) -> str:
+    """A number that stands for what is trained on, by rows and labels all over it and by which labels are used."""
+    numbers = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), FINGERPRINT)).astype(np.int64))
+    found = hashlib.sha256(f"{data.x.shape} {data.x.dtype}".encode())
+    for part in (data.x[numbers], data.y[numbers], split.labelled[:FINGERPRINT], data.y[split.labelled[:FINGERPRINT]]):
+        found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()
 
 
 def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> torch.optim.Optimizer:
@@ -198,6 +211,7 @@ class Trainer:
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
+        self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
         self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
@@ -254,6 +268,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "slowed": self.slowed,
+            "data": self._data,
             "model": self.model.state_dict(),
             "average": None if self.kept is self.model else self.kept.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
@@ -265,8 +280,13 @@ class Trainer:
         """Go back to a saved state.
 
         Raises:
-            AAEError: The state is of another model or other settings.
+            AAEError: The state is of another model, other settings or other data.
         """
+        if state.get("data") != self._data:
+            raise AAEError(
+                "The data are not those that the checkpoint was trained on: rows, labels or their division have "
+                "changed since. Bring them back, or train again without --resume."
+            )
         try:
             self.model.load_state_dict(state["model"])
             if self.kept is not self.model:
