@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from aae import training
+from aae import loop
 from aae.artifact import load
 from aae.checkpoints import KEEP, latest_checkpoint
 from aae.component import describe
@@ -91,14 +91,14 @@ def test_a_division_of_ones_own(tmp_path):
 
 def test_the_history_is_a_mean_of_the_steps(monkeypatch):
     seen = []
-    step = training.Trainer.train_step
+    step = Trainer.train_step
 
     def watched(self):
         measured = step(self)
         seen.append(float(measured["reconstruction_loss"]))
         return measured
 
-    monkeypatch.setattr(training.Trainer, "train_step", watched)
+    monkeypatch.setattr(Trainer, "train_step", watched)
     rows = train_tiny("aae").history.rows
     assert [row["step"] for row in rows[:3]] == [2, 4, 6]
     for k, row in enumerate(rows[:3]):
@@ -151,7 +151,7 @@ class Unnamed(nn.Module):
 
 
 def test_a_part_that_cannot_be_saved_is_refused_before_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.Trainer, "train_step", lambda self: pytest.fail("a step was taken"))
+    monkeypatch.setattr(Trainer, "train_step", lambda self: pytest.fail("a step was taken"))
     model = autoencoder(Latent("z", Point(WIDTH, 2), GaussianPrior(2), Unnamed()))
     with pytest.raises(AAEError, match=r"Unnamed cannot be written to a model file"):
         train_tiny(model, out=tmp_path / "run")
@@ -217,7 +217,7 @@ def test_how_often_it_is_evaluated_does_not_matter(name, tmp_path, monkeypatch):
     """When evaluations come depends on the clock."""
     weights = []
     for share in (1e-9, 1e9):
-        monkeypatch.setattr(training, "EVALUATE_SHARE", share)
+        monkeypatch.setattr(loop, "EVALUATE_SHARE", share)
         labels = {"labels": 1000} if name == "supervised" else {}
         changes = {"dropout": 0.2, "batch_size": 256}
         result = train_small(name, steps=13, out=tmp_path / str(share), changes=changes, **labels)
@@ -339,8 +339,8 @@ def collapsed(value=0.0):
 
 
 def test_a_collapse_is_told_once(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "WARM_UP", 4)
-    monkeypatch.setattr(training, "EVALUATE_SHARE", 1e9)
+    monkeypatch.setattr(loop, "WARM_UP", 4)
+    monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     result = train_tiny(collapsed(), steps=12, out=tmp_path / "run", progress=True)
     text = "The code 'z' has collapsed: it is almost the same for every row."
     assert result.notes == [text]
@@ -349,13 +349,13 @@ def test_a_collapse_is_told_once(tmp_path, monkeypatch, capsys):
 
 
 def test_no_warning_before_the_warm_up(monkeypatch):
-    monkeypatch.setattr(training, "EVALUATE_SHARE", 1e9)
+    monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     assert train_tiny(collapsed(), steps=12).notes == []
 
 
 def test_a_discriminator_that_has_won_is_told_once(monkeypatch):
-    monkeypatch.setattr(training, "WARM_UP", 0)
-    monkeypatch.setattr(training, "EVALUATE_SHARE", 1e9)
+    monkeypatch.setattr(loop, "WARM_UP", 0)
+    monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     rates = {"reconstruction": 1e-9, "adversarial": 0.05, "classification": 1e-3}
     notes = train_tiny(collapsed(100.0), steps=60, settings={"learning_rate": rates}).notes
     assert [note.partition(":")[0].partition(" (")[0] for note in notes] == [

@@ -136,7 +136,7 @@ def test_trials_that_diverge_do_not_stop_the_search(data, monkeypatch):
 
 def test_a_trial_that_falls_behind_is_stopped_early(data, monkeypatch):
     monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda self: self.number == 1)
-    monkeypatch.setattr("aae.training.EVALUATE_SHARE", 1e9)
+    monkeypatch.setattr("aae.loop.EVALUATE_SHARE", 1e9)
     found = search(data, trials=3, steps=None, epochs=4)
     assert [trial.state.name for trial in found.study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
 
