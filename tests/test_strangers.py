@@ -211,3 +211,23 @@ def test_whole_networks_still_fit(tmp_path):
     model = Autoencoder([z], MLPTrunk((28, 28), (2000,)), MLPDecoder(50, (28, 28), (2000, 2000)))
     save_model(model, tmp_path)
     assert list(load(tmp_path).trunk.hidden) == [2000]
+
+
+SPOILT = {
+    "dropout of 30": lambda model: model["trunk"].update(dropout=30),
+    "a prior wider than numbers": lambda model: model["latents"][0]["prior"].update(std=1e308),
+    "a latent of another name": lambda model: model["latents"][0].update(name="w"),
+    "a prior for a likelihood": lambda model: model.update(likelihood=model["latents"][0]["prior"]),
+    "a likelihood for a merge": lambda model: model.update(merge={"type": "BernoulliLikelihood"}),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_parts_that_fit_in_the_file_and_fail_at_work(saved, what):
+    spec = json.loads((saved / "spec.json").read_text())["model"]
+    SPOILT[what](spec)
+    rewrite(saved / "spec.json", model=spec)
+    state = torch.get_rng_state()
+    with pytest.raises(AAEError, match=r"\.$"):
+        load(saved)
+    assert torch.equal(torch.get_rng_state(), state)

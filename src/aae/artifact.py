@@ -1,7 +1,8 @@
 """Model files: a JSON specification and safetensors weights, and nothing that could be executed."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _from_hub(name: str) -> Path:
         raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
 
 
-def _filled(spec: object, weights: Callable[[], bytes], components: Iterable[type], where: str) -> Autoencoder:
+def _filled(spec: object, weights: Callable[[], bytes], components: Collection[type], where: str) -> Autoencoder:
     """The model that a specification describes, with those weights."""
     if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
         raise AAEError(f"What {where} holds as spec.json is not the specification of a model.")
@@ -127,7 +128,26 @@ def _filled(spec: object, weights: Callable[[], bytes], components: Iterable[typ
         raise AAEError(
             f"The weights in {where} are damaged or belong to another model ({str(error)[:200]})."
         ) from error
-    return model.eval()
+    model.eval()
+    if not components:  # classes of a user's own may want other rows than zeros
+        _try(model, where)
+    return model
+
+
+def _try(model: Autoencoder, where: str) -> None:
+    """Use every part once: parts that were put together by hand may fit in the file and fail at work."""
+    rows = torch.zeros(2, *model.input_shape)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            fits = model(rows, torch.full((2,), -1)).shape == rows.shape
+            with suppress(AAEError):  # a model without a prior draws nothing
+                model.sample(2)
+    except AAEError:
+        raise
+    except Exception as error:  # of every kind, as the parts are
+        raise AAEError(f"The parts of the model in {where} do not go together ({first_line(error)}).") from error
+    if not fits:
+        raise AAEError(f"The parts of the model in {where} do not go together: rows come back in another shape.")
 
 
 def _check_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], where: str) -> None:
