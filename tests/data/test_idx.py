@@ -107,7 +107,7 @@ def cache(tmp_path, monkeypatch):
     for name in idx._CHECKSUMS:
         array = ROWS[:, 0, 0] if "labels" in name else ROWS
         write_idx(served / name, array)
-    checksums = {name: "md5:" + pooch.file_hash(str(served / name), alg="md5") for name in idx._CHECKSUMS}
+    checksums = {name: "sha256:" + pooch.file_hash(str(served / name)) for name in idx._CHECKSUMS}
     monkeypatch.setattr(idx, "_CHECKSUMS", checksums)
     pooch.get_logger().setLevel("ERROR")
     return served

@@ -35,7 +35,8 @@ def archive(members, how=zipfile.ZIP_STORED):
 
 
 PLAIN = [idx(30), idx(12, 8, 8), idx(2, 3, 4, 3), idx(0, 8, 8)]
-GZIPPED = [*(gzip.compress(raw, 1) for raw in PLAIN), gzip.compress(PLAIN[0]) + gzip.compress(b"more")]
+BOMB = b"\0\0\x08\x01" + (2**26).to_bytes(4, "big") + bytes(2**20)
+GZIPPED = [*(gzip.compress(raw, 1) for raw in (*PLAIN, BOMB)), gzip.compress(PLAIN[0]) + gzip.compress(b"more")]
 ROWS = [
     npy(RNG.random((30, 4), dtype=np.float32)),
     npy(np.asfortranarray(RNG.random((20, 5)))),

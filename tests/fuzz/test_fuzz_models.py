@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from aae import inference, runs
-from aae.artifact import pack, unpack
+from aae.artifact import load, pack, unpack
 from aae.data.sources import Dataset
 from aae.evaluation import evaluate
 from aae.presets import PRESETS
@@ -69,6 +69,20 @@ def test_specifications(part):
 def test_weights(part):
     wrong = st.tuples(st.integers(0, 2), damaged(WEIGHTS[:3]))
     try_all("model: weights", wrong, lambda given: use(unpack(SPECS[given[0]], given[1])), 150, 2000)
+
+
+@parts
+def test_folders(tmp_path, part):
+    """The bytes of the files, whose checksums notice what a reader would not."""
+    spec = json.dumps(SPECS[0]).encode()
+
+    def read(files):
+        for name, raw in zip(("spec.json", "weights.safetensors"), files, strict=True):
+            (tmp_path / name).write_bytes(raw)
+        use(load(tmp_path))
+
+    wrong = st.tuples(damaged([spec]), st.just(WEIGHTS[0])) | st.tuples(st.just(spec), damaged(WEIGHTS[:1]))
+    try_all("model: files", wrong, read, 100, 1000)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 import io
 
 import pyarrow as pa
+import pytest
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from aae.data.sources import load_data
+from aae.data.sources import Reading, load_data
 from aae.exports import read_input
 from fuzzing import damaged, parts, try_all
 
@@ -46,16 +47,21 @@ TABLES = [
 ]  # fmt: skip
 
 
+def load(path, label):
+    return load_data(path, Reading(label_column=label))
+
+
 @parts
-def test_csv(file, part):
+@pytest.mark.parametrize("label", [None, "kind"])
+def test_csv(file, label, part):
     strategy = st.one_of(damaged(CSV), damaged(CSV), TEXTS)
-    try_all("CSV", strategy, lambda data: load_data(file(".csv", data)), 400, 4000)
+    try_all("CSV", strategy, lambda data: load(file(".csv", data), label), 200, 2000)
 
 
 @parts
-def test_parquet(file, part):
-    strategy = damaged(TABLES, focus=600)
-    try_all("Parquet", strategy, lambda data: load_data(file(".parquet", data)), 400, 3500)
+@pytest.mark.parametrize("label", [None, "n"])
+def test_parquet(file, label, part):
+    try_all("Parquet", damaged(TABLES, focus=600), lambda data: load(file(".parquet", data), label), 200, 1800)
 
 
 @parts
