@@ -1,6 +1,5 @@
 """What every test shares: one thread, a fixed seed, and small data on disk."""
 
-import gzip
 import os
 import shutil
 import sys
@@ -12,11 +11,11 @@ import numpy as np
 import platformdirs
 import pytest
 import torch
-from PIL import Image
 
 from aae.cli import main
 from harness import command
 from runs import Processes, train_small
+from written import write_idx, write_picture
 
 torch.set_num_threads(1)
 
@@ -44,13 +43,6 @@ def seed():
     torch.manual_seed(0)
 
 
-def write_picture(path, pixels):
-    """Write bytes ``(H, W[, 3])`` as an image, in a folder that is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 @pytest.fixture
 def pets(tmp_path, monkeypatch):
     """``pets``: forty images of two classes and ten without a label; ``more``: six of another size and colour."""
@@ -63,13 +55,6 @@ def pets(tmp_path, monkeypatch):
         for k in range(3):
             write_picture(tmp_path / "more" / place / f"{k}.png", rng.integers(0, 256, (30, 20, 3), dtype=np.uint8))
     return tmp_path
-
-
-def write_idx(path, array, magic=b"\x00\x00\x08"):
-    """Write bytes as an IDX file; gzipped if the name ends in ``.gz``."""
-    raw = magic + bytes([array.ndim]) + np.array(array.shape, dtype=">u4").tobytes() + array.tobytes()
-    path.write_bytes(gzip.compress(raw, 1) if path.suffix == ".gz" else raw)
-    return path
 
 
 @pytest.fixture

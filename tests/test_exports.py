@@ -15,7 +15,7 @@ from aae.data.sources import Reading, load_data
 from aae.errors import AAEError, UsageError
 from aae.exports import codes, predictions, read_input, reconstructions, samples
 from aae.runs import open_run, train_preset
-from conftest import write_idx
+from written import write_idx
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.integers(0, 256, (12, 8, 8), dtype=np.uint8)

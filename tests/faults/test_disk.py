@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from aae.checkpoints import latest_checkpoint
-from conftest import write_picture
 from harness import ALL, checkpoints, command, finish, many, tally, weights
 from runs import leftovers
+from written import write_picture
 
 STEPS = 40
 
