@@ -31,6 +31,12 @@ def style(dim=2):
     return Latent("z", Point(WIDTH, dim), GaussianPrior(dim), adversarial(dim))
 
 
+def independent_style(given="y"):
+    """A style whose discriminator sees the class that the model infers."""
+    rule = Adversarial(Discriminator(2, hidden=(WIDTH,), classes=CLASSES), given=given)
+    return Latent("z", Point(WIDTH, 2), GaussianPrior(2), rule)
+
+
 def category(label="none"):
     return Latent("y", Category(WIDTH, CLASSES), CategoricalPrior(CLASSES), adversarial(CLASSES), label=label)
 
@@ -58,6 +64,7 @@ FAMILIES = {
     "supervised": lambda **o: autoencoder(style(), observed(), **o),
     "conditioned": lambda **o: autoencoder(conditioned(), **o),
     "semi-supervised": lambda **o: autoencoder(style(), category("supervised"), **o),
+    "independent": lambda **o: autoencoder(independent_style(), category("supervised"), **o),
     "clustering": lambda **o: autoencoder(style(), category(), **o),
     "embedding": lambda **o: autoencoder(style(), category("supervised"), merge=heads(), **o),
     "classifier": lambda **o: autoencoder(

@@ -133,6 +133,14 @@ def test_a_style_that_is_independent_of_the_label():
     assert model_of("supervised", independent=False).style.label == "none"
 
 
+@pytest.mark.parametrize(("preset", "classes"), [("semi-supervised", 3), ("clustering", 5)])
+def test_a_style_that_is_independent_of_the_class_that_is_inferred(preset, classes):
+    (rule,) = model_of(preset, independent=True, clusters=5).style.matching
+    assert (rule.given, rule.discriminator.classes) == ("y", classes)
+    (rule,) = model_of(preset, independent=False).style.matching
+    assert (rule.given, rule.discriminator.classes) == (None, 0)
+
+
 def test_labels_make_an_embedding_supervised():
     assert model_of("embedding", labels=0, clusters=4).category.dim == 4
     labelled = model_of("embedding", labels=3, clusters=4).category

@@ -4,12 +4,22 @@ from torch import nn
 
 from aae.errors import AAEError
 from aae.latent import Latent, check_latents
-from aae.matching import KL, MMD, MutualInformation
+from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.model import Autoencoder
-from aae.networks import MLPDecoder, MLPTrunk
+from aae.networks import Discriminator, MLPDecoder, MLPTrunk
 from aae.posteriors import Category, Gaussian, Point
 from aae.priors import BallPrior, CategoricalPrior, CubePrior, GaussianPrior, SwissRollPrior, ring_mixture
-from models import CLASSES, WIDTH, adversarial, autoencoder, category, conditioned, observed, style
+from models import (
+    CLASSES,
+    WIDTH,
+    adversarial,
+    autoencoder,
+    category,
+    conditioned,
+    independent_style,
+    observed,
+    style,
+)
 
 
 class NoDensity(nn.Module):
@@ -112,6 +122,18 @@ def test_a_discriminator_that_says_nothing_of_its_size_is_taken_at_its_word():
     rule = adversarial(2)
     rule.discriminator = Own()
     assert point(ring_mixture(3), rule, "conditioned").classes == 3
+
+
+@pytest.mark.parametrize(("latents", "sentence"), [
+    ([independent_style("w"), category()], "given 'w', which must be another latent"),
+    ([independent_style("z"), category()], "given 'z', which must be another latent"),
+    ([independent_style(), observed()], "given 'y', which must be another latent"),
+    ([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), given="y")), category()],
+     "needs Discriminator"),
+])
+def test_the_class_that_a_discriminator_sees_must_be_one_of_the_model(latents, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        check_latents(latents, WIDTH)
 
 
 @pytest.mark.parametrize(("options", "sentence"), [

@@ -10,7 +10,7 @@ from aae.latent import Latent
 from aae.matching import KL, MMD, Adversarial
 from aae.model import Autoencoder
 from aae.networks import Discriminator, MLPDecoder, MLPTrunk
-from aae.phases import Losses, build_phases
+from aae.phases import Batch, Losses, build_phases
 from aae.posteriors import Gaussian, Point
 from aae.priors import GaussianPrior
 from models import (
@@ -36,6 +36,8 @@ ALTERNATING = {
     "clustering": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y"},
     "semi-supervised": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
                         "classification": "t y"},
+    "independent": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
+                    "classification": "t y"},
     "embedding": {"reconstruction": "t z y d m", "discriminator": "Dz Dy", "generator": "t z y",
                   "classification": "t y"},
     "classifier": {"reconstruction": "t z y d", "classification": "t y"},
@@ -235,6 +237,40 @@ def test_the_discriminator_sees_labels_only_of_a_conditioned_latent(role):
         phase.loss(batch)
     assert len(listening.shown) == 3
     assert all(labels is (batch.labels if role == "conditioned" else None) for _, labels in listening.shown)
+
+
+@pytest.mark.parametrize("schedule", ["alternating", "joint"])
+def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model_infers(schedule):
+    model, listening = FAMILIES["independent"](), Listening()
+    model.style.matching[0].discriminator = listening
+    batch = batch_for(model)
+    for phase in build_phases(Losses(model), schedule):
+        phase.loss(batch)
+    inferred = model.posteriors(batch.x)["y"].mean.argmax(1)
+    assert len(listening.shown) == 3
+    assert len(inferred.unique()) > 1
+    assert all(torch.equal(labels, inferred) for _, labels in listening.shown)
+
+
+def test_an_independent_style_cannot_tell_the_class():
+    """Codes that lie apart by class fit the prior as a whole; the discriminator that sees the class finds out."""
+    torch.manual_seed(0)
+    x = torch.randn(4000, 6)
+    found = {}
+    for name in ("semi-supervised", "independent"):
+        model = FAMILIES[name]()
+        rule = model.style.matching[0]
+        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.01)
+        codes = {"y": F.one_hot((x[:, 0] > 0).long(), CLASSES).float(), "z": x[:, :2]}
+        for _ in range(60):
+            metrics = {}
+            Losses(model)._tell(metrics, Batch(x, torch.full((4000,), -1)), model.style, rule, codes)
+            optimizer.zero_grad()
+            metrics["discriminator_loss_z"].backward()
+            optimizer.step()
+        found[name] = metrics["discriminator_loss_z"].item()
+    assert found["semi-supervised"] > 1.37
+    assert found["independent"] < 1.2
 
 
 def test_a_conditioned_prior_is_sampled_at_the_rows_own_labels():

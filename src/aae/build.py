@@ -90,10 +90,11 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         AAEError: Options that do not go together, or with the data.
     """
     trunk = _trunk(options, data)
+    role = _role(options, labels)
     latents = []
     if options.z:
-        latents.append(_continuous(options, data, trunk.features, labels))
-    latents += _categorical(options, data, trunk.features, labels)
+        latents.append(_continuous(options, data, trunk.features, labels, role))
+    latents += _categorical(options, data, trunk.features, labels, role)
     check_latents(latents, trunk.features)
     dims = {latent.name: latent.dim for latent in latents}
     merge = _pick(
@@ -159,12 +160,24 @@ def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) 
     return Discriminator(dim, _hidden(options.discriminator_hidden, data), options.discriminator_dropout, classes)
 
 
-def _continuous(options: Options, data: Dataset, features: int, labels: int) -> Latent:
+def _role(options: Options, labels: int) -> str:
+    """What the categorical latent is for."""
+    role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
+    if role not in ("none", "observed", "supervised", "clusters"):
+        raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
+    return role
+
+
+def _classes(options: Options, data: Dataset, role: str) -> int:
+    return options.clusters if role == "clusters" else len(data.classes)
+
+
+def _continuous(options: Options, data: Dataset, features: int, labels: int, role: str) -> Latent:
     if options.prior in ONLY_2D and options.z != 2:
         raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
     parts = len(data.classes) or 10
     prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
-    independent = options.independent and options.y == "observed" and options.prior == "gaussian"
+    independent = options.independent and role == "observed" and options.prior == "gaussian"
     if independent:
         prior = GaussianPrior(options.z, options.prior_std, components=parts)
     conditioned = bool(labels) and (options.y == "none" or independent)
@@ -173,13 +186,15 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int) -> 
             f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
             "or --set prior=ring, grid or swiss-roll."
         )
+    given = "y" if options.independent and role in ("supervised", "clusters") and options.variables == 1 else None
+    classes = parts if conditioned else _classes(options, data, role) if given else 0
     rules = _pick(
         "matching",
         options.matching,
         {
             "none": lambda: [],
             "adversarial": lambda: [
-                Adversarial(_discriminator(options, data, options.z, parts if conditioned else 0), options.z_weight)
+                Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, given)
             ],
             "kl": lambda: [KL(options.kl_weight)],
             "mmd": lambda: [MMD(options.mmd_weight)],
@@ -191,13 +206,10 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int) -> 
     return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
 
 
-def _categorical(options: Options, data: Dataset, features: int, labels: int) -> list[Latent]:
-    role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
-    if role not in ("none", "observed", "supervised", "clusters"):
-        raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
+def _categorical(options: Options, data: Dataset, features: int, labels: int, role: str) -> list[Latent]:
     if role == "none":
         return []
-    count = options.clusters if role == "clusters" else len(data.classes)
+    count = _classes(options, data, role)
     if role != "clusters" and (not data.classes or not labels):
         raise AAEError(
             f"This preset learns from labels, and there are none to learn from in {data.name}. Labels are the names "

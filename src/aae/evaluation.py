@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from aae import inference, metrics
+from aae import bounds, inference, metrics
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
@@ -46,7 +46,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         found["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         found["squared_error"] = float(rows["square"].mean(dtype=np.float64))
         found |= _denoising(model, x, y)
-        bound = metrics.elbo(model, x, y)
+        bound = bounds.elbo(model, x, y)
         if bound is not None:
             found["elbo"] = bound
         found |= _cluster(model, data, validation, labelled_test)
@@ -90,7 +90,7 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
         clusters = _cluster(model, judged, naming, bool((y >= 0).all()))
         if clusters:
             return "cluster_error", clusters["cluster_error"]
-        bound = metrics.elbo(model, x, y)
+        bound = bounds.elbo(model, x, y)
         if bound is not None and any(latent.rules("divergence") for latent in model.latents):
             return "negative_elbo", -bound
         likelihood = _likelihood(model, judged, naming)

@@ -174,3 +174,20 @@ def check_latents(latents: Iterable[Latent], features: int | None) -> None:
         width = getattr(latent.posterior, "features", features)
         if width != features:
             raise AAEError(f"Latent {latent.name!r} takes {width} features, but the trunk gives {features}.")
+        for rule in latent.matching:
+            _check_given(latent, rule, latents)
+
+
+def _check_given(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> None:
+    given = getattr(rule, "given", None)
+    if given is None:
+        return
+    seen = next((other for other in latents if other.name == given), None)
+    if seen is None or seen is latent or not seen.is_category or seen.posterior is None:
+        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent: a Category.")
+    classes = getattr(getattr(rule, "discriminator", None), "classes", seen.dim)
+    if classes != seen.dim or latent.label == "conditioned":
+        raise AAEError(
+            f"Latent {latent.name!r} is matched given {given!r} of {seen.dim} classes, so it needs "
+            f"Discriminator(..., classes={seen.dim}), and labels cannot condition it as well."
+        )

@@ -133,12 +133,16 @@ class Adversarial(nn.Module):
             reads each row by itself (no batch norm) may say so with an attribute ``rowwise = True``: the
             joint schedule then passes through it once where it would pass three times.
         weight: Factor on the encoder's loss. It does not change the discriminator's.
+        given: Name of a latent of classes whose class, as the model infers it, the discriminator sees beside
+            codes and samples alike. The codes of every class are then to follow the prior, so that they cannot
+            say which class it is (as the label does in the paper's section 4, without labels).
     """
 
-    def __init__(self, discriminator: nn.Module, weight: float = 1.0) -> None:
+    def __init__(self, discriminator: nn.Module, weight: float = 1.0, given: str | None = None) -> None:
         super().__init__()
         self.discriminator = discriminator
         self.weight = weight
+        self.given = given
 
     def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         real, fake = self._logits(codes, samples, labels)

@@ -5,22 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.distributions import Distribution
-from torch.nn.functional import one_hot
 
 from aae import inference
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.latent import Latent
 from aae.model import Autoencoder
-from aae.posteriors import SoftCategory
 
 __all__ = [
     "cluster_error",
     "collapsed",
     "component_accuracy",
-    "elbo",
     "error_percent",
     "parzen",
     "prior_mismatch",
@@ -125,38 +120,6 @@ def squared_error(
     """
     difference = inference.reconstruct(model, rows, labels, prepared=True) - (rows if target is None else target)
     return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())
-
-
-@torch.inference_mode()
-def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
-    r"""Evidence lower bound in nats per row, one sample of the code for each.
-
-    :math:`E_q[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))` (Kingma and Welling, arXiv
-    1312.6114, equation 3). None for a model some of whose latents have no KL rule.
-    """
-    rules = {latent.name: latent.rules("divergence") for latent in model.latents if latent.posterior is not None}
-    if not all(rules.values()):
-        return None
-    model.eval()
-    total = 0.0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for x, y in inference.chunks(model, rows, labels):
-            posteriors = model.posteriors(x)
-            codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
-            output = model.decoder(model.merge(model.complete(codes, y)))
-            total -= float(model.likelihood.loss(output, x).sum())
-            for name, posterior in posteriors.items():
-                divergence = rules[name][0].divergence(posterior, codes[name], model.latent(name).prior(len(x)))
-                total -= float(divergence.sum())
-    return total / len(rows)
-
-
-def _draw(posterior: Distribution) -> Tensor:
-    """A code of each row; of a category one class, not the probabilities of all that stand for it elsewhere."""
-    if isinstance(posterior, SoftCategory):
-        return one_hot(posterior.categorical().sample(), posterior.logits.shape[-1]).float()
-    return posterior.rsample()
 
 
 def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:

@@ -139,13 +139,12 @@ class Losses:
         return torch.stack(list(metrics.values())).sum(), metrics
 
     def _fool(self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]) -> None:
-        loss = rule.generator_loss(codes[latent.name], _seen_labels(latent, batch))
+        loss = rule.generator_loss(codes[latent.name], _shown(rule, latent, batch, codes))
         _add(metrics, f"generator_loss_{latent.name}", loss)
 
     def _tell(self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]) -> None:
-        labels = _seen_labels(latent, batch)
-        samples = _drawn(latent, batch, labels)
-        loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
+        samples = _drawn(latent, batch, _seen_labels(latent, batch))
+        loss = rule.discriminator_loss(codes[latent.name].detach(), samples, _shown(rule, latent, batch, codes))
         _add(metrics, f"discriminator_loss_{latent.name}", loss)
 
     def _oppose(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
@@ -153,9 +152,8 @@ class Losses:
         metrics: Metrics = {}
         for latent, rule in self.rules:
             if _shares(rule):
-                labels = _seen_labels(latent, batch)
-                samples = _drawn(latent, batch, labels)
-                fooled, told = rule.both_losses(codes[latent.name], samples, labels)
+                samples = _drawn(latent, batch, _seen_labels(latent, batch))
+                fooled, told = rule.both_losses(codes[latent.name], samples, _shown(rule, latent, batch, codes))
                 _add(metrics, f"generator_loss_{latent.name}", fooled)
                 _add(metrics, f"discriminator_loss_{latent.name}", told)
             else:
@@ -257,6 +255,12 @@ def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
 
 def _seen_labels(latent: Latent, batch: Batch) -> Tensor | None:
     return batch.labels if latent.label == "conditioned" else None
+
+
+def _shown(rule: nn.Module, latent: Latent, batch: Batch, codes: dict[str, Tensor]) -> Tensor | None:
+    """Labels that a discriminator sees beside the codes: those of the data, or the classes that the model infers."""
+    given = getattr(rule, "given", None)
+    return _seen_labels(latent, batch) if given is None else codes[given].detach().argmax(1)
 
 
 def _drawn(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:

@@ -45,7 +45,7 @@ class Options:
     y_weight: float = 0.02  # of the adversary
     information_weight: float = 10.0  # of mutual information
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
-    independent: bool = False  # y=observed: the discriminator of z sees the label, so that style cannot carry it
+    independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
     merge: str = "concatenate"  # concatenate | sum
     separation: float = 6.0  # least distance between cluster heads, for merge=sum, in units of prior_std
     # Discriminators

@@ -1,0 +1,149 @@
+"""The paper's tables and more, over several draws of labels; writes docs/results.md.
+
+``python benchmarks/quality.py`` trains every row over its seeds: a day on two cores, so it is made to be
+interrupted. ``ROW ...`` takes some rows, ``--seeds N`` as many seeds, ``--resume`` leaves out what has been
+measured with the same settings and goes on with a training that was broken off; ``--list`` names the rows, and
+``--page`` only writes docs/results.md. Every run is a line of benchmarks/results/quality.jsonl. Several of these may
+run side by side on different rows (with OMP_NUM_THREADS=1 each on two cores).
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import rotate
+from scipy.optimize import linear_sum_assignment
+
+import aae
+from aae import inference
+from aae.evaluation import evaluate
+from aae.machine import describe_machine
+from aae.presets import Options
+from aae.runs import Run, open_run, resolve_for, resume_run
+
+sys.path.insert(0, str(Path(__file__).parent))
+import quality_page
+from judge import DRAWN, frechet_distance, label_obedience, trained
+from quality_rows import ROWS, Row
+
+LINES = Path(__file__).parent / "results" / "quality.jsonl"
+RUNS = Path("runs/quality")
+FIGURES = ("test_error", "validation_error", "cluster_error", "matched_error", "style_leak", "prior_mismatch",
+           "log_likelihood", "log_likelihood_se", "reconstruction_loss", "label_obedience",
+           "frechet_distance")  # fmt: skip
+
+
+def spec_of(name: str) -> str:
+    """The data set of that name; MNIST inverted or turned is made and kept."""
+    if name in ("mnist", "digits"):
+        return name
+    file = RUNS / "data" / f"mnist-{name}.npz"
+    if not file.is_file():
+        data = aae.load_data("mnist")
+        change = {"inverted": lambda images: 255 - images, "rotated": _turned}[name]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, x=change(data.x), y=data.y, x_test=change(data.test_x), y_test=data.test_y)
+    return str(file)
+
+
+def _turned(images: np.ndarray) -> np.ndarray:
+    """Every image turned by an angle of its own, of the whole circle."""
+    angles = np.random.default_rng(len(images)).uniform(0, 360, len(images))
+    return np.stack([rotate(image, angle, reshape=False, order=1) for image, angle in zip(images, angles, strict=True)])
+
+
+def settings(row: Row) -> dict[str, Any]:
+    """What is said of a run's settings: options that differ from the defaults, and the length if it does."""
+    options = asdict(resolve_for(row.preset, row.changes, aae.load_data(spec_of(row.data))))
+    usual = asdict(Options())
+    found = {name: value for name, value in options.items() if value != usual[name]} | dict(row.length)
+    return json.loads(json.dumps(found))
+
+
+def train(name: str, seed: int, device: str, resume: bool) -> Run:
+    """One training, or the rest of one that was broken off."""
+    row, path = ROWS[name], RUNS / f"{name.replace(' ', '-')}-{seed}"
+    if not (resume and (path / "model").is_dir()):
+        if resume and (path / "config.json").is_file():
+            resume_run(path, device=device)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+            aae.train_preset(
+                row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
+                out=path, device=device,
+            )  # fmt: skip
+    return open_run(path)
+
+
+def measure(run: Run) -> dict[str, float]:
+    """Every figure of a trained model on the test images."""
+    found = evaluate(run.model, run.data, run.split)
+    category = run.model.category
+    if category is not None and category.label == "none" and category.dim == len(run.data.classes):
+        found["matched_error"] = matched_error(inference.classify(run.model, run.data.test_x), run.data.test_y)
+    if run.config["data"] == "mnist" and category is not None and category.label == "supervised":
+        judge = trained(run.data)
+        found["label_obedience"] = label_obedience(judge, run.model)
+        drawn = inference.sample(run.model, DRAWN)
+        found["frechet_distance"] = frechet_distance(judge, drawn, run.data.test_x)
+    return {key: round(found[key], 4) for key in FIGURES if key in found}
+
+
+def matched_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Clustering error in percent under the best one-to-one naming of the clusters (Hungarian method)."""
+    counts = np.zeros((probabilities.shape[1],) * 2)
+    np.add.at(counts, (probabilities.argmax(1), labels), 1)
+    rows, columns = linear_sum_assignment(-counts)
+    return float(100 * (1 - counts[rows, columns].sum() / len(labels)))
+
+
+def curve(run: Run) -> list[list[float]]:
+    """Seconds and validation error of each evaluation on the way."""
+    columns = run.directory.history().columns()
+    if "validation_error" not in columns:
+        return []
+    pairs = zip(columns["seconds"], columns["validation_error"], strict=True)
+    return [[round(float(a), 1), round(float(b), 2)] for a, b in pairs if a == a and b == b]
+
+
+def one(name: str, seed: int, device: str, resume: bool) -> dict[str, Any]:
+    """Train and measure; the line that is kept."""
+    run = train(name, seed, device, resume)
+    history = run.directory.history()
+    line = {"row": name, "seed": seed, "settings": settings(ROWS[name]), "figures": measure(run)}
+    line |= {key: round(history.last(key) or 0) for key in ("seconds", "step")} | {"curve": curve(run)}
+    return line | {"machine": describe_machine(), "version": aae.__version__, "torch": torch.__version__}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], default=[], metavar="ROW")
+    parser.add_argument("--seeds", type=int, help="seeds of each row, from 0 (default: each row's own number)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--resume", action="store_true", help="leave out what has been measured")
+    parser.add_argument("--list", action="store_true", help="name the rows")
+    parser.add_argument("--page", action="store_true", help="only write docs/results.md")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(ROWS))
+        return
+    for name in () if arguments.page else arguments.rows or ROWS:
+        for seed in range(arguments.seeds or ROWS[name].seeds):
+            known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]
+            if arguments.resume and known and known[-1]["settings"] == settings(ROWS[name]):
+                continue
+            line = one(name, seed, arguments.device, arguments.resume)
+            with LINES.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(name, seed, line["figures"], flush=True)
+    quality_page.write(LINES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+r"""Bounds on the log-likelihood of rows under a model whose latents have densities, such as a VAE."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.nn.functional import one_hot
+
+from aae import inference
+from aae.model import Autoencoder
+from aae.posteriors import SoftCategory
+
+__all__ = ["elbo", "importance_bound"]
+
+
+@torch.inference_mode()
+def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
+    r"""Evidence lower bound in nats per row, one sample of the code for each.
+
+    :math:`E_q[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))` (Kingma and Welling, arXiv
+    1312.6114, equation 3). None for a model some of whose latents have no KL rule.
+    """
+    if not _has_densities(model):
+        return None
+    model.eval()
+    total = 0.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for x, y in inference.chunks(model, rows, labels):
+            posteriors = model.posteriors(x)
+            codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
+            total -= float(_loss(model, x, y, codes).sum())
+            for name, posterior in posteriors.items():
+                latent = model.latent(name)
+                (rule, *_) = latent.rules("divergence")
+                total -= float(rule.divergence(posterior, codes[name], latent.prior(len(x))).sum())
+    return total / len(rows)
+
+
+@torch.inference_mode()
+def importance_bound(
+    model: Autoencoder, rows: np.ndarray, labels: np.ndarray, draws: int = 50, seed: int = 0
+) -> float | None:
+    r"""Importance-weighted bound in nats per row: between the evidence lower bound and the log-likelihood.
+
+    :math:`E \log \frac{1}{K} \sum_k p(x \mid z_k) p(z_k) / q(z_k \mid x)` with :math:`K` draws from the posterior
+    (Burda et al., *Importance Weighted Autoencoders*, arXiv 1509.00519, equation 8); it grows with :math:`K`.
+    None for a model some of whose latents have no KL rule.
+
+    Args:
+        model: The model.
+        rows: ``(N, ...)`` rows.
+        labels: ``(N,)`` class numbers; -1 where unknown.
+        draws: Codes drawn for each row.
+        seed: Seed of the draws.
+    """
+    if not _has_densities(model):
+        return None
+    model.eval()
+    total = 0.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for x, y in inference.chunks(model, rows, labels):
+            posteriors = model.posteriors(x)
+            weights = torch.stack([_log_weight(model, x, y, posteriors) for _ in range(draws)])
+            total += float((weights.logsumexp(0) - math.log(draws)).sum())
+    return total / len(rows)
+
+
+def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: dict[str, Distribution]) -> Tensor:
+    """How much likelier the row and one draw of its code are in the model than the draw is in the posterior."""
+    codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
+    weight = -_loss(model, x, labels, codes).double()
+    for name, posterior in posteriors.items():
+        code = codes[name]
+        if isinstance(posterior, SoftCategory):
+            drawn = posterior.categorical().log_prob(code.argmax(-1))
+        else:
+            drawn = posterior.log_prob(code)
+        weight += model.latent(name).prior(len(x)).log_prob(code).double() - drawn.double()
+    return weight
+
+
+def _has_densities(model: Autoencoder) -> bool:
+    return all(latent.rules("divergence") for latent in model.latents if latent.posterior is not None)
+
+
+def _loss(model: Autoencoder, x: Tensor, labels: Tensor, codes: dict[str, Tensor]) -> Tensor:
+    return model.likelihood.loss(model.decoder(model.merge(model.complete(codes, labels))), x)
+
+
+def _draw(posterior: Distribution) -> Tensor:
+    """A code of each row; of a category one class, not the probabilities of all that stand for it elsewhere."""
+    if isinstance(posterior, SoftCategory):
+        return one_hot(posterior.categorical().sample(), posterior.logits.shape[-1]).float()
+    return posterior.rsample()
