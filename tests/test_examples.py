@@ -4,13 +4,16 @@ import importlib.util
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 import pytest
 
 import aae
 from aae.presets import resolve
+from aae.runs import prepare
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,6 +55,57 @@ def test_every_row_of_the_tutorial_can_be_trained():
         names = {name: resolve(preset) for name, _, _ in pairs}
         assert set(names) <= {*vars(resolve(preset)), "recipe"}
         assert figures
+
+
+@pytest.fixture
+def quality(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return load_script(ROOT / "benchmarks" / "quality.py")
+
+
+def test_every_row_of_the_results_can_be_built(quality):
+    data = aae.load_data("digits")
+    for row in quality.ROWS.values():
+        labels = row.labels and min(row.labels, 1000)
+        changes = {**row.changes, "hidden": [4], "discriminator_hidden": [4], "channels": 1}
+        _, settings, _, _ = prepare(row.preset, data, labels, "random", 0, changes, dict(row.length))
+        assert settings.steps or settings.epochs
+        assert quality.settings(replace(row, data="digits")).items() >= dict(row.length).items()
+    lines = [*quality.quality_page.TABLE, *quality.quality_page.UNSEEN]
+    assert {line.row for line in lines} <= quality.ROWS.keys()
+    assert {line.figure for line in lines} <= set(quality.FIGURES)
+
+
+def test_clusters_matched_one_to_one(quality):
+    labels = np.repeat(np.arange(3), 4)
+    clusters = np.eye(3)[(labels + 1) % 3]
+    assert quality.matched_error(clusters, labels) == 0.0
+    clusters[:3] = clusters[-1]  # three rows of class 0 in the cluster of class 2
+    assert quality.matched_error(clusters, labels) == 25.0
+    assert quality.matched_error(np.eye(3)[np.zeros(12, int)], labels) == pytest.approx(200 / 3)
+
+
+def test_the_page_of_results_takes_the_newest_run_of_each_seed(quality, tmp_path, monkeypatch):
+    page = quality.quality_page
+    monkeypatch.setattr(page, "PAGE", tmp_path / "results.md")
+    monkeypatch.setattr(page, "PICTURE", tmp_path / "images" / "curve.png")
+    usual = {"row": "semi-100", "settings": {"z": 10}, "seconds": 600, "machine": "M", "torch": "2",
+             "curve": [[1, 9], [2, 3]]}  # fmt: skip
+    runs = [(0, 9.0, {"z": 2}), (1, 5.0, {"z": 2}), (0, 1.5, {"z": 10}), (1, 9.0, {"z": 10}), (1, 2.5, {"z": 10})]
+    lines = [{**usual, "seed": k, "settings": s, "figures": {"test_error": error}} for k, error, s in runs]
+    (tmp_path / "lines").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page.write(tmp_path / "lines")
+    (line,) = [line for line in (tmp_path / "results.md").read_text().splitlines() if "100 labels, `semi-s" in line][:1]
+    assert "| **2.00 ± 0.71** | 2.50 | 2 | 10 min | ≤ 1.9, worst ≤ 2.6: **missed** |" in line
+    assert (tmp_path / "images" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_distance_of_gaussians(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    judge = load_script(ROOT / "benchmarks" / "judge.py")
+    first, second = (np.zeros(2), np.diag([1.0, 4.0])), (np.array([3.0, 4.0]), np.diag([4.0, 9.0]))
+    assert judge.between_gaussians(first, first) == pytest.approx(0, abs=1e-9)
+    assert judge.between_gaussians(first, second) == pytest.approx(25 + (1 - 2) ** 2 + (2 - 3) ** 2)
 
 
 def run_script(monkeypatch, name, *words):
