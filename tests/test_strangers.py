@@ -148,7 +148,8 @@ CONFIG = [
     ("labels", None), ("split", 7), ("data", ["a"]), ("data", "/etc/passwd"), ("data", "../../etc"), ("data", None),
     ("reading", []), ("reading", {"image_size": "big"}), ("reading", {"test": 7}), ("length", {"steps": "9"}),
     ("length", {"steps": 9, "epochs": 1}), ("changes", {"hidden": [10**9]}), ("changes", {"z": -3}),
-    ("preset", "<script>"),
+    ("preset", "<script>"), ("length", {"rounds": 9}), ("length", None), ("device", None), ("precision", None),
+    ("device", "tpu"), ("changes", None),
 ]  # fmt: skip
 
 

@@ -30,6 +30,9 @@ from aae.training import Result, train
 __all__ = ["Run", "open_run", "prepare", "reading_for", "resume_run", "train_preset"]
 
 
+LENGTHS = ("epochs", "steps", "max_seconds")
+
+
 @dataclass
 class Run:
     """A finished (or interrupted) run and what it was trained on."""
@@ -76,10 +79,14 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
 def _whole(run: RunDir) -> dict[str, Any]:
     """A run's configuration, with all that is needed to open it or to go on with it."""
     config = run.config()
-    needed = ["data", "labels", "split", "seed", *(("changes", "length") if "preset" in config else ())]
+    preset = ("changes", "length", "device", "precision") if "preset" in config else ()
+    needed = ["data", "labels", "split", "seed", *preset]
     missing = [name for name in needed if name not in config]
     if missing:
         raise AAEError(f"{run.path / 'config.json'} lacks {', '.join(missing)}; copy the file again.")
+    strange = [name for name in config.get("length", {}) if name not in LENGTHS]
+    if strange:
+        raise AAEError(f"{run.path / 'config.json'} gives a length in {strange[0]!r}; it is one of {', '.join(LENGTHS)}.")
     if not 0 <= config["seed"] < 2**63:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; it is 0 or more, below 2^63.")
     return config
