@@ -86,7 +86,8 @@ def _whole(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} lacks {', '.join(missing)}; copy the file again.")
     strange = [name for name in config.get("length", {}) if name not in LENGTHS]
     if strange:
-        raise AAEError(f"{run.path / 'config.json'} gives a length in {strange[0]!r}; it is one of {', '.join(LENGTHS)}.")
+        known = ", ".join(LENGTHS)
+        raise AAEError(f"{run.path / 'config.json'} gives a length in {strange[0]!r}; it is in one of {known}.")
     if not 0 <= config["seed"] < 2**63:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; it is 0 or more, below 2^63.")
     return config
