@@ -229,6 +229,7 @@ def test_rates_fall_back_on_one():
     assert dict(rates) == {"reconstruction": 0.5, "adversarial": 0.25, "classification": 0.125}
     momentum = settings_of(momentum=0.3, momentum_adversarial=0.2).momentum
     assert dict(momentum) == {"reconstruction": 0.3, "adversarial": 0.2, "classification": 0.3}
+    assert settings_of(momentum=0.3).momentum["adversarial"] == 0.3
 
 
 def test_options_reach_the_settings():

@@ -277,6 +277,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         "adversarial": options.lr_adversarial or options.lr,
         "classification": options.lr_classification or options.lr,
     }
+    adversarial = options.momentum_adversarial
     return Settings(
         **length,  # type: ignore[arg-type]
         batch_size=options.batch_size,
@@ -286,7 +287,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         learning_rate=rates,
         momentum={
             "reconstruction": options.momentum,
-            "adversarial": options.momentum_adversarial,
+            "adversarial": options.momentum if adversarial is None else adversarial,
             "classification": options.momentum,
         },
         decay=options.decay,

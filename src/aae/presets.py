@@ -61,8 +61,8 @@ class Options:
     lr: float = 1e-3
     lr_adversarial: float | None = None  # None: as lr
     lr_classification: float | None = None  # None: as lr
-    momentum: float = 0.9  # sgd
-    momentum_adversarial: float = 0.1  # sgd
+    momentum: float = 0.0  # of sgd, and Adam's first decay; between adversaries it turns round and round
+    momentum_adversarial: float | None = None  # None: as momentum
     decay: str = "cosine"  # constant | cosine | steps
     # Factor on the reconstruction loss (nats); 0: one over the number of values; None: that for a Gaussian likelihood,
     # whose nats would drown few labels, and 0.01 for a Bernoulli one
@@ -97,7 +97,7 @@ class Preset:
     narrow: Mapping[str, Any] = field(default_factory=dict)
 
 
-_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
+_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False, "momentum": 0.9}
 _SEMI = {"y": "supervised", "adversarial_radius": 0.2, "epochs": 20, "least_steps": 1000}
 NARROW = 50  # columns
 # Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in no table of figures.
@@ -221,6 +221,7 @@ _PUBLISHED = {
     "labelled_batch_size": 100,
     "ema": None,
     "adversarial_radius": 0.0,
+    "momentum": 0.9,
 }
 _TUTORIAL = {
     **_PUBLISHED,
@@ -241,6 +242,7 @@ _PAPER = {
     "dropout": 0.0,
     "z": 10,
     "optimizer": "sgd",
+    "momentum_adversarial": 0.1,
     "lr": 0.01,
     "lr_adversarial": 0.1,
     "lr_classification": 0.01,

@@ -27,8 +27,7 @@ class Settings:
         optimizer: ``"adam"`` or ``"sgd"``.
         learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),
             ``adversarial`` (discriminator and generator) and ``classification``.
-        betas: Adam's two decay rates.
-        momentum: Momentum of SGD, by the same three names.
+        momentum: Momentum of SGD, or Adam's decay of the mean gradient, by the same three names.
         decay: ``"constant"``, ``"cosine"`` to zero, or ``"steps"``: a tenth after 1 % and again
             after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
@@ -48,7 +47,6 @@ class Settings:
     learning_rate: Mapping[str, float] = field(
         default_factory=lambda: {"reconstruction": 1e-3, "adversarial": 1e-3, "classification": 1e-3}
     )
-    betas: Sequence[float] = (0.9, 0.999)
     momentum: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.9))
     decay: str = "constant"
     reconstruction_weight: float = 1.0

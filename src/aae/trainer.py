@@ -91,12 +91,11 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
     groups = [
         {"params": parameters, "kind": kind, "lr": rates[kind]} for kind, parameters in phase.groups.items()
     ]
-    if settings.optimizer == "sgd":
-        for group in groups:
-            group["momentum"] = settings.momentum[group["kind"]]
-        return torch.optim.SGD(groups, fused=True)
-    first, second = settings.betas
-    return torch.optim.Adam(groups, betas=(first, second), fused=True, capturable=captured)
+    sgd = settings.optimizer == "sgd"
+    for group in groups:
+        momentum = settings.momentum[group["kind"]]
+        group |= {"momentum": momentum} if sgd else {"betas": (momentum, 0.999)}
+    return torch.optim.SGD(groups, fused=True) if sgd else torch.optim.Adam(groups, fused=True, capturable=captured)
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:
