@@ -154,7 +154,6 @@ class AAEEmbedder(Coder):
 _PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
 _COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
 _OUTLIERS = {
-    "momentum": 0.9,
     "prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128), "epochs": 15,
 }  # fmt: skip
 

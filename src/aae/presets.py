@@ -61,7 +61,7 @@ class Options:
     lr: float = 1e-3
     lr_adversarial: float | None = None  # None: as lr
     lr_classification: float | None = None  # None: as lr
-    momentum: float = 0.0  # of sgd, and Adam's first decay; between adversaries it turns round and round
+    momentum: float = 0.9  # of sgd, and Adam's first decay
     momentum_adversarial: float | None = None  # None: as momentum
     decay: str = "cosine"  # constant | cosine | steps
     # Factor on the reconstruction loss (nats); 0: one over the number of values; None: that for a Gaussian likelihood,
@@ -97,7 +97,7 @@ class Preset:
     narrow: Mapping[str, Any] = field(default_factory=dict)
 
 
-_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False, "momentum": 0.9}
+_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
 _SEMI = {
     "y": "supervised",
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
@@ -106,6 +106,7 @@ _SEMI = {
     "independent": True,
     "z": 6,
     "z_weight": 1.0,
+    "momentum": 0.0,  # with it, codes and discriminator chase each other in circles and do not meet
     "discriminator_hidden": (256, 256),  # as good as wider ones, and a third of the time
     "epochs": 20,
     "least_steps": 1000,
@@ -180,6 +181,7 @@ PRESETS: dict[str, Preset] = {
             "independent": True,
             "z": 6,
             "z_weight": 0.3,
+            "momentum": 0.0,
             "consistency": 1.0,
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
