@@ -1,6 +1,7 @@
 r"""Bounds on the log-likelihood of rows under a model whose latents have densities, such as a VAE."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,32 +15,18 @@ from aae.posteriors import SoftCategory
 
 __all__ = ["elbo", "importance_bound"]
 
+Posteriors = dict[str, Distribution]
 
-@torch.inference_mode()
+
 def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
     r"""Evidence lower bound in nats per row, one sample of the code for each.
 
     :math:`E_q[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))` (Kingma and Welling, arXiv
     1312.6114, equation 3). None for a model some of whose latents have no KL rule.
     """
-    if not _has_densities(model):
-        return None
-    model.eval()
-    total = 0.0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for x, y in inference.chunks(model, rows, labels):
-            posteriors = model.posteriors(x)
-            codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
-            total -= float(_loss(model, x, y, codes).sum())
-            for name, posterior in posteriors.items():
-                latent = model.latent(name)
-                (rule, *_) = latent.rules("divergence")
-                total -= float(rule.divergence(posterior, codes[name], latent.prior(len(x))).sum())
-    return total / len(rows)
+    return _mean(_evidence, model, rows, labels, seed)
 
 
-@torch.inference_mode()
 def importance_bound(
     model: Autoencoder, rows: np.ndarray, labels: np.ndarray, draws: int = 50, seed: int = 0
 ) -> float | None:
@@ -56,20 +43,46 @@ def importance_bound(
         draws: Codes drawn for each row.
         seed: Seed of the draws.
     """
-    if not _has_densities(model):
+
+    def bound(model: Autoencoder, x: Tensor, y: Tensor, posteriors: Posteriors) -> Tensor:
+        weights = torch.stack([_log_weight(model, x, y, posteriors) for _ in range(draws)])
+        return weights.logsumexp(0) - math.log(draws)
+
+    return _mean(bound, model, rows, labels, seed)
+
+
+@torch.inference_mode()
+def _mean(
+    bound: Callable[[Autoencoder, Tensor, Tensor, Posteriors], Tensor],
+    model: Autoencoder,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+) -> float | None:
+    """The mean over rows of a bound on each; None where a posterior or prior has no density."""
+    if not all(latent.rules("divergence") for latent in model.latents if latent.posterior is not None):
         return None
     model.eval()
     total = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for x, y in inference.chunks(model, rows, labels):
-            posteriors = model.posteriors(x)
-            weights = torch.stack([_log_weight(model, x, y, posteriors) for _ in range(draws)])
-            total += float((weights.logsumexp(0) - math.log(draws)).sum())
+            total += float(bound(model, x, y, model.posteriors(x)).sum())
     return total / len(rows)
 
 
-def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: dict[str, Distribution]) -> Tensor:
+def _evidence(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: Posteriors) -> Tensor:
+    """The evidence bound of each row, from one draw of its code."""
+    codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
+    bound = -_loss(model, x, labels, codes)
+    for name, posterior in posteriors.items():
+        latent = model.latent(name)
+        (rule, *_) = latent.rules("divergence")
+        bound = bound - rule.divergence(posterior, codes[name], latent.prior(len(x)))
+    return bound
+
+
+def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: Posteriors) -> Tensor:
     """How much likelier the row and one draw of its code are in the model than the draw is in the posterior."""
     codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
     weight = -_loss(model, x, labels, codes).double()
@@ -81,10 +94,6 @@ def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: dict[
             drawn = posterior.log_prob(code)
         weight += model.latent(name).prior(len(x)).log_prob(code).double() - drawn.double()
     return weight
-
-
-def _has_densities(model: Autoencoder) -> bool:
-    return all(latent.rules("divergence") for latent in model.latents if latent.posterior is not None)
 
 
 def _loss(model: Autoencoder, x: Tensor, labels: Tensor, codes: dict[str, Tensor]) -> Tensor:
