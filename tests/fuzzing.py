@@ -117,7 +117,7 @@ def _changed(tree, steps):
             continue
         try:
             owner = _at(tree, place[:-1])
-            new = {"set": value, "swap": None, "drop": None, "wrap": [value]}[kind]
+            new = _copy(value)
             if kind == "swap":
                 new = _copy(_at(tree, other))
             if kind == "drop":

@@ -1,4 +1,5 @@
 import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +74,18 @@ def test_an_empty_cell(tmp_path):
     pq.write_table(pa.table({"n": pa.array([1.0, None, 2.0])}), tmp_path / "rows.parquet")
     with pytest.raises(AAEError, match="row 1 holds NaN or infinity"):
         check_rows(ParquetRows(tmp_path / "rows.parquet"), "rows.parquet")
+
+
+@pytest.mark.parametrize("part", [slice(0, 10**6), slice(10**6 - 2, 10**6)])
+def test_fewer_rows_than_the_file_says(table, part):
+    rows = ParquetRows(table)
+    rows.shape = (10**6, *rows.shape[1:])
+    rows._file = SimpleNamespace(
+        metadata=SimpleNamespace(num_row_groups=1, row_group=lambda k: SimpleNamespace(num_rows=10**6)),
+        iter_batches=rows._file.iter_batches,
+    )
+    with pytest.raises(AAEError, match="should hold 1000000 rows and holds fewer"):
+        rows[part]
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage" * 50])

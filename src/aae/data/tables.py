@@ -304,7 +304,7 @@ class ParquetRows:
         if start != self._next:
             self._go_to(start)
         while len(self._held) < stop - start:
-            self._held = np.concatenate([self._held, next(self._pieces)])
+            self._held = np.concatenate([self._held, self._piece()])
         found, self._held = np.split(self._held, [max(0, stop - start)])
         self._next = max(start, stop)
         return found
@@ -323,8 +323,14 @@ class ParquetRows:
         while len(self._held) < before:
             # Of the pieces that are passed over, only the last one's end is wanted.
             before -= len(self._held)
-            self._held = next(self._pieces)
+            self._held = self._piece()
         self._held = self._held[before:]
+
+    def _piece(self) -> np.ndarray:
+        piece = next(self._pieces, None)
+        if piece is None:
+            raise AAEError(f"{self._path} should hold {len(self)} rows and holds fewer; copy it again.")
+        return piece
 
     def _read(self, groups: range) -> Iterator[np.ndarray]:
         start = sum(self._file.metadata.row_group(k).num_rows for k in range(groups.start))
