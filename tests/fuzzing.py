@@ -183,7 +183,7 @@ def try_all(part, strategy, read, usual, every):
         lost.append(error)
         raise
     finally:
-        record(f"files from strangers: {part}", tried, tried - len(lost), len(lost), time.monotonic() - start)
+        record(part, tried, tried - len(lost), len(lost), time.monotonic() - start)
     growth = memory("VmHWM") - before
     assert growth < GROWTH, f"{growth >> 20} MiB were taken"
 
