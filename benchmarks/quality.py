@@ -71,13 +71,15 @@ def train(name: str, seed: int, device: str, resume: bool) -> Run:
     row, path = ROWS[name], RUNS / f"{name.replace(' ', '-')}-{seed}"
     if not (resume and (path / "model").is_dir()):
         if resume and (path / "config.json").is_file():
-            resume_run(path, device=device)
+            result = resume_run(path, device=device)
         else:
             shutil.rmtree(path, ignore_errors=True)
-            aae.train_preset(
+            result = aae.train_preset(
                 row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
                 out=path, device=device,
             )  # fmt: skip
+        if result.interrupted:
+            sys.exit(128 + result.interrupted)
     return open_run(path)
 
 

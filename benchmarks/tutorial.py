@@ -114,7 +114,7 @@ def render(results: dict[str, dict[str, Any]]) -> str:
             f"| {name} | `{ROWS[name][0]}` | {figures} | {found['steps']:.0f} | {found['seconds']:.0f} | {place} |"
         )
     lines += ["", *(f"{letter}: {machine}.  " for machine, letter in letters.items())]
-    lines += ["", "Classification from few labels, clusters and more over several seeds: [results.md](results.md)."]
+    lines += ["", "Classification from few labels is measured by `benchmarks/quality.py`."]
     return "\n".join(lines) + "\n"
 
 
