@@ -125,7 +125,7 @@ def one(name: str, seed: int, device: str, resume: bool) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], default=[], metavar="ROW")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="names of rows (default: all)")
     parser.add_argument("--seeds", type=int, help="seeds of each row, from 0 (default: each row's own number)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--resume", action="store_true", help="leave out what has been measured")
@@ -135,6 +135,10 @@ def main() -> None:
     if arguments.list:
         print("\n".join(ROWS))
         return
+    if strange := [name for name in arguments.rows if name not in ROWS]:
+        parser.error(f"there is no row {strange[0]!r}; --list names them")
+    if arguments.seeds is not None and arguments.seeds < 1:
+        parser.error(f"--seeds must be at least 1, not {arguments.seeds}")
     for name in () if arguments.page else arguments.rows or ROWS:
         for seed in range(arguments.seeds or ROWS[name].seeds):
             known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]

@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import hypothesis
@@ -111,30 +112,21 @@ def _at(tree, path):
 
 
 def _changed(tree, steps):
-    tree = _copy(tree)
+    tree = deepcopy(tree)
     for place, kind, value, other in steps:
         if not place:
             continue
         try:
             owner = _at(tree, place[:-1])
-            new = _copy(value)
-            if kind == "swap":
-                new = _copy(_at(tree, other))
             if kind == "drop":
                 del owner[place[-1]]
             elif kind == "wrap":
                 owner[place[-1]] = [owner[place[-1]]]
             else:
-                owner[place[-1]] = new
+                owner[place[-1]] = deepcopy(_at(tree, other) if kind == "swap" else value)
         except (LookupError, TypeError):  # an earlier step took the place away
             continue
     return tree
-
-
-def _copy(tree):
-    if isinstance(tree, dict):
-        return {key: _copy(value) for key, value in tree.items()}
-    return [_copy(value) for value in tree] if isinstance(tree, list) else tree
 
 
 JSON = st.recursive(

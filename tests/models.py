@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import torch
 
 from aae.component import describe, rebuild
@@ -81,6 +82,12 @@ def batch_for(model, rows=12):
     if any(latent.label == "supervised" for latent in model.latents):
         batch.labelled_x, batch.labelled_y = torch.rand(6, *model.shape), torch.arange(6) % CLASSES
     return batch
+
+
+def bernoulli_nats(logits, x):
+    """Negative log-likelihood of each row, by hand."""
+    p = 1 / (1 + np.exp(-logits))
+    return -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1)
 
 
 def through_json(component, extra=()):

@@ -10,16 +10,11 @@ from aae.likelihoods import GaussianLikelihood
 from aae.matching import KL
 from aae.posteriors import Gaussian
 from aae.priors import GaussianPrior
-from models import CLASSES, FAMILIES, SHAPE, WIDTH, autoencoder
+from models import CLASSES, FAMILIES, SHAPE, WIDTH, autoencoder, bernoulli_nats
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.random((50, *SHAPE)).astype(np.float32)
 LABELS = np.arange(50) % CLASSES
-
-
-def bernoulli_nats(logits, x):
-    p = 1 / (1 + np.exp(-logits))
-    return -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1)
 
 
 def fixed(model, output, moments):

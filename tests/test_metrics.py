@@ -11,7 +11,7 @@ from aae.data.splits import Split
 from aae.latent import Latent
 from aae.posteriors import Point
 from aae.priors import SwissRollPrior, ring_mixture
-from models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial
+from models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, bernoulli_nats
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.random((50, *SHAPE)).astype(np.float32)
@@ -89,11 +89,6 @@ def test_component_accuracy_on_the_roll():
     labels = np.arange(2000) % 4
     codes = latent.prior(2000, torch.from_numpy(labels)).sample().numpy()
     assert metrics.component_accuracy(latent, codes, labels) > 90  # stretches touch
-
-
-def bernoulli_nats(logits, x):
-    p = 1 / (1 + np.exp(-logits))
-    return -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1)
 
 
 def test_squared_error_against_numpy():

@@ -102,12 +102,12 @@ _SEMI = {
     "y": "supervised",
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
-    # no better than by chance.
+    # hardly better than by chance.
     "independent": True,
     "z": 6,
     "z_weight": 1.0,
     "momentum": 0.0,  # with it, codes and discriminator chase each other in circles and do not meet
-    "discriminator_hidden": (256, 256),  # as good as wider ones, and a third of the time
+    "discriminator_hidden": (256, 256),  # wider ones take a third of the step for themselves
     "epochs": 20,
     "least_steps": 1000,
 }

@@ -24,13 +24,10 @@ from aae.model import Autoencoder
 from aae.presets import PRESETS, Options, resolve
 from aae.processes import assemble
 from aae.rundir import RunDir
-from aae.settings import Settings
+from aae.settings import LENGTHS, Settings
 from aae.training import Result, train
 
 __all__ = ["Run", "open_run", "prepare", "reading_for", "resume_run", "train_preset"]
-
-
-LENGTHS = ("epochs", "steps", "max_seconds")
 
 
 @dataclass

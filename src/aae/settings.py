@@ -10,6 +10,7 @@ from aae.errors import AAEError, unknown
 
 __all__ = ["Settings"]
 
+LENGTHS = ("epochs", "steps", "max_seconds")
 PHASES = ("reconstruction", "adversarial", "classification")
 
 
@@ -55,7 +56,7 @@ class Settings:
     ema: float | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ("epochs", "steps", "max_seconds") if getattr(self, name) is not None]
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
         if len(given) != 1:
             raise AAEError(
                 f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given."
