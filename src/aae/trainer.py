@@ -18,6 +18,7 @@ from aae.data.batches import Batches
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.errors import AAEError
+from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.settings import Settings
@@ -188,6 +189,7 @@ class Trainer:
         fabric: Fabric,
         shard: Shard | None = None,
     ) -> None:
+        keep_freed_memory()
         self.settings, self.fabric, self.shard = settings, fabric, shard
         self.model: Autoencoder = fabric.to_device(model)  # type: ignore[assignment]
         self.kept = self.model
