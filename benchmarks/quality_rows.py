@@ -54,6 +54,7 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
     "semi-supervised": {
         "nothing": {},
         "virtual adversarial training": {"adversarial_radius": 0.0},
+        "consistency between rows": {"interpolation": 0.0},
         "adversary of the class": {"y_weight": 0.0},
         "adversary of the style": {"z_weight": 0.0},
         "independence of style and class": {"independent": False},

@@ -7,7 +7,7 @@ from aae.build import CORRUPTIONS, LIKELIHOODS, POSTERIORS, PRIORS, build_model,
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
 from aae.errors import AAEError
-from aae.fewlabels import Consistency, VirtualAdversarial
+from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import LinearSum
@@ -251,8 +251,11 @@ def test_few_labels_are_not_drowned_by_the_nats_of_colours():
 
 
 def test_terms_for_few_labels():
-    assert settings_of(adversarial_radius=0).terms == ()
-    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7).terms
+    assert settings_of(adversarial_radius=0, interpolation=0).terms == ()
+    (term,) = settings_of(adversarial_radius=0, interpolation=0.4).terms
+    assert isinstance(term, Interpolation)
+    assert term.weight == 0.4
+    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0).terms
     assert isinstance(term, VirtualAdversarial)
     assert (term.radius, term.weight) == (0.3, 0.7)
     (term,) = settings_of("few-labels", consistency=0.5, degrees=1.0, scale=0.1, shift=0.2, shear=0.3).terms

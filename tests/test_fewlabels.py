@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from aae.corruption import GaussianNoise
-from aae.fewlabels import Consistency, VirtualAdversarial, frozen_statistics
+from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial, frozen_statistics
 from aae.model import Autoencoder
 from aae.networks import MLPDecoder, MLPTrunk
 from aae.phases import Losses
@@ -13,6 +13,7 @@ from models import CLASSES, SHAPE, WIDTH, batch_for, category, same_output, styl
 
 TERMS = {
     "consistency": lambda: Consistency(GaussianNoise(0.3), weight=2.0),
+    "interpolation": lambda: Interpolation(weight=2.0),
     "virtual adversarial": lambda: VirtualAdversarial(radius=0.5, weight=2.0),
 }
 
@@ -65,6 +66,29 @@ def test_minimising_a_term_makes_the_class_steady(name, model):
         term(model, model, batch)[0].backward()
         optimizer.step()
     assert average() < before / 2
+
+
+def test_rows_are_mixed_with_known_classes(model):
+    """Of a model without noise, every target and input of the term can be computed by hand."""
+    batch = batch_for(model)
+    model.eval()
+    torch.manual_seed(0)
+    loss, _ = Interpolation()(model, model, batch)
+    torch.manual_seed(0)
+    rows = torch.cat([batch.x, batch.labelled_x])
+    share = torch.empty(len(rows)).uniform_(0.5, 1)
+
+    def classes(x):
+        return model.category.posterior(model.trunk(x)).logits.softmax(-1)
+
+    target = torch.cat([classes(batch.x), torch.eye(CLASSES)[batch.labelled_y]])
+    total = 0.0
+    for i, a in enumerate(share):
+        j = len(rows) - 1 - i
+        wanted = a * target[i] + (1 - a) * target[j]
+        found = classes((a * rows[i] + (1 - a) * rows[j])[None])[0]
+        total += (wanted * (wanted.clamp_min(1e-30).log() - found.log())).sum()
+    assert loss.item() == pytest.approx(total.item() / len(rows), rel=1e-4)
 
 
 def test_frozen_statistics_are_restored_whatever_happens(model):

@@ -45,7 +45,8 @@ def test_the_tutorials_numbers(name):
         "optimizer": "adam", "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3, "decay": "constant",
         "schedule": "alternating", "batch_size": 100, "labelled_batch_size": 100, "discriminator_dropout": 0.2,
         "reconstruction": 0.0,  # averaged over pixels
-        "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "corruption": "none",
+        "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "interpolation": 0.0,
+        "corruption": "none",
     }
     assert {key: options[key] for key in expected} == expected
     semi = name == "semi-supervised"

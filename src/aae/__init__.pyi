@@ -6,7 +6,7 @@ from .data.sources import Dataset, Reading, load_data
 from .data.splits import Split, split_data
 from .errors import AAEError, UsageError
 from .estimator import AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector
-from .fewlabels import Consistency, VirtualAdversarial
+from .fewlabels import Consistency, Interpolation, VirtualAdversarial
 from .inference import classify, decode, encode, reconstruct
 from .latent import Latent
 from .likelihoods import BernoulliLikelihood, GaussianLikelihood
@@ -56,6 +56,7 @@ __all__ = [
     "GaussianLikelihood",
     "GaussianNoise",
     "GaussianPrior",
+    "Interpolation",
     "Latent",
     "LinearSum",
     "MLPDecoder",

@@ -10,7 +10,7 @@ from aae.corruption import GaussianNoise, Masking, SaltAndPepper
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
 from aae.errors import AAEError, unknown
-from aae.fewlabels import Consistency, VirtualAdversarial
+from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial
 from aae.latent import Latent, check_latents
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial, MutualInformation
@@ -260,6 +260,8 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
     terms: list[nn.Module] = []
     if options.adversarial_radius:
         terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
+    if options.interpolation:
+        terms.append(Interpolation(options.interpolation))
     if options.consistency:
         if not data.is_image:
             raise AAEError(

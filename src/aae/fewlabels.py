@@ -18,7 +18,7 @@ from aae.component import component
 from aae.model import Autoencoder
 from aae.phases import Batch
 
-__all__ = ["Consistency", "VirtualAdversarial", "frozen_statistics"]
+__all__ = ["Consistency", "Interpolation", "VirtualAdversarial", "frozen_statistics"]
 
 
 @contextmanager
@@ -83,6 +83,45 @@ class Consistency(nn.Module):
             loss = _divergence(target, _logits(model, self.change(rows)))
         ramp = torch.as_tensor(batch.progress / self.warmup).clamp(max=1.0) if self.warmup else 1.0
         return self.weight * ramp * loss, {"consistency_loss": loss}
+
+
+@component
+class Interpolation(nn.Module):
+    r"""Between two rows the class must change evenly, so that it changes where few rows are.
+
+    :math:`KL(\lambda t_i + (1 - \lambda) t_j \,\|\, q(y \mid \lambda x_i + (1 - \lambda) x_j))` with
+    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else what the teacher
+    says (Verma et al., arXiv 1903.03825). Where few labels lie badly, whole groups of rows take on a neighbour's class
+    and smoothness around each row keeps it so; this brings them back.
+
+    Args:
+        weight: Factor on the divergence.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        parts = [batch.x] if batch.labelled_x is None else [batch.x, batch.labelled_x]
+        rows = torch.cat(parts)
+        with torch.no_grad(), frozen_statistics(teacher):
+            target = _logits(teacher, rows).softmax(-1)
+            if batch.labelled_y is not None:
+                target[len(batch.x) :] = F.one_hot(batch.labelled_y, target.shape[1]).to(target.dtype)
+        share = shards.draw((len(rows),), lambda empty: empty.uniform_(0.5, 1), device=rows.device)
+        lengths = [len(part) for part in parts]
+        mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
+        with frozen_statistics(model):
+            loss = _divergence(torch.lerp(_partners(target, lengths), target, share[:, None]), _logits(model, mixed))
+        return self.weight * loss, {"interpolation_loss": loss}
+
+
+def _partners(rows: Tensor, lengths: list[int]) -> Tensor:
+    """Another row for each: the batch, which is in random order, from its end to its beginning."""
+    whole = [shards.gather(part) for part in rows.split(lengths)]
+    turned = torch.cat(whole).flip(0).split([len(part) for part in whole])
+    return torch.cat([shards.own(part) for part in turned])
 
 
 @component

@@ -71,6 +71,7 @@ class Options:
     # Few labels
     adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
     adversarial_weight: float = 1.0
+    interpolation: float = 0.0  # weight of consistency between rows; 0: off
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
     degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
     scale: float = 0.2  # augmentation: scaling
@@ -101,6 +102,7 @@ _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": 
 _SEMI = {
     "y": "supervised",
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
+    "interpolation": 1.0,  # without it some draws of labels leave a quarter of a class in its neighbour
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
     # hardly better than by chance.
     "independent": True,
@@ -240,6 +242,7 @@ _PUBLISHED = {
     "labelled_batch_size": 100,
     "ema": None,
     "adversarial_radius": 0.0,
+    "interpolation": 0.0,
     "momentum": 0.9,
 }
 _TUTORIAL = {
