@@ -91,6 +91,17 @@ def test_rows_are_mixed_with_known_classes(model):
     assert loss.item() == pytest.approx(total.item() / len(rows), rel=1e-4)
 
 
+def test_consistency_between_rows_fades(model):
+    model.eval()
+    batch, costs = batch_for(model), []
+    for progress in (0.0, 0.5, 1.0):
+        batch.progress = progress
+        torch.manual_seed(0)
+        costs.append(Interpolation(2.0)(model, model, batch)[0].item())
+    assert costs == pytest.approx([costs[0], costs[0] / 2, 0])
+    assert costs[0] > 0
+
+
 def test_frozen_statistics_are_restored_whatever_happens(model):
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     norms[0].momentum = 0.3

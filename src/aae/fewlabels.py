@@ -92,10 +92,11 @@ class Interpolation(nn.Module):
     :math:`KL(\lambda t_i + (1 - \lambda) t_j \,\|\, q(y \mid \lambda x_i + (1 - \lambda) x_j))` with
     :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else what the teacher
     says (Verma et al., arXiv 1903.03825). Where few labels lie badly, whole groups of rows take on a neighbour's class
-    and smoothness around each row keeps it so; this brings them back.
+    and smoothness around each row keeps it so; this brings them back. That is work of the beginning: later on, classes
+    that are certain between rows as well are the better ones, and the weight falls to nothing.
 
     Args:
-        weight: Factor on the divergence.
+        weight: Factor on the divergence at the beginning; it falls in a straight line to zero at the end.
     """
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -114,7 +115,7 @@ class Interpolation(nn.Module):
         mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
         with frozen_statistics(model):
             loss = _divergence(torch.lerp(_partners(target, lengths), target, share[:, None]), _logits(model, mixed))
-        return self.weight * loss, {"interpolation_loss": loss}
+        return self.weight * (1.0 - batch.progress) * loss, {"interpolation_loss": loss}
 
 
 def _partners(rows: Tensor, lengths: list[int]) -> Tensor:
