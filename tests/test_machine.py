@@ -20,7 +20,7 @@ def step():
     trunk(images).sum().backward()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-print([step() for _ in range(12)][-1])
+print(sorted(step() for _ in range(21))[10])
 """
 
 
@@ -30,6 +30,6 @@ def test_machine_is_described_by_its_threads():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_kept_memory_is_not_taken_anew():
-    """The memory of a step costs thousands of page faults to take anew."""
+    """The memory of a step costs thousands of page faults to take anew; kept, only a step here and there needs more."""
     found = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 100

@@ -81,7 +81,7 @@ class Consistency(nn.Module):
             target = _logits(teacher, rows).softmax(-1)
         with frozen_statistics(model):
             loss = _divergence(target, _logits(model, self.change(rows)))
-        ramp = torch.as_tensor(batch.progress / self.warmup).clamp(max=1.0) if self.warmup else 1.0
+        ramp = (torch.as_tensor(batch.progress) / self.warmup).clamp(max=1.0) if self.warmup else 1.0
         return self.weight * ramp * loss, {"consistency_loss": loss}
 
 
@@ -115,7 +115,8 @@ class Interpolation(nn.Module):
         mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
         with frozen_statistics(model):
             loss = _divergence(torch.lerp(_partners(target, lengths), target, share[:, None]), _logits(model, mixed))
-        return self.weight * (1.0 - batch.progress) * loss, {"interpolation_loss": loss}
+        left = 1.0 - torch.as_tensor(batch.progress)  # in the precision of a step that is recorded
+        return self.weight * left * loss, {"interpolation_loss": loss}
 
 
 def _partners(rows: Tensor, lengths: list[int]) -> Tensor:
