@@ -124,9 +124,8 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
 
 
 def _reconstruction(options: Options, data: Dataset) -> float:
-    if options.reconstruction is not None:
-        return options.reconstruction
-    return 0.01 if isinstance(_likelihood(options.likelihood, data), BernoulliLikelihood) else 0.0
+    values = math.prod(data.input_shape)
+    return 2 / values if options.reconstruction is None else options.reconstruction or 1 / values
 
 
 def _likelihood(name: str, data: Dataset) -> nn.Module:
@@ -293,7 +292,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
             "classification": options.momentum,
         },
         decay=options.decay,
-        reconstruction_weight=_reconstruction(options, data) or 1 / math.prod(data.input_shape),
+        reconstruction_weight=_reconstruction(options, data),
         terms=tuple(terms),
         ema=options.ema,
     )
