@@ -58,19 +58,33 @@ def _turned(images: np.ndarray) -> np.ndarray:
     return np.stack([rotate(image, angle, reshape=False, order=1) for image, angle in zip(images, angles, strict=True)])
 
 
+def options_of(row: Row) -> dict[str, Any]:
+    options = asdict(resolve_for(row.preset, row.changes, aae.load_data(spec_of(row.data))))
+    return json.loads(json.dumps(options))
+
+
 def settings(row: Row) -> dict[str, Any]:
     """What is said of a run's settings: options that differ from the defaults, and the length if it does."""
-    options = asdict(resolve_for(row.preset, row.changes, aae.load_data(spec_of(row.data))))
+    options = options_of(row)
     usual = asdict(Options())
-    found = {name: value for name, value in options.items() if value != usual[name]} | dict(row.length)
-    return json.loads(json.dumps(found))
+    return {name: value for name, value in options.items() if value != usual[name]} | dict(row.length)
+
+
+def begun(row: Row, path: Path) -> bool:
+    """Whether a training with the row's present settings lies there, at its end or broken off."""
+    file = path / "config.json"
+    if not file.is_file():
+        return False
+    config = json.loads(file.read_text())
+    return config["options"] == options_of(row) and config["length"] == dict(row.length)
 
 
 def train(name: str, seed: int, device: str, resume: bool) -> Run:
     """One training, or the rest of one that was broken off."""
     row, path = ROWS[name], RUNS / f"{name.replace(' ', '-')}-{seed}"
+    resume = resume and begun(row, path)
     if not (resume and (path / "model").is_dir()):
-        if resume and (path / "config.json").is_file():
+        if resume:
             result = resume_run(path, device=device)
         else:
             shutil.rmtree(path, ignore_errors=True)
