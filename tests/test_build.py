@@ -13,6 +13,7 @@ from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import LinearSum
 from aae.networks import ConvTrunk
 from aae.presets import PRESETS, resolve
+from aae.spreading import Spreading
 from aae.table import fit_table
 
 SMALL = {"hidden": [8], "discriminator_hidden": [4], "channels": 2}
@@ -251,15 +252,18 @@ def test_few_labels_are_not_drowned_by_the_nats_of_many_values():
 
 
 def test_terms_for_few_labels():
-    assert settings_of(adversarial_radius=0, interpolation=0).terms == ()
-    (term,) = settings_of(adversarial_radius=0, interpolation=0.4).terms
+    assert settings_of(adversarial_radius=0, interpolation=0, spreading=0).terms == ()
+    (term,) = settings_of(adversarial_radius=0, interpolation=0.4, spreading=0).terms
     assert isinstance(term, Interpolation)
     assert term.weight == 0.4
-    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0).terms
+    (term,) = settings_of(adversarial_radius=0, interpolation=0, spreading=0.6).terms
+    assert isinstance(term, Spreading)
+    assert term.weight == 0.6
+    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0, spreading=0).terms
     assert isinstance(term, VirtualAdversarial)
     assert (term.radius, term.weight) == (0.3, 0.7)
     augmentation = {"degrees": 1.0, "scale": 0.1, "shift": 0.2, "shear": 0.3}
-    (term,) = settings_of("few-labels", interpolation=0, consistency=0.5, **augmentation).terms
+    (term,) = settings_of("few-labels", interpolation=0, spreading=0, consistency=0.5, **augmentation).terms
     assert isinstance(term, Consistency)
     assert term.weight == 0.5
     assert isinstance(term.change, Affine)
@@ -271,7 +275,7 @@ def test_terms_for_few_labels():
 def test_augmentation_turns_handwriting_only():
     data = rows((8, 8))
     changes = {
-        name: build_settings(resolve("few-labels", given), replace(data, bundled=bundled), 10, {}).terms[0].change
+        name: build_settings(resolve("few-labels", given), replace(data, bundled=bundled), 10, {}).terms[-1].change
         for name, given, bundled in (("digits", {}, True), ("own", {}, False), ("asked", {"degrees": 9.0}, False))
     }
     turned = {name: (change.degrees, change.shear) for name, change in changes.items()}

@@ -27,6 +27,7 @@ from .priors import (
 )
 from .runs import open_run, train_preset
 from .settings import Settings
+from .spreading import Spreading
 from .table import Table
 from .training import Result, train
 
@@ -71,6 +72,7 @@ __all__ = [
     "SaltAndPepper",
     "Settings",
     "Split",
+    "Spreading",
     "SwissRollPrior",
     "Table",
     "UsageError",

@@ -29,6 +29,7 @@ from aae.priors import (
     ring_mixture,
 )
 from aae.settings import Settings
+from aae.spreading import Spreading
 
 __all__ = ["build_model", "build_settings"]
 
@@ -261,6 +262,8 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
     if options.interpolation:
         terms.append(Interpolation(options.interpolation))
+    if options.spreading:
+        terms.append(Spreading(options.spreading))
     if options.consistency:
         if not data.is_image:
             raise AAEError(

@@ -18,7 +18,7 @@ from aae.component import component
 from aae.model import Autoencoder
 from aae.phases import Batch
 
-__all__ = ["Consistency", "Interpolation", "VirtualAdversarial", "frozen_statistics"]
+__all__ = ["Consistency", "Interpolation", "VirtualAdversarial", "class_logits", "divergence", "frozen_statistics"]
 
 
 @contextmanager
@@ -48,12 +48,12 @@ def _norms(model: nn.Module) -> list[nn.Module]:
     return _FOUND[model]
 
 
-def _logits(model: Autoencoder, x: Tensor) -> Tensor:
+def class_logits(model: Autoencoder, x: Tensor) -> Tensor:
     """Class logits without the model's own corruption."""
     return model.category.posterior(model.trunk(x)).logits  # type: ignore[union-attr]
 
 
-def _divergence(target: Tensor, logits: Tensor) -> Tensor:
+def divergence(target: Tensor, logits: Tensor) -> Tensor:
     """KL(target || softmax(logits)), mean over rows; ``target`` holds probabilities."""
     return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
 
@@ -78,9 +78,9 @@ class Consistency(nn.Module):
     def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         rows = batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x])
         with torch.no_grad(), frozen_statistics(teacher):
-            target = _logits(teacher, rows).softmax(-1)
+            target = class_logits(teacher, rows).softmax(-1)
         with frozen_statistics(model):
-            loss = _divergence(target, _logits(model, self.change(rows)))
+            loss = divergence(target, class_logits(model, self.change(rows)))
         ramp = (torch.as_tensor(batch.progress) / self.warmup).clamp(max=1.0) if self.warmup else 1.0
         return self.weight * ramp * loss, {"consistency_loss": loss}
 
@@ -107,14 +107,15 @@ class Interpolation(nn.Module):
         parts = [batch.x] if batch.labelled_x is None else [batch.x, batch.labelled_x]
         rows = torch.cat(parts)
         with torch.no_grad(), frozen_statistics(teacher):
-            target = _logits(teacher, rows).softmax(-1)
+            target = class_logits(teacher, rows).softmax(-1)
             if batch.labelled_y is not None:
                 target[len(batch.x) :] = F.one_hot(batch.labelled_y, target.shape[1]).to(target.dtype)
         share = shards.draw((len(rows),), lambda empty: empty.uniform_(0.5, 1), device=rows.device)
         lengths = [len(part) for part in parts]
         mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
         with frozen_statistics(model):
-            loss = _divergence(torch.lerp(_partners(target, lengths), target, share[:, None]), _logits(model, mixed))
+            between = torch.lerp(_partners(target, lengths), target, share[:, None])
+            loss = divergence(between, class_logits(model, mixed))
         left = 1.0 - torch.as_tensor(batch.progress)  # in the precision of a step that is recorded
         return self.weight * left * loss, {"interpolation_loss": loss}
 
@@ -150,11 +151,11 @@ class VirtualAdversarial(nn.Module):
         spacing = _nearest_distance(x).view(-1, *[1] * (x.dim() - 1))
         with frozen_statistics(model):
             with torch.no_grad():
-                target = _logits(model, x).softmax(-1)
+                target = class_logits(model, x).softmax(-1)
             step = (self.probe * spacing * _unit(shards.randn_like(x))).requires_grad_()
-            (direction,) = torch.autograd.grad(_divergence(target, _logits(model, x + step)), step)
+            (direction,) = torch.autograd.grad(divergence(target, class_logits(model, x + step)), step)
             worst = x + self.radius * spacing * _unit(direction)
-            loss = _divergence(target, _logits(model, worst))
+            loss = divergence(target, class_logits(model, worst))
         return self.weight * loss, {"adversarial_loss": loss}
 
 

@@ -72,6 +72,7 @@ class Options:
     adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of consistency between rows; 0: off
+    spreading: float = 0.0  # weight of classes that spread over nearest rows, at the beginning; 0: off
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
     degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
     scale: float = 0.2  # augmentation: scaling
@@ -104,6 +105,7 @@ _SEMI = {
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
+    "spreading": 1.0,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
     # hardly better than by chance.
@@ -188,7 +190,8 @@ PRESETS: dict[str, Preset] = {
             "z_weight": 0.3,
             "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
             "consistency": 1.0,
-            "interpolation": 0.3,  # as in semi-supervised, and so is the next
+            "interpolation": 0.3,  # as in semi-supervised, and so are the next two
+            "spreading": 1.0,
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
@@ -247,6 +250,7 @@ _PUBLISHED = {
     "ema": None,
     "adversarial_radius": 0.0,
     "interpolation": 0.0,
+    "spreading": 0.0,
     "momentum": 0.9,
 }
 _TUTORIAL = {

@@ -212,6 +212,9 @@ class Trainer:
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
+        for term in settings.terms:
+            if hasattr(term, "prepare"):
+                term.prepare(*self.batches.some(term.rows), self.model.category.dim)  # type: ignore[union-attr]
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0

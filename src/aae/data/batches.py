@@ -120,7 +120,7 @@ class Batches:
         )
         home = self._source.home
         self._announced: list[tuple[int, int]] = []
-        self._device, self._table, self._shard = device, model.table, shard
+        self._device, self._table, self._shard, self._known = device, model.table, shard, split.labelled
         processes = 1 if shard is None else shard.count
         many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
         beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
@@ -163,6 +163,19 @@ class Batches:
     def steps_per_epoch(self) -> int:
         """Steps that make one full pass over the main stream."""
         return self._main.steps
+
+    def some(self, count: int) -> tuple[Tensor, Tensor]:
+        """At most ``count`` rows of the whole training and their labels, -1 where unknown.
+
+        Half of them are labelled, or as many as there are.
+        """
+        known = self._known[np.linspace(0, len(self._known) - 1, min(count // 2, len(self._known))).astype(np.int64)]
+        steps = min(self._main.steps, -(-count // self._main.batch_size))
+        others = torch.cat([self._main.at(step) for step in range(steps)])
+        labels = self._source.labels(others)
+        others = others[labels < 0][: count - len(known)]
+        numbers = torch.cat([torch.from_numpy(known).to(others.device), others])
+        return to_input(self._source.rows(numbers), self._device, self._table), self._source.labels(numbers)
 
     def at(self, step: int, progress: float = 0.0) -> Batch:
         """The batch of step ``step`` (from 0)."""
