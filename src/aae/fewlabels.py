@@ -28,14 +28,14 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
     A pass on perturbed inputs would otherwise pull the running statistics away from the data's.
     """
     norms: list[Any] = _norms(model)
-    kept = [norm.momentum for norm in norms]
+    kept = [norm.track_running_stats for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
+        norm.track_running_stats = False
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, kept, strict=True):
-            norm.momentum = momentum
+        for norm, tracks in zip(norms, kept, strict=True):
+            norm.track_running_stats = tracks
 
 
 _FOUND: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()

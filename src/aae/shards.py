@@ -241,7 +241,7 @@ class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         return _Normalise.apply(x, self.weight, self.bias, mean, variance, self.eps, shard)
 
     def _remember(self, mean: Tensor, variance: Tensor, rows: int) -> None:
-        if self.running_mean is None or self.momentum is None:
+        if self.running_mean is None or self.momentum is None or not self.track_running_stats:
             return
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)

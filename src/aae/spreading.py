@@ -75,7 +75,8 @@ class Spreading(nn.Module):
             target = self.classes_of(batch.x)
         with frozen_statistics(model):
             loss = divergence(target, class_logits(model, batch.x))
-        return self.weight * left * loss, {"spreading_loss": loss}
+        # A step that is recorded has this pass to the end; it is told of as long as it teaches something.
+        return self.weight * left * loss, {"spreading_loss": torch.where(left > 0, loss, 0.0)}
 
     def classes_of(self, x: Tensor) -> Tensor:
         """Probabilities ``(B, K)`` of the classes that reach rows ``(B, *shape)``."""
