@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 
 import aae
 from aae import inference
+from aae.bounds import importance_bound
 from aae.evaluation import evaluate
 from aae.machine import describe_machine
 from aae.presets import Options
@@ -36,7 +37,7 @@ LINES = Path(__file__).parent / "results" / "quality.jsonl"
 RUNS = Path("runs/quality")
 FIGURES = ("test_error", "validation_error", "cluster_error", "matched_error", "style_leak", "prior_mismatch",
            "log_likelihood", "log_likelihood_se", "reconstruction_loss", "label_obedience",
-           "frechet_distance")  # fmt: skip
+           "frechet_distance", "elbo", "importance_bound")  # fmt: skip
 
 
 def spec_of(name: str) -> str:
@@ -108,6 +109,9 @@ def measure(run: Run) -> dict[str, float]:
         found["label_obedience"] = label_obedience(judge, run.model)
         drawn = inference.sample(run.model, DRAWN)
         found["frechet_distance"] = frechet_distance(judge, drawn, run.data.test_x)
+    bound = importance_bound(run.model, run.data.test_x, run.data.test_y)
+    if bound is not None:
+        found["importance_bound"] = bound
     return {key: round(found[key], 4) for key in FIGURES if key in found}
 
 

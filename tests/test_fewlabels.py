@@ -211,3 +211,14 @@ def test_a_teacher_takes_the_place_of_the_model(model):
     with torch.no_grad():
         losses.teacher.latents[1].posterior.logits.bias.add_(torch.tensor([1.0, 0.0, -1.0]))
     assert losses.classification(batch)[1]["consistency_loss"] > 0.05
+
+
+def test_the_teacher_is_asked_once_a_step(model, monkeypatch):
+    asked = []
+    teacher = copy.deepcopy(model)
+    monkeypatch.setattr(teacher.trunk, "forward", lambda x, read=teacher.trunk.forward: asked.append(len(x)) or read(x))
+    losses, batch = Losses(model, terms=[Consistency(Shift(0.0)), Interpolation()]), batch_for(model)
+    losses.teacher = teacher
+    for steps in (1, 2):
+        losses.classification(batch)
+        assert asked == [len(batch.x) + len(batch.labelled_x)] * steps

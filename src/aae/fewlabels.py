@@ -53,6 +53,19 @@ def class_logits(model: Autoencoder, x: Tensor) -> Tensor:
     return model.category.posterior(model.trunk(x)).logits  # type: ignore[union-attr]
 
 
+def all_rows(batch: Batch) -> Tensor:
+    """The rows of a batch ``(B + L, *shape)``, labelled ones last."""
+    return batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x])
+
+
+def taught(teacher: Autoencoder, batch: Batch) -> Tensor:
+    """Class probabilities of `all_rows` by the teacher; more than one term asks for them in a step."""
+    if batch.taught is None:
+        with torch.no_grad(), frozen_statistics(teacher):
+            batch.taught = class_logits(teacher, all_rows(batch)).softmax(-1)
+    return batch.taught
+
+
 def divergence(target: Tensor, logits: Tensor) -> Tensor:
     """KL(target || softmax(logits)), mean over rows; ``target`` holds probabilities."""
     return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
@@ -76,11 +89,9 @@ class Consistency(nn.Module):
         self.change, self.weight, self.warmup = change, weight, warmup
 
     def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x])
-        with torch.no_grad(), frozen_statistics(teacher):
-            target = class_logits(teacher, rows).softmax(-1)
+        target = taught(teacher, batch)
         with frozen_statistics(model):
-            loss = divergence(target, class_logits(model, self.change(rows)))
+            loss = divergence(target, class_logits(model, self.change(all_rows(batch))))
         ramp = (torch.as_tensor(batch.progress) / self.warmup).clamp(max=1.0) if self.warmup else 1.0
         return self.weight * ramp * loss, {"consistency_loss": loss}
 
@@ -104,14 +115,12 @@ class Interpolation(nn.Module):
         self.weight = weight
 
     def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        parts = [batch.x] if batch.labelled_x is None else [batch.x, batch.labelled_x]
-        rows = torch.cat(parts)
-        with torch.no_grad(), frozen_statistics(teacher):
-            target = class_logits(teacher, rows).softmax(-1)
-            if batch.labelled_y is not None:
-                target[len(batch.x) :] = F.one_hot(batch.labelled_y, target.shape[1]).to(target.dtype)
+        rows, target = all_rows(batch), taught(teacher, batch)
+        if batch.labelled_y is not None:
+            known = F.one_hot(batch.labelled_y, target.shape[1]).to(target.dtype)
+            target = torch.cat([target[: len(batch.x)], known])
         share = shards.draw((len(rows),), lambda empty: empty.uniform_(0.5, 1), device=rows.device)
-        lengths = [len(part) for part in parts]
+        lengths = [len(batch.x)] + ([] if batch.labelled_x is None else [len(batch.labelled_x)])
         mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
         with frozen_statistics(model):
             between = torch.lerp(_partners(target, lengths), target, share[:, None])

@@ -35,7 +35,7 @@ Metrics = dict[str, Tensor]
 
 @dataclass
 class Batch:
-    """What one step sees; ``codes`` carries codes from one phase of the joint schedule to the next."""
+    """What one step sees, and what its parts leave for each other."""
 
     x: Tensor  # (B, *shape)
     labels: Tensor  # (B,), -1 where unknown
@@ -43,7 +43,8 @@ class Batch:
     labelled_y: Tensor | None = None  # (L,)
     every_label: Tensor | None = None  # labels of the whole batch, where processes share it
     progress: float | Tensor = 0.0  # share of the training that is over; on a GPU a tensor ()
-    codes: dict[str, Tensor] = field(default_factory=dict)
+    codes: dict[str, Tensor] = field(default_factory=dict)  # from one phase of the joint schedule for the next
+    taught: Tensor | None = None  # (B + L, K): class probabilities by the teacher, once a term has asked for them
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class Losses:
             logits = self.supervised[0].posterior(labelled_features).logits
             metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)
             losses.append(self.classification_weight * metrics["classification_loss"])
+        batch.taught = None  # a batch that stays in place has that of the step before
         for term in self.terms:
             extra, measured = term(self.model, self.teacher, batch)
             losses.append(extra)
