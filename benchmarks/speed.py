@@ -94,7 +94,7 @@ def render(found: dict[str, Any]) -> str:
         "unlabelled ones; a step reads 100 labelled ones beside them. *Tutorial's loop*: three phases with separate",
         "optimisers, float32, default Adam, a loader that collates rows, batch 100. *Same maths*: the tutorial's",
         "recipe in ours (alternating, float32). *Default, same batch*: the preset `semi-supervised` with the",
-        "tutorial's latents and batch, without its few-label term; *default*: the same at the preset's batch of 256;",
+        "tutorial's latents and batch, without its few-label term; *default*: the same at a batch of 256;",
         "*with few-label term*: the preset as it is, z = 10. *Unsupervised*: the preset `aae` with pythae's networks.",
         *_training(found),
         f"*Their ms* is the time that a step's matrix products take at {found['product_rate']:.0f} * 10^9 operations a",
