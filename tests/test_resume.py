@@ -7,7 +7,7 @@ from aae.runs import resume_run
 from aae.trainer import Trainer
 from runs import differences, final_state, train_small
 
-STEPS, STOP = 11, 6  # a pass over digits is four steps: both halves hold an evaluation
+STEPS, STOP = 11, 6  # with batches of 256 a pass over digits is four steps: both halves hold an evaluation
 LENGTH = {"batch_size": 256}
 
 
@@ -88,7 +88,7 @@ def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         stop_at(patch, STOP, KeyboardInterrupt())
-        train_small("semi-supervised", steps=STEPS, out=out)
+        train_small("semi-supervised", steps=STEPS, out=out, changes={"batch_size": 256})
     before = (out / "metrics.csv").read_text().splitlines()
     shutil.copy(sorted((out / "checkpoints").iterdir())[-1], tmp_path / "kept")
     result = resume_run(out, progress=False)
