@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
 from quality_rows import ROWS, TABLE, UNSEEN, WITHOUT, Line
 
 ROOT = Path(__file__).parent.parent
@@ -42,9 +43,11 @@ TRIED = """
   0.3 on hidden layers 1.33; four narrowing layers 1.37; twice the passes 1.27 to 1.36 from a third of the way on;
   consistency under styles redrawn by the decoder 1.39; the worst step in style (after Yu et al., arXiv 1808.06088) 1.33
   at two thirds, as without it; a radius of 0.1 in place of 0.2 for virtual adversarial training 1.77; denoising of
-  hidden layers through lateral connections 2.6 at half of the training. All but the smaller radius and the lateral
-  connections end on the same level, so that neither time nor width is what is missing.
-- Local warps of the images in `few-labels`: no better.
+  hidden layers through lateral connections 2.6 at half of the training. Those that come to 1.3 or 1.4 do so whatever
+  is added, and twice the time does not lower it (these runs were stopped at two thirds). A larger radius than 0.2 was
+  not trained to its end.
+- Local warps of the images in `few-labels`, 100 labels, one draw: validation error 1.51 at half of the training,
+  against 0.80 without.
 """
 
 
@@ -167,6 +170,8 @@ def _picture(runs: dict[str, list[dict[str, Any]]]) -> bool:
             seconds, errors = np.array(line["curve"]).T
             axes.plot(seconds / 60, errors, color=colour, alpha=0.6, label=None if number else ROWS[row].preset)
     axes.set(xlabel="minutes", ylabel="validation error (%)", yscale="log", title="100 labels of MNIST, each seed")
+    for axis in ("major", "minor"):
+        getattr(axes.yaxis, f"set_{axis}_formatter")(FormatStrFormatter("%g"))
     axes.legend()
     axes.grid(which="both", alpha=0.3)
     PICTURE.parent.mkdir(exist_ok=True)

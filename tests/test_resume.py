@@ -88,7 +88,7 @@ def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         stop_at(patch, STOP, KeyboardInterrupt())
-        train_small("semi-supervised", steps=STEPS, out=out, changes={"batch_size": 256})
+        train_small("semi-supervised", steps=STEPS, out=out, changes=LENGTH)
     before = (out / "metrics.csv").read_text().splitlines()
     shutil.copy(sorted((out / "checkpoints").iterdir())[-1], tmp_path / "kept")
     result = resume_run(out, progress=False)
