@@ -11,9 +11,9 @@ from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import LinearSum
+from aae.neighbours import Neighbours
 from aae.networks import ConvTrunk
 from aae.presets import PRESETS, resolve
-from aae.spreading import Spreading
 from aae.table import fit_table
 
 SMALL = {"hidden": [8], "discriminator_hidden": [4], "channels": 2}
@@ -252,24 +252,28 @@ def test_few_labels_are_not_drowned_by_the_nats_of_many_values():
 
 
 def test_terms_for_few_labels():
-    assert settings_of(adversarial_radius=0, interpolation=0, spreading=0).terms == ()
-    (term,) = settings_of(adversarial_radius=0, interpolation=0.4, spreading=0).terms
+    assert settings_of(adversarial_radius=0, interpolation=0).terms == ()
+    (term,) = settings_of(adversarial_radius=0, interpolation=0.4).terms
     assert isinstance(term, Interpolation)
     assert term.weight == 0.4
-    (term,) = settings_of(adversarial_radius=0, interpolation=0, spreading=0.6).terms
-    assert isinstance(term, Spreading)
-    assert term.weight == 0.6
-    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0, spreading=0).terms
+    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0).terms
     assert isinstance(term, VirtualAdversarial)
     assert (term.radius, term.weight) == (0.3, 0.7)
     augmentation = {"degrees": 1.0, "scale": 0.1, "shift": 0.2, "shear": 0.3}
-    (term,) = settings_of("few-labels", interpolation=0, spreading=0, consistency=0.5, **augmentation).terms
+    (term,) = settings_of("few-labels", interpolation=0, consistency=0.5, **augmentation).terms
     assert isinstance(term, Consistency)
     assert term.weight == 0.5
     assert isinstance(term.change, Affine)
     assert (term.change.degrees, term.change.scale, term.change.shift, term.change.shear) == (1.0, 0.1, 0.2, 0.3)
     with pytest.raises(AAEError, match=r"Augmentation needs images"):
         settings_of(consistency=1.0, data=rows((6,), dtype=np.float32))
+
+
+def test_the_teaching_is_of_nearest_rows_for_as_long_as_asked():
+    assert settings_of(neighbours=0).teaching is None
+    teaching = settings_of(neighbours=0.3).teaching
+    assert isinstance(teaching, Neighbours)
+    assert teaching.until == 0.3
 
 
 def test_augmentation_turns_handwriting_only():

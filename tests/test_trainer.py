@@ -272,7 +272,7 @@ def plain_step(model, losses, optimizers, batches, step):
 def test_fast_steps_teach_what_plain_ones_do(preset):
     data = load_data("digits")
     # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
-    changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "spreading": 0.0, "hidden": [50, 50],
+    changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbours": 0.0, "hidden": [50, 50],
                "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9}
     labels = 500 if preset == "supervised" else PRESETS[preset].labels
     model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 100})

@@ -13,6 +13,7 @@ from .likelihoods import BernoulliLikelihood, GaussianLikelihood
 from .matching import KL, MMD, Adversarial, MutualInformation
 from .merging import Concatenate, LinearSum
 from .model import Autoencoder
+from .neighbours import Neighbours
 from .networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
 from .posteriors import Category, Gaussian, Noisy, Point
 from .priors import (
@@ -27,7 +28,6 @@ from .priors import (
 )
 from .runs import open_run, train_preset
 from .settings import Settings
-from .spreading import Spreading
 from .table import Table
 from .training import Result, train
 
@@ -65,6 +65,7 @@ __all__ = [
     "Masking",
     "MixturePrior",
     "MutualInformation",
+    "Neighbours",
     "Noisy",
     "Point",
     "Reading",
@@ -72,7 +73,6 @@ __all__ = [
     "SaltAndPepper",
     "Settings",
     "Split",
-    "Spreading",
     "SwissRollPrior",
     "Table",
     "UsageError",

@@ -16,6 +16,7 @@ from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.matching import KL, MMD, Adversarial, MutualInformation
 from aae.merging import Concatenate, LinearSum
 from aae.model import Autoencoder
+from aae.neighbours import Neighbours
 from aae.networks import ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
 from aae.posteriors import Category, Gaussian, Noisy, Point
 from aae.presets import Options
@@ -29,7 +30,6 @@ from aae.priors import (
     ring_mixture,
 )
 from aae.settings import Settings
-from aae.spreading import Spreading
 
 __all__ = ["build_model", "build_settings"]
 
@@ -262,8 +262,6 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
     if options.interpolation:
         terms.append(Interpolation(options.interpolation))
-    if options.spreading:
-        terms.append(Spreading(options.spreading))
     if options.consistency:
         if not data.is_image:
             raise AAEError(
@@ -297,5 +295,6 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         decay=options.decay,
         reconstruction_weight=_reconstruction(options, data),
         terms=tuple(terms),
+        teaching=Neighbours(options.neighbours) if options.neighbours else None,
         ema=options.ema,
     )

@@ -30,11 +30,15 @@ class CapturedStep:
 
     def __init__(self, take: Callable[[Batch], Metrics], record: bool = True) -> None:
         self._take, self._record = take, record
+        self.failure: str | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what a step does, or the memory that it refers to, has changed."""
         self._steps = 0
         self._place: Batch | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._measured: Metrics = {}
-        self.failure: str | None = None
 
     def __call__(self, batch: Batch) -> Metrics:
         self._steps += 1

@@ -44,7 +44,7 @@ class Batch:
     every_label: Tensor | None = None  # labels of the whole batch, where processes share it
     progress: float | Tensor = 0.0  # share of the training that is over; on a GPU a tensor ()
     codes: dict[str, Tensor] = field(default_factory=dict)  # from one phase of the joint schedule for the next
-    taught: Tensor | None = None  # (B + L, K): class probabilities by the teacher, once a term has asked for them
+    taught: Tensor | None = None  # (B + L, K): class probabilities as taught, once a term has asked for them
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Losses:
         self.classification_weight = classification_weight
         self.terms = list(terms)
         self.teacher = model
+        self.teaching: Callable[[Autoencoder, Batch], Tensor] | None = None  # stands for the teacher's word
         self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
         self.rules = [(latent, rule) for latent in self.adversarial for rule in latent.rules("generator_loss")]
         self.supervised = [latent for latent in model.latents if latent.label == "supervised"]
@@ -181,6 +182,8 @@ class Losses:
             metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)
             losses.append(self.classification_weight * metrics["classification_loss"])
         batch.taught = None  # a batch that stays in place has that of the step before
+        if self.teaching is not None:
+            batch.taught = self.teaching(self.teacher, batch)
         for term in self.terms:
             extra, measured = term(self.model, self.teacher, batch)
             losses.append(extra)

@@ -72,7 +72,7 @@ class Options:
     adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of consistency between rows; 0: off
-    spreading: float = 0.0  # weight of classes that spread over nearest rows, at the beginning; 0: off
+    neighbours: float = 0.0  # share of the training that begins with what is said of nearest rows; 0: off
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
     degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
     scale: float = 0.2  # augmentation: scaling
@@ -105,7 +105,7 @@ _SEMI = {
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
-    "spreading": 1.0,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
+    "neighbours": 0.1,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
     # hardly better than by chance.
@@ -129,6 +129,7 @@ _FEW_VECTORS = {
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "interpolation": 0.0,
+    "neighbours": 0.0,
     "adversarial_radius": 0.5,
     "reconstruction": 0.0,
     "batch_size": 128,
@@ -191,7 +192,8 @@ PRESETS: dict[str, Preset] = {
             "z_weight": 0.3,
             "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
             "consistency": 1.0,
-            "interpolation": 0.3,  # as in semi-supervised, and so is the next
+            "interpolation": 0.3,  # as in semi-supervised, and so are the next
+            "neighbours": 0.1,
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
@@ -250,7 +252,7 @@ _PUBLISHED = {
     "ema": None,
     "adversarial_radius": 0.0,
     "interpolation": 0.0,
-    "spreading": 0.0,
+    "neighbours": 0.0,
     "momentum": 0.9,
 }
 _TUTORIAL = {
@@ -299,7 +301,7 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
 
 
 # What a number must be: below 1, above 0, or at least the one named here (0 if it is not).
-_SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale")
+_SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale", "neighbours")
 _POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
 _LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from aae.errors import AAEError, unknown
+from aae.neighbours import Neighbours
 
 __all__ = ["Settings"]
 
@@ -34,6 +35,7 @@ class Settings:
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
         classification_weight: Factor on the cross-entropy of labelled rows.
         terms: Terms for few labels (see `aae.fewlabels`).
+        teaching: What stands for the teacher's word at the beginning (see `aae.neighbours`); None for the word itself.
         ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
             last weights.
     """
@@ -53,6 +55,7 @@ class Settings:
     reconstruction_weight: float = 1.0
     classification_weight: float = 1.0
     terms: Sequence[nn.Module] = ()
+    teaching: Neighbours | None = None
     ema: float | None = None
 
     def __post_init__(self) -> None:

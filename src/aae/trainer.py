@@ -20,6 +20,7 @@ from aae.data.splits import Split
 from aae.errors import AAEError
 from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
+from aae.neighbours import Neighbours
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.settings import Settings
 from aae.shards import Shard, share_batch_norm, sharing
@@ -27,6 +28,7 @@ from aae.shards import Shard, share_batch_norm, sharing
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
 FINGERPRINT = 1000  # rows that tell one data set from another
+SHOWN = 2**26  # values of rows that a teaching keeps: 256 MiB
 
 
 def make_fabric(device: str = "auto", precision: str = "auto", **several: Any) -> Fabric:
@@ -212,13 +214,29 @@ class Trainer:
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
-        for term in settings.terms:
-            if hasattr(term, "prepare"):
-                term.prepare(*self.batches.some(term.rows), self.model.category.dim)  # type: ignore[union-attr]
+        self._prepare(settings.teaching)
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
         self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
+
+    def _prepare(self, teaching: Neighbours | None) -> None:
+        """Show the teaching its rows; it is left out where every row has a label, so that nothing is to be taught."""
+        self._teaching: Neighbours | None = None
+        if teaching is not None:
+            size = max(1, math.prod(self.model.input_shape))
+            rows, labels = self.batches.some(min(teaching.rows, SHOWN // size))
+            if (labels < 0).any():
+                teaching.prepare(rows)
+                self._teaching = teaching
+
+    def _teach(self, progress: float) -> None:
+        """Take up the teaching at the beginning of the training, and let it go when its time is over."""
+        teaching = self._teaching if self._teaching is not None and progress < self._teaching.until else None
+        if teaching is not self.losses.teaching:
+            self.losses.teaching = teaching
+            if self.captured is not None:  # a record has it, or lacks it, for good
+                self.captured.forget()
 
     @property
     def total_steps(self) -> int | None:
@@ -237,6 +255,7 @@ class Trainer:
     def train_step(self) -> dict[str, torch.Tensor]:
         """Take one step through every phase and return what it measured."""
         progress = self.progress
+        self._teach(progress)
         factor = self.slowed * decay_factor(self.settings.decay, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -305,8 +324,8 @@ class Trainer:
             raise AAEError(
                 f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
             ) from error
-        if self.captured is not None:  # a record refers to the memory of the state before
-            self.captured = CapturedStep(self._take)
+        if self.captured is not None:
+            self.captured.forget()
 
     def _restore_optimizer(self, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         optimizer.load_state_dict(state)

@@ -1,0 +1,100 @@
+import pytest
+import torch
+from torch import nn
+
+import aae
+from aae.build import build_model, build_settings
+from aae.data.batches import Batches
+from aae.fewlabels import taught
+from aae.phases import Batch
+from aae.presets import resolve
+from aae.trainer import Trainer, make_fabric
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return aae.Autoencoder(
+        [aae.Latent("y", aae.Category(8, 2), aae.CategoricalPrior(2), label="supervised")],
+        aae.MLPTrunk((2,), hidden=(8,), batch_norm=False),
+        aae.MLPDecoder(2, (2,), hidden=(8,)),
+        likelihood=aae.GaussianLikelihood(),
+    )
+
+
+@pytest.fixture
+def rows():
+    """Two groups of four rows, far from each other."""
+    torch.manual_seed(1)
+    return torch.cat([torch.rand(4, 2), torch.rand(4, 2) + 10])
+
+
+def batch_of(rows, progress):
+    return Batch(rows, torch.full((len(rows),), -1), rows[:2], torch.tensor([0, 1]), progress=progress)
+
+
+def test_a_row_is_taught_what_is_said_of_its_own_group(model, rows):
+    teaching = aae.Neighbours(nearest=3)
+    teaching.prepare(rows)
+    batch = batch_of(rows, 0.0)
+    own = taught(model, batch)
+    found = teaching(model, batch)
+    for group in (slice(0, 4), slice(4, 8)):
+        assert torch.allclose(found[group], own[group].mean(0).expand(4, 2), atol=1e-6)
+    assert torch.equal(found[8:], own[8:])  # labelled rows
+
+
+def test_the_teachers_own_word_comes_back(model, rows):
+    teaching = aae.Neighbours(until=0.5, nearest=3)
+    teaching.prepare(rows)
+    own = taught(model, batch_of(rows, 0.0))
+    apart = [(teaching(model, batch_of(rows, share)) - own).norm().item() for share in (0.0, 0.25, 0.5, 0.9)]
+    assert apart[0] > 0
+    assert apart[1] == pytest.approx(apart[0] / 2, rel=1e-4)
+    assert apart[2:] == [0.0, 0.0]
+
+
+def test_fewer_rows_than_neighbours_will_do(model, rows):
+    teaching = aae.Neighbours(nearest=5)
+    teaching.prepare(rows[:2])
+    assert teaching.near(rows).shape == (8, 2)
+    assert teaching(model, batch_of(rows, 0.0)).shape == (10, 2)
+
+
+def trainer_of(labels, **changes):
+    data = aae.load_data("digits")
+    split = aae.split_data(data, labels, seed=1)
+    options = resolve("semi-supervised", {"hidden": [16], "discriminator_hidden": [8]} | changes)
+    model = build_model(options, data, labels or len(data.x))
+    length = {"steps": 10}
+    settings = build_settings(options, data, 10, length)
+    return Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
+
+
+def test_it_teaches_at_the_beginning_only_and_again_after_going_back():
+    trainer = trainer_of(30, neighbours=0.25)
+    begun = trainer.state()
+    taught_by: list[nn.Module | None] = []
+    for _ in range(5):
+        trainer.train_step()
+        taught_by.append(trainer.losses.teaching)
+    assert [part is not None for part in taught_by] == [True, True, True, False, False]
+    trainer.restore(begun)
+    trainer.train_step()
+    assert trainer.losses.teaching is taught_by[0]
+
+
+def test_there_is_nothing_to_teach_where_every_row_has_a_label():
+    trainer = trainer_of(None)
+    trainer.train_step()
+    assert trainer.losses.teaching is None
+
+
+def test_it_needs_no_labels_but_keeps_labelled_rows_too():
+    data = aae.load_data("digits")
+    split = aae.split_data(data, 30, seed=1)
+    model = build_model(resolve("semi-supervised"), data, 30)
+    batches = Batches(data, split, model, 64, 30, seed=0)
+    rows, labels = batches.some(200)
+    assert rows.shape == (200, 8, 8)
+    assert (labels >= 0).sum() == 30
