@@ -83,18 +83,16 @@ def begun(row: Row, path: Path) -> bool:
 def train(name: str, seed: int, device: str, resume: bool) -> Run:
     """One training, or the rest of one that was broken off."""
     row, path = ROWS[name], RUNS / f"{name.replace(' ', '-')}-{seed}"
-    resume = resume and begun(row, path)
-    if not (resume and (path / "model").is_dir()):
-        if resume:
-            result = resume_run(path, device=device)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-            result = aae.train_preset(
-                row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
-                out=path, device=device,
-            )  # fmt: skip
-        if result.interrupted:
-            sys.exit(128 + result.interrupted)
+    if resume and begun(row, path):
+        result = resume_run(path, device=device)  # one that had come to its end ends at once
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        result = aae.train_preset(
+            row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
+            out=path, device=device,
+        )  # fmt: skip
+    if result.interrupted:  # the model so far is there, but it is not what is to be measured
+        sys.exit(128 + result.interrupted)
     return open_run(path)
 
 
