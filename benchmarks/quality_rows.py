@@ -56,6 +56,7 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
         "nothing": {},
         "virtual adversarial training": {"adversarial_radius": 0.0},
         "consistency between rows": {"interpolation": 0.0},
+        "learned changes": {"transformation": 0.0},
         "teaching by nearest rows": {"neighbours": 0.0},
         "adversary of the class": {"y_weight": 0.0},
         "adversary of the style": {"z_weight": 0.0},

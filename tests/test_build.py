@@ -15,6 +15,7 @@ from aae.neighbours import Neighbours
 from aae.networks import ConvTrunk
 from aae.presets import PRESETS, resolve
 from aae.table import fit_table
+from aae.transformation import LearnedTransformation
 
 SMALL = {"hidden": [8], "discriminator_hidden": [4], "channels": 2}
 
@@ -252,13 +253,18 @@ def test_few_labels_are_not_drowned_by_the_nats_of_many_values():
 
 
 def test_terms_for_few_labels():
-    assert settings_of(adversarial_radius=0, interpolation=0).terms == ()
-    (term,) = settings_of(adversarial_radius=0, interpolation=0.4).terms
+    nothing = {"adversarial_radius": 0, "interpolation": 0, "transformation": 0}
+    assert settings_of(**nothing).terms == ()
+    (term,) = settings_of(**nothing | {"interpolation": 0.4}).terms
     assert isinstance(term, Interpolation)
     assert term.weight == 0.4
-    (term,) = settings_of(adversarial_radius=0.3, adversarial_weight=0.7, interpolation=0).terms
+    (term,) = settings_of(**nothing | {"adversarial_radius": 0.3, "adversarial_weight": 0.7}).terms
     assert isinstance(term, VirtualAdversarial)
     assert (term.radius, term.weight) == (0.3, 0.7)
+    (term,) = settings_of(**nothing | {"transformation": 0.6, "transformation_scale": 1.5}).terms
+    assert isinstance(term, Consistency)
+    assert isinstance(term.change, LearnedTransformation)
+    assert (term.weight, term.change.scale) == (0.6, 1.5)
     augmentation = {"degrees": 1.0, "scale": 0.1, "shift": 0.2, "shear": 0.3}
     (term,) = settings_of("few-labels", interpolation=0, consistency=0.5, **augmentation).terms
     assert isinstance(term, Consistency)

@@ -46,7 +46,7 @@ def test_the_tutorials_numbers(name):
         "schedule": "alternating", "batch_size": 100, "labelled_batch_size": 100, "discriminator_dropout": 0.2,
         "reconstruction": 0.0,  # averaged over pixels
         "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "interpolation": 0.0,
-        "corruption": "none",
+        "transformation": 0.0, "neighbours": 0.0, "corruption": "none",
     }
     assert {key: options[key] for key in expected} == expected
     semi = name == "semi-supervised"

@@ -272,8 +272,8 @@ def plain_step(model, losses, optimizers, batches, step):
 def test_fast_steps_teach_what_plain_ones_do(preset):
     data = load_data("digits")
     # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
-    changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbours": 0.0, "hidden": [50, 50],
-               "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9}
+    changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbours": 0.0, "transformation": 0.0,
+               "hidden": [50, 50], "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9}
     labels = 500 if preset == "supervised" else PRESETS[preset].labels
     model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 100})
     plain = copy.deepcopy(model)
@@ -301,7 +301,7 @@ def test_fast_steps_teach_what_plain_ones_do(preset):
 
 # Processors without bf16 products take a hundred times longer over them.
 SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "interpolation": 0.0,
-         "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
+         "transformation": 0.0, "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
 
 
 def test_bf16_teaches_what_float32_does():

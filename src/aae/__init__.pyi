@@ -30,6 +30,7 @@ from .runs import open_run, train_preset
 from .settings import Settings
 from .table import Table
 from .training import Result, train
+from .transformation import LearnedTransformation
 
 __all__ = [
     "KL",
@@ -59,6 +60,7 @@ __all__ = [
     "GaussianPrior",
     "Interpolation",
     "Latent",
+    "LearnedTransformation",
     "LinearSum",
     "MLPDecoder",
     "MLPTrunk",

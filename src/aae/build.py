@@ -30,6 +30,7 @@ from aae.priors import (
     ring_mixture,
 )
 from aae.settings import Settings
+from aae.transformation import LearnedTransformation
 
 __all__ = ["build_model", "build_settings"]
 
@@ -262,6 +263,9 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
     if options.interpolation:
         terms.append(Interpolation(options.interpolation))
+    if options.transformation:
+        learned = LearnedTransformation(options.transformation_scale)
+        terms.append(Consistency(learned, options.transformation, metric="transformation_loss"))
     if options.consistency:
         if not data.is_image:
             raise AAEError(

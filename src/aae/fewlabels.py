@@ -82,18 +82,21 @@ class Consistency(nn.Module):
         change: Module that perturbs inputs ``(B, *shape)`` while training.
         weight: Factor on the divergence.
         warmup: Share of the training over which the weight grows from zero.
+        metric: Name that its loss is reported by.
     """
 
-    def __init__(self, change: nn.Module, weight: float = 1.0, warmup: float = 0.0) -> None:
+    def __init__(
+        self, change: nn.Module, weight: float = 1.0, warmup: float = 0.0, metric: str = "consistency_loss"
+    ) -> None:
         super().__init__()
-        self.change, self.weight, self.warmup = change, weight, warmup
+        self.change, self.weight, self.warmup, self.metric = change, weight, warmup, metric
 
     def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         target = taught(teacher, batch)
         with frozen_statistics(model):
             loss = divergence(target, class_logits(model, self.change(all_rows(batch))))
         ramp = (torch.as_tensor(batch.progress) / self.warmup).clamp(max=1.0) if self.warmup else 1.0
-        return self.weight * ramp * loss, {"consistency_loss": loss}
+        return self.weight * ramp * loss, {self.metric: loss}
 
 
 @component

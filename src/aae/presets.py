@@ -73,6 +73,8 @@ class Options:
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of consistency between rows; 0: off
     neighbours: float = 0.0  # share of the training that begins with what is said of nearest rows; 0: off
+    transformation: float = 0.0  # weight of consistency under changes learned from nearest rows; 0: off
+    transformation_scale: float = 2.0  # of those changes; 1: as far as the nearest rows
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
     degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
     scale: float = 0.2  # augmentation: scaling
@@ -105,6 +107,7 @@ _SEMI = {
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
+    "transformation": 2.0,  # half of it, and changes half as large, do half as much; twice as much does no more
     "neighbours": 0.1,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
@@ -252,6 +255,7 @@ _PUBLISHED = {
     "ema": None,
     "adversarial_radius": 0.0,
     "interpolation": 0.0,
+    "transformation": 0.0,
     "neighbours": 0.0,
     "momentum": 0.9,
 }

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import logging
 import math
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -24,11 +25,12 @@ from aae.neighbours import Neighbours
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.settings import Settings
 from aae.shards import Shard, share_batch_norm, sharing
+from aae.transformation import LearnedTransformation
 
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
 FINGERPRINT = 1000  # rows that tell one data set from another
-SHOWN = 2**26  # values of rows that a teaching keeps: 256 MiB
+SHOWN = 2**26  # values of rows that are kept to find neighbours among: 256 MiB
 
 
 def make_fabric(device: str = "auto", precision: str = "auto", **several: Any) -> Fabric:
@@ -215,6 +217,7 @@ class Trainer:
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
         self._prepare(settings.teaching)
+        self._learn_changes(settings.terms)
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
@@ -229,6 +232,14 @@ class Trainer:
             if (labels < 0).any():
                 teaching.prepare(rows)
                 self._teaching = teaching
+
+    def _learn_changes(self, terms: Sequence[nn.Module]) -> None:
+        """Show rows to the terms whose changes are learned from them."""
+        size = max(1, math.prod(self.model.input_shape))
+        for term in terms:
+            change = getattr(term, "change", None)
+            if isinstance(change, LearnedTransformation):
+                change.prepare(self.batches.some(min(change.rows, SHOWN // size))[0])
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""

@@ -41,6 +41,7 @@ _SPACE: dict[str, tuple[Range, Any]] = {
     "information_weight": ((1.0, 30.0, True), lambda o: o.y in ("clusters", "auto") and "information" in o.y_matching),
     "adversarial_radius": ((0.05, 1.0, True), lambda o: o.adversarial_radius > 0),
     "interpolation": ((0.2, 5.0, True), lambda o: o.interpolation > 0),
+    "transformation": ((0.5, 5.0, True), lambda o: o.transformation > 0),
     "consistency": ((0.2, 5.0, True), lambda o: o.consistency > 0),
     "dropout": ((0.0, 0.5, False), lambda o: o.network == "mlp"),
 }
