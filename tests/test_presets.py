@@ -132,3 +132,4 @@ def test_few_labels_for_images_vectors_and_tables():
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
+    assert [resolve("semi-supervised", columns=columns).transformation for columns in (None, 64, 13)] == [2.0, 2.0, 0.0]

@@ -177,7 +177,11 @@ PRESETS: dict[str, Preset] = {
         {"y": "observed", "independent": True, "z": 2, "z_weight": 1.0, "epochs": 20},
     ),
     "semi-supervised": Preset(
-        "Classifier from few labels plus style, the paper's model, for any data (§5)", 100, _SEMI
+        "Classifier from few labels plus style, the paper's model, for any data (§5)",
+        100,
+        _SEMI,
+        # Of a dozen columns, a few generators make any change there is: wine goes from 4 % to 7 %.
+        narrow={"transformation": 0.0},
     ),
     "few-labels": Preset(
         "Classifier from few labels: for images with convolution, augmentation, consistency (recommended)",
