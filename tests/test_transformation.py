@@ -81,8 +81,8 @@ def test_few_rows_will_do(count):
     assert change_for(rows)(rows).isfinite().all()
 
 
-def test_handwriting_keeps_its_class():
-    """Against a random step of the same length, a changed digit looks more like others of its class."""
+def test_changed_handwriting_stays_near_handwriting():
+    """Nearer than after a random step of the same length."""
     data = aae.load_data("digits")
     rows = torch.as_tensor(data.x).float() / data.x.max()
     change = change_for(rows, scale=1.0)

@@ -11,7 +11,7 @@ from aae.fewlabels import class_logits, frozen_statistics, taught
 from aae.model import Autoencoder
 from aae.phases import Batch
 
-__all__ = ["Neighbours"]
+__all__ = ["Neighbours", "principal"]
 
 DIRECTIONS = 50  # principal ones: distances along them tell classes apart better than all values do, and faster
 
@@ -49,12 +49,7 @@ class Neighbours(nn.Module):
 
     def prepare(self, x: Tensor) -> None:
         """Keep rows ``(N, *shape)`` to find neighbours among, once before the training."""
-        from sklearn.decomposition import PCA
-
-        flat = x.flatten(1).cpu().numpy().astype(np.float32)
-        pca = PCA(min(DIRECTIONS, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
-        parts: list[Any] = [pca.mean_, pca.components_.T.copy(), pca.transform(flat)]
-        self.centre, self.directions, self.points = (torch.as_tensor(part, device=x.device) for part in parts)
+        self.centre, self.directions, self.points = (part.to(x.device) for part in principal(x, DIRECTIONS))
         self.kept = x
 
     def forward(self, teacher: Autoencoder, batch: Batch) -> Tensor:
@@ -75,3 +70,16 @@ class Neighbours(nn.Module):
             points = (x.flatten(1).float() - self.centre) @ self.directions
             count = min(self.nearest + 1, len(self.points))
             return torch.cdist(points, self.points).topk(count, largest=False).indices
+
+
+def principal(x: Tensor, count: int) -> list[Tensor]:
+    """Centre ``(P,)``, principal directions ``(P, D)`` and values along them ``(N, D)`` of rows ``(N, *shape)``.
+
+    They lie on the CPU. ``D`` is ``count``, or less if there are fewer rows or values.
+    """
+    from sklearn.decomposition import PCA
+
+    flat = x.flatten(1).cpu().numpy().astype(np.float32)
+    pca = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
+    parts: list[Any] = [pca.mean_, pca.components_.T.copy(), pca.transform(flat)]
+    return [torch.as_tensor(part) for part in parts]

@@ -107,7 +107,7 @@ _SEMI = {
     "adversarial_radius": 0.2,  # without it the error stalls near 5 %
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
-    "transformation": 2.0,  # half of it, and changes half as large, do half as much; twice as much does no more
+    "transformation": 2.0,  # without it 1.7 % in place of 1.4 % after 6 passes; a larger one does no more
     "neighbours": 0.1,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style

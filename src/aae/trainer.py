@@ -216,30 +216,24 @@ class Trainer:
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
-        self._prepare(settings.teaching)
-        self._learn_changes(settings.terms)
+        self._prepare(settings.teaching, settings.terms)
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
         self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
 
-    def _prepare(self, teaching: Neighbours | None) -> None:
-        """Show the teaching its rows; it is left out where every row has a label, so that nothing is to be taught."""
+    def _prepare(self, teaching: Neighbours | None, terms: Sequence[nn.Module]) -> None:
+        """Show rows to what learns from nearest ones; a teaching is left out where every row has a label."""
+        most = SHOWN // max(1, math.prod(self.model.input_shape))
+        for change in (getattr(term, "change", None) for term in terms):
+            if isinstance(change, LearnedTransformation):
+                change.prepare(self.batches.some(min(change.rows, most))[0])
         self._teaching: Neighbours | None = None
         if teaching is not None:
-            size = max(1, math.prod(self.model.input_shape))
-            rows, labels = self.batches.some(min(teaching.rows, SHOWN // size))
+            rows, labels = self.batches.some(min(teaching.rows, most))
             if (labels < 0).any():
                 teaching.prepare(rows)
                 self._teaching = teaching
-
-    def _learn_changes(self, terms: Sequence[nn.Module]) -> None:
-        """Show rows to the terms whose changes are learned from them."""
-        size = max(1, math.prod(self.model.input_shape))
-        for term in terms:
-            change = getattr(term, "change", None)
-            if isinstance(change, LearnedTransformation):
-                change.prepare(self.batches.some(min(change.rows, SHOWN // size))[0])
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""

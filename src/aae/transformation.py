@@ -1,12 +1,12 @@
 r"""Changes that keep a row's meaning, learned from how neighbouring rows differ: augmentation for any data."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aae import shards
 from aae.component import component
+from aae.neighbours import principal
 
 __all__ = ["LearnedTransformation"]
 
@@ -54,25 +54,23 @@ class LearnedTransformation(nn.Module):
 
     def prepare(self, x: Tensor) -> None:
         """Learn from rows ``(N, *shape)``, once before the training; seconds for 20,000 rows."""
-        from sklearn.decomposition import PCA
         from sklearn.neighbors import NearestNeighbors
 
-        flat = x.flatten(1).cpu().numpy().astype(np.float32)
-        if not np.ptp(flat, axis=0).any():  # one row, or all the same
+        lowest, highest = torch.aminmax(x.flatten(1).float(), dim=0)
+        if torch.equal(lowest, highest):  # one row, or all the same
             return
-        pca = PCA(min(self.directions, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
-        points = pca.transform(flat)
+        centre, axes, points = principal(x, self.directions)
         count = min(self.nearest + 1, len(points))
-        near = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points).kneighbors(points)[1][:, 1:]
-        start = torch.as_tensor(points).repeat_interleave(count - 1, 0)
-        steps = torch.as_tensor(points[near.flatten()]) - start
+        near = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points.numpy()).kneighbors(points.numpy())[1]
+        start = points.repeat_interleave(count - 1, 0)
+        steps = points[near[:, 1:].flatten()] - start
         unit = steps.square().sum(1).mean().sqrt()
         if not unit > 0:  # every row is there as often as neighbours are asked for
             return
         learned, spread = _learn(_with_one(start / unit), steps / unit, min(self.generators, points.shape[1]))
-        parts = learned, spread, torch.as_tensor(pca.mean_), torch.as_tensor(pca.components_.T.copy()), unit
+        parts = learned, spread, centre, axes, unit
         self.learned, self.spread, self.centre, self.axes, self.unit = (part.to(x.device) for part in parts)
-        self.bounds = x.flatten(1).float().amin(0), x.flatten(1).float().amax(0)
+        self.bounds = lowest, highest
 
     def forward(self, x: Tensor) -> Tensor:
         """Change rows ``(B, *shape)``, each by amounts of its own; no value leaves the range of its column."""
