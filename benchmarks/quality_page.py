@@ -22,7 +22,8 @@ are the presets' own for every row and seed. Regenerate with `python benchmarks/
 `--resume` goes on); the runs are the lines of `benchmarks/results/quality.jsonl`.
 
 *Paper* is Makhzani et al., *Adversarial Autoencoders*, arXiv 1511.05644. Published figures are cited from the papers
-named, some at second hand. *Wanted* is what this project set itself beforehand.
+named, some at second hand. *Wanted* is what this project set itself beforehand. *Time* is that of one
+thread beside one or two other trainings on the same two cores; a training that has both to itself takes less.
 """
 EXPLANATION = """
 - *Style leak*: accuracy of a linear probe that reads the class from the style of test images; 11.35 % is chance.
