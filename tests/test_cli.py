@@ -128,7 +128,8 @@ def test_presets(cli):
     assert [line.split()[0] for line in lines] == list(PRESETS)
     assert all(row.summary in line for row, line in zip(PRESETS.values(), lines, strict=True))
     done = cli("presets", "semi-supervised")
-    *options, last = done.out.splitlines()
+    *options, narrow, last = done.out.splitlines()
+    assert narrow == "# fewer than 50 columns: transformation=0.0"
     found = {name: json.loads(value) for name, _, value in (line.partition("=") for line in options)}
     assert found.keys() == set(Options.__dataclass_fields__)
     assert found["y"] == "supervised"
