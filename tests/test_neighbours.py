@@ -61,6 +61,34 @@ def test_fewer_rows_than_neighbours_will_do(model, rows):
     assert teaching(model, batch_of(rows, 0.0)).shape == (10, 2)
 
 
+def test_a_change_that_neighbours_show_is_overlooked():
+    """Rows of two groups, each on a line of its own along the same direction: far along it is still near."""
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(6, 6, generator=generator))[0]
+    group = torch.arange(200) % 2
+    rows = 20 * torch.rand(200, 1, generator=generator) * basis[0] + 0.6 * group[:, None] * basis[1]
+    rows = rows + 0.05 * torch.randn(200, 6, generator=generator)
+    teaching = aae.Neighbours(nearest=8)
+    teaching.prepare(rows)
+
+    def own_group():
+        return (group[teaching.near(rows)] == group[:, None]).float().mean().item()
+
+    overlooked = own_group()
+    teaching.tangents = None
+    assert overlooked > 0.95
+    assert own_group() < 0.9
+
+
+@pytest.mark.parametrize("rows", [torch.ones(30, 12), torch.eye(12).repeat(10, 1), torch.rand(3, 12)])
+def test_rows_that_show_no_change_have_nearest_ones_as_well(rows):
+    teaching = aae.Neighbours()
+    teaching.prepare(rows)
+    near = teaching.near(rows)
+    assert near.shape == (len(rows), min(6, len(rows)))
+    assert torch.equal(rows[near[:, 0]], rows)
+
+
 def trainer_of(labels, **changes):
     data = aae.load_data("digits")
     split = aae.split_data(data, labels, seed=1)

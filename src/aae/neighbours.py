@@ -1,8 +1,5 @@
 r"""What the teacher says of a row, averaged over the rows nearest to it: where a training for few labels begins."""
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,10 +7,14 @@ from aae.component import component
 from aae.fewlabels import class_logits, frozen_statistics, taught
 from aae.model import Autoencoder
 from aae.phases import Batch
+from aae.transformation import learn_generators, principal, ways
 
-__all__ = ["Neighbours", "principal"]
+__all__ = ["Neighbours"]
 
 DIRECTIONS = 50  # principal ones: distances along them tell classes apart better than all values do, and faster
+GENERATORS = 8  # of changes that distances overlook, and one for six directions at most: more would make any change
+OVERLOOKED = 0.8  # of the way that such a change goes
+AMONG = 50  # nearest by plain distance, of which the nearest but for changes are taken
 
 
 @component
@@ -31,6 +32,11 @@ class Neighbours(nn.Module):
     2004) on the same rows this does not go from the labels alone: what the network has learned is what spreads, and
     labels that lie badly do not send a whole class astray.
 
+    How near a row is is told along the principal directions, most of what changes learned from nearest rows can do
+    (`learn_generators`) overlooked: a tangent distance (Simard et al., *Efficient Pattern Recognition Using a New
+    Transformation Distance*, NIPS 1992) with learned tangents. A third fewer of the nearest rows are then of another
+    class.
+
     Args:
         until: Share of the training after which the teacher's own word stands.
         nearest: How many rows the average has besides the row itself.
@@ -42,6 +48,7 @@ class Neighbours(nn.Module):
     points: Tensor
     centre: Tensor
     directions: Tensor
+    tangents: Tensor | None = None  # (M, D, K): orthonormal, in which changes move the kept rows
 
     def __init__(self, until: float = 0.1, nearest: int = 5, rows: int = 20_000) -> None:
         super().__init__()
@@ -49,7 +56,15 @@ class Neighbours(nn.Module):
 
     def prepare(self, x: Tensor) -> None:
         """Keep rows ``(N, *shape)`` to find neighbours among, once before the training."""
-        self.centre, self.directions, self.points = (part.to(x.device) for part in principal(x, DIRECTIONS))
+        centre, directions, points = principal(x, DIRECTIONS)
+        count = min(GENERATORS, points.shape[1] // 6)
+        found = learn_generators(points, count) if count else None
+        self.tangents = None
+        if found is not None:
+            learned, _, unit = found
+            points, directions = points / unit, directions / unit
+            self.tangents = ways(points, learned).to(x.device)
+        self.centre, self.directions, self.points = (part.to(x.device) for part in (centre, directions, points))
         self.kept = x
 
     def forward(self, teacher: Autoencoder, batch: Batch) -> Tensor:
@@ -69,17 +84,11 @@ class Neighbours(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             points = (x.flatten(1).float() - self.centre) @ self.directions
             count = min(self.nearest + 1, len(self.points))
-            return torch.cdist(points, self.points).topk(count, largest=False).indices
-
-
-def principal(x: Tensor, count: int) -> list[Tensor]:
-    """Centre ``(P,)``, principal directions ``(P, D)`` and values along them ``(N, D)`` of rows ``(N, *shape)``.
-
-    They lie on the CPU. ``D`` is ``count``, or less if there are fewer rows or values.
-    """
-    from sklearn.decomposition import PCA
-
-    flat = x.flatten(1).cpu().numpy().astype(np.float32)
-    pca = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
-    parts: list[Any] = [pca.mean_, pca.components_.T.copy(), pca.transform(flat)]
-    return [torch.as_tensor(part) for part in parts]
+            apart = torch.cdist(points, self.points)
+            if self.tangents is None:
+                return apart.topk(count, largest=False).indices
+            found = apart.topk(max(count, min(AMONG, len(self.points))), largest=False).indices
+            steps = self.points[found] - points[:, None]
+            changes = torch.einsum("bmd,bmdk->bmk", steps, self.tangents[found])
+            apart = steps.square().sum(-1) - OVERLOOKED * changes.square().sum(-1)
+            return found.gather(1, apart.topk(count, largest=False).indices)

@@ -1,14 +1,16 @@
 r"""Changes that keep a row's meaning, learned from how neighbouring rows differ: augmentation for any data."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aae import shards
 from aae.component import component
-from aae.neighbours import principal
 
-__all__ = ["LearnedTransformation"]
+__all__ = ["LearnedTransformation", "learn_generators", "principal", "ways"]
 
 PAIRS = 20_000  # of neighbours that one round of learning reads
 PART = 4_000  # of them at a time
@@ -54,22 +56,15 @@ class LearnedTransformation(nn.Module):
 
     def prepare(self, x: Tensor) -> None:
         """Learn from rows ``(N, *shape)``, once before the training; seconds for 20,000 rows."""
-        from sklearn.neighbors import NearestNeighbors
-
         lowest, highest = torch.aminmax(x.flatten(1).float(), dim=0)
         if torch.equal(lowest, highest):  # one row, or all the same
             return
         centre, axes, points = principal(x, self.directions)
-        count = min(self.nearest + 1, len(points))
-        near = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points.numpy()).kneighbors(points.numpy())[1]
-        start = points.repeat_interleave(count - 1, 0)
-        steps = points[near[:, 1:].flatten()] - start
-        unit = steps.square().sum(1).mean().sqrt()
-        if not unit > 0:  # every row is there as often as neighbours are asked for
+        found = learn_generators(points, self.generators, self.nearest)
+        if found is None:
             return
-        learned, spread = _learn(_with_one(start / unit), steps / unit, min(self.generators, points.shape[1]))
-        parts = learned, spread, centre, axes, unit
-        self.learned, self.spread, self.centre, self.axes, self.unit = (part.to(x.device) for part in parts)
+        parts = *found, centre, axes
+        self.learned, self.spread, self.unit, self.centre, self.axes = (part.to(x.device) for part in parts)
         self.bounds = lowest, highest
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,6 +81,35 @@ class LearnedTransformation(nn.Module):
                 moved = moved + flow @ moved
             change = (moved.squeeze(-1) - start)[:, :-1] @ self.axes.T * self.unit
             return torch.clamp(flat + change, *self.bounds).view_as(x).to(x.dtype)
+
+
+def learn_generators(points: Tensor, count: int, nearest: int = 4) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Generators of the changes that lead from points to those nearest to them.
+
+    Args:
+        points: Rows along their principal directions ``(N, D)``, on the CPU.
+        count: Number ``K`` of generators, at most ``D``.
+        nearest: Neighbours of a point that are learned from.
+
+    Returns:
+        Generators ``(K, D + 1, D + 1)`` on points and a one behind; a root ``(K, K)`` of the covariance of their
+        amounts; and the unit ``()`` that both count points in. None if no point differs from those nearest to it.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    size = min(nearest + 1, len(points))
+    near = NearestNeighbors(n_neighbors=size, algorithm="brute").fit(points.numpy()).kneighbors(points.numpy())[1]
+    start = points.repeat_interleave(size - 1, 0)
+    steps = points[near[:, 1:].flatten()] - start
+    unit = steps.square().sum(1).mean().sqrt()
+    if not unit > 0:  # every row is there as often as neighbours are asked for
+        return None
+    return *_learn(_with_one(start / unit), steps / unit, min(count, points.shape[1])), unit
+
+
+def ways(points: Tensor, learned: Tensor) -> Tensor:
+    """Orthonormal directions ``(N, D, K)`` in which generators ``(K, D + 1, D + 1)`` change points ``(N, D)``."""
+    return torch.linalg.qr(torch.einsum("kij,nj->nik", learned[:, :-1], _with_one(points)))[0]
 
 
 def _with_one(points: Tensor) -> Tensor:
@@ -119,3 +143,17 @@ def _amounts(learned: Tensor, start: Tensor, steps: Tensor) -> Tensor:
     ways = torch.einsum("kij,nj->nki", learned, start)
     square = ways @ ways.mT + RIDGE * torch.eye(len(learned))
     return torch.linalg.solve(square, ways @ steps[..., None]).squeeze(-1)
+
+
+def principal(x: Tensor, count: int) -> list[Tensor]:
+    """Centre ``(P,)``, principal directions ``(P, D)`` and values along them ``(N, D)`` of rows ``(N, *shape)``.
+
+    They lie on the CPU. ``D`` is ``count``, or less if there are fewer rows or values.
+    """
+    from sklearn.decomposition import PCA
+
+    flat = x.flatten(1).cpu().numpy().astype(np.float32)
+    with np.errstate(invalid="ignore", divide="ignore"):  # shares of a variance that may be zero; nobody asks for them
+        pca = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
+    parts: list[Any] = [pca.mean_, pca.components_.T.copy(), pca.transform(flat)]
+    return [torch.as_tensor(part) for part in parts]
