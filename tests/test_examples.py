@@ -100,6 +100,20 @@ def test_the_page_of_results_takes_the_newest_run_of_each_seed(quality, tmp_path
     assert (tmp_path / "images" / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_page_of_results_shows_older_runs_until_there_are_new_ones(quality, tmp_path, monkeypatch):
+    page = quality.quality_page
+    monkeypatch.setattr(page, "PAGE", tmp_path / "results.md")
+    usual = {"seed": 0, "settings": {}, "seconds": 600, "machine": "M", "torch": "2", "curve": []}
+    older = {**usual, "row": f"few-50 {page.BEFORE}", "figures": {"test_error": 2.0}}
+    for new, wanted in (([], "| **2.00** | 2.00 | 1 before | 10 min | ≤ 1.05: **missed** before |"),
+                        ([{**older, "row": "few-50", "figures": {"test_error": 1.0}}],
+                         "| **1.00** | 1.00 | 1 | 10 min | ≤ 1.05: met so far |")):  # fmt: skip
+        (tmp_path / "lines").write_text("".join(json.dumps(line) + "\n" for line in [older, *new]))
+        page.write(tmp_path / "lines")
+        (line,) = [line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| 50 labels")]
+        assert wanted in line
+
+
 def test_the_distance_of_gaussians(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     judge = load_script(ROOT / "benchmarks" / "judge.py")
