@@ -110,7 +110,8 @@ def test_the_page_of_results_shows_older_runs_until_there_are_new_ones(quality, 
                          "| **1.00** | 1.00 | 1 | 10 min | ≤ 1.05: met so far |")):  # fmt: skip
         (tmp_path / "lines").write_text("".join(json.dumps(line) + "\n" for line in [older, *new]))
         page.write(tmp_path / "lines")
-        (line,) = [line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| 50 labels")]
+        text = (tmp_path / "results.md").read_text()
+        (line,) = [line for line in text.splitlines() if line.startswith("| 50 labels")]
         assert wanted in line
 
 
