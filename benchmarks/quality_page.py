@@ -80,8 +80,8 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   weight of mutual information 26.4, and with the largest cluster divided wherever one has died out 22.3; with changes
   that fade 21.1: zeros, ones, twos, sixes and eights are then each a cluster of their own, but fives stay with threes
   and nines with fours and sevens, and what is divided dies out again. When mutual information then grows to six times
-  its weight as well, 14.8: what is left are fours and nines. To twelve times, with changes that fade faster, 16.5; three
-  times the way to a neighbour in place of four, 26.1, with ones divided. This is to be gone on with.
+  its weight as well, 14.8: what is left are fours and nines. To twelve times, with changes that fade faster, 16.5;
+  three times the way to a neighbour in place of four, 26.1, with ones divided. This is to be gone on with.
 - Thirty clusters of the table's model (5.62 %) merged to ten by how often rows cross between them when changed: 8.5 %
   when matched one to one. What is wrong is nearly all in five clusters that hold fours and nines.
 - Local warps of the images in `few-labels`, 100 labels, one draw: validation error 1.51 at half of the training,
