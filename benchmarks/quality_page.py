@@ -132,12 +132,16 @@ def _time(runs: dict[str, list[dict[str, Any]]], row: str) -> str:
     return f"{np.mean([line['seconds'] for line in runs[row]]) / 60:.0f} min" if runs.get(row) else NONE
 
 
+def _older(runs: dict[str, list[dict[str, Any]]], row: str) -> bool:
+    """Whether a row's runs are of settings that have been changed since."""
+    return row in runs and runs[row][0]["row"] != row
+
+
 def _seeds(runs: dict[str, list[dict[str, Any]]], row: str, count: int) -> str:
-    """How many seeds there are, and whether with settings that have been changed since."""
-    return f"{count} before" if count and runs[row][0]["row"] != row else str(count)
+    return f"{count} before" if _older(runs, row) else str(count)
 
 
-def _wanted(line: Line, values: list[float], seeds: str) -> str:
+def _wanted(line: Line, values: list[float], older: bool) -> str:
     """What was wanted, and whether it was reached."""
     if line.must is None:
         return NONE
@@ -147,7 +151,7 @@ def _wanted(line: Line, values: list[float], seeds: str) -> str:
         return text
     worst = max(sense * value for value in values)
     met = sense * np.mean(values) <= sense * line.must and (line.worst is None or worst <= sense * line.worst)
-    so_far = " before" if seeds.endswith("before") else "" if len(values) >= ROWS[line.row].seeds else " so far"
+    so_far = " before" if older else "" if len(values) >= ROWS[line.row].seeds else " so far"
     return f"{text}: {'met' if met else '**missed**'}{so_far}"
 
 
@@ -158,9 +162,9 @@ def _main(runs: dict[str, list[dict[str, Any]]]) -> str:
         values = _values(runs, line.row, line.figure)
         worst = f"{(min if line.more else max)(values):.2f}" if values else NONE
         aim = NONE if line.aim is None else f"{'≥' if line.more else '≤'} {line.aim:g}"
-        seeds = _seeds(runs, line.row, len(values))
+        seeds, wanted = _seeds(runs, line.row, len(values)), _wanted(line, values, _older(runs, line.row))
         cells = [line.title, f"**{_spread(values)}**", worst, seeds, _time(runs, line.row)]
-        lines.append(f"| {' | '.join([*cells, _wanted(line, values, seeds), aim, line.paper, line.best])} |")
+        lines.append(f"| {' | '.join([*cells, wanted, aim, line.paper, line.best])} |")
     return "\n".join(lines) + "\n"
 
 

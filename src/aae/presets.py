@@ -199,7 +199,7 @@ PRESETS: dict[str, Preset] = {
             "z_weight": 0.3,
             "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
             "consistency": 1.0,
-            "interpolation": 0.3,  # as in semi-supervised, and so are the next
+            "interpolation": 0.3,  # as in semi-supervised, and so is the reconstruction
             "neighbours": 0.2,  # half as long leaves some draws a kind of nine among the threes
             "reconstruction": None,
             "discriminator_hidden": (256, 256),

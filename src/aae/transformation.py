@@ -140,9 +140,9 @@ def _learn(start: Tensor, steps: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _amounts(learned: Tensor, start: Tensor, steps: Tensor) -> Tensor:
     """How much of each generator ``(N, K)`` leads from ``start`` by ``steps``."""
-    ways = torch.einsum("kij,nj->nki", learned, start)
-    square = ways @ ways.mT + RIDGE * torch.eye(len(learned))
-    return torch.linalg.solve(square, ways @ steps[..., None]).squeeze(-1)
+    moves = torch.einsum("kij,nj->nki", learned, start)
+    square = moves @ moves.mT + RIDGE * torch.eye(len(learned))
+    return torch.linalg.solve(square, moves @ steps[..., None]).squeeze(-1)
 
 
 def principal(x: Tensor, count: int) -> list[Tensor]:
