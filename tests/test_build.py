@@ -6,6 +6,7 @@ import pytest
 from aae.build import CORRUPTIONS, LIKELIHOODS, POSTERIORS, PRIORS, build_model, build_settings
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
+from aae.dividing import Dividing
 from aae.errors import AAEError
 from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial
 from aae.likelihoods import BernoulliLikelihood, GaussianLikelihood
@@ -60,7 +61,7 @@ def test_every_preset_is_a_list_of_latents(preset):
     assert [told(latent) for latent in model.latents] == LATENTS[preset]
     assert model.shape == (8, 8)
     assert (model.corruption is not None) == (preset == "denoising")
-    assert isinstance(model.trunk, ConvTrunk) == (preset == "few-labels")
+    assert isinstance(model.trunk, ConvTrunk) == (preset in ("few-labels", "clustering"))
     assert isinstance(model.merge, LinearSum) == (preset == "embedding")
     assert model.classes == ([0, 1, 2] if labels else None)
     assert settings_of(preset).schedule == "joint"
@@ -280,6 +281,12 @@ def test_the_teaching_is_of_nearest_rows_for_as_long_as_asked():
     teaching = settings_of(neighbours=0.3).teaching
     assert isinstance(teaching, Neighbours)
     assert teaching.until == 0.3
+
+
+def test_clusters_are_divided_if_asked():
+    assert settings_of(dividing=False).dividing is None
+    assert isinstance(settings_of(dividing=True).dividing, Dividing)
+    assert settings_of("clustering").terms[-1].fade == 2.0
 
 
 def test_augmentation_turns_handwriting_only():

@@ -171,6 +171,14 @@ def test_consistency_warms_up(model, progress, share):
     assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item())
 
 
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.5, 0.25), (0.9, 0.01), (1.0, 0.0), (1.1, 0.0)])
+def test_consistency_fades_to_nothing(model, progress, share):
+    batch = batch_for(model)
+    batch.progress = progress
+    loss, metrics = Consistency(Shift(2.0), weight=3.0, fade=2.0)(model, model, batch)
+    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), abs=1e-7)
+
+
 def test_the_virtual_adversary_does_more_harm_than_chance(model):
     model.eval()
     batch, radius = batch_for(model, rows=24), 0.5

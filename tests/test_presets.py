@@ -133,3 +133,14 @@ def test_few_labels_for_images_vectors_and_tables():
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
     assert [resolve("semi-supervised", columns=columns).transformation for columns in (None, 64, 13)] == [2.0, 2.0, 0.0]
+
+
+def test_clusters_of_images_and_of_vectors():
+    images, vectors = (resolve("clustering", columns=columns) for columns in (None, 64))
+    assert (images.network, vectors.network) == ("conv", "mlp")
+    assert (images.dividing, vectors.dividing) == (True, False)
+    assert images.consistency > 0
+    # What needs images, or was chosen for them, is not left over.
+    usual = resolve("clustering", {"clusters": 7}, columns=64)
+    assert (usual.consistency, usual.neighbours, usual.interpolation) == (0.0, 0.0, 0.0)
+    assert usual.adversarial_radius == 0.2

@@ -4,6 +4,7 @@ from .corruption import GaussianNoise, Masking, SaltAndPepper
 from .data.augmentation import Affine
 from .data.sources import Dataset, Reading, load_data
 from .data.splits import Split, split_data
+from .dividing import Dividing
 from .errors import AAEError, UsageError
 from .estimator import AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector
 from .fewlabels import Consistency, Interpolation, VirtualAdversarial
@@ -54,6 +55,7 @@ __all__ = [
     "CubePrior",
     "Dataset",
     "Discriminator",
+    "Dividing",
     "Gaussian",
     "GaussianLikelihood",
     "GaussianNoise",

@@ -9,6 +9,7 @@ from torch import nn
 from aae.corruption import GaussianNoise, Masking, SaltAndPepper
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
+from aae.dividing import Dividing
 from aae.errors import AAEError, unknown
 from aae.fewlabels import Consistency, Interpolation, VirtualAdversarial
 from aae.latent import Latent, check_latents
@@ -277,7 +278,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         given = (options.degrees, options.shear)
         degrees, shear = (value if value is not None else other for value, other in zip(given, usual, strict=True))
         change = Affine(degrees, options.scale, options.shift, shear)
-        terms.append(Consistency(change, options.consistency))
+        terms.append(Consistency(change, options.consistency, fade=options.consistency_fade))
     rates = {
         "reconstruction": options.lr,
         "adversarial": options.lr_adversarial or options.lr,
@@ -300,5 +301,6 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         reconstruction_weight=_reconstruction(options, data),
         terms=tuple(terms),
         teaching=Neighbours(options.neighbours) if options.neighbours else None,
+        dividing=Dividing() if options.dividing else None,
         ema=options.ema,
     )

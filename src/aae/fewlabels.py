@@ -83,20 +83,29 @@ class Consistency(nn.Module):
         weight: Factor on the divergence.
         warmup: Share of the training over which the weight grows from zero.
         metric: Name that its loss is reported by.
+        fade: Power of the share of the training that is left; times it, the weight falls to nothing at the end. 0: the
+            weight stays. Where no labels hold classes apart, it would keep what is certain so, right or wrong.
     """
 
     def __init__(
-        self, change: nn.Module, weight: float = 1.0, warmup: float = 0.0, metric: str = "consistency_loss"
+        self,
+        change: nn.Module,
+        weight: float = 1.0,
+        warmup: float = 0.0,
+        metric: str = "consistency_loss",
+        fade: float = 0.0,
     ) -> None:
         super().__init__()
-        self.change, self.weight, self.warmup, self.metric = change, weight, warmup, metric
+        self.change, self.weight, self.warmup, self.metric, self.fade = change, weight, warmup, metric, fade
 
     def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         target = taught(teacher, batch)
         with frozen_statistics(model):
             loss = divergence(target, class_logits(model, self.change(all_rows(batch))))
-        ramp = (torch.as_tensor(batch.progress) / self.warmup).clamp(max=1.0) if self.warmup else 1.0
-        return self.weight * ramp * loss, {self.metric: loss}
+        over = torch.as_tensor(batch.progress)
+        ramp = (over / self.warmup).clamp(max=1.0) if self.warmup else 1.0
+        left = (1.0 - over).clamp(min=0.0) ** self.fade if self.fade else 1.0
+        return self.weight * ramp * left * loss, {self.metric: loss}
 
 
 @component

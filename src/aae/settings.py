@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from aae.dividing import Dividing
 from aae.errors import AAEError, unknown
 from aae.neighbours import Neighbours
 
@@ -36,6 +37,8 @@ class Settings:
         classification_weight: Factor on the cross-entropy of labelled rows.
         terms: Terms for few labels (see `aae.fewlabels`).
         teaching: What stands for the teacher's word at the beginning (see `aae.neighbours`); None for the word itself.
+        dividing: What gives dead clusters to those that hold too much (see `aae.dividing`); None leaves them. It does
+            nothing to classes with labels.
         ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
             last weights.
     """
@@ -56,6 +59,7 @@ class Settings:
     classification_weight: float = 1.0
     terms: Sequence[nn.Module] = ()
     teaching: Neighbours | None = None
+    dividing: Dividing | None = None
     ema: float | None = None
 
     def __post_init__(self) -> None:

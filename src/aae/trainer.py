@@ -23,6 +23,7 @@ from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
 from aae.neighbours import Neighbours
 from aae.phases import Batch, Losses, Phase, build_phases
+from aae.posteriors import Category
 from aae.settings import Settings
 from aae.shards import Shard, share_batch_norm, sharing
 from aae.transformation import LearnedTransformation
@@ -217,6 +218,7 @@ class Trainer:
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
         self._prepare(settings.teaching, settings.terms)
+        self._dividing = settings.dividing if self._has_clusters() else None
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
@@ -234,6 +236,17 @@ class Trainer:
             if (labels < 0).any():
                 teaching.prepare(rows)
                 self._teaching = teaching
+
+    def _has_clusters(self) -> bool:
+        category = self.model.category
+        return category is not None and category.label == "none" and isinstance(category.posterior, Category)
+
+    def _divide(self, progress: float) -> None:
+        """Divide what clusters hold too much."""
+        if self._dividing is not None and self._dividing.due(self.step, progress):
+            rows, _ = self.batches.some(self._dividing.rows)
+            with self.fabric.autocast():
+                self._dividing.divide(self.model, self.kept, self.optimizers.values(), rows)
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""
@@ -261,6 +274,7 @@ class Trainer:
         """Take one step through every phase and return what it measured."""
         progress = self.progress
         self._teach(progress)
+        self._divide(progress)
         factor = self.slowed * decay_factor(self.settings.decay, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
