@@ -94,9 +94,9 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   where crossed sevens are all among the twos; with consistency between rows 1.5 (seed 102).
 - Thirty clusters so (one seed): of the 7.7 %, 4.5 are rows in a cluster of mostly another class, more than half of
   them fours and sevens in four clusters of nines, a sixth eights, threes and nines in one of fives; the names that
-  single images give add the other 3.2. There are more clusters than kinds, and what holds a class apart late in the
-  training is divided by the manner of writing, across classes. After 2 passes (seed 102) 3.7 % are in a cluster of
-  another class.
+  single images give add the other 3.2. Perhaps, late in the training, when the consistency has faded, mutual
+  information divides by the manner of writing, across classes: to be tried. After 2 passes (seed 102) 3.7 % are in a
+  cluster of another class.
 - scikit-learn's digits, all rows, means of three seeds (100 to 102): ten clusters, matched, 17.0 %, and 20.1 by fully
   connected layers; thirty, named after their largest class, 6.7 and 7.4. Division in the latter 17.2 and 8.6.
 - Thirty clusters of the fully connected model (5.62 %) merged to ten by how often rows cross between them when

@@ -144,3 +144,4 @@ def test_clusters_of_images_and_of_vectors():
     usual = resolve("clustering", {"clusters": 7}, columns=64)
     assert (usual.consistency, usual.neighbours, usual.interpolation) == (0.0, 0.0, 0.0)
     assert usual.adversarial_radius == 0.2
+    assert usual.lr_adversarial is None  # follows a changed lr

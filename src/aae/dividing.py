@@ -1,7 +1,7 @@
 r"""Clusters that hold too many rows are divided, in place of others that hold too few."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 
 import torch
@@ -57,7 +57,7 @@ class Dividing:
 
     @torch.no_grad()
     def divide(
-        self, model: Autoencoder, kept: Autoencoder, optimizers: Iterable[Optimizer], x: Tensor
+        self, model: Autoencoder, kept: Autoencoder, optimizers: Collection[Optimizer], x: Tensor
     ) -> list[tuple[int, int]]:
         """Divide what is to be divided.
 
@@ -83,7 +83,7 @@ class Dividing:
         return done
 
 
-def _split(models: Sequence[Autoencoder], optimizers: Iterable[Optimizer], small: int, large: int) -> None:
+def _split(models: Sequence[Autoencoder], optimizers: Collection[Optimizer], small: int, large: int) -> None:
     """Two halves of one cluster in the place of another."""
     heads: list[nn.Linear] = [model.category.posterior.logits for model in models]  # type: ignore[union-attr, misc]
     direction = torch.randn(heads[0].weight.shape[1])
@@ -96,7 +96,7 @@ def _split(models: Sequence[Autoencoder], optimizers: Iterable[Optimizer], small
         state[held][small] = state[held][large]
 
 
-def _moments(optimizers: Iterable[Optimizer], parameters: Sequence[Tensor]) -> list[tuple[dict[str, Tensor], str]]:
+def _moments(optimizers: Collection[Optimizer], parameters: Sequence[Tensor]) -> list[tuple[dict[str, Tensor], str]]:
     """Where optimisers keep a value for every weight of these parameters."""
     states = chain.from_iterable(
         ((optimizer.state[parameter], parameter) for parameter in parameters if parameter in optimizer.state)

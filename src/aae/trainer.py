@@ -18,6 +18,7 @@ from aae.capture import CapturedStep
 from aae.data.batches import Batches
 from aae.data.sources import Dataset
 from aae.data.splits import Split
+from aae.dividing import Dividing
 from aae.errors import AAEError
 from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
@@ -31,7 +32,7 @@ from aae.transformation import LearnedTransformation
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
 FINGERPRINT = 1000  # rows that tell one data set from another
-SHOWN = 2**26  # values of rows that are kept to find neighbours among: 256 MiB
+SHOWN = 2**26  # values of rows that are kept to find neighbours among, or to count clusters by: 256 MiB
 
 
 def make_fabric(device: str = "auto", precision: str = "auto", **several: Any) -> Fabric:
@@ -217,15 +218,19 @@ class Trainer:
         self.batches = Batches(
             data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
         )
-        self._prepare(settings.teaching, settings.terms)
-        self._dividing = settings.dividing if self._has_clusters() else None
+        self._prepare(settings.teaching, settings.terms, settings.dividing)
         self._data = fingerprint(data, split)
         self.step = 0
         self.seconds = 0.0
         self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
 
-    def _prepare(self, teaching: Neighbours | None, terms: Sequence[nn.Module]) -> None:
-        """Show rows to what learns from nearest ones; a teaching is left out where every row has a label."""
+    def _prepare(
+        self, teaching: Neighbours | None, terms: Sequence[nn.Module], dividing: Dividing | None
+    ) -> None:
+        """Show rows to what learns from nearest ones, and keep those that clusters are counted by.
+
+        A teaching is left out where every row has a label, and dividing where there are no clusters.
+        """
         most = SHOWN // max(1, math.prod(self.model.input_shape))
         for change in (getattr(term, "change", None) for term in terms):
             if isinstance(change, LearnedTransformation):
@@ -236,6 +241,9 @@ class Trainer:
             if (labels < 0).any():
                 teaching.prepare(rows)
                 self._teaching = teaching
+        self._dividing = dividing if self._has_clusters() else None
+        if self._dividing is not None:
+            self._counted = self.batches.some(min(self._dividing.rows, most))[0]
 
     def _has_clusters(self) -> bool:
         category = self.model.category
@@ -244,9 +252,8 @@ class Trainer:
     def _divide(self, progress: float) -> None:
         """Divide what clusters hold too much."""
         if self._dividing is not None and self._dividing.due(self.step, progress):
-            rows, _ = self.batches.some(self._dividing.rows)
             with self.fabric.autocast():
-                self._dividing.divide(self.model, self.kept, self.optimizers.values(), rows)
+                self._dividing.divide(self.model, self.kept, self.optimizers.values(), self._counted)
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""
