@@ -36,6 +36,14 @@ def test_a_users_changes_are_left_alone():
     assert changes == {"recipe": "tutorial", "z": 3}
 
 
+def test_mutual_information_of_clusters_of_images_follows_their_number():
+    assert resolve("clustering").information_weight == 120  # thirty
+    assert resolve("clustering", {"clusters": 10}).information_weight == 40
+    assert resolve("clustering", {"clusters": 10, "information_weight": 7.0}).information_weight == 7
+    assert resolve("clustering", {"clusters": 10}, columns=64).information_weight == 10
+    assert resolve("embedding", {"information_weight": None, "clusters": 5}).information_weight == 20
+
+
 @pytest.mark.parametrize("name", ["aae", "supervised", "semi-supervised"])
 def test_the_tutorials_numbers(name):
     options = asdict(options_of(name, "tutorial"))

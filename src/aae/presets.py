@@ -43,7 +43,7 @@ class Options:
     variables: int = 1  # number of categorical latents
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
-    information_weight: float = 10.0  # of mutual information
+    information_weight: float | None = 10.0  # of mutual information; None: four for each cluster
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
     independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
     merge: str = "concatenate"  # concatenate | sum
@@ -241,7 +241,9 @@ PRESETS: dict[str, Preset] = {
         {
             "y": "clusters",
             "y_matching": "adversarial+information",
-            "information_weight": 40.0,
+            # The more clusters, the closer to each other they lie: forty leave thirty undecided, and a hundred and
+            # twenty make of ten, two for the fours and nines, two that each have half of both.
+            "information_weight": None,
             "dividing": True,  # without it two classes that begin in one cluster stay there
             "network": "conv",
             "consistency": 1.5,  # twice as much carries crossed sevens over to the twos on one seed of two
@@ -391,6 +393,8 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int 
         if isinstance(value, int | float):
             _check_range(name, value)
         options = replace(options, **{name: value})
+    if options.information_weight is None:
+        options = replace(options, information_weight=4.0 * options.clusters)
     return options
 
 

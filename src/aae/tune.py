@@ -38,7 +38,9 @@ _SPACE: dict[str, tuple[Range, Any]] = {
     "z_weight": ((0.01, 3.0, True), lambda o: o.z > 0 and o.matching == "adversarial"),
     "mmd_weight": ((1.0, 1000.0, True), lambda o: o.z > 0 and "mmd" in o.matching),
     "y_weight": ((0.005, 0.5, True), lambda o: o.y not in ("none", "observed") and "adversarial" in o.y_matching),
-    "information_weight": ((1.0, 30.0, True), lambda o: o.y in ("clusters", "auto") and "information" in o.y_matching),
+    "information_weight": (
+        (1.0, 300.0, True), lambda o: o.y in ("clusters", "auto") and "information" in o.y_matching
+    ),
     "adversarial_radius": ((0.05, 1.0, True), lambda o: o.adversarial_radius > 0),
     "interpolation": ((0.2, 5.0, True), lambda o: o.interpolation > 0),
     "transformation": ((0.5, 5.0, True), lambda o: o.transformation > 0),
