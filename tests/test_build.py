@@ -190,9 +190,11 @@ def test_matching(matching, kinds):
     ("adversarial+information", (Adversarial, MutualInformation)),
 ])
 def test_matching_of_clusters(matching, kinds):
-    latent = model_of("clustering", labels=0, y_matching=matching, information_weight=3.0).category
+    latent = model_of("clustering", labels=0, y_matching=matching, information_weight=3.0,
+                      information_balance=2.0).category
     assert tuple(type(rule) for rule in latent.matching) == kinds
-    assert all(rule.weight == 3.0 for rule in latent.matching if isinstance(rule, MutualInformation))
+    found = [(rule.weight, rule.balance) for rule in latent.matching if isinstance(rule, MutualInformation)]
+    assert found == ([(3.0, 2.0)] if MutualInformation in kinds else [])
 
 
 @pytest.mark.parametrize("name", ["network", "posterior", "prior", "matching", "merge", "corruption", "likelihood",

@@ -226,7 +226,7 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         return Adversarial(_discriminator(options, data, count), options.y_weight)
 
     def information() -> nn.Module:
-        return MutualInformation(options.information_weight)
+        return MutualInformation(options.information_weight, options.information_balance)
 
     latents = []
     for number in range(options.variables):

@@ -44,6 +44,8 @@ class Options:
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
     information_weight: float | None = 10.0  # of mutual information; None: four for each cluster
+    # Factor in it on clusters of equal size; 1: mutual information as it is; None: forty over the number of clusters.
+    information_balance: float | None = 4.0
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
     independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
     merge: str = "concatenate"  # concatenate | sum
@@ -150,6 +152,7 @@ _FEW_VECTORS = {
 _CLUSTERS_OF_VECTORS = {
     "network": "mlp",
     "information_weight": 10.0,
+    "information_balance": 4.0,
     "dividing": False,
     "consistency": 0.0,
     "consistency_fade": 0.0,
@@ -241,9 +244,11 @@ PRESETS: dict[str, Preset] = {
         {
             "y": "clusters",
             "y_matching": "adversarial+information",
-            # The more clusters, the closer to each other they lie: forty leave thirty undecided, and a hundred and
-            # twenty make of ten, two for the fours and nines, two that each have half of both.
+            # To hold many clusters apart takes more certainty, and rows decide by it. That they be equal must not grow
+            # with it: a class is not as large as two or three of thirty, and what is over would share one with
+            # what is over of another.
             "information_weight": None,
+            "information_balance": None,
             "dividing": True,  # without it two classes that begin in one cluster stay there
             "network": "conv",
             "consistency": 1.5,  # twice as much carries crossed sevens over to the twos on one seed of two
@@ -395,6 +400,8 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int 
         options = replace(options, **{name: value})
     if options.information_weight is None:
         options = replace(options, information_weight=4.0 * options.clusters)
+    if options.information_balance is None:
+        options = replace(options, information_balance=40 / options.clusters)
     return options
 
 
