@@ -244,9 +244,9 @@ PRESETS: dict[str, Preset] = {
         {
             "y": "clusters",
             "y_matching": "adversarial+information",
-            # To hold many clusters apart takes more certainty, and rows decide by it. That they be equal must not grow
-            # with it: a class is not as large as two or three of thirty, and what is over would share one with
-            # what is over of another.
+            # Certainty grows with the number of clusters, the pull to equal sizes (the product of both) does not:
+            # what is over of a class after two of thirty would share a third with what is over of another. Found on
+            # ten and thirty; sixteen are not as good.
             "information_weight": None,
             "information_balance": None,
             "dividing": True,  # without it two classes that begin in one cluster stay there
