@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -7,59 +8,87 @@ from torch import nn
 
 import aae
 from aae.build import build_model, build_settings
-from aae.dividing import Dividing
-from aae.fewlabels import class_logits
+from aae.dividing import Dividing, _halves
+from aae.errors import AAEError
 from aae.presets import resolve
 from aae.trainer import Trainer, make_fabric
 
 
-def with_shares(shares):
-    """A model that gives every row these class probabilities."""
-    model = FAMILIES["clustering"]()
-    head = model.category.posterior.logits
-    nn.init.normal_(head.weight, std=1e-4)
-    head.bias.data = torch.tensor(shares).log()
+def heap(count, *mean, seed=0):
+    """Features of changed copies of rows around a mean; along the second axis rows are far apart, and so are copies."""
+    draw = torch.Generator().manual_seed(seed)
+    rows = torch.randn(count, 4, generator=draw) * torch.tensor([1.0, 6.0, 1.0, 1.0]) + torch.tensor([*mean, 0.0, 0.0])
+    within = torch.randn(3, count, 4, generator=draw) * torch.tensor([0.5, 6.0, 0.5, 0.5])
+    return rows + within
+
+
+def model_of_heads(*heads, family="clustering"):
+    """A model whose clusters have these weights on the first feature, and these offsets."""
+    model = FAMILIES[family]()
+    posterior = model.category.posterior
+    posterior.logits = nn.Linear(4, len(heads))
+    posterior.logits.weight.data = torch.tensor([[weight, 0.0, 0.0, 0.0] for weight, _ in heads])
+    posterior.logits.bias.data = torch.tensor([offset for _, offset in heads])
     return model
 
 
-def shares_of(model, x):
-    model.eval()
-    return class_logits(model, x).softmax(-1).mean(0).tolist()
+def clusters(model, copies):
+    return model.category.posterior.logits(copies).argmax(-1)
 
 
-def test_two_halves_of_the_largest_stand_in_for_the_smallest():
-    x = torch.randn(50, *SHAPE)
-    model = with_shares([0.75, 0.05, 0.2])
-    before = copy.deepcopy(model.category.posterior.logits)
-    assert Dividing().divide(model, model, [], x) == [(1, 0)]
-    after = model.category.posterior.logits
-    assert shares_of(model, x) == pytest.approx([0.375 / 0.95, 0.375 / 0.95, 0.2 / 0.95], abs=1e-3)
-    assert torch.equal(after.weight[2], before.weight[2])
-    halves = (after.weight[0] + after.weight[1]) / 2
-    torch.testing.assert_close(halves, before.weight[0])
-    step = (after.weight[0] - halves).norm() / before.weight[0].norm()
-    assert 0.02 < step < 0.3
+def divided(model, copies, kept=None, optimizers=(), **options):
+    return Dividing(nn.Identity(), **options).divide(model, kept or model, optimizers, copies)
 
 
-@pytest.mark.parametrize(("shares", "done"), [
-    ([0.4, 0.35, 0.25], []),  # none is small
-    ([0.42, 0.42, 0.16], []),  # one is, and none is large
-    ([0.97, 0.02, 0.01], [(2, 0), (1, 0)]),  # of two equal halves, the first
-])
-def test_until_none_is_small_or_none_large(shares, done):
-    found = Dividing().divide(*[with_shares(shares)] * 2, [], torch.randn(20, *SHAPE))
-    assert found == done
+@pytest.mark.parametrize("seed", range(3))
+def test_two_heaps_are_parted_where_changes_do_not_lead_from_one_to_the_other(seed):
+    copies = torch.cat([heap(300, -4.0, 0.0, seed=seed), heap(200, 4.0, 0.0, seed=seed + 10)], 1)
+    model = model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -30.0))
+    assert divided(model, copies) == [(1, 0)]
+    found = clusters(model, copies)
+    assert set(found.unique().tolist()) == {0, 1}
+    first, second = found[:, :300], found[:, 300:]
+    assert (first == first.mode().values.mode().values).float().mean() > 0.99
+    assert (second != first.mode().values.mode().values).float().mean() > 0.99
 
 
-def test_the_average_is_counted_and_divided_alike():
-    x = torch.randn(20, *SHAPE)
-    model, kept = with_shares([0.3, 0.3, 0.4]), with_shares([0.1, 0.8, 0.1])
-    assert Dividing(least=0.5).divide(model, kept, [], x)[0][1] == 1
-    steps = [
-        (head.weight[1] - head.weight[0]) / head.weight[1].norm()
-        for head in (m.category.posterior.logits for m in (model, kept))
-    ]
-    assert nn.functional.cosine_similarity(*steps, dim=0) > 0.99
+def test_one_heap_is_left_whole():
+    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -30.0)), heap(3000, 0.0, 0.0)) == []
+
+
+def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
+    # Each half of a normal variable has mean sqrt(2 / pi) and variance 1 - 2 / pi.
+    points = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)).double()
+    assert _halves(points).apart == pytest.approx(2 * math.sqrt(2 / math.pi) / math.sqrt(1 - 2 / math.pi), rel=0.02)
+    assert _halves(points[:20]) is None
+
+
+def test_a_heap_that_two_clusters_share_gives_one_of_them_up():
+    copies = torch.cat([heap(300, -14.0, 0.0), heap(300, -6.0, 0.0, seed=1), heap(600, 10.0, 0.0, seed=2)], 1)
+    model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two heaps in the first, the third one's in two
+    assert set(clusters(model, copies.mean(0))[600:].tolist()) == {1, 2}
+    smaller = int(torch.bincount(clusters(model, copies.mean(0)), minlength=3)[1:].argmin()) + 1
+    assert divided(model, copies) == [(smaller, 0)]
+    found = clusters(model, copies.mean(0))
+    assert len(found[:300].unique()) == len(found[300:600].unique()) == len(found[600:].unique()) == 1
+    assert len(found.unique()) == 3
+    assert divided(model, copies) == []
+
+
+def test_heaps_that_are_hardly_farther_apart_than_two_clusters_stay():
+    copies = torch.cat([heap(300, mean, 0.0, seed=int(mean) + 30) for mean in (-16.0, -10.0, 10.0, 16.0)], 1)
+    heads = (-1.0, 0.0), (1.0, 0.0), (2.0, -13.0)
+    assert divided(model_of_heads(*heads), copies) == []
+    assert divided(model_of_heads(*heads), copies, margin=0.5) == [(1, 0)]
+
+
+def test_model_and_average_are_divided_alike():
+    copies = torch.cat([heap(300, -4.0, 0.0), heap(200, 4.0, 0.0, seed=10)], 1)
+    model, kept = (model_of_heads((weight, 0.0), (0.0, -20.0)) for weight in (0.3, 0.0))
+    assert divided(model, copies, kept) == [(1, 0)]
+    steps = [head.weight[1] - head.weight[0] for head in (m.category.posterior.logits for m in (model, kept))]
+    torch.testing.assert_close(*steps)
+    assert (clusters(kept, copies[:, :300]) != clusters(kept, copies[:, 300:301])).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("make", [
@@ -67,14 +96,15 @@ def test_the_average_is_counted_and_divided_alike():
     lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
 ])
 def test_the_moments_go_with_the_weights(make):
-    model = with_shares([0.75, 0.05, 0.2])
+    copies = torch.cat([heap(300, -4.0, 0.0), heap(200, 4.0, 0.0, seed=10)], 1)
+    model = model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -10.0))
     head, optimizer = model.category.posterior.logits, make(model.parameters())
-    (class_logits(model, torch.randn(9, *SHAPE)) * torch.tensor([1.0, 2.0, 3.0])).square().sum().backward()
+    before = copy.deepcopy(head.state_dict())
+    (head(copies) * torch.tensor([1.0, 2.0, 3.0])).square().mean().backward()
     optimizer.step()
-    nn.init.normal_(head.weight, std=1e-4)
-    head.bias.data = torch.tensor([0.75, 0.05, 0.2]).log()
+    head.load_state_dict(before)
     apart = copy.deepcopy(optimizer.state[head.weight])
-    assert Dividing().divide(model, model, [optimizer], torch.randn(9, *SHAPE)) == [(1, 0)]
+    assert divided(model, copies, optimizers=[optimizer]) == [(1, 0)]
     for parameter in (head.weight, head.bias):
         moments = [v for v in optimizer.state[parameter].values() if torch.is_tensor(v) and v.shape == parameter.shape]
         assert moments
@@ -85,8 +115,28 @@ def test_the_moments_go_with_the_weights(make):
             assert torch.equal(optimizer.state[head.weight][name][2], value[2])
 
 
+def test_rows_are_looked_at_as_the_model_sees_them_changed():
+    model = FAMILIES["clustering"]().train()
+    x = torch.randn(1500, *SHAPE)
+    copies = Dividing(nn.Identity()).look(model, x)
+    assert not model.training
+    torch.testing.assert_close(copies, model.trunk(x).expand_as(copies))
+    turned = Dividing(Flip()).look(model, x)
+    torch.testing.assert_close(turned[0], model.trunk(-x))
+
+
+class Flip(nn.Module):
+    def forward(self, x):
+        return -x if self.training else x
+
+
+def test_rows_that_no_change_moves_are_looked_at_as_they_are():
+    rows = torch.cat([torch.full((50, 4), 1.0), torch.full((50, 4), -1.0)]) + 0.01 * torch.randn(100, 4)
+    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0)), rows.expand(3, -1, -1)) == [(1, 0)]
+
+
 def test_it_is_due_in_the_middle_of_a_training():
-    dividing = Dividing(begin=0.2, end=0.8, every=10)
+    dividing = Dividing(nn.Identity(), begin=0.2, end=0.8, every=10)
     assert [step for step in range(100) if dividing.due(step, step / 100)] == [20, 30, 40, 50, 60, 70]
 
 
@@ -103,6 +153,8 @@ def test_a_training_divides_and_goes_on_the_same_after_going_back():
     trainer = trainer_of("clustering", clusters=CLASSES)
     for model in (trainer.model, trainer.kept):
         model.category.posterior.logits.bias.data.copy_(torch.tensor([0.0, -20.0, -20.0]))
+    trainer._dividing.least = 0.0
+    trainer._dividing.every = 50
     while trainer.step < 50:
         trainer.train_step()
     begun = copy.deepcopy(trainer.state())
@@ -122,6 +174,11 @@ def test_a_training_divides_and_goes_on_the_same_after_going_back():
     ("semi-supervised", 30, {}), ("vae", 0, {}), ("discrete-vae", 0, {"variables": 2}),
 ])
 def test_classes_with_labels_and_other_codes_are_left_alone(preset, labels, changes):
-    trainer = trainer_of(preset, labels, **changes)
-    assert trainer.settings.dividing is not None
+    trainer = trainer_of(preset, labels, dividing=False, **changes)
+    trainer._prepare(None, (), Dividing(nn.Identity()))
     assert trainer._dividing is None
+
+
+def test_without_changes_of_rows_it_says_what_to_set():
+    with pytest.raises(AAEError, match=r"set consistency .* or dividing=false"):
+        trainer_of("clustering", consistency=0.0)

@@ -36,18 +36,6 @@ def test_a_users_changes_are_left_alone():
     assert changes == {"recipe": "tutorial", "z": 3}
 
 
-def test_mutual_information_of_clusters_of_images_follows_their_number():
-    def terms(*args, **rest):
-        options = resolve(*args, **rest)
-        return options.information_weight, options.information_balance
-
-    assert terms("clustering", {"clusters": 10}) == (40, 4)
-    assert terms("clustering", {"clusters": 20}) == (80, 2)
-    assert terms("clustering", {"clusters": 10, "information_weight": 7.0}) == (7, 4)
-    assert terms("clustering", {"clusters": 20}, columns=64) == terms("embedding") == (10, 4)
-    assert terms("embedding", {"information_weight": None, "information_balance": None, "clusters": 5}) == (20, 8)
-
-
 @pytest.mark.parametrize("name", ["aae", "supervised", "semi-supervised"])
 def test_the_tutorials_numbers(name):
     options = asdict(options_of(name, "tutorial"))

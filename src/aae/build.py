@@ -301,6 +301,16 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         reconstruction_weight=_reconstruction(options, data),
         terms=tuple(terms),
         teaching=Neighbours(options.neighbours) if options.neighbours else None,
-        dividing=Dividing() if options.dividing else None,
+        dividing=_dividing(terms) if options.dividing else None,
         ema=options.ema,
     )
+
+
+def _dividing(terms: Sequence[nn.Module]) -> Dividing:
+    changes = [term.change for term in terms if isinstance(term, Consistency)]
+    if not changes:
+        raise AAEError(
+            "Which clusters to divide is told by changes of rows, and there are none: set consistency (images) or "
+            "transformation (vectors) above 0, or dividing=false."
+        )
+    return Dividing(changes[-1])

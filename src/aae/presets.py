@@ -43,9 +43,8 @@ class Options:
     variables: int = 1  # number of categorical latents
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
-    information_weight: float | None = 10.0  # of mutual information; None: four for each cluster
-    # Factor in it on clusters of equal size; 1: mutual information as it is; None: forty over the number of clusters.
-    information_balance: float | None = 4.0
+    information_weight: float = 10.0  # of mutual information
+    information_balance: float = 4.0  # factor in it on clusters of equal size; 1: mutual information as it is
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
     independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
     merge: str = "concatenate"  # concatenate | sum
@@ -71,7 +70,7 @@ class Options:
     reconstruction: float | None = 0.01
     ema: float | None = 0.99  # decay of the moving average of the weights; None: off
     # Clusters
-    dividing: bool = False  # a cluster that holds too many rows is divided, in place of one that holds few
+    dividing: bool = False  # a cluster of two heaps is divided, in place of one that can be spared; needs changed rows
     # Few labels
     adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
     adversarial_weight: float = 1.0
@@ -244,11 +243,10 @@ PRESETS: dict[str, Preset] = {
         {
             "y": "clusters",
             "y_matching": "adversarial+information",
-            # Certainty grows with the number of clusters, the pull to equal sizes (the product of both) does not:
-            # what is over of a class after two of thirty would share a third with what is over of another. Found on
-            # ten and thirty; sixteen are not as good.
-            "information_weight": None,
-            "information_balance": None,
+            "information_weight": 120.0,
+            # Held equal more firmly, what is over of a class after one or two clusters shares one with what is over
+            # of another.
+            "information_balance": 1.0,
             "dividing": True,  # without it two classes that begin in one cluster stay there
             "network": "conv",
             "consistency": 1.5,  # twice as much carries crossed sevens over to the twos on one seed of two
@@ -398,10 +396,6 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int 
         if isinstance(value, int | float):
             _check_range(name, value)
         options = replace(options, **{name: value})
-    if options.information_weight is None:
-        options = replace(options, information_weight=4.0 * options.clusters)
-    if options.information_balance is None:
-        options = replace(options, information_balance=40 / options.clusters)
     return options
 
 

@@ -253,7 +253,11 @@ class Trainer:
         """Divide what clusters hold too much."""
         if self._dividing is not None and self._dividing.due(self.step, progress):
             with self.fabric.autocast():
-                self._dividing.divide(self.model, self.kept, self.optimizers.values(), self._counted)
+                copies = self._dividing.look(self.kept, self._counted)
+            if self.shard is not None:  # what is divided hangs on a hair, and has to be the same in every process
+                copies = self.shard.gathered(copies)[0]
+            if copies.isfinite().all():
+                self._dividing.divide(self.model, self.kept, self.optimizers.values(), copies)
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""
