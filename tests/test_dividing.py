@@ -56,6 +56,13 @@ def test_one_heap_is_left_whole():
     assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -30.0)), heap(3000, 0.0, 0.0)) == []
 
 
+def test_a_few_odd_rows_are_no_heap():
+    copies = torch.cat([heap(300, 0.0, 0.0), heap(7, 40.0, 0.0, seed=1)], 1)
+    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0)), copies) == []
+    more = torch.cat([heap(300, 0.0, 0.0), heap(8, 40.0, 0.0, seed=1)], 1)
+    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0)), more) == [(1, 0)]
+
+
 def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
     # Each half of a normal variable has mean sqrt(2 / pi) and variance 1 - 2 / pi.
     points = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)).double()

@@ -18,6 +18,7 @@ PART = 1000  # rows of one pass
 COPIES = 3  # changed copies of each row
 SMOOTHED = 0.1  # of the mean variance within a row, added in every direction
 FEW = 30  # rows of a heap that say nothing yet
+ODD = 8  # rows of a half that are no heap
 
 
 class _Halves(NamedTuple):
@@ -122,7 +123,7 @@ class Dividing:
         offers = [(self.least, (number,)) for number in _by_size(range(len(sizes)), sizes) if sizes[number] < few]
         offers += [
             (max(self.least, self.margin * apart), _by_size(pair, sizes))
-            for apart, pair in _neighbours({number: heaps[number] for number in halved})
+            for apart, pair in _neighbours({number: heap for number, heap in enumerate(heaps) if len(heap) >= FEW})
         ]
         used: set[int] = set()
         for large, halves in sorted(halved.items(), key=lambda item: -item[1].apart):
@@ -149,10 +150,12 @@ def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _halves(heap: Tensor) -> _Halves | None:
-    """A heap's halves by 2-means; None of too few rows."""
+    """A heap's halves by 2-means; None of too few rows, or where one half is no more than a few odd ones."""
     if len(heap) < FEW:
         return None
     first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(heap.float().numpy())) == 0
+    if not ODD <= int(first.sum()) <= len(heap) - ODD:
+        return None
     return _Halves(_apart(heap[first], heap[~first]), heap[first].mean(0), heap[~first].mean(0))
 
 
