@@ -56,18 +56,18 @@ def test_one_heap_is_left_whole():
     assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -30.0)), heap(3000, 0.0, 0.0)) == []
 
 
-def test_a_few_odd_rows_are_no_heap():
-    copies = torch.cat([heap(300, 0.0, 0.0), heap(7, 40.0, 0.0, seed=1)], 1)
-    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0)), copies) == []
-    more = torch.cat([heap(300, 0.0, 0.0), heap(8, 40.0, 0.0, seed=1)], 1)
-    assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0)), more) == [(1, 0)]
+def test_a_half_that_could_be_spared_itself_is_no_heap():
+    copies = torch.cat([heap(300, 0.0, 0.0), heap(30, 40.0, 0.0, seed=1)], 1)
+    model = model_of_heads((0.0, 0.0), (0.0, -20.0))  # an equal share is 165 rows
+    assert divided(model, copies, spare=0.2) == []
+    assert divided(model, copies, spare=0.15) == [(1, 0)]
 
 
 def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
     # Each half of a normal variable has mean sqrt(2 / pi) and variance 1 - 2 / pi.
     points = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)).double()
-    assert _halves(points).apart == pytest.approx(2 * math.sqrt(2 / math.pi) / math.sqrt(1 - 2 / math.pi), rel=0.02)
-    assert _halves(points[:20]) is None
+    assert _halves(points, 8).apart == pytest.approx(2 * math.sqrt(2 / math.pi) / math.sqrt(1 - 2 / math.pi), rel=0.02)
+    assert _halves(points[:20], 8) is None
 
 
 def test_a_heap_that_two_clusters_share_gives_one_of_them_up():

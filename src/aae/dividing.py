@@ -6,7 +6,6 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -18,7 +17,6 @@ PART = 1000  # rows of one pass
 COPIES = 3  # changed copies of each row
 SMOOTHED = 0.1  # of the mean variance within a row, added in every direction
 FEW = 30  # rows of a heap that say nothing yet
-ODD = 8  # rows of a half that are no heap
 
 
 class _Halves(NamedTuple):
@@ -42,9 +40,11 @@ class Dividing:
     the halves are is counted in standard deviations about their means, along the line through them: 2.65 for a single
     Gaussian heap, as for two clusters that share one.
 
-    Now and then the cluster whose halves are farthest apart gets a second head, as long as they are ``least`` apart.
-    The head comes from the cluster with the fewest rows while that has less than ``spare`` of an equal share, else from
-    the smaller of the two neighbouring clusters that are least apart, if the halves are ``margin`` times as far apart.
+    Now and then the cluster whose halves are farthest apart gets a second head, as long as they are ``least`` apart and
+    neither could be spared itself: a small kind that lies far off, as sevens with a bar among the sevens, would lose
+    its head again and its rows go astray. The head comes from the cluster with the fewest rows while that has less than
+    ``spare`` of an equal share, else from the smaller of the two neighbouring clusters that are least apart, if the
+    halves are ``margin`` times as far apart.
     Both heads begin as the old one, plus and minus a step towards the two halves; the terms of the training do the
     rest, as they take the spared cluster's own rows to whichever is next to them. (Split and merge of mixtures, Ueda et
     al., *SMEM Algorithm for Mixture Models*, Neural Computation 12, 2000, with other criteria.)
@@ -117,8 +117,8 @@ class Dividing:
     def _exchanges(self, heaps: Sequence[Tensor]) -> Iterator[tuple[int, int, _Halves]]:
         """Which cluster gives its head to which other one, whose halves are told; each is in one exchange at most."""
         sizes = [len(heap) for heap in heaps]
-        halved = {number: halves for number, heap in enumerate(heaps) if (halves := _halves(heap)) is not None}
         few = self.spare * sum(sizes) / len(sizes)
+        halved = {number: halves for number, heap in enumerate(heaps) if (halves := _halves(heap, few)) is not None}
         # How far apart halves have to be, and of which clusters the first is then given up.
         offers = [(self.least, (number,)) for number in _by_size(range(len(sizes)), sizes) if sizes[number] < few]
         offers += [
@@ -149,12 +149,14 @@ def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (rows - rows.mean(0)) @ scale, rows.mean(0), scale
 
 
-def _halves(heap: Tensor) -> _Halves | None:
-    """A heap's halves by 2-means; None of too few rows, or where one half is no more than a few odd ones."""
-    if len(heap) < FEW:
+def _halves(heap: Tensor, least: float) -> _Halves | None:
+    """A heap's halves by 2-means; None of too few rows, or where one half has fewer than ``least``."""
+    from sklearn.cluster import KMeans
+
+    if len(heap) < max(FEW, 2 * least):
         return None
     first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(heap.float().numpy())) == 0
-    if not ODD <= int(first.sum()) <= len(heap) - ODD:
+    if not least <= int(first.sum()) <= len(heap) - least:
         return None
     return _Halves(_apart(heap[first], heap[~first]), heap[first].mean(0), heap[~first].mean(0))
 
