@@ -274,7 +274,7 @@ def test_fast_steps_teach_what_plain_ones_do(preset):
     # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
     changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbours": 0.0, "transformation": 0.0,
                "hidden": [50, 50], "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9,
-               "network": "mlp", "consistency": 0.0, "lr": 1e-3}
+               "network": "mlp", "consistency": 0.0, "dividing": False, "lr": 1e-3}
     labels = 500 if preset == "supervised" else PRESETS[preset].labels
     model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 100})
     plain = copy.deepcopy(model)
