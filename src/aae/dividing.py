@@ -108,8 +108,9 @@ class Dividing:
         done = []
         for small, large, halves in self._exchanges(heaps):
             way = halves.one - halves.two
-            step = scale @ way / (way.square().sum() / 2)  # logits change by one at the means
-            middle = centre @ step + (halves.one + halves.two) / 2 @ way / (way.square().sum() / 2)
+            way = way / (way.square().sum() / 2)  # logits change by one at the means
+            step = scale @ way
+            middle = centre @ step + (halves.one + halves.two) / 2 @ way
             _split(heads, optimizers, small, large, step, -middle)
             done.append((small, large))
         return done

@@ -227,7 +227,7 @@ class Trainer:
     def _prepare(
         self, teaching: Neighbours | None, terms: Sequence[nn.Module], dividing: Dividing | None
     ) -> None:
-        """Show rows to what learns from nearest ones, and keep those that clusters are counted by.
+        """Show rows to what learns from nearest ones, and keep those that clusters are looked at by.
 
         A teaching is left out where every row has a label, and dividing where there are no clusters.
         """
@@ -250,7 +250,7 @@ class Trainer:
         return category is not None and category.label == "none" and isinstance(category.posterior, Category)
 
     def _divide(self, progress: float) -> None:
-        """Divide what clusters hold too much."""
+        """Divide clusters that hold two heaps of rows."""
         if self._dividing is not None and self._dividing.due(self.step, progress):
             with self.fabric.autocast():
                 copies = self._dividing.look(self.kept, self._counted)
