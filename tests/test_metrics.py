@@ -57,6 +57,12 @@ def test_parzen_picks_the_width_on_validation_rows():
     assert metrics.parzen(samples, near, near)[0] > metrics.parzen(samples, far, near)[0] + 5
 
 
+def test_parzen_finds_a_width_between_those_of_its_first_look():
+    rows = 0.17 * RNG.standard_normal((400, 40))
+    best = norm.logpdf(rows, scale=rows.std()).sum(1).mean()
+    assert metrics.parzen(np.zeros((10, 40)), rows, rows)[0] == pytest.approx(best, abs=0.1)
+
+
 def test_prior_mismatch():
     codes = RNG.standard_normal((2000, 3))
     assert metrics.prior_mismatch(codes, RNG.standard_normal((2000, 3))) < 4

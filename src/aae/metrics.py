@@ -183,7 +183,7 @@ def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
 def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:
     """Parzen-window log-likelihood of test rows and its standard error, in nats (the paper, section 3).
 
-    The bandwidth is the one, of 12 from 0.05 to 1, that fits the validation rows best. A poor
+    The bandwidth is the one from 0.05 to 1 that fits the validation rows best, to about 7 %. A poor
     measure of a generator (Theis et al., arXiv 1511.01844), kept for comparison.
 
     Args:
@@ -194,9 +194,16 @@ def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tup
     samples, validation, test = (
         rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in (samples, validation, test)
     )
-    scores = _log_densities(samples, validation, BANDWIDTHS).mean(1)
-    (density,) = _log_densities(samples, test, [float(BANDWIDTHS[int(scores.argmax())])])
+    best = _bandwidth(samples, validation, BANDWIDTHS)
+    between = BANDWIDTHS[max(best - 1, 0)], BANDWIDTHS[min(best + 1, len(BANDWIDTHS) - 1)]
+    finer = np.geomspace(*between, 9)
+    width = float(finer[_bandwidth(samples, validation, finer)])
+    (density,) = _log_densities(samples, test, [width])
     return float(density.mean()), float(density.std(ddof=1) / math.sqrt(len(density)))
+
+
+def _bandwidth(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) -> int:
+    return int(_log_densities(samples, validation, widths).mean(1).argmax())
 
 
 def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float]) -> np.ndarray:
