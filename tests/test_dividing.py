@@ -56,18 +56,35 @@ def test_one_heap_is_left_whole():
     assert divided(model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -30.0)), heap(3000, 0.0, 0.0)) == []
 
 
-def test_a_half_that_could_be_spared_itself_is_no_heap():
+def test_a_small_heap_gets_a_head_that_is_of_no_use():
     copies = torch.cat([heap(300, 0.0, 0.0), heap(30, 40.0, 0.0, seed=1)], 1)
-    model = model_of_heads((0.0, 0.0), (0.0, -20.0))  # an equal share is 165 rows
-    assert divided(model, copies, spare=0.2) == []
-    assert divided(model, copies, spare=0.15) == [(1, 0)]
+    heads = (0.0, 0.0), (0.0, -20.0)
+    assert divided(model_of_heads(*heads), copies) == [(1, 0)]
+    assert divided(model_of_heads(*heads), copies[:, :305]) == []  # five rows are no heap
+
+
+@pytest.mark.parametrize(("count", "expected"), [(30, 0), (100, 1)])
+def test_a_small_heap_does_not_get_the_head_of_a_shared_one(count, expected):
+    copies = torch.cat([heap(300, 0.0, 0.0), heap(count, 40.0, 0.0, seed=1), heap(300, -40.0, 0.0, seed=2)], 1)
+    model = model_of_heads((0.0, 0.0), (-1.0, -20.0), (-2.0, -60.0))  # the third heap is that of two clusters
+    done = divided(model, copies)
+    assert len(done) == expected
+    assert all(large == 0 for _, large in done)
+
+
+def test_a_head_with_rows_of_its_own_goes_to_twice_as_many():
+    few = heap(20, -80.0, 0.0, seed=3)
+    heads = (0.0, 0.0), (-1.0, -60.0)
+    for count, expected in ((30, []), (50, [(1, 0)])):
+        copies = torch.cat([heap(300, 0.0, 0.0), heap(count, 40.0, 0.0, seed=1), few], 1)
+        assert divided(model_of_heads(*heads), copies) == expected
 
 
 def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
     # Each half of a normal variable has mean sqrt(2 / pi) and variance 1 - 2 / pi.
     points = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)).double()
-    assert _halves(points, 8).apart == pytest.approx(2 * math.sqrt(2 / math.pi) / math.sqrt(1 - 2 / math.pi), rel=0.02)
-    assert _halves(points[:20], 8) is None
+    assert _halves(points).apart == pytest.approx(2 * math.sqrt(2 / math.pi) / math.sqrt(1 - 2 / math.pi), rel=0.02)
+    assert _halves(points[:20]) is None
 
 
 def test_a_heap_that_two_clusters_share_gives_one_of_them_up():

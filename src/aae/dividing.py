@@ -17,10 +17,12 @@ PART = 1000  # rows of one pass
 COPIES = 3  # changed copies of each row
 SMOOTHED = 0.1  # of the mean variance within a row, added in every direction
 FEW = 30  # rows of a heap that say nothing yet
+SMALL = 8  # rows of a half below which a head is not worth it, even one that no row uses
 
 
 class _Halves(NamedTuple):
     apart: float
+    rows: int  # of the smaller one
     one: Tensor
     two: Tensor
 
@@ -40,11 +42,11 @@ class Dividing:
     the halves are is counted in standard deviations about their means, along the line through them: 2.65 for a single
     Gaussian heap, as for two clusters that share one.
 
-    Now and then the cluster whose halves are farthest apart gets a second head, as long as they are ``least`` apart and
-    neither could be spared itself: a small kind that lies far off, as sevens with a bar among the sevens, would lose
-    its head again and its rows go astray. The head comes from the cluster with the fewest rows while that has less than
-    ``spare`` of an equal share, else from the smaller of the two neighbouring clusters that are least apart, if the
-    halves are ``margin`` times as far apart.
+    Now and then the cluster whose halves are farthest apart gets a second head, as long as they are ``least`` apart.
+    The head comes from the cluster with the fewest rows while that has less than ``spare`` of an equal share and no
+    more than half the rows of the smaller half, else from the smaller of the two neighbouring clusters that are least
+    apart, if the halves are ``margin`` times as far apart and neither could be spared itself: a small kind that lies
+    far off, as sevens with a bar among the sevens, would lose its head again and its rows go astray.
     Both heads begin as the old one, plus and minus a step towards the two halves; the terms of the training do the
     rest, as they take the spared cluster's own rows to whichever is next to them. (Split and merge of mixtures, Ueda et
     al., *SMEM Algorithm for Mixture Models*, Neural Computation 12, 2000, with other criteria.)
@@ -119,17 +121,22 @@ class Dividing:
         """Which cluster gives its head to which other one, whose halves are told; each is in one exchange at most."""
         sizes = [len(heap) for heap in heaps]
         few = self.spare * sum(sizes) / len(sizes)
-        halved = {number: halves for number, heap in enumerate(heaps) if (halves := _halves(heap, few)) is not None}
-        # How far apart halves have to be, and of which clusters the first is then given up.
-        offers = [(self.least, (number,)) for number in _by_size(range(len(sizes)), sizes) if sizes[number] < few]
+        halved = {number: halves for number, heap in enumerate(heaps) if (halves := _halves(heap)) is not None}
+        # How far apart halves have to be, how large, and of which clusters the first is then given up.
+        offers = [
+            (self.least, max(SMALL, 2 * sizes[number]), (number,))
+            for number in _by_size(range(len(sizes)), sizes)
+            if sizes[number] < few
+        ]
         offers += [
-            (max(self.least, self.margin * apart), _by_size(pair, sizes))
+            (max(self.least, self.margin * apart), few, _by_size(pair, sizes))
             for apart, pair in _neighbours({number: heap for number, heap in enumerate(heaps) if len(heap) >= FEW})
         ]
         used: set[int] = set()
         for large, halves in sorted(halved.items(), key=lambda item: -item[1].apart):
-            for needed, given in offers:
-                if halves.apart >= needed and large not in {*used, *given} and not used & {*given}:
+            for needed, rows, given in offers:
+                fits = halves.apart >= needed and halves.rows >= rows
+                if fits and large not in {*used, *given} and not used & {*given}:
                     used |= {*given, large}
                     yield given[0], large, halves
                     break
@@ -150,16 +157,15 @@ def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (rows - rows.mean(0)) @ scale, rows.mean(0), scale
 
 
-def _halves(heap: Tensor, least: float) -> _Halves | None:
-    """A heap's halves by 2-means; None of too few rows, or where one half has fewer than ``least``."""
+def _halves(heap: Tensor) -> _Halves | None:
+    """A heap's halves by 2-means; None of too few rows."""
     from sklearn.cluster import KMeans
 
-    if len(heap) < max(FEW, 2 * least):
+    if len(heap) < FEW:
         return None
     first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(heap.float().numpy())) == 0
-    if not least <= int(first.sum()) <= len(heap) - least:
-        return None
-    return _Halves(_apart(heap[first], heap[~first]), heap[first].mean(0), heap[~first].mean(0))
+    rows = min(int(first.sum()), int((~first).sum()))
+    return _Halves(_apart(heap[first], heap[~first]), rows, heap[first].mean(0), heap[~first].mean(0))
 
 
 def _apart(one: Tensor, two: Tensor) -> float:
