@@ -113,8 +113,8 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   as it is now, 2.0 / 2.0; and ten clusters, with the same weights, 1.7 (both seeds, 2 passes; 10.0 before). With halves
   as small as eight rows ten clusters came to 2.6 and sixteen to 3.2 / 12.2 after 4 passes (test images, seed 0): sevens
   with a bar were parted from the sevens, lost their head again, and went to the twos. With no half below three tenths
-  of an equal share, even where a head is of no use to any row, {with large halves alone}: 106 twos stayed with 136 crossed
-  sevens, and zeros with eights, while seven of thirty clusters were empty. In those units all rows grouped
+  of an equal share, even where a head is of no use to any row, {with large halves alone}: 106 twos stayed with 136
+  crossed sevens, and zeros with eights, while seven of thirty clusters were empty. In those units all rows grouped
   by k-means three times in a training: 25.1 / 40.0, for groups that come early are not yet classes.
 - scikit-learn's digits, all rows, means of three seeds (100 to 102): ten clusters, matched, 17.0 %, and 20.1 by fully
   connected layers; thirty, named after their largest class, 6.7 and 7.4. Division in the latter 17.2 and 8.6. With
