@@ -87,6 +87,11 @@ def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
     assert _halves(points[:20]) is None
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_rows_that_are_all_the_same_have_no_halves():
+    assert _halves(torch.ones(40, 2).double()) is None
+
+
 def test_a_heap_that_two_clusters_share_gives_one_of_them_up():
     copies = torch.cat([heap(300, -14.0, 0.0), heap(300, -6.0, 0.0, seed=1), heap(600, 10.0, 0.0, seed=2)], 1)
     model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two heaps in the first, the third one's in two

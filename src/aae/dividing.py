@@ -158,13 +158,15 @@ def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _halves(heap: Tensor) -> _Halves | None:
-    """A heap's halves by 2-means; None of too few rows."""
+    """A heap's halves by 2-means; None of too few rows, or of rows that are all the same."""
     from sklearn.cluster import KMeans
 
     if len(heap) < FEW:
         return None
     first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(heap.float().numpy())) == 0
     rows = min(int(first.sum()), int((~first).sum()))
+    if not rows:
+        return None
     return _Halves(_apart(heap[first], heap[~first]), rows, heap[first].mean(0), heap[~first].mean(0))
 
 

@@ -194,15 +194,16 @@ def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tup
     samples, validation, test = (
         rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in (samples, validation, test)
     )
-    best = _bandwidth(samples, validation, BANDWIDTHS)
+    best = _fittest(samples, validation, BANDWIDTHS)
     between = BANDWIDTHS[max(best - 1, 0)], BANDWIDTHS[min(best + 1, len(BANDWIDTHS) - 1)]
     finer = np.geomspace(*between, 9)
-    width = float(finer[_bandwidth(samples, validation, finer)])
+    width = float(finer[_fittest(samples, validation, finer)])
     (density,) = _log_densities(samples, test, [width])
     return float(density.mean()), float(density.std(ddof=1) / math.sqrt(len(density)))
 
 
-def _bandwidth(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) -> int:
+def _fittest(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) -> int:
+    """Which of these widths gives the validation rows the highest density."""
     return int(_log_densities(samples, validation, widths).mean(1).argmax())
 
 
