@@ -37,7 +37,8 @@ def clusters(model, copies):
 
 
 def divided(model, copies, kept=None, optimizers=(), **options):
-    return Dividing(nn.Identity(), **options).divide(model, kept or model, optimizers, copies)
+    features = torch.cat([copies.mean(0, keepdim=True), copies])
+    return Dividing(nn.Identity(), **options).divide(model, kept or model, optimizers, features)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -147,11 +148,23 @@ def test_the_moments_go_with_the_weights(make):
 def test_rows_are_looked_at_as_the_model_sees_them_changed():
     model = FAMILIES["clustering"]().train()
     x = torch.randn(1500, *SHAPE)
-    copies = Dividing(nn.Identity()).look(model, x)
+    features = Dividing(nn.Identity()).look(model, x)
     assert not model.training
-    torch.testing.assert_close(copies, model.trunk(x).expand_as(copies))
-    turned = Dividing(Flip()).look(model, x)
-    torch.testing.assert_close(turned[0], model.trunk(-x))
+    torch.testing.assert_close(features, model.trunk(x).expand_as(features))
+    rows, *copies = Dividing(Flip()).look(model, x)
+    torch.testing.assert_close(rows, model.trunk(x))
+    for turned in copies:
+        torch.testing.assert_close(turned, model.trunk(-x))
+
+
+def test_the_cluster_of_a_row_is_that_of_the_row_as_it_is():
+    copies = torch.cat([heap(300, -4.0, 0.0), heap(200, 4.0, 0.0, seed=10)], 1)
+    model = model_of_heads((-1.0, 0.0), (1.0, 0.0), (0.0, 0.8), (0.0, -20.0))
+    rows = 0.1 * copies.mean(0, keepdim=True)  # all the third's, while their copies are of the first two
+    features = torch.cat([rows, copies])
+    assert set(clusters(model, rows).unique().tolist()) == {2}
+    assert (clusters(model, copies) != 2).float().mean() > 0.9
+    assert Dividing(nn.Identity()).divide(model, model, (), features)[0][1] == 2
 
 
 class Flip(nn.Module):

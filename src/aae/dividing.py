@@ -82,15 +82,18 @@ class Dividing:
 
     @torch.no_grad()
     def look(self, kept: Autoencoder, x: Tensor) -> Tensor:
-        """Features ``(3, N, features)`` of changed copies of rows ``(N, *shape)``; the model is left in evaluation."""
+        """Features ``(1 + 3, N, features)`` of rows ``(N, *shape)`` and of their changed copies.
+
+        The model is left in evaluation.
+        """
         kept.eval()
         self.change.train()
-        copies = (self.change(x) for _ in range(COPIES))
-        return torch.stack([torch.cat([kept.trunk(part).float() for part in copy.split(PART)]) for copy in copies])
+        looks = chain([x], (self.change(x) for _ in range(COPIES)))
+        return torch.stack([torch.cat([kept.trunk(part).float() for part in rows.split(PART)]) for rows in looks])
 
     @torch.no_grad()
     def divide(
-        self, model: Autoencoder, kept: Autoencoder, optimizers: Collection[Optimizer], copies: Tensor
+        self, model: Autoencoder, kept: Autoencoder, optimizers: Collection[Optimizer], features: Tensor
     ) -> list[tuple[int, int]]:
         """Divide what is to be divided.
 
@@ -98,13 +101,14 @@ class Dividing:
             model: The model in training.
             kept: Its moving average, by which clusters are told, or the model itself.
             optimizers: All that move the model; the weights' moments go with them.
-            copies: What `look` has found with ``kept``.
+            features: What `look` has found with ``kept``.
 
         Returns:
             Pairs ``(given up, divided)`` of clusters, in order.
         """
         heads = [_head(part) for part in ([model] if model is kept else [model, kept])]
-        own = heads[-1](copies).float().softmax(-1).mean(0).argmax(-1).cpu()
+        rows, copies = features[0], features[1:]
+        own = heads[-1](rows).float().argmax(-1).cpu()
         points, centre, scale = _in_units_of_changes(copies.cpu().double())
         heaps = [points[own == number] for number in range(len(heads[0].weight))]
         done = []

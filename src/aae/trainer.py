@@ -253,11 +253,11 @@ class Trainer:
         """Divide clusters that hold two heaps of rows."""
         if self._dividing is not None and self._dividing.due(self.step, progress):
             with self.fabric.autocast():
-                copies = self._dividing.look(self.kept, self._counted)
+                features = self._dividing.look(self.kept, self._counted)
             if self.shard is not None:  # what is divided hangs on a hair, and has to be the same in every process
-                copies = self.shard.gathered(copies)[0]
-            if copies.isfinite().all():
-                self._dividing.divide(self.model, self.kept, self.optimizers.values(), copies)
+                features = self.shard.gathered(features)[0]
+            if features.isfinite().all():
+                self._dividing.divide(self.model, self.kept, self.optimizers.values(), features)
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""
