@@ -14,7 +14,10 @@ __all__ = ["Affine"]
 
 @component
 class Affine(nn.Module):
-    """A random affine map of each image, bilinear, zeros outside. No flips.
+    """A random affine map of each image, bilinear. No flips.
+
+    Outside lies what the image has at its edge, by the median of each channel: paper, be it black or white. Zeros would
+    put bars of ink on a scan.
 
     Args:
         degrees: Rotation, uniform in plus or minus this many degrees.
@@ -34,7 +37,8 @@ class Affine(nn.Module):
         image = x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2)
         with torch.autocast(x.device.type, enabled=False):
             grid = F.affine_grid(self._matrices(x), list(image.shape), align_corners=False)
-            image = F.grid_sample(image, grid, align_corners=False)
+            outside = _paper(image)
+            image = F.grid_sample(image - outside, grid, align_corners=False) + outside
         return image.squeeze(1) if x.dim() == 3 else image.permute(0, 2, 3, 1)
 
     def _matrices(self, x: Tensor) -> Tensor:
@@ -50,3 +54,10 @@ class Affine(nn.Module):
         first = torch.stack([cos * width, (cos * shear - sin) * height * ratio, shift_x], -1)
         second = torch.stack([sin * width / ratio, (sin * shear + cos) * height, shift_y], -1)
         return torch.stack([first, second], 1)
+
+
+def _paper(image: Tensor) -> Tensor:
+    """Median ``(B, C, 1, 1)`` of the values along the edge of images ``(B, C, H, W)``."""
+    edge = torch.cat([image[..., 0], image[..., -1], image[..., 0, :], image[..., -1, :]], -1)
+    # Not by `median`, which is not deterministic on a GPU.
+    return edge.sort(-1).values[..., edge.shape[-1] // 2, None, None]
