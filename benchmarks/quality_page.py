@@ -24,7 +24,7 @@ are the presets' own for every row and seed. Regenerate with `python benchmarks/
 *Paper* is Makhzani et al., *Adversarial Autoencoders*, arXiv 1511.05644. Published figures are cited from the papers
 named, some at second hand. *Wanted* is what this project set itself beforehand. *Time* is that of one
 thread beside one or two other trainings on the same two cores; a training that has both to itself takes less. The
-processes of the first runs of sixteen clusters and of 1,000 labels stood still for a quarter of an hour of theirs.
+process of the first run with 1,000 labels stood still for a quarter of an hour of that time.
 """
 BEFORE = "by plain distances"  # what rows were called whose settings have been changed since
 EXPLANATION = """
