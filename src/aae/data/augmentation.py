@@ -59,5 +59,5 @@ class Affine(nn.Module):
 def _paper(image: Tensor) -> Tensor:
     """Median ``(B, C, 1, 1)`` of the values along the edge of images ``(B, C, H, W)``."""
     edge = torch.cat([image[..., 0], image[..., -1], image[..., 0, :], image[..., -1, :]], -1)
-    # Not by `median`, which is not deterministic on a GPU.
+    # Not by `median`, which torch refuses on a GPU where it may use deterministic algorithms alone.
     return edge.sort(-1).values[..., edge.shape[-1] // 2, None, None]
