@@ -148,7 +148,8 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   noise 323; three layers and 40 passes 332. In the first four, and in the row's own run, decoded codes of training
   images score 352 to 357 and samples of the prior 15 to 20 less: codes lie closer together than the prior's samples do
   (to the nearest of 10,000 it is 0.97 from a code, 1.05 from a sample), which no classifier tells (`prior_mismatch`
-  3.6). With classes beside the style, which need no bridges between them, it is 2 to 4 less. With momentum: three times the weight 286;
+  3.6). With classes beside the style, which need no bridges between them, it is 2 to 4 less. With momentum:
+  three times the weight 286;
   noise of 0.3 on the images 282; a Gaussian posterior 280 (without momentum 276); squared error in place of the
   cross-entropy 256; no batch norm 207.
 - Local warps of the images in `few-labels`, 100 labels, one draw: validation error 1.51 at half of the training,
