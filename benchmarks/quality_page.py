@@ -124,8 +124,8 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   of an equal share, even where a head is of no use to any row, {with large halves alone}: 106 twos stayed with 136
   crossed sevens, and zeros with eights, while seven of thirty clusters were empty. With the cluster of a row told by
   its changed copies, {told by changed rows}: late in the training 316 ones and 215 threes came together in a cluster
-  that their copies were not in, and so it was not divided. In those units all rows grouped
-  by k-means three times in a training: 25.1 / 40.0, for groups that come early are not yet classes.
+  that their copies were not in, and so it was not divided. In those units all rows grouped by k-means three times in a
+  training: 25.1 / 40.0, for groups that come early are not yet classes.
 - scikit-learn's digits, all rows, means of three seeds (100 to 102): ten clusters, matched, 17.0 %, and 20.1 by fully
   connected layers; thirty, named after their largest class, 6.7 and 7.4. Division in the latter 17.2 and 8.6. With
   a weight of 120 for thirty 10.5, and no less in a training three times as long; with that and equality that does not
@@ -134,24 +134,22 @@ Test errors of whole trainings, with the number of seeds in brackets, or what is
   changed: 8.5 % when matched one to one. What is wrong is nearly all in five clusters that hold fours and nines.
 - Likelihood of an 8-D code: with the preset as it is for maps, a tenth of the reconstruction's weight and four layers
   of 500, {with a tenth of the reconstruction}, and no more if codes of training images are decoded in place of the
-  prior's (247). After 4 passes 92 nats; with ten times the weight 205, with the
-  paper's two layers of 1,000 as well 235, with its batches of 100 as well 272; with a hundred times the weight and
-  ten times the adversary's 235. Noise of 1.0 on the images: -3. That 272 is 283 where the bandwidth is looked for a
-  second time, between the neighbours of the best of twelve; 20 passes of it, with the best of twelve, {with momentum}.
-  Its decoded codes are 11.5 (squared) from images of their own, but the nearest of 10,000 samples is 19.7; for the
-  model of 1,000 labels, which scores 348 with ten classes and a style of six, it is 15.3 and 18.4. What differs is that
-  it has no momentum: so trained, 4 passes come to 291 to 293, whether the reconstruction weighs as much, a third of it
-  or a tenth, on clean images or noisy ones. 60 passes of the first, {with heavier reconstruction}: training images are
-  then reconstructed better (74 nats) than others (82), which are no nearer to a sample (20.0) than before. So the
-  preset semi-supervised's weight, a fortieth, and its noise, as it is now. From there, 20 passes, validation rows of
-  one seed: half the weight 327, noise of 0.6 in place of 0.3 328, discriminators of 1,000 in place of 256 328, no
-  noise 323; three layers and 40 passes 332. In the first four, and in the row's own run, decoded codes of training
-  images score 352 to 357 and samples of the prior 15 to 20 less: codes lie closer together than the prior's samples do
-  (to the nearest of 10,000 it is 0.97 from a code, 1.05 from a sample), which no classifier tells (`prior_mismatch`
-  3.6). With classes beside the style, which need no bridges between them, it is 2 to 4 less. With momentum:
-  three times the weight 286;
-  noise of 0.3 on the images 282; a Gaussian posterior 280 (without momentum 276); squared error in place of the
-  cross-entropy 256; no batch norm 207.
+  prior's (247). After 4 passes 92 nats; with ten times the weight 205, with the paper's two layers of 1,000 as well
+  235, with its batches of 100 as well 272; with a hundred times the weight and ten times the adversary's 235. Noise of
+  1.0 on the images: -3. That 272 is 283 where the bandwidth is looked for a second time, between the neighbours of the
+  best of twelve; 20 passes of it, with the best of twelve, {with momentum}. Its decoded codes are 11.5 (squared) from
+  images of their own, but the nearest of 10,000 samples is 19.7; for the model of 1,000 labels, which scores 348 with
+  ten classes and a style of six, it is 15.3 and 18.4. What differs is that it has no momentum: so trained, 4 passes
+  come to 291 to 293, whether the reconstruction weighs as much, a third of it or a tenth, on clean images or noisy
+  ones. 60 passes of the first, {with heavier reconstruction}: training images are then reconstructed better (74 nats)
+  than others (82), which are no nearer to a sample (20.0) than before. So the preset semi-supervised's weight, a
+  fortieth, and its noise, as it is now. From there, 20 passes, validation rows of one seed: half the weight 327, noise
+  of 0.6 in place of 0.3 328, discriminators of 1,000 in place of 256 328, no noise 323; three layers and 40 passes 332.
+  In the first four, and in the row's own run, decoded codes of training images score 352 to 357 and samples of the
+  prior 15 to 20 less: codes lie closer together than the prior's samples do (to the nearest of 10,000 it is 0.97 from a
+  code, 1.05 from a sample), which no classifier tells (`prior_mismatch` 3.6). With classes beside the style, which need
+  no bridges between them, it is 2 to 4 less. With momentum: three times the weight 286; noise of 0.3 on the images 282;
+  a Gaussian posterior 280 (without momentum 276); squared error in place of the cross-entropy 256; no batch norm 207.
 - Local warps of the images in `few-labels`, 100 labels, one draw: validation error 1.51 at half of the training,
   against 0.80 without.
 """

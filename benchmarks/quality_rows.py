@@ -40,8 +40,7 @@ ROWS = {
     "embedding-100": Row("embedding", 100),
     "embedding-1000": Row("embedding", 1000),
     # The paper's networks and batches, and the preset semi-supervised's ways with noise, momentum and the weights of
-    # style and reconstruction: by those of two-dimensional maps samples of the prior are further from images than codes
-    # of images are.
+    # style and reconstruction: by those of two-dimensional maps the prior's samples come less near to images.
     "parzen": Row("aae", 0, {
         "z": 8, "prior_std": 1.0, "hidden": [1000, 1000], "batch_size": 100, "corruption": "gaussian",
         "reconstruction": None, "momentum": 0.0, "discriminator_hidden": [256, 256],
