@@ -76,6 +76,14 @@ def test_every_row_of_the_results_can_be_built(quality):
     assert {line.figure for line in lines} <= set(quality.FIGURES)
 
 
+def test_every_run_has_a_place_in_the_page_of_results(quality):
+    page = quality.quality_page
+    rows = {line["row"] for line in page.read(quality.LINES)} - quality.ROWS.keys()
+    assert [row for row in rows if not row.endswith(tuple(f" {ending}" for ending in page.ENDINGS))] == []
+    text = page.TRIED.read_text()
+    assert [ending for ending in page.ENDINGS if text.count(f"{{{ending}}}") != 1] == []
+
+
 def test_clusters_matched_one_to_one(quality):
     labels = np.repeat(np.arange(3), 4)
     clusters = np.eye(3)[(labels + 1) % 3]
