@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +16,7 @@ import aae
 from aae import inference
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset, as_float
+from aae.files import write_atomically
 from aae.model import Autoencoder
 
 KEPT = Path("runs/quality/judge.safetensors")
@@ -64,7 +65,7 @@ def trained(data: Dataset, kept: Path = KEPT) -> Judge:
             optimizer.step()
             rates.step()
     kept.parent.mkdir(parents=True, exist_ok=True)
-    save_file(judge.state_dict(), kept)
+    write_atomically(kept, lambda file: file.write(save(judge.state_dict())))  # another process may look for it
     return judge.eval()
 
 

@@ -8,6 +8,7 @@ run side by side on different rows (with OMP_NUM_THREADS=1 each on two cores).
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
@@ -23,7 +24,9 @@ from scipy.optimize import linear_sum_assignment
 import aae
 from aae import inference
 from aae.bounds import importance_bound
+from aae.errors import AAEError
 from aae.evaluation import evaluate
+from aae.files import write_atomically
 from aae.machine import describe_machine
 from aae.presets import Options
 from aae.runs import Run, open_run, resolve_for, resume_run
@@ -35,6 +38,9 @@ from quality_rows import ROWS, Row
 
 LINES = Path(__file__).parent / "results" / "quality.jsonl"
 RUNS = Path("runs/quality")
+# Of the package's code: options can stay the same while what they mean does not.
+FILES = sorted(Path(aae.__file__).parent.rglob("*.py"))
+CODE = hashlib.sha256(b"".join(file.read_bytes() for file in FILES)).hexdigest()[:12]
 FIGURES = ("test_error", "validation_error", "cluster_error", "matched_error", "style_leak", "prior_mismatch",
            "log_likelihood", "log_likelihood_se", "reconstruction_loss", "label_obedience",
            "frechet_distance", "elbo", "importance_bound")  # fmt: skip
@@ -48,8 +54,9 @@ def spec_of(name: str) -> str:
     if not file.is_file():
         data = aae.load_data("mnist")
         change = {"inverted": lambda images: 255 - images, "rotated": _turned}[name]
+        arrays = {"x": change(data.x), "y": data.y, "x_test": change(data.test_x), "y_test": data.test_y}
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, x=change(data.x), y=data.y, x_test=change(data.test_x), y_test=data.test_y)
+        write_atomically(file, lambda place: np.savez(place, **arrays))  # another process may look for it
     return str(file)
 
 
@@ -72,9 +79,9 @@ def settings(row: Row) -> dict[str, Any]:
 
 
 def begun(row: Row, path: Path) -> bool:
-    """Whether a training with the row's present settings lies there, at its end or broken off."""
-    file = path / "config.json"
-    if not file.is_file():
+    """Whether a training with the row's present settings and code lies there, at its end or broken off."""
+    file, mark = path / "config.json", path.with_suffix(".code")
+    if not file.is_file() or not mark.is_file() or mark.read_text() != CODE:
         return False
     config = json.loads(file.read_text())
     return config["options"] == options_of(row) and config["length"] == dict(row.length)
@@ -87,6 +94,8 @@ def train(name: str, seed: int, device: str, resume: bool) -> Run:
         result = resume_run(path, device=device)  # one that had come to its end ends at once
     else:
         shutil.rmtree(path, ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".code").write_text(CODE)
         result = aae.train_preset(
             row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
             out=path, device=device,
@@ -136,7 +145,7 @@ def one(name: str, seed: int, device: str, resume: bool) -> dict[str, Any]:
     history = run.directory.history()
     line = {"row": name, "seed": seed, "settings": settings(ROWS[name]), "figures": measure(run)}
     line |= {key: round(history.last(key) or 0) for key in ("seconds", "step")} | {"curve": curve(run)}
-    return line | {"machine": describe_machine(), "version": aae.__version__, "torch": torch.__version__}
+    return line | {"machine": describe_machine(), "version": aae.__version__, "code": CODE, "torch": torch.__version__}
 
 
 def main() -> None:
@@ -155,15 +164,18 @@ def main() -> None:
         parser.error(f"there is no row {strange[0]!r}; --list names them")
     if arguments.seeds is not None and arguments.seeds < 1:
         parser.error(f"--seeds must be at least 1, not {arguments.seeds}")
-    for name in () if arguments.page else arguments.rows or ROWS:
-        for seed in range(arguments.seeds or ROWS[name].seeds):
-            known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]
-            if arguments.resume and known and known[-1]["settings"] == settings(ROWS[name]):
-                continue
-            line = one(name, seed, arguments.device, arguments.resume)
-            with LINES.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(name, seed, line["figures"], flush=True)
+    try:
+        for name in () if arguments.page else arguments.rows or ROWS:
+            for seed in range(arguments.seeds or ROWS[name].seeds):
+                known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]
+                if arguments.resume and known and known[-1]["settings"] == settings(ROWS[name]):
+                    continue
+                line = one(name, seed, arguments.device, arguments.resume)
+                with LINES.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(name, seed, line["figures"], flush=True)
+    except AAEError as error:  # no MNIST, no such device
+        sys.exit(f"quality.py: error: {error}")
     quality_page.write(LINES)
 
 

@@ -144,7 +144,7 @@ TABLE = [
     Line("2-D embedding, 1,000 labels", "embedding-1000", must=4.2, aim=1.5, paper="4.20"),
     Line("Parzen log-likelihood in nats, 8-D code", "parzen", "log_likelihood", must=335, aim=345, paper="340 ± 2",
          more=True),
-    Line("Importance-weighted bound on it in nats, `vae`", "vae", "importance_bound", more=True),
+    Line("Importance-weighted bound on the log-likelihood in nats, `vae`", "vae", "importance_bound", more=True),
     Line("style leak, `semi-supervised`, 100 labels", "semi-100", "style_leak", must=25, aim=15),
     Line("label obedience, `semi-supervised`, 100 labels", "semi-100", "label_obedience", must=97, aim=99.5, more=True),
     Line("style leak, `few-labels`, 100 labels", "few-100", "style_leak"),

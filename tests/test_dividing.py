@@ -38,7 +38,8 @@ def clusters(model, copies):
 
 def divided(model, copies, kept=None, optimizers=(), **options):
     features = torch.cat([copies.mean(0, keepdim=True), copies])
-    return Dividing(nn.Identity(), **options).divide(model, kept or model, optimizers, features)
+    dividing, kept = Dividing(nn.Identity(), **options), kept or model
+    return dividing.divide(model, kept, optimizers, dividing.plan(kept, features))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -164,7 +165,15 @@ def test_the_cluster_of_a_row_is_that_of_the_row_as_it_is():
     features = torch.cat([rows, copies])
     assert set(clusters(model, rows).unique().tolist()) == {2}
     assert (clusters(model, copies) != 2).float().mean() > 0.9
-    assert Dividing(nn.Identity()).divide(model, model, (), features)[0][1] == 2
+    plan = Dividing(nn.Identity()).plan(model, features)
+    assert plan[:, 1].tolist() == [2, -1, -1, -1]
+
+
+def test_nothing_is_divided_by_features_that_are_not_finite():
+    copies = torch.cat([heap(300, -4.0, 0.0), heap(200, 4.0, 0.0, seed=10)], 1)
+    model = model_of_heads((0.0, 0.0), (0.0, -20.0))
+    assert divided(model, copies.index_fill(1, torch.tensor([7]), math.nan)) == []
+    assert divided(model, copies) == [(1, 0)]
 
 
 class Flip(nn.Module):

@@ -9,9 +9,9 @@ from aae import metrics
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.latent import Latent
-from aae.posteriors import Point
-from aae.priors import SwissRollPrior, ring_mixture
-from models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, bernoulli_nats
+from aae.posteriors import Category, Point
+from aae.priors import CategoricalPrior, SwissRollPrior, ring_mixture
+from models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, autoencoder, bernoulli_nats
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.random((50, *SHAPE)).astype(np.float32)
@@ -188,9 +188,11 @@ def test_a_collapsed_code(name, validation):
     assert found == {"z": "The code 'z' has collapsed: it is almost the same for every row."}
 
 
-def test_collapsed_categories():
-    found = metrics.health(collapse(FAMILIES["clustering"](), "y"), data_of(), split_of(), {})
-    assert found["y"] == f"Latent 'y' uses 1 of its {CLASSES} categories: it has collapsed."
+@pytest.mark.parametrize("clusters", [2, 3, 10])
+def test_collapsed_categories(clusters):
+    model = autoencoder(Latent("y", Category(WIDTH, clusters), CategoricalPrior(clusters), adversarial(clusters)))
+    found = metrics.health(collapse(model, "y"), data_of(), split_of(), {})
+    assert found["y"] == f"Latent 'y' uses 1 of its {clusters} categories: it has collapsed."
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "discrete-vae", "clustering", "vae", "semi-supervised"])

@@ -64,8 +64,7 @@ def _mean(
         return None
     model.eval()
     total = 0.0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with inference.seeded(model, seed):
         for x, y in inference.chunks(model, rows, labels):
             total += float(bound(model, x, y, model.posteriors(x)).sum())
     return total / len(rows)

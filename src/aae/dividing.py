@@ -92,32 +92,55 @@ class Dividing:
         return torch.stack([torch.cat([kept.trunk(part).float() for part in rows.split(PART)]) for rows in looks])
 
     @torch.no_grad()
+    def plan(self, kept: Autoencoder, features: Tensor) -> Tensor:
+        """What is to be divided.
+
+        Args:
+            kept: The model's moving average, by which clusters are told, or the model itself.
+            features: What `look` has found with it. None is divided if they are not finite.
+
+        Returns:
+            A line ``(2 + 1 + features)`` for each division that is possible, ``K`` in all: the cluster that is given
+            up, the one that is divided, and the offset and step by which their heads are to differ from the old one.
+            Lines that are left over are -1.
+        """
+        head = _head(kept)
+        plan = torch.full((len(head.weight), 3 + features.shape[-1]), -1.0, dtype=torch.float64)
+        if not features.isfinite().all():
+            return plan.to(features.device)
+        rows, copies = features[0], features[1:]
+        own = head(rows).float().argmax(-1).cpu()
+        points, centre, scale = _in_units_of_changes(copies.cpu().double())
+        heaps = [points[own == number] for number in range(len(plan))]
+        for line, (small, large, halves) in zip(plan, self._exchanges(heaps), strict=False):
+            way = halves.one - halves.two
+            way = way / (way.square().sum() / 2)  # logits change by one at the means
+            step = scale @ way
+            middle = centre @ step + (halves.one + halves.two) / 2 @ way
+            line[:3] = torch.stack([torch.tensor(small), torch.tensor(large), -middle])
+            line[3:] = step
+        return plan.to(features.device)
+
+    @torch.no_grad()
     def divide(
-        self, model: Autoencoder, kept: Autoencoder, optimizers: Collection[Optimizer], features: Tensor
+        self, model: Autoencoder, kept: Autoencoder, optimizers: Collection[Optimizer], plan: Tensor
     ) -> list[tuple[int, int]]:
         """Divide what is to be divided.
 
         Args:
             model: The model in training.
-            kept: Its moving average, by which clusters are told, or the model itself.
+            kept: Its moving average, or the model itself.
             optimizers: All that move the model; the weights' moments go with them.
-            features: What `look` has found with ``kept``.
+            plan: As `plan` has made it.
 
         Returns:
             Pairs ``(given up, divided)`` of clusters, in order.
         """
         heads = [_head(part) for part in ([model] if model is kept else [model, kept])]
-        rows, copies = features[0], features[1:]
-        own = heads[-1](rows).float().argmax(-1).cpu()
-        points, centre, scale = _in_units_of_changes(copies.cpu().double())
-        heaps = [points[own == number] for number in range(len(heads[0].weight))]
         done = []
-        for small, large, halves in self._exchanges(heaps):
-            way = halves.one - halves.two
-            way = way / (way.square().sum() / 2)  # logits change by one at the means
-            step = scale @ way
-            middle = centre @ step + (halves.one + halves.two) / 2 @ way
-            _split(heads, optimizers, small, large, step, -middle)
+        for line in plan[plan[:, 0] >= 0]:
+            small, large = int(line[0]), int(line[1])
+            _split(heads, optimizers, small, large, line[3:], line[2])
             done.append((small, large))
         return done
 

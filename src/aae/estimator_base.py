@@ -108,8 +108,7 @@ class Estimator(BaseEstimator):
         """
         check_is_fitted(self)
         labels = None if y is None else np.broadcast_to(self._numbers(np.asarray(y)), n).copy()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+        with inference.seeded(self.model_, int(check_random_state(random_state).randint(2**31 - 1))):
             return self._given_back(inference.sample(self.model_, n, labels))
 
     def _numbers(self, y: np.ndarray) -> np.ndarray:

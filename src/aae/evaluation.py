@@ -36,8 +36,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     x, y = data.test_x, data.test_y
     validation = split.validation if split is not None else np.arange(0)
     labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with inference.seeded(model, 0):
         rows = _read(model, x, y)
         if metrics.can_classify(model) and labelled_test:
             found["test_error"] = metrics.error_percent(y, rows["probabilities"])
@@ -85,8 +84,7 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
         return "validation_error", metrics.error_percent(data.y[known], inference.classify(model, data.x[known]))
     naming, judged = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
     x, y = judged.test_x, judged.test_y
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with inference.seeded(model, 0):
         clusters = _cluster(model, judged, naming, bool((y >= 0).all()))
         if clusters:
             return "cluster_error", clusters["cluster_error"]

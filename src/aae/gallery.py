@@ -53,8 +53,7 @@ def _reconstructions(run: Run) -> Figure:
     x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # of the noise, and of the labels of rows that have none
+    with inference.seeded(run.model, 0):  # of the noise, and of the labels of rows that have none
         if not hasattr(corruption, "corrupt"):
             return plots.reconstructions(x, inference.reconstruct(run.model, x, labels, prepared=True))
         noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
@@ -82,8 +81,7 @@ def _mistakes(run: Run) -> Figure:
 
 
 def _samples(run: Run) -> Figure:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with inference.seeded(run.model, 0):
         return plots.samples(run.model.sample(64).cpu().numpy())
 
 

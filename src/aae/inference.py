@@ -12,7 +12,7 @@ from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
 
-__all__ = ["chunks", "classify", "decode", "encode", "parts", "prepare", "reconstruct", "restore", "sample"]
+__all__ = ["chunks", "classify", "decode", "encode", "parts", "prepare", "reconstruct", "restore", "sample", "seeded"]
 
 Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
@@ -33,6 +33,21 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
         yield
     finally:
         model.train(training)
+
+
+@contextmanager
+def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
+    """Within the block, what the model draws follows from a seed; the caller's own stream goes on after it as before.
+
+    `torch.manual_seed` would set the streams of all devices, and only those named are given back.
+    """
+    device = _device(model)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def chunks(

@@ -75,7 +75,7 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
         latent = model.latent(name)
         if latent is model.category:
             used = len(np.unique(codes.argmax(1)))
-            if used <= codes.shape[1] // 3:
+            if used <= max(1, codes.shape[1] // 3) < codes.shape[1]:
                 warnings[name] = f"Latent {name!r} uses {used} of its {codes.shape[1]} categories: it has collapsed."
         elif not latent.is_category and codes.std(0).max() < 0.02 * _prior_std(latent):
             warnings[name] = f"The code {name!r} has collapsed: it is almost the same for every row."

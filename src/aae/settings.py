@@ -37,7 +37,7 @@ class Settings:
         classification_weight: Factor on the cross-entropy of labelled rows.
         terms: Terms for few labels (see `aae.fewlabels`).
         teaching: What stands for the teacher's word at the beginning (see `aae.neighbours`); None for the word itself.
-        dividing: What gives dead clusters to those that hold too much (see `aae.dividing`); None leaves them. It does
+        dividing: What divides a cluster that holds two heaps of rows (see `aae.dividing`); None leaves them. It does
             nothing to classes with labels.
         ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
             last weights.

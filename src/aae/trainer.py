@@ -254,10 +254,10 @@ class Trainer:
         if self._dividing is not None and self._dividing.due(self.step, progress):
             with self.fabric.autocast():
                 features = self._dividing.look(self.kept, self._counted)
-            if self.shard is not None:  # what is divided hangs on a hair, and has to be the same in every process
-                features = self.shard.gathered(features)[0]
-            if features.isfinite().all():
-                self._dividing.divide(self.model, self.kept, self.optimizers.values(), features)
+            plan = self._dividing.plan(self.kept, features)
+            if self.shard is not None:  # it hangs on a hair, and has to be the same in every process
+                plan = self.shard.gathered(plan)[0]
+            self._dividing.divide(self.model, self.kept, self.optimizers.values(), plan)
 
     def _teach(self, progress: float) -> None:
         """Take up the teaching at the beginning of the training, and let it go when its time is over."""
