@@ -34,24 +34,53 @@ def batch_of(rows, progress):
 
 
 def test_a_row_is_taught_what_is_said_of_its_own_group(model, rows):
-    teaching = aae.Neighbours(nearest=3)
+    teaching = aae.Neighbours(nearest=3, wide=3)
     teaching.prepare(rows)
-    batch = batch_of(rows, 0.0)
-    own = taught(model, batch)
-    found = teaching(model, batch)
-    for group in (slice(0, 4), slice(4, 8)):
-        assert torch.allclose(found[group], own[group].mean(0).expand(4, 2), atol=1e-6)
-    assert torch.equal(found[8:], own[8:])  # labelled rows
+    found = []
+    for other in (rows[4:], torch.rand(4, 2) - 20):
+        teaching.kept[4:] = other
+        torch.manual_seed(2)
+        found.append(teaching(model, batch_of(rows[:4], 0.0)))
+    assert torch.equal(*found)
+    own = taught(model, batch_of(rows[:4], 0.0))
+    assert torch.equal(found[0][4:], own[4:])  # labelled rows
+    assert not torch.allclose(found[0][:4], own[:4], atol=1e-4)
 
 
 def test_the_teachers_own_word_comes_back(model, rows):
-    teaching = aae.Neighbours(until=0.5, nearest=3)
+    teaching = aae.Neighbours(until=0.5, nearest=3, wide=3)
     teaching.prepare(rows)
     own = taught(model, batch_of(rows, 0.0))
-    apart = [(teaching(model, batch_of(rows, share)) - own).norm().item() for share in (0.0, 0.25, 0.5, 0.9)]
-    assert apart[0] > 0
-    assert apart[1] == pytest.approx(apart[0] / 2, rel=1e-4)
-    assert apart[2:] == [0.0, 0.0]
+    apart = []
+    for progress in (0.0, 0.25, 0.375, 0.5, 0.9):
+        torch.manual_seed(2)
+        apart.append((teaching(model, batch_of(rows, progress)) - own).norm().item())
+    assert apart[0] == apart[1] > 0
+    assert apart[2] == pytest.approx(apart[0] / 2, rel=1e-4)
+    assert apart[3:] == [0.0, 0.0]
+
+
+def test_the_neighbourhood_narrows():
+    teaching = aae.Neighbours(nearest=5, wide=40)
+    near = torch.arange(41).expand(2000, 41)
+    for share, last in ((1.0, 40), (0.5, 10), (0.0, 5)):  # 5 + 35 / 8
+        found = teaching._some(near, torch.tensor(share))
+        assert found.shape == (2000, 6)
+        assert (found[:, 0] == 0).all()
+        assert set(found[:, 1:].flatten().tolist()) == set(range(1, last + 1))
+
+
+def test_classes_of_unsure_rows_are_scaled_towards_the_prior(model):
+    teaching = aae.Neighbours()
+    unsure = torch.tensor([[0.9, 0.1], [0.7, 0.3]])
+    found = teaching._aligned(unsure, model)
+    assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) / 4)  # 4 to 1 in the mean
+    sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    assert torch.equal(teaching._aligned(sure, model), sure)
+    model.category.prior = aae.CategoricalPrior(2, [0.8, 0.2])
+    assert torch.allclose(teaching._aligned(unsure, model), unsure)
+    model.category.prior = None
+    assert teaching._aligned(unsure, model) is unsure
 
 
 def test_fewer_rows_than_neighbours_will_do(model, rows):
@@ -68,7 +97,7 @@ def test_a_change_that_neighbours_show_is_overlooked():
     group = torch.arange(200) % 2
     rows = 20 * torch.rand(200, 1, generator=generator) * basis[0] + 0.6 * group[:, None] * basis[1]
     rows = rows + 0.05 * torch.randn(200, 6, generator=generator)
-    teaching = aae.Neighbours(nearest=8)
+    teaching = aae.Neighbours(wide=8)
     teaching.prepare(rows)
 
     def own_group():
@@ -85,7 +114,7 @@ def test_rows_that_show_no_change_have_nearest_ones_as_well(rows):
     teaching = aae.Neighbours()
     teaching.prepare(rows)
     near = teaching.near(rows)
-    assert near.shape == (len(rows), min(6, len(rows)))
+    assert near.shape == (len(rows), min(41, len(rows)))
     assert torch.equal(rows[near[:, 0]], rows)
 
 

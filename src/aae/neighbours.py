@@ -3,6 +3,7 @@ r"""What the teacher says of a row, averaged over the rows nearest to it: where 
 import torch
 from torch import Tensor, nn
 
+from aae import shards
 from aae.component import component
 from aae.fewlabels import class_logits, frozen_statistics, taught
 from aae.model import Autoencoder
@@ -15,22 +16,33 @@ DIRECTIONS = 50  # principal ones: distances along them tell classes apart bette
 GENERATORS = 8  # of changes that distances overlook, and one for six directions at most: more would make any change
 OVERLOOKED = 0.8  # of the way that such a change goes
 AMONG = 50  # nearest by plain distance, of which the nearest but for changes are taken
+NARROWING = 3  # power of the share, by which the neighbourhood narrows: wide for a short while only
 
 
 @component
 class Neighbours(nn.Module):
     r"""At the beginning, a row is taught what the teacher says of the rows nearest to it.
 
-    The target becomes :math:`(1 - a)\,t(x) + a\,\frac{1}{k + 1} \sum_{j} t(x_j)` over the :math:`k + 1` nearest of some
-    rows, with :math:`a` falling in a straight line from one to zero.
+    The target becomes :math:`(1 - a)\,t(x) + a\,\bar t(x)` with :math:`\bar t` the mean over the nearest of some rows
+    and ``nearest`` others, drawn from a neighbourhood that narrows from ``wide`` to ``nearest`` rows. :math:`a` is one
+    at first and falls in a straight line to zero in the second half of that time.
 
     A kind of row that no label shows - sevens with a bar, where all labelled ones are without - is at first between two
     classes. Which one takes it is decided within the first pass by whatever changes and mixtures of rows it happens to
     look like, and everything that smooths the classes then keeps it there, whole and certain. Distances know better
     where such a kind belongs. About single rows they are wrong far oftener than a trained network is, so that their
-    share falls to nothing early on. Unlike label spreading (Zhou et al., *Learning with Local and Global Consistency*,
-    2004) on the same rows this does not go from the labels alone: what the network has learned is what spreads, and
-    labels that lie badly do not send a whole class astray.
+    share falls to nothing early on. A kind that keeps to itself, as sevens with a bar do, has hardly a row of another
+    kind among the nearest few, and it takes a wide neighbourhood to bring it to its class. One that lies close to
+    another class, as fours that are closed, needs a narrow one.
+
+    In wide ones a class that has few labels, and those on its edge, is overrun by the one next to it, whole. So
+    :math:`\bar t` is scaled, class by class, towards the frequencies :math:`\pi` that the prior of the class says, as
+    :math:`\bar t_k\,\pi_k / \mathrm{E}[\bar t_k]` with the mean over the batch: distribution alignment (Berthelot et
+    al., *ReMixMatch*, arXiv 1911.09785). Rows that are sure of their class stay so.
+
+    Unlike label spreading (Zhou et al., *Learning with Local and Global Consistency*, 2004) on the same rows this does
+    not go from the labels alone: what the network has learned is what spreads, and labels that lie badly do not send a
+    whole class astray.
 
     How near a row is is told along the principal directions, most of what changes learned from nearest rows can do
     (`learn_generators`) overlooked: a tangent distance (Simard et al., *Efficient Pattern Recognition Using a New
@@ -39,7 +51,8 @@ class Neighbours(nn.Module):
 
     Args:
         until: Share of the training after which the teacher's own word stands.
-        nearest: How many rows the average has besides the row itself.
+        nearest: How many rows the mean has besides the nearest one, which is the row itself if it is kept.
+        wide: How many rows those are drawn from at the beginning.
         rows: How many rows are kept for it, of which labelled ones are half at most. Among few rows the nearest are far
             and of other classes.
     """
@@ -50,9 +63,9 @@ class Neighbours(nn.Module):
     directions: Tensor
     tangents: Tensor | None = None  # (M, D, K): orthonormal, in which changes move the kept rows
 
-    def __init__(self, until: float = 0.1, nearest: int = 5, rows: int = 20_000) -> None:
+    def __init__(self, until: float = 0.1, nearest: int = 3, wide: int = 40, rows: int = 20_000) -> None:
         super().__init__()
-        self.until, self.nearest, self.rows = until, nearest, rows
+        self.until, self.nearest, self.wide, self.rows = until, nearest, wide, rows
 
     def prepare(self, x: Tensor) -> None:
         """Keep rows ``(N, *shape)`` to find neighbours among, once before the training."""
@@ -71,19 +84,39 @@ class Neighbours(nn.Module):
         """Class probabilities ``(B + L, K)`` taught in this step; labelled rows, which come last, keep their own."""
         own = taught(teacher, batch)
         count = len(batch.x)
-        share = (1.0 - torch.as_tensor(batch.progress) / self.until).clamp(min=0.0).to(own.device, own.dtype)
-        near = self.near(batch.x)
+        left = 1.0 - torch.as_tensor(batch.progress) / self.until
+        share = (2.0 * left).clamp(0.0, 1.0).to(own.device, own.dtype)
+        near = self._some(self.near(batch.x), share)
         with torch.no_grad(), frozen_statistics(teacher):
             theirs = class_logits(teacher, self.kept[near.flatten()]).softmax(-1)  # type: ignore[index]
-        theirs = theirs.view(*near.shape, -1).mean(1)
+        theirs = self._aligned(theirs.view(*near.shape, -1).mean(1), teacher)
         return torch.cat([torch.lerp(own[:count], theirs, share), own[count:]])
+
+    def _some(self, near: Tensor, share: Tensor) -> Tensor:
+        """The nearest row and ``nearest`` others drawn, with replacement, of a neighbourhood that narrows."""
+        first, others = near[:, :1], near[:, 1:]
+        if not others.shape[1]:
+            return first
+        least = min(self.nearest, others.shape[1])
+        width = least + (others.shape[1] - least) * share.float() ** NARROWING
+        drawn = shards.draw((len(near), self.nearest), lambda empty: empty.uniform_(), device=near.device) * width
+        return torch.cat([first, others.gather(1, drawn.long().clamp(max=others.shape[1] - 1))], 1)
+
+    def _aligned(self, theirs: Tensor, teacher: Autoencoder) -> Tensor:
+        """Classes ``(B, K)`` scaled towards the frequencies of the prior, in the mean over the batch."""
+        prior = teacher.category.prior  # type: ignore[union-attr]
+        if prior is None:
+            return theirs
+        wanted = prior(1).probs.to(theirs)
+        scaled = theirs * wanted / shards.mean(theirs.mean(0)).clamp_min(1e-6)
+        return scaled / scaled.sum(1, keepdim=True)
 
     @torch.no_grad()
     def near(self, x: Tensor) -> Tensor:
-        """Numbers ``(B, k + 1)`` of the kept rows nearest to rows ``(B, *shape)``, each its own if it is kept."""
+        """Numbers ``(B, wide + 1)`` of the kept rows nearest to rows ``(B, *shape)``, each first its own if kept."""
         with torch.autocast(x.device.type, enabled=False):
             points = (x.flatten(1).float() - self.centre) @ self.directions
-            count = min(self.nearest + 1, len(self.points))
+            count = min(self.wide + 1, len(self.points))
             apart = torch.cdist(points, self.points)
             if self.tangents is None:
                 return apart.topk(count, largest=False).indices
