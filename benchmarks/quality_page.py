@@ -18,8 +18,8 @@ INTRODUCTION = """\
 # Results, with seeds and spread
 
 Every figure is of the untouched test images, as mean ± standard deviation over seeds; each seed draws its own labels,
-validation rows and initial weights. Errors and leaks are in percent. Settings were chosen on validation images of other
-draws and are the presets' own for every row and seed, but for the number of clusters, the likelihood's model (see
+validation rows and initial weights. Errors and leaks are in percent. Settings were chosen on validation images, some
+of them of draws of this table that had failed, and are the presets' own for every row and seed, but for the number of clusters, the likelihood's model (see
 `benchmarks/quality_rows.py`) and the shorter trainings of the last two tables. Regenerate with
 `python benchmarks/quality.py` (about a day on two cores; `--resume` goes on); the runs are the lines of
 `benchmarks/results/quality.jsonl`.
