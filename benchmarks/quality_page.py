@@ -18,10 +18,10 @@ INTRODUCTION = """\
 # Results, with seeds and spread
 
 Every figure is of the untouched test images, as mean ± standard deviation over seeds; each seed draws its own labels,
-validation rows and initial weights. Errors and leaks are in percent. Settings were chosen on validation images, some
-of them of draws of this table that had failed, and are the presets' own for every row and seed, but for the number of clusters, the likelihood's model (see
-`benchmarks/quality_rows.py`) and the shorter trainings of the last two tables. Regenerate with
-`python benchmarks/quality.py` (about a day on two cores; `--resume` goes on); the runs are the lines of
+validation rows and initial weights. Errors and leaks are in percent. Settings were chosen on validation images, some of
+them of draws of this table that had failed, and are the presets' own for every row and seed, but for the number of
+clusters, the likelihood's model (see `benchmarks/quality_rows.py`) and the shorter trainings of the last two tables.
+Regenerate with `python benchmarks/quality.py` (about a day on two cores; `--resume` goes on); the runs are the lines of
 `benchmarks/results/quality.jsonl`.
 
 *Paper* is Makhzani et al., *Adversarial Autoencoders*, arXiv 1511.05644. Published figures are cited from the papers
@@ -37,6 +37,7 @@ ENDINGS = {
     "with neighbours of 5000 rows": "test_error",
     "by plain distances": "test_error",
     BEFORE: "test_error",
+    "aligned with the prior": "cluster_error",
     "without transformation": "test_error",
     "with fully connected layers": "cluster_error",
     "with equal clusters": "cluster_error",

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tests.models import FAMILIES
 from torch import nn
 
 import aae
@@ -81,6 +82,12 @@ def test_classes_of_unsure_rows_are_scaled_towards_the_prior(model):
     assert torch.allclose(teaching._aligned(unsure, model), unsure)
     model.category.prior = None
     assert teaching._aligned(unsure, model) is unsure
+
+
+def test_clusters_are_not_scaled():
+    unsure = torch.tensor([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1]])
+    assert aae.Neighbours()._aligned(unsure, FAMILIES["clustering"]()) is unsure
+    assert not torch.allclose(aae.Neighbours()._aligned(unsure, FAMILIES["semi-supervised"]()), unsure)
 
 
 def test_fewer_rows_than_neighbours_will_do(model, rows):

@@ -1,5 +1,7 @@
 r"""What the teacher says of a row, averaged over the rows nearest to it: where a training for few labels begins."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -38,7 +40,8 @@ class Neighbours(nn.Module):
     In wide ones a class that has few labels, and those on its edge, is overrun by the one next to it, whole. So
     :math:`\bar t` is scaled, class by class, towards the frequencies :math:`\pi` that the prior of the class says, as
     :math:`\bar t_k\,\pi_k / \mathrm{E}[\bar t_k]` with the mean over the batch: distribution alignment (Berthelot et
-    al., *ReMixMatch*, arXiv 1911.09785). Rows that are sure of their class stay so.
+    al., *ReMixMatch*, arXiv 1911.09785). Rows that are sure of their class stay so. Clusters are not scaled: where
+    there are more of them than kinds of row, no frequencies are the right ones.
 
     Unlike label spreading (Zhou et al., *Learning with Local and Global Consistency*, 2004) on the same rows this does
     not go from the labels alone: what the network has learned is what spreads, and labels that lie badly do not send a
@@ -104,10 +107,10 @@ class Neighbours(nn.Module):
 
     def _aligned(self, theirs: Tensor, teacher: Autoencoder) -> Tensor:
         """Classes ``(B, K)`` scaled towards the frequencies of the prior, in the mean over the batch."""
-        prior = teacher.category.prior  # type: ignore[union-attr]
-        if prior is None:
+        category: Any = teacher.category
+        if category.prior is None or category.label != "supervised":
             return theirs
-        wanted = prior(1).probs.to(theirs)
+        wanted = category.prior(1).probs.to(theirs)
         scaled = theirs * wanted / shards.mean(theirs.mean(0)).clamp_min(1e-6)
         return scaled / scaled.sum(1, keepdim=True)
 
