@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import pytest
 
@@ -115,12 +115,6 @@ def test_values_that_pass(name, value, kept):
     found = getattr(resolve("vae", {name: value}), name)
     assert found == kept
     assert type(found) is type(kept)
-
-
-def test_every_option_is_named_once():
-    names = [field.name for field in fields(Options)]
-    assert len(names) == len(set(names))
-    assert "recipe" not in names
 
 
 def test_few_labels_for_images_vectors_and_tables():

@@ -259,26 +259,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
     """
     if not length:
         length = {"steps": max(options.least_steps, round(options.epochs * steps_per_epoch))}
-    terms: list[nn.Module] = []
-    if options.adversarial_radius:
-        terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
-    if options.interpolation:
-        terms.append(Interpolation(options.interpolation))
-    if options.transformation:
-        learned = LearnedTransformation(options.transformation_scale)
-        terms.append(Consistency(learned, options.transformation, metric="transformation_loss"))
-    if options.consistency:
-        if not data.is_image:
-            raise AAEError(
-                f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
-                "semi-supervised."
-            )
-        # Handwriting may be turned and slanted; whether other images may, only their owner knows.
-        usual = (26.0, 0.33) if data.bundled else (0.0, 0.0)
-        given = (options.degrees, options.shear)
-        degrees, shear = (value if value is not None else other for value, other in zip(given, usual, strict=True))
-        change = Affine(degrees, options.scale, options.shift, shear)
-        terms.append(Consistency(change, options.consistency, fade=options.consistency_fade))
+    terms = _terms(options, data)
     rates = {
         "reconstruction": options.lr,
         "adversarial": options.lr_adversarial or options.lr,
@@ -299,11 +280,36 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         },
         decay=options.decay,
         reconstruction_weight=_reconstruction(options, data),
-        terms=tuple(terms),
+        terms=terms,
         teaching=Neighbours(options.neighbours) if options.neighbours else None,
         dividing=_dividing(terms) if options.dividing else None,
         ema=options.ema,
     )
+
+
+def _terms(options: Options, data: Dataset) -> tuple[nn.Module, ...]:
+    """Terms for few labels."""
+    terms: list[nn.Module] = []
+    if options.adversarial_radius:
+        terms.append(VirtualAdversarial(options.adversarial_radius, options.adversarial_weight))
+    if options.interpolation:
+        terms.append(Interpolation(options.interpolation))
+    if options.transformation:
+        learned = LearnedTransformation(options.transformation_scale)
+        terms.append(Consistency(learned, options.transformation, metric="transformation_loss"))
+    if options.consistency:
+        if not data.is_image:
+            raise AAEError(
+                f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
+                "semi-supervised."
+            )
+        # Handwriting may be turned and slanted; whether other images may, only their owner knows.
+        usual = (26.0, 0.33) if data.bundled else (0.0, 0.0)
+        given = (options.degrees, options.shear)
+        degrees, shear = (value if value is not None else other for value, other in zip(given, usual, strict=True))
+        change = Affine(degrees, options.scale, options.shift, shear)
+        terms.append(Consistency(change, options.consistency, fade=options.consistency_fade))
+    return tuple(terms)
 
 
 def _dividing(terms: Sequence[nn.Module]) -> Dividing:
