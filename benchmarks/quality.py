@@ -148,6 +148,18 @@ def one(name: str, seed: int, device: str, resume: bool) -> dict[str, Any]:
     return line | {"machine": describe_machine(), "version": aae.__version__, "code": CODE, "torch": torch.__version__}
 
 
+def measured(name: str, seed: int) -> bool:
+    """Whether the newest line of that run has the row's present settings."""
+    known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]
+    return bool(known) and known[-1]["settings"] == settings(ROWS[name])
+
+
+def keep(line: dict[str, Any]) -> None:
+    with LINES.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    print(line["row"], line["seed"], line["figures"], flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="names of rows (default: all)")
@@ -167,13 +179,8 @@ def main() -> None:
     try:
         for name in () if arguments.page else arguments.rows or ROWS:
             for seed in range(arguments.seeds or ROWS[name].seeds):
-                known = [line for line in quality_page.read(LINES) if (line["row"], line["seed"]) == (name, seed)]
-                if arguments.resume and known and known[-1]["settings"] == settings(ROWS[name]):
-                    continue
-                line = one(name, seed, arguments.device, arguments.resume)
-                with LINES.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-                print(name, seed, line["figures"], flush=True)
+                if not (arguments.resume and measured(name, seed)):
+                    keep(one(name, seed, arguments.device, arguments.resume))
     except AAEError as error:  # no MNIST, no such device
         sys.exit(f"quality.py: error: {error}")
     quality_page.write(LINES)

@@ -204,9 +204,10 @@ def _picture(runs: dict[str, list[dict[str, Any]]]) -> bool:
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     for colour, (row, lines) in zip(("C0", "C1"), shown.items(), strict=True):
-        for number, line in enumerate(lines):
+        labels = {line["machine"]: f"{ROWS[row].preset} ({line['machine']})" for line in lines}  # one of each
+        for line in lines:
             seconds, errors = np.array(line["curve"]).T
-            axes.plot(seconds / 60, errors, color=colour, alpha=0.6, label=None if number else ROWS[row].preset)
+            axes.plot(seconds / 60, errors, color=colour, alpha=0.6, label=labels.pop(line["machine"], None))
     axes.set(xlabel="minutes", ylabel="validation error (%)", yscale="log", title="100 labels of MNIST, each seed")
     for axis in ("major", "minor"):
         getattr(axes.yaxis, f"set_{axis}_formatter")(FormatStrFormatter("%g"))

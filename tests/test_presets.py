@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -115,6 +115,10 @@ def test_values_that_pass(name, value, kept):
     found = getattr(resolve("vae", {name: value}), name)
     assert found == kept
     assert type(found) is type(kept)
+
+
+def test_a_recipe_is_no_option():
+    assert "recipe" not in {field.name for field in fields(Options)}
 
 
 def test_few_labels_for_images_vectors_and_tables():

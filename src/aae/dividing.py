@@ -117,8 +117,7 @@ class Dividing:
             way = way / (way.square().sum() / 2)  # logits change by one at the means
             step = scale @ way
             middle = centre @ step + (halves.one + halves.two) / 2 @ way
-            line[:3] = torch.stack([torch.tensor(small), torch.tensor(large), -middle])
-            line[3:] = step
+            line[0], line[1], line[2], line[3:] = small, large, -middle, step
         return plan.to(features.device)
 
     @torch.no_grad()

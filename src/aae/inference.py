@@ -1,7 +1,7 @@
 """A trained model over many rows: arrays in, arrays out, in chunks, without gradients."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import torch
@@ -12,7 +12,19 @@ from aae.data.batches import to_input
 from aae.errors import AAEError
 from aae.model import Autoencoder
 
-__all__ = ["chunks", "classify", "decode", "encode", "parts", "prepare", "reconstruct", "restore", "sample", "seeded"]
+__all__ = [
+    "aside",
+    "chunks",
+    "classify",
+    "decode",
+    "encode",
+    "parts",
+    "prepare",
+    "reconstruct",
+    "restore",
+    "sample",
+    "seeded",
+]
 
 Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
@@ -35,6 +47,11 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
         model.train(training)
 
 
+def aside(device: torch.device) -> AbstractContextManager[None]:
+    """What is drawn within the block, on the CPU and on a device, leaves the streams there as they were."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
 @contextmanager
 def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
     """Within the block, what the model draws follows from a seed; the caller's own stream goes on after it as before.
@@ -42,7 +59,7 @@ def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
     `torch.manual_seed` would set the streams of all devices, and only those named are given back.
     """
     device = _device(model)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with aside(device):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(device):

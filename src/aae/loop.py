@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from aae import inference
 from aae.artifact import save_model
 from aae.checkpoints import latest_checkpoint, save_checkpoint, set_aside
 from aae.data.sources import Dataset
@@ -203,8 +204,7 @@ class Loop:
 
     def _aside(self) -> AbstractContextManager[None]:
         """A look must not change what training draws next: when it comes depends on the clock."""
-        device = self.trainer.fabric.device
-        return torch.random.fork_rng([device] if device.type == "cuda" else [])
+        return inference.aside(self.trainer.fabric.device)
 
     def _due(self, final: bool) -> bool:
         """Whether an evaluation is due; the first process decides by its own clock."""
