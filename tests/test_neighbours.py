@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from tests.models import FAMILIES
@@ -7,6 +9,7 @@ import aae
 from aae.build import build_model, build_settings
 from aae.data.batches import Batches
 from aae.fewlabels import taught
+from aae.neighbours import wanted_frequencies
 from aae.phases import Batch
 from aae.presets import resolve
 from aae.trainer import Trainer, make_fabric
@@ -61,33 +64,48 @@ def test_the_teachers_own_word_comes_back(model, rows):
     assert apart[3:] == [0.0, 0.0]
 
 
-def test_the_neighbourhood_narrows():
-    teaching = aae.Neighbours(nearest=5, wide=40)
-    near = torch.arange(41).expand(2000, 41)
-    for share, last in ((1.0, 40), (0.5, 10), (0.0, 5)):  # 5 + 35 / 8
-        found = teaching._some(near, torch.tensor(share))
-        assert found.shape == (2000, 6)
-        assert (found[:, 0] == 0).all()
-        assert set(found[:, 1:].flatten().tolist()) == set(range(1, last + 1))
+def test_a_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch):
+    """Of four rows that two classes share, taught rows hear the square of the shares."""
+    logits = torch.tensor([[0.75, 0.25]]).log()
+    monkeypatch.setattr(aae.neighbours, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
+    teaching = aae.Neighbours(nearest=3, wide=3)
+    teaching.prepare(rows)
+    found = teaching(model, batch_of(rows, 0.0))[: len(rows)]
+    assert torch.allclose(found, torch.tensor([0.9, 0.1]).expand(len(rows), 2))
 
 
-def test_classes_of_unsure_rows_are_scaled_towards_the_prior(model):
+def test_rows_are_drawn_from_the_whole_neighbourhood():
+    found = aae.Neighbours(nearest=3, wide=12)._some(torch.arange(13).expand(2000, 13))
+    assert found.shape == (2000, 4)
+    assert (found[:, 0] == 0).all()
+    assert set(found[:, 1:].flatten().tolist()) == set(range(1, 13))
+
+
+def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
     teaching = aae.Neighbours()
-    unsure = torch.tensor([[0.9, 0.1], [0.7, 0.3]])
-    found = teaching._aligned(unsure, model)
-    assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) / 4)  # 4 to 1 in the mean
+    teaching.prepare(rows, torch.tensor([0.4, 0.6]))
+    inside = torch.tensor([[0.8, 0.2], [0.3, 0.7]])
+    for _ in range(200):
+        found = teaching._held(inside)
+    assert torch.allclose(found, inside)
+    for _ in range(500):  # until nothing but this is remembered
+        found = teaching._held(torch.tensor([[0.9, 0.1], [0.7, 0.3]]))
+    assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2))
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert torch.equal(teaching._aligned(sure, model), sure)
-    model.category.prior = aae.CategoricalPrior(2, [0.8, 0.2])
-    assert torch.allclose(teaching._aligned(unsure, model), unsure)
+    assert torch.equal(teaching._held(sure), sure)
+
+
+def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without_one():
+    probabilities = [0.3, 0.7]
+    model = FAMILIES["semi-supervised"]()
+    model.category.prior = aae.CategoricalPrior(2, probabilities)
+    assert torch.allclose(wanted_frequencies(model), torch.tensor(probabilities))
     model.category.prior = None
-    assert teaching._aligned(unsure, model) is unsure
-
-
-def test_clusters_are_not_scaled():
+    assert wanted_frequencies(model) is None
+    assert wanted_frequencies(FAMILIES["clustering"]()) is None
+    assert wanted_frequencies(FAMILIES["autoencoder"]()) is None
     unsure = torch.tensor([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1]])
-    assert aae.Neighbours()._aligned(unsure, FAMILIES["clustering"]()) is unsure
-    assert not torch.allclose(aae.Neighbours()._aligned(unsure, FAMILIES["semi-supervised"]()), unsure)
+    assert aae.Neighbours()._held(unsure) is unsure
 
 
 def test_fewer_rows_than_neighbours_will_do(model, rows):
@@ -121,7 +139,7 @@ def test_rows_that_show_no_change_have_nearest_ones_as_well(rows):
     teaching = aae.Neighbours()
     teaching.prepare(rows)
     near = teaching.near(rows)
-    assert near.shape == (len(rows), min(41, len(rows)))
+    assert near.shape == (len(rows), min(16, len(rows)))
     assert torch.equal(rows[near[:, 0]], rows)
 
 
@@ -162,3 +180,14 @@ def test_it_needs_no_labels_but_keeps_labelled_rows_too():
     rows, labels = batches.some(200)
     assert rows.shape == (200, 8, 8)
     assert (labels >= 0).sum() == 30
+
+
+def test_what_is_remembered_of_frequencies_is_part_of_the_state():
+    trainer = trainer_of(30, neighbours=0.5)
+    begun = copy.deepcopy(trainer.state())
+    trainer.train_step()
+    later = copy.deepcopy(trainer.state())
+    assert not torch.equal(begun["teaching"]["usual"], later["teaching"]["usual"])
+    trainer.restore(begun)
+    assert torch.equal(trainer.state()["teaching"]["usual"], begun["teaching"]["usual"])
+    assert trainer_of(None).state()["teaching"] is None

@@ -14,34 +14,50 @@ from aae.transformation import learn_generators, principal, ways
 
 __all__ = ["Neighbours"]
 
-DIRECTIONS = 50  # principal ones: distances along them tell classes apart better than all values do, and faster
+# Principal ones: distances along them tell classes apart better than all values do, and faster. Along half as many,
+# closed fours lie nearer to nines.
+DIRECTIONS = 100
 GENERATORS = 8  # of changes that distances overlook, and one for six directions at most: more would make any change
 OVERLOOKED = 0.8  # of the way that such a change goes
 AMONG = 50  # nearest by plain distance, of which the nearest but for changes are taken
-NARROWING = 3  # power of the share, by which the neighbourhood narrows: wide for a short while only
+WITHIN = 1.5  # times its prior's frequency, or that part of it: where a class is held
+MEMORY = 0.95  # of a class's frequency from one batch to the next
+SHARPNESS = 2  # power of what the nearest rows say
+
+
+def wanted_frequencies(model: Autoencoder) -> Tensor | None:
+    """How frequent the classes ``(K,)`` are by their prior; None for clusters, or where no prior says so."""
+    category: Any = model.category
+    if category is None or category.label != "supervised" or category.prior is None:
+        return None
+    return category.prior(1).probs.flatten()
 
 
 @component
 class Neighbours(nn.Module):
     r"""At the beginning, a row is taught what the teacher says of the rows nearest to it.
 
-    The target becomes :math:`(1 - a)\,t(x) + a\,\bar t(x)` with :math:`\bar t` the mean over the nearest of some rows
-    and ``nearest`` others, drawn from a neighbourhood that narrows from ``wide`` to ``nearest`` rows. :math:`a` is one
-    at first and falls in a straight line to zero in the second half of that time.
+    The target becomes :math:`(1 - a)\,t(x) + a\,\bar t^2(x) / \sum_k \bar t_k^2(x)` with :math:`\bar t` the mean over
+    the row itself and ``nearest`` others, drawn from the ``wide`` that are nearest to it. :math:`a` is one at first and
+    falls in a straight line to zero in the second half of that time.
 
     A kind of row that no label shows - sevens with a bar, where all labelled ones are without - is at first between two
     classes. Which one takes it is decided within the first pass by whatever changes and mixtures of rows it happens to
     look like, and everything that smooths the classes then keeps it there, whole and certain. Distances know better
     where such a kind belongs. About single rows they are wrong far oftener than a trained network is, so that their
     share falls to nothing early on. A kind that keeps to itself, as sevens with a bar do, has hardly a row of another
-    kind among the nearest few, and it takes a wide neighbourhood to bring it to its class. One that lies close to
-    another class, as fours that are closed, needs a narrow one.
+    kind among the nearest few, and it takes a wider neighbourhood to bring it to its class. One that lies close to
+    another class, as fours that are closed, needs a narrow one. The square makes more of the majority among them: a
+    network is slower to learn of a rare kind than of what looks like it, and what is said of that, with hardly a
+    majority, would never be reached.
 
     In wide ones a class that has few labels, and those on its edge, is overrun by the one next to it, whole. So
-    :math:`\bar t` is scaled, class by class, towards the frequencies :math:`\pi` that the prior of the class says, as
-    :math:`\bar t_k\,\pi_k / \mathrm{E}[\bar t_k]` with the mean over the batch: distribution alignment (Berthelot et
-    al., *ReMixMatch*, arXiv 1911.09785). Rows that are sure of their class stay so. Clusters are not scaled: where
-    there are more of them than kinds of row, no frequencies are the right ones.
+    :math:`\bar t` is scaled, class by class, where the mean over the last batches is more than one and a half times the
+    frequency :math:`\pi` that the prior of the class says, or less than that part of it, as far as it takes to come
+    back there: distribution alignment (Berthelot et al., *ReMixMatch*, arXiv 1911.09785) with a margin. Without the
+    margin it takes part in what is close: a kind of row that two classes claim alike then goes to the one of which too
+    few are known. Clusters are not scaled: where there are more of them than kinds of row, no frequencies are the right
+    ones.
 
     Unlike label spreading (Zhou et al., *Learning with Local and Global Consistency*, 2004) on the same rows this does
     not go from the labels alone: what the network has learned is what spreads, and labels that lie badly do not send a
@@ -55,7 +71,7 @@ class Neighbours(nn.Module):
     Args:
         until: Share of the training after which the teacher's own word stands.
         nearest: How many rows the mean has besides the nearest one, which is the row itself if it is kept.
-        wide: How many rows those are drawn from at the beginning.
+        wide: How many rows those are drawn from.
         rows: How many rows are kept for it, of which labelled ones are half at most. Among few rows the nearest are far
             and of other classes.
     """
@@ -64,14 +80,24 @@ class Neighbours(nn.Module):
     points: Tensor
     centre: Tensor
     directions: Tensor
+    wanted: Tensor | None = None  # frequencies (K,) of classes
+    usual: Tensor  # those of what rows have been taught of late
     tangents: Tensor | None = None  # (M, D, K): orthonormal, in which changes move the kept rows
 
-    def __init__(self, until: float = 0.1, nearest: int = 3, wide: int = 40, rows: int = 20_000) -> None:
+    def __init__(self, until: float = 0.1, nearest: int = 3, wide: int = 15, rows: int = 20_000) -> None:
         super().__init__()
         self.until, self.nearest, self.wide, self.rows = until, nearest, wide, rows
+        self.register_buffer("usual", torch.empty(0))
 
-    def prepare(self, x: Tensor) -> None:
-        """Keep rows ``(N, *shape)`` to find neighbours among, once before the training."""
+    def prepare(self, x: Tensor, wanted: Tensor | None = None) -> None:
+        """Keep rows ``(N, *shape)`` to find neighbours among, once before the training.
+
+        Args:
+            x: The rows.
+            wanted: Frequencies ``(K,)`` near which classes are held; None for clusters, which are not held anywhere.
+        """
+        if wanted is not None:
+            self.wanted, self.usual = wanted.to(x.device), wanted.to(x.device, copy=True)
         centre, directions, points = principal(x, DIRECTIONS)
         count = min(GENERATORS, points.shape[1] // 6)
         found = learn_generators(points, count) if count else None
@@ -89,29 +115,30 @@ class Neighbours(nn.Module):
         count = len(batch.x)
         left = 1.0 - torch.as_tensor(batch.progress) / self.until
         share = (2.0 * left).clamp(0.0, 1.0).to(own.device, own.dtype)
-        near = self._some(self.near(batch.x), share)
+        near = self._some(self.near(batch.x))
         with torch.no_grad(), frozen_statistics(teacher):
             theirs = class_logits(teacher, self.kept[near.flatten()]).softmax(-1)  # type: ignore[index]
-        theirs = self._aligned(theirs.view(*near.shape, -1).mean(1), teacher)
+        theirs = self._held(theirs.view(*near.shape, -1).mean(1)) ** SHARPNESS
+        theirs = theirs / theirs.sum(1, keepdim=True)
         return torch.cat([torch.lerp(own[:count], theirs, share), own[count:]])
 
-    def _some(self, near: Tensor, share: Tensor) -> Tensor:
-        """The nearest row and ``nearest`` others drawn, with replacement, of a neighbourhood that narrows."""
+    def _some(self, near: Tensor) -> Tensor:
+        """The nearest row and ``nearest`` of the others, drawn with replacement."""
         first, others = near[:, :1], near[:, 1:]
         if not others.shape[1]:
             return first
-        least = min(self.nearest, others.shape[1])
-        width = least + (others.shape[1] - least) * share.float() ** NARROWING
-        drawn = shards.draw((len(near), self.nearest), lambda empty: empty.uniform_(), device=near.device) * width
-        return torch.cat([first, others.gather(1, drawn.long().clamp(max=others.shape[1] - 1))], 1)
+        drawn = shards.draw((len(near), self.nearest), lambda empty: empty.uniform_(), device=near.device)
+        places = (drawn * others.shape[1]).long().clamp(max=others.shape[1] - 1)
+        return torch.cat([first, others.gather(1, places)], 1)
 
-    def _aligned(self, theirs: Tensor, teacher: Autoencoder) -> Tensor:
-        """Classes ``(B, K)`` scaled towards the frequencies of the prior, in the mean over the batch."""
-        category: Any = teacher.category
-        if category.prior is None or category.label != "supervised":
+    def _held(self, theirs: Tensor) -> Tensor:
+        """Classes ``(B, K)``, those scaled whose frequency is not within the margin."""
+        if self.wanted is None:
             return theirs
-        wanted = category.prior(1).probs.to(theirs)
-        scaled = theirs * wanted / shards.mean(theirs.mean(0)).clamp_min(1e-6)
+        now = shards.mean(theirs.mean(0)).to(self.usual)
+        self.usual.copy_(torch.lerp(now, self.usual, MEMORY))  # in its place, where a recorded step looks for it
+        held = self.usual.clamp(self.wanted / WITHIN, self.wanted * WITHIN)
+        scaled = theirs * (held / self.usual.clamp_min(1e-6)).to(theirs)
         return scaled / scaled.sum(1, keepdim=True)
 
     @torch.no_grad()

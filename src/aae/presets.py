@@ -112,7 +112,7 @@ _SEMI = {
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
     "transformation": 2.0,  # without it 1.7 % in place of 1.4 % after 6 passes; a larger one does no more
-    "neighbours": 0.1,  # without it a kind of row that no label shows, as crossed sevens, goes to a wrong class whole
+    "neighbours": 0.1,  # as in few-labels; twice as long is no better
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
     # hardly better than by chance.
@@ -227,7 +227,7 @@ PRESETS: dict[str, Preset] = {
             "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
             "consistency": 1.0,
             "interpolation": 0.3,  # as in semi-supervised, and so is the reconstruction
-            "neighbours": 0.2,  # half as long leaves some draws a kind of nine among the threes
+            "neighbours": 0.2,  # without it a kind that no label shows, as crossed sevens, goes to a wrong class whole
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,

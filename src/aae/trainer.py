@@ -22,7 +22,7 @@ from aae.dividing import Dividing
 from aae.errors import AAEError
 from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
-from aae.neighbours import Neighbours
+from aae.neighbours import Neighbours, wanted_frequencies
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.posteriors import Category
 from aae.settings import Settings
@@ -239,7 +239,7 @@ class Trainer:
         if teaching is not None:
             rows, labels = self.batches.some(min(teaching.rows, most))
             if (labels < 0).any():
-                teaching.prepare(rows)
+                teaching.prepare(rows, wanted_frequencies(self.model))
                 self._teaching = teaching
         self._dividing = dividing if self._has_clusters() else None
         if self._dividing is not None:
@@ -325,6 +325,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": None if self.kept is self.model else self.kept.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "teaching": None if self._teaching is None else self._teaching.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -346,6 +347,8 @@ class Trainer:
                 self.kept.load_state_dict(state["average"])
             for name, optimizer in self.optimizers.items():
                 self._restore_optimizer(optimizer, state["optimizers"][name])
+            if self._teaching is not None:
+                self._teaching.load_state_dict(state["teaching"])
             self.step, self.seconds, self.slowed = int(state["step"]), float(state["seconds"]), float(state["slowed"])
             torch.set_rng_state(state["random"])
             if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
