@@ -95,6 +95,16 @@ def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
     assert torch.equal(teaching._held(sure), sure)
 
 
+def test_a_class_that_the_prior_excludes_is_not_taught(model, rows, monkeypatch):
+    logits = torch.tensor([[0.0, -100.0]])
+    monkeypatch.setattr(aae.neighbours, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
+    teaching = aae.Neighbours(nearest=3, wide=3)
+    teaching.prepare(rows, torch.tensor([0.0, 1.0]))
+    found = teaching(model, batch_of(rows, 0.0))[: len(rows)]
+    assert found.isfinite().all()
+    assert found[:, 0].max() < 1e-3
+
+
 def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without_one():
     probabilities = [0.3, 0.7]
     model = FAMILIES["semi-supervised"]()

@@ -22,6 +22,7 @@ OVERLOOKED = 0.8  # of the way that such a change goes
 AMONG = 50  # nearest by plain distance, of which the nearest but for changes are taken
 WITHIN = 1.5  # times its prior's frequency, or that part of it: where a class is held
 MEMORY = 0.95  # of a class's frequency from one batch to the next
+TINY = 1e-6  # a row that is of classes alone which the prior excludes is taught none
 SHARPNESS = 2  # power of what the nearest rows say
 
 
@@ -119,7 +120,7 @@ class Neighbours(nn.Module):
         with torch.no_grad(), frozen_statistics(teacher):
             theirs = class_logits(teacher, self.kept[near.flatten()]).softmax(-1)  # type: ignore[index]
         theirs = self._held(theirs.view(*near.shape, -1).mean(1)) ** SHARPNESS
-        theirs = theirs / theirs.sum(1, keepdim=True)
+        theirs = theirs / theirs.sum(1, keepdim=True).clamp_min(TINY)
         return torch.cat([torch.lerp(own[:count], theirs, share), own[count:]])
 
     def _some(self, near: Tensor) -> Tensor:
@@ -138,8 +139,8 @@ class Neighbours(nn.Module):
         now = shards.mean(theirs.mean(0)).to(self.usual)
         self.usual.copy_(torch.lerp(now, self.usual, MEMORY))  # in its place, where a recorded step looks for it
         held = self.usual.clamp(self.wanted / WITHIN, self.wanted * WITHIN)
-        scaled = theirs * (held / self.usual.clamp_min(1e-6)).to(theirs)
-        return scaled / scaled.sum(1, keepdim=True)
+        scaled = theirs * (held / self.usual.clamp_min(TINY)).to(theirs)
+        return scaled / scaled.sum(1, keepdim=True).clamp_min(TINY)
 
     @torch.no_grad()
     def near(self, x: Tensor) -> Tensor:
