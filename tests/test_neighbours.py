@@ -96,7 +96,7 @@ def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
 
 
 def test_a_class_that_the_prior_excludes_is_not_taught(model, rows, monkeypatch):
-    logits = torch.tensor([[0.0, -100.0]])
+    logits = torch.tensor([[0.0, -1000.0]])
     monkeypatch.setattr(aae.neighbours, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
     teaching = aae.Neighbours(nearest=3, wide=3)
     teaching.prepare(rows, torch.tensor([0.0, 1.0]))
