@@ -27,7 +27,7 @@ Regenerate with `python benchmarks/quality.py` (about a day on two cores; `--res
 *Paper* is Makhzani et al., *Adversarial Autoencoders*, arXiv 1511.05644. Published figures are cited from the papers
 named, some at second hand. *Wanted* is what this project set itself beforehand. *Time* is that of one
 thread beside one or two other trainings on the same two cores, on the machines named at the end, unless a run was
-alone: see below the table. The process of the first run with 1,000 labels stood still for a quarter of an hour.
+alone: see below the table.
 """
 # What rows were called whose settings have been changed since, the latest first.
 BEFORE = ("by forty nearest rows", "by five nearest rows")
