@@ -31,27 +31,27 @@ alone: see below the table.
 """
 # What rows were called whose settings have been changed since, the latest first.
 BEFORE = ("by forty nearest rows", "by five nearest rows")
-# Runs whose rows' settings have been changed since are called by the row and one of these; which figure is shown.
-ENDINGS = {
-    "with spreading": "test_error",
-    "without neighbours": "test_error",
-    "with neighbours of 5000 rows": "test_error",
-    "by plain distances": "test_error",
-    "by five nearest rows": "test_error",
-    "by forty nearest rows": "test_error",
-    "aligned with the prior": "cluster_error",
-    "without transformation": "test_error",
-    "with fully connected layers": "cluster_error",
-    "with equal clusters": "cluster_error",
-    "with a third of the mutual information": "cluster_error",
-    "divided by size": "cluster_error",
-    "with large halves alone": "cluster_error",
-    "told by changed rows": "cluster_error",
-    "with a tenth of the reconstruction": "log_likelihood",
-    "with momentum": "log_likelihood",
-    "with heavier reconstruction": "log_likelihood",
-    "with two layers": "log_likelihood",
-}
+# Runs whose rows' settings have been changed since are called by the row and one of these.
+ENDINGS = (
+    "with spreading",
+    "without neighbours",
+    "with neighbours of 5000 rows",
+    "by plain distances",
+    "by five nearest rows",
+    "by forty nearest rows",
+    "aligned with the prior",
+    "without transformation",
+    "with fully connected layers",
+    "with equal clusters",
+    "with a third of the mutual information",
+    "divided by size",
+    "with large halves alone",
+    "told by changed rows",
+    "with a tenth of the reconstruction",
+    "with momentum",
+    "with heavier reconstruction",
+    "with two layers",
+)
 EXPLANATION = """
 - *Before*: not measured yet with the present settings; these are the runs of the last ones (see *Tried and left out*).
 - *Style leak*: accuracy of a linear probe that reads the class from the style of test images; 11.35 % is chance.
@@ -186,14 +186,16 @@ def _ablations(runs: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _tried(runs: dict[str, list[dict[str, Any]]]) -> str:
+    figures = {line.row: line.figure for line in reversed(TABLE)}
     found = {}
-    for ending, usual in ENDINGS.items():
-        errors = {}
-        for row in (row for row in runs if row.endswith(f" {ending}")):
-            figure = "matched_error" if row.startswith("clusters-10 ") else usual
-            errors[row.removesuffix(f" {ending}")] = _values(runs, row, figure)
-        unit = "nats" if usual == "log_likelihood" else "%"
-        found[ending] = ", ".join(f"`{row}` {_spread(values)} {unit} ({len(values)})" for row, values in errors.items())
+    for ending in ENDINGS:
+        said = []
+        for name in (name for name in runs if name.endswith(f" {ending}")):
+            row = name.removesuffix(f" {ending}")
+            figure = figures.get(row, "test_error")
+            values = _values(runs, name, figure)
+            said.append(f"`{row}` {_spread(values)} {'nats' if figure == 'log_likelihood' else '%'} ({len(values)})")
+        found[ending] = ", ".join(said)
     return TRIED.read_text().format(**found)
 
 
