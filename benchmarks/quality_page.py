@@ -37,8 +37,7 @@ ENDINGS = (
     "without neighbours",
     "with neighbours of 5000 rows",
     "by plain distances",
-    "by five nearest rows",
-    "by forty nearest rows",
+    *BEFORE,
     "aligned with the prior",
     "without transformation",
     "with fully connected layers",
@@ -84,12 +83,9 @@ def latest(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 def write(file: Path) -> None:
     """Write the page, and the picture of the error over time."""
     runs = latest(read(file))
-    known = dict(runs)
-    for row in ROWS:
-        for ending in BEFORE:
-            if row not in known and f"{row} {ending}" in runs:
-                known[row] = runs[f"{row} {ending}"]
-    text = INTRODUCTION + _main(known) + _alone(known) + EXPLANATION
+    older = {row: runs[f"{row} {ending}"] for ending in BEFORE[::-1] for row in ROWS if f"{row} {ending}" in runs}
+    known = older | runs
+    text = INTRODUCTION + _main(known) + _alone(runs) + EXPLANATION
     if _picture(known):
         text += f"\n## Error over time\n\n![Validation error over seconds](images/{PICTURE.name})\n"
     text += _unseen(known) + _ablations(known) + _tried(runs) + _machines(runs)
@@ -148,10 +144,10 @@ def _main(runs: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _alone(runs: dict[str, list[dict[str, Any]]]) -> str:
-    """How long the trainings took that had both cores to themselves."""
+    """How long the trainings took that had both cores to themselves, those with settings of before too."""
     found = [
         f"`{row}` {line['seconds'] / 60:.1f} minutes ({line['machine']})"
-        for row in ROWS for line in runs.get(row, []) if line["machine"].endswith(" 2 threads")
+        for row, lines in runs.items() for line in lines if line["machine"].endswith(" 2 threads")
     ]  # fmt: skip
     return f"\nWith two cores and nothing beside it: {'; '.join(found)}.\n" if found else ""
 

@@ -112,7 +112,7 @@ _SEMI = {
     # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
     "interpolation": 0.3,
     "transformation": 2.0,  # without it 1.7 % in place of 1.4 % after 6 passes; a larger one does no more
-    "neighbours": 0.1,  # as in few-labels; twice as long is no better
+    "neighbours": 0.1,  # for few-labels' reason; twice as long is no better
     "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
     # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
     # hardly better than by chance.
