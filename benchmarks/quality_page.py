@@ -30,7 +30,7 @@ thread beside one or two other trainings on the same two cores, on the machines 
 alone: see below the table.
 """
 # What rows were called whose settings have been changed since, the latest first.
-BEFORE = ("by forty nearest rows", "by five nearest rows")
+BEFORE = ("by squares", "by forty nearest rows", "by five nearest rows")
 # Runs whose rows' settings have been changed since are called by the row and one of these.
 ENDINGS = (
     "with spreading",

@@ -65,13 +65,14 @@ def test_the_teachers_own_word_comes_back(model, rows):
 
 
 def test_a_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch):
-    """Of four rows that two classes share, taught rows hear the square of the shares."""
+    """Of four rows that two classes share, taught rows hear the square of the shares; clusters hear the shares."""
     logits = torch.tensor([[0.75, 0.25]]).log()
     monkeypatch.setattr(aae.neighbours, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
-    teaching = aae.Neighbours(nearest=3, wide=3)
-    teaching.prepare(rows)
-    found = teaching(model, batch_of(rows, 0.0))[: len(rows)]
-    assert torch.allclose(found, torch.tensor([0.9, 0.1]).expand(len(rows), 2))
+    for wanted, taught_shares in ((torch.tensor([0.5, 0.5]), [0.9, 0.1]), (None, [0.75, 0.25])):
+        teaching = aae.Neighbours(nearest=3, wide=3)
+        teaching.prepare(rows, wanted)
+        found = teaching(model, batch_of(rows, 0.0))[: len(rows)]
+        assert torch.allclose(found, torch.tensor(taught_shares).expand(len(rows), 2))
 
 
 def test_rows_are_drawn_from_the_whole_neighbourhood():
@@ -83,16 +84,17 @@ def test_rows_are_drawn_from_the_whole_neighbourhood():
 
 def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
     teaching = aae.Neighbours()
-    teaching.prepare(rows, torch.tensor([0.4, 0.6]))
+    wanted = torch.tensor([0.4, 0.6])
+    teaching.prepare(rows, wanted)
     inside = torch.tensor([[0.8, 0.2], [0.3, 0.7]])
     for _ in range(200):
-        found = teaching._held(inside)
+        found = teaching._held(inside, wanted)
     assert torch.allclose(found, inside)
     for _ in range(500):  # until nothing but this is remembered
-        found = teaching._held(torch.tensor([[0.9, 0.1], [0.7, 0.3]]))
+        found = teaching._held(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
     assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2))
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert torch.equal(teaching._held(sure), sure)
+    assert torch.equal(teaching._held(sure, wanted), sure)
 
 
 def test_a_class_that_the_prior_excludes_is_not_taught(model, rows, monkeypatch):
@@ -114,8 +116,6 @@ def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without
     assert wanted_frequencies(model) is None
     assert wanted_frequencies(FAMILIES["clustering"]()) is None
     assert wanted_frequencies(FAMILIES["autoencoder"]()) is None
-    unsure = torch.tensor([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1]])
-    assert aae.Neighbours()._held(unsure) is unsure
 
 
 def test_fewer_rows_than_neighbours_will_do(model, rows):

@@ -23,7 +23,7 @@ AMONG = 50  # nearest by plain distance, of which the nearest but for changes ar
 WITHIN = 1.5  # times its prior's frequency, or that part of it: where a class is held
 MEMORY = 0.95  # of a class's frequency from one batch to the next
 TINY = 1e-6  # a row that is of classes alone which the prior excludes is taught none
-SHARPNESS = 2  # power of what the nearest rows say
+SHARPNESS = 2  # power of what the nearest rows say of classes
 
 
 def wanted_frequencies(model: Autoencoder) -> Tensor | None:
@@ -58,7 +58,8 @@ class Neighbours(nn.Module):
     back there: distribution alignment (Berthelot et al., *ReMixMatch*, arXiv 1911.09785) with a margin. Without the
     margin it takes part in what is close: a kind of row that two classes claim alike then goes to the one of which too
     few are known. Clusters are not scaled: where there are more of them than kinds of row, no frequencies are the right
-    ones.
+    ones. Nor is what is said of them squared: with nothing to hold the small ones, the large ones would take all rows
+    before the training has begun to tell them apart.
 
     Unlike label spreading (Zhou et al., *Learning with Local and Global Consistency*, 2004) on the same rows this does
     not go from the labels alone: what the network has learned is what spreads, and labels that lie badly do not send a
@@ -119,8 +120,10 @@ class Neighbours(nn.Module):
         near = self._some(self.near(batch.x))
         with torch.no_grad(), frozen_statistics(teacher):
             theirs = class_logits(teacher, self.kept[near.flatten()]).softmax(-1)  # type: ignore[index]
-        theirs = self._held(theirs.view(*near.shape, -1).mean(1)) ** SHARPNESS
-        theirs = theirs / theirs.sum(1, keepdim=True).clamp_min(TINY)
+        theirs = theirs.view(*near.shape, -1).mean(1)
+        if self.wanted is not None:
+            theirs = self._held(theirs, self.wanted) ** SHARPNESS
+            theirs = theirs / theirs.sum(1, keepdim=True).clamp_min(TINY)
         return torch.cat([torch.lerp(own[:count], theirs, share), own[count:]])
 
     def _some(self, near: Tensor) -> Tensor:
@@ -132,13 +135,11 @@ class Neighbours(nn.Module):
         places = (drawn * others.shape[1]).long().clamp(max=others.shape[1] - 1)
         return torch.cat([first, others.gather(1, places)], 1)
 
-    def _held(self, theirs: Tensor) -> Tensor:
+    def _held(self, theirs: Tensor, wanted: Tensor) -> Tensor:
         """Classes ``(B, K)``, those scaled whose frequency is not within the margin."""
-        if self.wanted is None:
-            return theirs
         now = shards.mean(theirs.mean(0)).to(self.usual)
         self.usual.copy_(torch.lerp(now, self.usual, MEMORY))  # in its place, where a recorded step looks for it
-        held = self.usual.clamp(self.wanted / WITHIN, self.wanted * WITHIN)
+        held = self.usual.clamp(wanted / WITHIN, wanted * WITHIN)
         scaled = theirs * (held / self.usual.clamp_min(TINY)).to(theirs)
         return scaled / scaled.sum(1, keepdim=True).clamp_min(TINY)
 
