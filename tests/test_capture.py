@@ -2,6 +2,7 @@ import contextlib
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from aae.capture import WARM_UP, CapturedStep
 from aae.data.sources import load_data
@@ -69,6 +70,45 @@ def test_no_step_waits_for_the_device_or_brings_anything_to_it(kind, monkeypatch
         assert all(parameter.grad.device.type == "meta" for parameter in phase.parameters)
 
 
+# Operators that wait for the device, most of which the tensors without values above let pass: they read a value, or
+# check their arguments by one, or have to know how many values there are.
+WAITING = {"_local_scalar_dense", "multinomial", "nonzero", "masked_select", "equal", "normal"}
+
+
+class Watch(TorchDispatchMode):
+    """Notes which operators have run."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.seen.add(func.overloadpacket._qualified_op_name.removeprefix("aten::"))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_operator_of_a_whole_step_waits_for_the_device(kind, monkeypatch):
+    # Only on the CPU does it look at the numbers, to check that they are in range.
+    monkeypatch.setattr(
+        torch.nn.functional, "one_hot", lambda numbers, count: (numbers[..., None] == torch.arange(count)).long()
+    )
+    data = load_data("digits")
+    model, settings, split, _ = made(kind)
+    trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
+    watch, take = Watch(), trainer._take
+
+    def watched(batch):
+        batch.progress = torch.as_tensor(batch.progress)
+        with watch:
+            return take(batch)
+
+    trainer._take = watched
+    trainer.train_step()
+    assert not watch.seen & WAITING
+    assert "mm" in watch.seen or "addmm" in watch.seen
+
+
 class Graph:
     """Stands in for a CUDA graph: a replay takes the step that was recorded."""
 
@@ -85,6 +125,18 @@ def cuda(monkeypatch):
     class Stream:
         def wait_stream(self, other):
             pass
+
+    class Generator:
+        state = "as it was"
+
+        def clone_state(self):
+            return self.state
+
+        def graphsafe_set_state(self, state):
+            self.state = state
+
+    monkeypatch.setattr(torch.cuda, "default_generators", (Generator(),))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
@@ -124,8 +176,12 @@ def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
     @contextlib.contextmanager
     def refusing(graph):
-        yield
-        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        torch.cuda.default_generators[0].state = "recording"
+        try:
+            yield
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        finally:  # as torch does, which then leaves its generator as it is
+            raise RuntimeError("an earlier error ended the record")
 
     monkeypatch.setattr(torch.cuda, "graph", refusing)
     seen = []
@@ -135,6 +191,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
     # The fourth was shown once to the recorder, which runs nothing, and once for real.
     assert seen == [0, 1, 2, 3, 3, 4, 5]
     assert step.failure == "operation not permitted when stream is capturing"
+    assert torch.cuda.default_generators[0].state == "as it was"
 
 
 def test_rates_that_lie_on_the_device_are_followed_and_restored():

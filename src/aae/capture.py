@@ -68,15 +68,25 @@ class CapturedStep:
 
     def _recorded(self) -> bool:
         graph = torch.cuda.CUDAGraph()
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        before = generator.clone_state()
         try:
             with torch.cuda.graph(graph):
                 self._measured = self._take(self._place)  # type: ignore[arg-type]
         except RuntimeError as error:
             # A part of the user's own may need what a record cannot hold; steps are then taken as on a CPU.
-            self.failure = str(error).partition("\n")[0]
+            self.failure = str(_first(error)).partition("\n")[0]
+            generator.graphsafe_set_state(before)  # the record that was broken off still holds the other one
             return False
         self._graph = graph
         return True
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong before anything else did: ending a record that is broken fails as well."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 _PARTS = ("x", "labels", "labelled_x", "labelled_y", "progress")

@@ -42,6 +42,23 @@ __all__ = [
 ]
 
 
+# Whatever is asked of them, two of torch's distributions look at their own parameters when they draw. On a GPU a
+# training step would wait for that, and could not be recorded. What they draw stays the same, number by number.
+class _Normal(Normal):
+    """Normal draws that no step waits for."""
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self.rsample(sample_shape).detach()
+
+
+class _Choice(Categorical):
+    """Draws of a number that no step waits for: by a race of exponential times, the probabilities being the rates."""
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        rates = self.probs.expand(*sample_shape, *self.probs.shape)
+        return (rates / torch.empty_like(rates).exponential_()).argmax(-1)
+
+
 @component
 class GaussianPrior(nn.Module):
     """Isotropic Gaussian ``N(0, std² I)``; the tutorial's 2-D map uses ``std=5``.
@@ -64,7 +81,7 @@ class GaussianPrior(nn.Module):
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
         mean = self._zero.expand(n, self.dim)
-        return Independent(Normal(mean, torch.full_like(mean, self.std), validate_args=False), 1, validate_args=False)
+        return Independent(_Normal(mean, torch.full_like(mean, self.std), validate_args=False), 1, validate_args=False)
 
 
 @component
@@ -168,7 +185,7 @@ def _component_weights(n: int, components: int, labels: Tensor | None, device: t
     """Equal weights, or all weight on the row's own component where its label is known."""
     weights = _own_or(torch.full((n, components), 1.0 / components, device=device), labels)
     # As logarithms: `probs` would keep 1e-7 of the other components in the density.
-    return Categorical(logits=weights.log(), validate_args=False)
+    return _Choice(logits=weights.log(), validate_args=False)
 
 
 def ring_mixture(
@@ -260,10 +277,10 @@ class SwissRollPrior(nn.Module):
 
 
 class _OneHot(OneHotCategorical):
-    """One-hot draws without torch's check of the probabilities, for which a step would wait for the device."""
+    """One-hot draws without torch's checks of the probabilities, for which a step would wait for the device."""
 
     def __init__(self, probs: Tensor) -> None:
-        self._categorical = Categorical(probs=probs, validate_args=False)
+        self._categorical = _Choice(probs=probs, validate_args=False)
         Distribution.__init__(self, probs.shape[:-1], probs.shape[-1:], validate_args=False)
 
 
