@@ -189,5 +189,5 @@ def _nearest_distance(x: Tensor) -> Tensor:
     flat = x.flatten(1).float()
     distances = torch.cdist(flat, shards.gather(flat))
     itself = torch.arange(len(x), device=x.device)
-    distances[itself, itself + shards.place() * len(x)] = float("inf")
+    distances[itself, itself + shards.place() * len(x)] = distances.new_full((), float("inf"))  # made on the device
     return distances.amin(1)
