@@ -97,7 +97,7 @@ def test_the_page_of_results_takes_the_newest_run_of_each_seed(quality, tmp_path
     page = quality.quality_page
     monkeypatch.setattr(page, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(page, "PICTURE", tmp_path / "images" / "curve.png")
-    usual = {"row": "semi-100", "settings": {"z": 10}, "seconds": 600, "machine": "M", "torch": "2",
+    usual = {"row": "semi-100", "settings": {"z": 10}, "seconds": 600, "machine": "M, 1 thread", "torch": "2",
              "curve": [[1, 9], [2, 3]]}  # fmt: skip
     runs = [(0, 9.0, {"z": 2}), (1, 5.0, {"z": 2}), (0, 1.5, {"z": 10}), (1, 9.0, {"z": 10}), (1, 2.5, {"z": 10})]
     lines = [{**usual, "seed": k, "settings": s, "figures": {"test_error": error}} for k, error, s in runs]
@@ -111,11 +111,11 @@ def test_the_page_of_results_takes_the_newest_run_of_each_seed(quality, tmp_path
 def test_the_page_of_results_shows_older_runs_until_there_are_new_ones(quality, tmp_path, monkeypatch):
     page = quality.quality_page
     monkeypatch.setattr(page, "PAGE", tmp_path / "results.md")
-    usual = {"seed": 0, "settings": {}, "seconds": 600, "machine": "M", "torch": "2", "curve": []}
+    usual = {"seed": 0, "settings": {}, "seconds": 600, "machine": "M, 1 thread, GPU", "torch": "2", "curve": []}
     older = {**usual, "row": f"few-50 {page.BEFORE[0]}", "figures": {"test_error": 2.0}}
-    for new, wanted in (([], "| **2.00** | 2.00 | 1 before | 10 min | ≤ 1.05: **missed** before |"),
+    for new, wanted in (([], "| **2.00** | 2.00 | 1 before | 10 min on a GPU | ≤ 1.05: **missed** before |"),
                         ([{**older, "row": "few-50", "figures": {"test_error": 1.0}}],
-                         "| **1.00** | 1.00 | 1 | 10 min | ≤ 1.05: met so far |")):  # fmt: skip
+                         "| **1.00** | 1.00 | 1 | 10 min on a GPU | ≤ 1.05: met so far |")):  # fmt: skip
         (tmp_path / "lines").write_text("".join(json.dumps(line) + "\n" for line in [older, *new]))
         page.write(tmp_path / "lines")
         text = (tmp_path / "results.md").read_text()

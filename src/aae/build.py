@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from aae.beginnings import Beginnings
 from aae.corruption import GaussianNoise, Masking, SaltAndPepper
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset
@@ -283,6 +284,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms=terms,
         teaching=Neighbours(options.neighbours) if options.neighbours else None,
         dividing=_dividing(terms) if options.dividing else None,
+        beginnings=Beginnings(options.beginnings) if options.beginnings != 1 else None,
         ema=options.ema,
     )
 

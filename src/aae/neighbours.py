@@ -99,7 +99,8 @@ class Neighbours(nn.Module):
             wanted: Frequencies ``(K,)`` near which classes are held; None for clusters, which are not held anywhere.
         """
         if wanted is not None:
-            self.wanted, self.usual = wanted.to(x.device), wanted.to(x.device, copy=True)
+            self.wanted = wanted.to(x.device)
+            self.begin()
         centre, directions, points = principal(x, DIRECTIONS)
         count = min(GENERATORS, points.shape[1] // 6)
         found = learn_generators(points, count) if count else None
@@ -110,6 +111,11 @@ class Neighbours(nn.Module):
             self.tangents = ways(points, learned).to(x.device)
         self.centre, self.directions, self.points = (part.to(x.device) for part in (centre, directions, points))
         self.kept = x
+
+    def begin(self) -> None:
+        """Forget what has been taught, for a training that begins again."""
+        if self.wanted is not None:
+            self.usual = self.wanted.clone()
 
     def forward(self, teacher: Autoencoder, batch: Batch) -> Tensor:
         """Class probabilities ``(B + L, K)`` taught in this step; labelled rows, which come last, keep their own."""

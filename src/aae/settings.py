@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from aae.beginnings import Beginnings
 from aae.dividing import Dividing
 from aae.errors import AAEError, unknown
 from aae.neighbours import Neighbours
@@ -39,6 +40,7 @@ class Settings:
         teaching: What stands for the teacher's word at the beginning (see `aae.neighbours`); None for the word itself.
         dividing: What divides a cluster that holds two heaps of rows (see `aae.dividing`); None leaves them. It does
             nothing to classes with labels.
+        beginnings: How many times it begins, to go on from the best (see `aae.beginnings`); None begins once.
         ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
             last weights.
     """
@@ -60,6 +62,7 @@ class Settings:
     terms: Sequence[nn.Module] = ()
     teaching: Neighbours | None = None
     dividing: Dividing | None = None
+    beginnings: Beginnings | None = None
     ema: float | None = None
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ from aae.transformation import LearnedTransformation
 __all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
 
 FINGERPRINT = 1000  # rows that tell one data set from another
+JUDGED = 0.02  # share of the newest step in what beginnings are compared by
 SHOWN = 2**26  # values of rows that are kept to find neighbours among, or to count clusters by: 256 MiB
 
 
@@ -220,6 +221,9 @@ class Trainer:
         )
         self._prepare(settings.teaching, settings.terms, settings.dividing)
         self._data = fingerprint(data, split)
+        self._number, self._began = 0, 0  # of the beginning that the weights are of, and the step that was its first
+        self._judged: torch.Tensor | None = None  # how good it is
+        self._best: dict[str, Any] = {}  # the best one before it
         self.step = 0
         self.seconds = 0.0
         self.slowed = 1.0  # factor on every learning rate, below 1 after a divergence
@@ -249,9 +253,55 @@ class Trainer:
         category = self.model.category
         return category is not None and category.label == "none" and isinstance(category.posterior, Category)
 
+    def _begin(self) -> float:
+        """Begin again where that is due, or go on from the best beginning; progress is told from the beginning on."""
+        beginnings = self.settings.beginnings
+        if beginnings is None:
+            return self.progress
+        number, progress = beginnings.place(self.progress)
+        if number > self._number:
+            judged = float(self._judged)  # type: ignore[arg-type]
+            if not self._best or judged < self._best["judged"]:
+                self._best = {"judged": judged, "steps": self.step - self._began, **copy.deepcopy(self._weights())}
+            if number < beginnings.count:
+                self._afresh()
+            else:
+                self._restore_weights(self._best)
+                self._began, self._best = self.step - self._best["steps"], {}
+            self._number = number
+        return progress
+
+    def _afresh(self) -> None:
+        """New weights, as at the start of a training."""
+        for module in self.model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        self.kept.load_state_dict(self.model.state_dict())
+        for optimizer in self.optimizers.values():
+            optimizer.state.clear()
+        if self._teaching is not None:
+            self._teaching.begin()
+        self._began, self._judged = self.step, None
+        if self.captured is not None:
+            self.captured.forget()
+
+    def _judge(self, metrics: dict[str, torch.Tensor]) -> None:
+        """Follow what beginnings are compared by, as a mean over the last steps."""
+        beginnings = self.settings.beginnings
+        if beginnings is None or self._number == beginnings.count:
+            return
+        if beginnings.metric not in metrics:
+            raise AAEError(
+                f"Beginnings are compared by {beginnings.metric}, and this training measures {', '.join(metrics)}. Set "
+                "beginnings=1, or y_matching=information."
+            )
+        now = metrics[beginnings.metric]
+        now = now if self.shard is None else self.shard.gathered(now).mean()
+        self._judged = now if self._judged is None else torch.lerp(self._judged.to(now), now, JUDGED)
+
     def _divide(self, progress: float) -> None:
         """Divide clusters that hold two heaps of rows."""
-        if self._dividing is not None and self._dividing.due(self.step, progress):
+        if self._dividing is not None and self._dividing.due(self.step - self._began, progress):
             with self.fabric.autocast():
                 features = self._dividing.look(self.kept, self._counted)
             plan = self._dividing.plan(self.kept, features)
@@ -276,14 +326,14 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Share of the training that is over, by steps or by time."""
+        """Share of the training that is over, by steps or by time; of all beginnings together."""
         if self.settings.max_seconds is not None:
             return self.seconds / self.settings.max_seconds
         return self.step / self.total_steps
 
     def train_step(self) -> dict[str, torch.Tensor]:
         """Take one step through every phase and return what it measured."""
-        progress = self.progress
+        progress = self._begin()
         self._teach(progress)
         self._divide(progress)
         factor = self.slowed * decay_factor(self.settings.decay, progress)
@@ -296,8 +346,9 @@ class Trainer:
                 module.train()
         batch = self.batches.at(self.step, progress)
         metrics = self._take(batch) if self.captured is None else self.captured(batch)
+        self._judge(metrics)
         if self.kept is not self.model:
-            self._average.follow(average_weight(self.settings.ema, self.step))
+            self._average.follow(average_weight(self.settings.ema, self.step - self._began))
         self.step += 1
         return metrics
 
@@ -322,12 +373,19 @@ class Trainer:
             "seconds": self.seconds,
             "slowed": self.slowed,
             "data": self._data,
+            **self._weights(),
+            "beginning": {"number": self._number, "began": self._began, "judged": self._judged, "best": self._best},
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def _weights(self) -> dict[str, Any]:
+        """What training has made of the model."""
+        return {
             "model": self.model.state_dict(),
             "average": None if self.kept is self.model else self.kept.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "teaching": None if self._teaching is None else self._teaching.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -342,13 +400,10 @@ class Trainer:
                 "changed since. Bring them back, or train again without --resume."
             )
         try:
-            self.model.load_state_dict(state["model"])
-            if self.kept is not self.model:
-                self.kept.load_state_dict(state["average"])
-            for name, optimizer in self.optimizers.items():
-                self._restore_optimizer(optimizer, state["optimizers"][name])
-            if self._teaching is not None:
-                self._teaching.load_state_dict(state["teaching"])
+            self._restore_weights(state)
+            beginning = state["beginning"]
+            self._number, self._began = int(beginning["number"]), int(beginning["began"])
+            self._judged, self._best = beginning["judged"], beginning["best"]
             self.step, self.seconds, self.slowed = int(state["step"]), float(state["seconds"]), float(state["slowed"])
             torch.set_rng_state(state["random"])
             if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
@@ -357,6 +412,15 @@ class Trainer:
             raise AAEError(
                 f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
             ) from error
+
+    def _restore_weights(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        if self.kept is not self.model:
+            self.kept.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            self._restore_optimizer(optimizer, state["optimizers"][name])
+        if self._teaching is not None:
+            self._teaching.load_state_dict(state["teaching"])
         if self.captured is not None:
             self.captured.forget()
 
