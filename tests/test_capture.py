@@ -195,7 +195,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
 
 
 def test_rates_that_lie_on_the_device_are_followed_and_restored():
-    from aae.trainer import make_optimizer
+    from aae.optimizers import make_optimizer
 
     data = load_data("digits")
     model, settings, split, _ = made("semi-supervised")

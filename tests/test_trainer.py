@@ -21,7 +21,7 @@ from aae.posteriors import Point
 from aae.presets import PRESETS
 from aae.runs import prepare
 from aae.settings import Settings
-from aae.trainer import Trainer, average_weight, decay_factor, make_fabric, precision_of
+from aae.trainer import Trainer, make_fabric, precision_of
 from models import CLASSES, FAMILIES, SHAPE, WIDTH
 
 ROWS = 60
@@ -36,16 +36,6 @@ def trainer_of(family="semi-supervised", seed=0, model=None, **settings):
     length = {} if settings.keys() & {"epochs", "max_seconds"} else {"steps": 10}
     settings = Settings(**{**length, "batch_size": 10, "labelled_batch_size": 6, "learning_rate": RATES, **settings})
     return Trainer(model or FAMILIES[family](), data, split, settings, seed, make_fabric("cpu", "32"))
-
-
-@pytest.mark.parametrize(("decay", "expected"), [
-    ("constant", {0.0: 1, 0.5: 1, 1.0: 1, 1.5: 1}),
-    ("cosine", {0.0: 1, 1 / 3: 0.75, 0.5: 0.5, 2 / 3: 0.25, 1.0: 0, 1.2: 0}),
-    # The paper's epochs 50 and 1,000 of 5,000.
-    ("steps", {0.0: 1, 49 / 5000: 1, 50 / 5000: 0.1, 999 / 5000: 0.1, 1000 / 5000: 0.01, 1.0: 0.01}),
-])
-def test_decay(decay, expected):
-    assert {place: pytest.approx(decay_factor(decay, place), abs=1e-12) for place in expected} == expected
 
 
 @pytest.mark.parametrize("schedule", ["joint", "alternating"])
@@ -125,11 +115,6 @@ def test_the_rate_follows_the_clock():
         trainer.seconds = seconds
         trainer.train_step()
         assert trainer.optimizers["joint"].param_groups[0]["lr"] == pytest.approx(0.01 * factor)
-
-
-def test_the_weight_of_the_newest_step_in_the_average():
-    assert [average_weight(0.99, step) for step in (0, 9, 891, 10_000)] == pytest.approx([1.0, 0.5, 0.01, 0.01])
-    assert average_weight(0.0, 500) == 1.0
 
 
 def test_the_moving_average():

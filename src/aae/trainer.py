@@ -5,7 +5,6 @@ import hashlib
 import logging
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from aae.average import Average, average_weight
 from aae.capture import CapturedStep
 from aae.data.batches import Batches
 from aae.data.sources import Dataset
@@ -23,13 +23,14 @@ from aae.errors import AAEError
 from aae.machine import keep_freed_memory
 from aae.model import Autoencoder
 from aae.neighbours import Neighbours, wanted_frequencies
+from aae.optimizers import decay_factor, make_optimizer, restore_optimizer, set_rate
 from aae.phases import Batch, Losses, Phase, build_phases
 from aae.posteriors import Category
 from aae.settings import Settings
 from aae.shards import Shard, share_batch_norm, sharing
 from aae.transformation import LearnedTransformation
 
-__all__ = ["Trainer", "decay_factor", "make_fabric", "precision_of"]
+__all__ = ["Trainer", "make_fabric", "precision_of"]
 
 FINGERPRINT = 1000  # rows that tell one data set from another
 JUDGED = 0.02  # share of the newest step in what beginnings are compared by
@@ -83,74 +84,6 @@ def fingerprint(data: Dataset, split: Split) -> str:
     for part in (data.x[numbers], data.y[numbers], split.labelled[:FINGERPRINT], data.y[split.labelled[:FINGERPRINT]]):
         found.update(np.ascontiguousarray(part).tobytes())
     return found.hexdigest()
-
-
-def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> torch.optim.Optimizer:
-    """The optimiser of one phase, with a learning rate for each of its groups.
-
-    Args:
-        phase: The phase.
-        settings: How to train.
-        captured: Whether its steps are recorded, so that the rates must lie on the device.
-    """
-    rates: dict[str, Any] = dict(settings.learning_rate)
-    if captured:
-        rates = {kind: torch.tensor(rate, device=phase.parameters[0].device) for kind, rate in rates.items()}
-    groups = [
-        {"params": parameters, "kind": kind, "lr": rates[kind]} for kind, parameters in phase.groups.items()
-    ]
-    sgd = settings.optimizer == "sgd"
-    for group in groups:
-        momentum = settings.momentum[group["kind"]]
-        group |= {"momentum": momentum} if sgd else {"betas": (momentum, 0.999)}
-    return torch.optim.SGD(groups, fused=True) if sgd else torch.optim.Adam(groups, fused=True, capturable=captured)
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], torch.Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def decay_factor(decay: str, progress: float) -> float:
-    """Factor on the learning rate when ``progress`` (0 to 1) of the training is over."""
-    if decay == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    if decay == "steps":
-        return 0.1 ** ((progress >= 0.01) + (progress >= 0.2))
-    return 1.0
-
-
-def average_weight(decay: float, step: int) -> float:
-    """Share of the newest weights in the moving average after step ``step`` (from 0).
-
-    The first step is taken over whole; then the average reaches back over about a ninth of the steps
-    so far, until that is as far as ``decay`` reaches. A short training would end on old weights else.
-    """
-    return max(1 - decay, 9 / (9 + step))
-
-
-class Average:
-    """A moving average of a model's weights and of the statistics of its batch norm.
-
-    Args:
-        model: The model.
-    """
-
-    def __init__(self, model: Autoencoder) -> None:
-        self.model = copy.deepcopy(model)
-        old, new = (list(chain(module.parameters(), module.buffers())) for module in (self.model, model))
-        moving = [k for k, value in enumerate(old) if value.is_floating_point()]
-        self._moving = [old[k] for k in moving], [new[k].detach() for k in moving]
-        self._copied = [(old[k], new[k]) for k in set(range(len(old))) - set(moving)]
-
-    @torch.no_grad()
-    def follow(self, weight: float) -> None:
-        """Move the average towards the model as it is now."""
-        torch._foreach_lerp_(*self._moving, weight)
-        for old, new in self._copied:
-            old.copy_(new)
 
 
 class _Loss(nn.Module):
@@ -339,7 +272,7 @@ class Trainer:
         factor = self.slowed * decay_factor(self.settings.decay, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                _set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
+                set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
         # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
         for module in (self.model, self.kept):
             if not module.training:  # setting it on every part takes longer than some of a small model's passes
@@ -418,18 +351,8 @@ class Trainer:
         if self.kept is not self.model:
             self.kept.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
-            self._restore_optimizer(optimizer, state["optimizers"][name])
+            restore_optimizer(optimizer, state["optimizers"][name])
         if self._teaching is not None:
             self._teaching.load_state_dict(state["teaching"])
         if self.captured is not None:
             self.captured.forget()
-
-    def _restore_optimizer(self, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-        optimizer.load_state_dict(state)
-        for group in optimizer.param_groups:
-            if isinstance(group["lr"], torch.Tensor):  # a rate stays where the step reads it
-                group["lr"] = group["lr"].to(self.fabric.device)
-            for parameter in group["params"]:
-                for held in optimizer.state.get(parameter, {}).values():
-                    if isinstance(held, torch.Tensor) and held.dim() and held.shape != parameter.shape:
-                        raise ValueError(f"moments of shape {tuple(held.shape)} for weights {tuple(parameter.shape)}")
