@@ -6,7 +6,7 @@ from aae.beginnings import Beginnings
 from aae.data.sources import load_data
 from aae.errors import AAEError
 from aae.presets import PRESETS
-from aae.runs import prepare
+from aae.runs import prepare, train_preset
 from aae.trainer import Trainer, make_fabric
 
 STEPS = 16
@@ -25,7 +25,7 @@ def steps_of(trainer, count):
     for _ in range(count):
         number, progress = trainer.settings.beginnings.place(trainer.progress)
         trainer.train_step()
-        assert trainer._number == number
+        assert trainer.beginning == number
         seen.append((number, round(progress, 4)))
     return seen
 
@@ -65,7 +65,7 @@ def test_every_parameter_begins_anew():
     steps_of(trainer, 4)
     before = {name: value.clone() for name, value in trainer.model.named_parameters()}
     trainer._begin()
-    assert trainer._number == 1
+    assert trainer.beginning == 1
     # Weights are drawn again; scales and shifts of batch norm begin where all begin.
     drawn = [name for name, value in before.items() if value.dim() > 1]
     assert drawn
@@ -82,7 +82,7 @@ def test_the_best_beginning_goes_on(best, monkeypatch):
     judge = trainer._judge
 
     def judged(metrics):
-        judge({**metrics, "mutualinformation_y": torch.tensor(float(trainer._number != best))})
+        judge({**metrics, "mutualinformation_y": torch.tensor(float(trainer.beginning != best))})
 
     monkeypatch.setattr(trainer, "_judge", judged)
     for _ in range(3):
@@ -90,7 +90,7 @@ def test_the_best_beginning_goes_on(best, monkeypatch):
         states.append({name: value.clone() for name, value in trainer.model.state_dict().items()})
     optimizer = trainer.optimizers["joint"]
     trainer._begin()
-    assert trainer._number == 3
+    assert trainer.beginning == 3
     assert [equal(trainer.model.state_dict(), state) for state in states] == [k == best for k in range(3)]
     assert all(int(state["step"]) == 4 for state in optimizer.state.values())
     assert not trainer._best
@@ -125,7 +125,7 @@ def test_a_training_of_given_seconds_begins_by_the_clock():
     for seconds, number in ((0.0, 0), (1.9, 0), (2.1, 1), (4.1, 2), (6.1, 3), (7.9, 3)):
         trainer.seconds = seconds
         trainer.train_step()
-        assert trainer._number == number
+        assert trainer.beginning == number
 
 
 def test_what_the_user_can_put_right():
@@ -141,3 +141,13 @@ def test_only_clusters_of_images_begin_more_than_once():
     for name, preset in PRESETS.items():
         *_, options = prepare(name, data, preset.labels and 100, "random", 0, {}, {"steps": 1})
         assert options["beginnings"] == (3 if name == "clustering" else 1)
+
+
+def test_the_user_is_told_why_losses_begin_anew(capsys):
+    train_preset(
+        "clustering", "digits", steps=80, changes={"network": "mlp", "hidden": (16,), "neighbours": 0.0}, device="cpu"
+    )
+    captured = capsys.readouterr()
+    said = [line for line in (captured.out + captured.err).splitlines() if "eginning" in line]
+    again = [f"Beginning {number} of 3, with new weights." for number in (2, 3)]
+    assert said == [*again, "On from the best of 3 beginnings."]

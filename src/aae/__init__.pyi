@@ -1,5 +1,6 @@
 from ._version import __version__
 from .artifact import load, save_model
+from .beginnings import Beginnings
 from .corruption import GaussianNoise, Masking, SaltAndPepper
 from .data.augmentation import Affine
 from .data.sources import Dataset, Reading, load_data
@@ -45,6 +46,7 @@ __all__ = [
     "Affine",
     "Autoencoder",
     "BallPrior",
+    "Beginnings",
     "BernoulliLikelihood",
     "CategoricalPrior",
     "Category",

@@ -84,6 +84,7 @@ class Loop:
         self._show, self._watch = progress and team.chief, watch
         self._caught: list[int] = []  # signals to stop that this process has been sent
         self._alive = False
+        self._beginning = trainer.beginning
         self._looked_at: np.ndarray | None = None  # rows that tell whether the code has collapsed
         self._stopped = 0  # the one that was followed
 
@@ -91,6 +92,7 @@ class Loop:
         """Take up the newest usable checkpoint, and what was measured until then."""
         state, damaged = self.team.agreed(lambda: _saved(self.path))
         self.trainer.restore(state)
+        self._beginning = self.trainer.beginning
         self.history = History.restored(state["history"])
         self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
 
@@ -201,6 +203,18 @@ class Loop:
                 for name, value in row.items():
                     self._board.add_scalar(name, value, trainer.step)
         self._bar.show(trainer.step, trainer.seconds, row)
+        self._tell_of_beginnings()
+
+    def _tell_of_beginnings(self) -> None:
+        """Say why the losses begin anew, or jump."""
+        beginnings, number = self.trainer.settings.beginnings, self.trainer.beginning
+        if beginnings is None or number == self._beginning:
+            return
+        self._beginning = number
+        if number < beginnings.count:
+            self._bar.say(f"Beginning {number + 1} of {beginnings.count}, with new weights.")
+        else:
+            self._bar.say(f"On from the best of {beginnings.count} beginnings.")
 
     def _aside(self) -> AbstractContextManager[None]:
         """A look must not change what training draws next: when it comes depends on the clock."""

@@ -154,7 +154,7 @@ class Trainer:
         )
         self._prepare(settings.teaching, settings.terms, settings.dividing)
         self._data = fingerprint(data, split)
-        self._number, self._began = 0, 0  # of the beginning that the weights are of, and the step that was its first
+        self.beginning, self._began = 0, 0  # its number, and the step that was its first
         self._judged: torch.Tensor | None = None  # how good it is
         self._best: dict[str, Any] = {}  # the best one before it
         self.step = 0
@@ -192,7 +192,7 @@ class Trainer:
         if beginnings is None:
             return self.progress
         number, progress = beginnings.place(self.progress)
-        if number > self._number:
+        if number > self.beginning:
             judged = float(self._judged)  # type: ignore[arg-type]
             if not self._best or judged < self._best["judged"]:
                 self._best = {"judged": judged, "steps": self.step - self._began, **copy.deepcopy(self._weights())}
@@ -201,7 +201,7 @@ class Trainer:
             else:
                 self._restore_weights(self._best)
                 self._began, self._best = self.step - self._best["steps"], {}
-            self._number = number
+            self.beginning = number
         return progress
 
     def _afresh(self) -> None:
@@ -221,7 +221,7 @@ class Trainer:
     def _judge(self, metrics: dict[str, torch.Tensor]) -> None:
         """Follow what beginnings are compared by, as a mean over the last steps."""
         beginnings = self.settings.beginnings
-        if beginnings is None or self._number == beginnings.count:
+        if beginnings is None or self.beginning == beginnings.count:
             return
         if beginnings.metric not in metrics:
             raise AAEError(
@@ -307,7 +307,7 @@ class Trainer:
             "slowed": self.slowed,
             "data": self._data,
             **self._weights(),
-            "beginning": {"number": self._number, "began": self._began, "judged": self._judged, "best": self._best},
+            "beginning": {"number": self.beginning, "began": self._began, "judged": self._judged, "best": self._best},
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -335,7 +335,7 @@ class Trainer:
         try:
             self._restore_weights(state)
             beginning = state["beginning"]
-            self._number, self._began = int(beginning["number"]), int(beginning["began"])
+            self.beginning, self._began = int(beginning["number"]), int(beginning["began"])
             self._judged, self._best = beginning["judged"], beginning["best"]
             self.step, self.seconds, self.slowed = int(state["step"]), float(state["seconds"]), float(state["slowed"])
             torch.set_rng_state(state["random"])
