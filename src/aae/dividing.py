@@ -187,9 +187,10 @@ def _halves(heap: Tensor) -> _Halves | None:
     """A heap's halves by 2-means; None of too few rows, or of rows that are all the same."""
     from sklearn.cluster import KMeans
 
-    if len(heap) < FEW:
+    points = heap.float()
+    if len(points) < FEW or bool((points == points[0]).all()):  # of the latter k-means would warn
         return None
-    first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(heap.float().numpy())) == 0
+    first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(points.numpy())) == 0
     rows = min(int(first.sum()), int((~first).sum()))
     if not rows:
         return None
