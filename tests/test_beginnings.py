@@ -12,10 +12,11 @@ from aae.trainer import Trainer, make_fabric
 STEPS = 16
 
 
-def trainer_of(steps=STEPS, **changes):
+def trainer_of(preset="clustering", **changes):
     data = load_data("digits")
     changes = {"network": "mlp", "hidden": (16,), "neighbours": 0.0, **changes}
-    model, settings, split, _ = prepare("clustering", data, 0, "random", 0, changes, {"steps": steps})
+    labels = 0 if preset == "clustering" else 100
+    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": STEPS})
     return Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
 
 
@@ -60,10 +61,13 @@ def test_each_beginning_is_as_long_and_the_rest_goes_on_from_there():
     assert steps_of(trainer_of(), STEPS) == parts
 
 
-def test_every_parameter_begins_anew():
-    trainer = trainer_of()
+@pytest.mark.parametrize(("preset", "changes"), [("clustering", {}), ("embedding", {"neighbours": 0.9})])
+def test_every_part_begins_anew(preset, changes):
+    trainer = trainer_of(preset=preset, beginnings=3, **changes)
+    heads = trainer.model.merge.penalty().item() if preset == "embedding" else None
     steps_of(trainer, 4)
     before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    taught = None if trainer._teaching is None else trainer._teaching.usual.clone()
     trainer._begin()
     assert trainer.beginning == 1
     # Weights are drawn again; scales and shifts of batch norm begin where all begin.
@@ -73,6 +77,10 @@ def test_every_parameter_begins_anew():
     assert equal(trainer.model.state_dict(), trainer.kept.state_dict())
     assert all(int(value) == 0 for name, value in trainer.model.state_dict().items() if "num_batches" in name)
     assert not any(optimizer.state for optimizer in trainer.optimizers.values())
+    if heads is not None:  # which lie apart from the start, as they did
+        assert trainer.model.merge.penalty().item() == pytest.approx(heads, abs=1e-6)
+        assert not torch.equal(taught, trainer._teaching.wanted)
+        assert torch.equal(trainer._teaching.usual, trainer._teaching.wanted)
 
 
 @pytest.mark.parametrize("best", [0, 1, 2])
@@ -82,7 +90,10 @@ def test_the_best_beginning_goes_on(best, monkeypatch):
     judge = trainer._judge
 
     def judged(metrics):
-        judge({**metrics, "mutualinformation_y": torch.tensor(float(trainer.beginning != best))})
+        """The best one has least all the time, but for its last step."""
+        last = trainer.own_step == 3
+        value = {False: 10 - trainer.beginning, True: 50 if last else 2}[trainer.beginning == best]
+        judge({**metrics, "mutualinformation_y": torch.tensor(float(value))})
 
     monkeypatch.setattr(trainer, "_judge", judged)
     for _ in range(3):
@@ -94,6 +105,59 @@ def test_the_best_beginning_goes_on(best, monkeypatch):
     assert [equal(trainer.model.state_dict(), state) for state in states] == [k == best for k in range(3)]
     assert all(int(state["step"]) == 4 for state in optimizer.state.values())
     assert not trainer._best
+
+
+def test_clusters_are_divided_by_the_steps_of_each_beginning(monkeypatch):
+    trainer = trainer_of(dividing=True, transformation=1.0)
+    asked = []
+    monkeypatch.setattr(trainer._dividing, "due", lambda step, progress: asked.append((step, progress)))
+    steps_of(trainer, STEPS)
+    assert asked == [(k, k / 8) for _ in range(3) for k in range(4)] + [(k, k / 8) for k in range(4, 8)]
+
+
+def spoil(model):
+    next(iter(model.parameters())).data.fill_(torch.nan)
+
+
+def test_a_beginning_that_diverged_does_not_go_on():
+    trainer = trainer_of()
+    steps_of(trainer, 4)
+    spoil(trainer.model)
+    trainer._begin()
+    assert trainer.beginning == 1
+    assert not trainer._best
+    steps_of(trainer, 4)
+    trainer._judged = torch.tensor(torch.nan)
+    trainer._begin()
+    assert not trainer._best
+    steps_of(trainer, STEPS - 8)
+    assert trainer.beginning == 3
+    assert all(bool(value.isfinite().all()) for value in trainer.kept.state_dict().values())
+
+
+def test_a_clock_that_runs_on_after_a_divergence_passes_a_beginning_over():
+    trainer = trainer_of()
+    trainer.step = 5  # of the second, while nothing is known of the first
+    trainer._began = 5
+    trainer.train_step()
+    assert trainer.beginning == 1
+    trainer.step = 13
+    trainer._judged = None
+    trainer.train_step()
+    assert trainer.beginning == 3
+
+
+@pytest.mark.parametrize("ema", [0.9, None])
+@pytest.mark.parametrize("better", [False, True])
+def test_a_training_that_ends_early_keeps_the_best_beginning(ema, better):
+    trainer = trainer_of(ema=ema)
+    steps_of(trainer, 4)
+    first = {name: value.clone() for name, value in trainer.kept.state_dict().items()}
+    steps_of(trainer, 2)
+    trainer._judged = trainer._judged * 0 + (-1e9 if better else 1e9)
+    second = {name: value.clone() for name, value in trainer.kept.state_dict().items()}
+    trainer.settle()
+    assert equal(trainer.kept.state_dict(), second if better else first)
 
 
 def test_the_average_follows_each_beginning_from_its_own_first_step():
@@ -131,6 +195,9 @@ def test_a_training_of_given_seconds_begins_by_the_clock():
 def test_what_the_user_can_put_right():
     with pytest.raises(AAEError, match="at least one beginning, not 0"):
         Beginnings(0)
+    for share in (0.0, 1.0, 2.0):
+        with pytest.raises(AAEError, match=f"between 0 and 1, not {share}"):
+            Beginnings(3, share)
     trainer = trainer_of(y_matching="adversarial")
     with pytest.raises(AAEError, match=r"compared by mutualinformation_y, and this training measures .*recon"):
         trainer.train_step()

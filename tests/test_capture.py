@@ -142,6 +142,7 @@ def cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
 
 
@@ -174,24 +175,34 @@ def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
 
 
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
+    generator = torch.cuda.default_generators[0]
+
     @contextlib.contextmanager
     def refusing(graph):
-        torch.cuda.default_generators[0].state = "recording"
+        generator.state = "recording"
         try:
             yield
-            raise RuntimeError("operation not permitted when stream is capturing\nmore")
         finally:  # as torch does, which then leaves its generator as it is
             raise RuntimeError("an earlier error ended the record")
 
+    def take(batch):
+        seen.append(float(batch.x[0, 0]))
+        if generator.state == "recording":
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        return {}
+
     monkeypatch.setattr(torch.cuda, "graph", refusing)
+    streams = []
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
     seen = []
-    step = CapturedStep(lambda batch: seen.append(float(batch.x[0, 0])) or {})
+    step = CapturedStep(take)
     for value in range(6):
         step(batch_of(float(value)))
     # The fourth was shown once to the recorder, which runs nothing, and once for real.
     assert seen == [0, 1, 2, 3, 3, 4, 5]
     assert step.failure == "operation not permitted when stream is capturing"
-    assert torch.cuda.default_generators[0].state == "as it was"
+    assert generator.state == "as it was"
+    assert len(streams) == 1
 
 
 def test_rates_that_lie_on_the_device_are_followed_and_restored():

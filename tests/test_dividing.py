@@ -89,7 +89,6 @@ def test_halves_of_a_gaussian_heap_are_as_far_apart_as_the_closed_form_says():
     assert _halves(points[:20]) is None
 
 
-@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_rows_that_are_all_the_same_have_no_halves():
     assert _halves(torch.ones(40, 2).double()) is None
 

@@ -15,17 +15,20 @@ class Beginnings:
     reason.
 
     All beginnings together and the rest are one training of the length that was asked for: ``count`` of them and
-    ``share`` each make its parts ``share : share : ... : 1 - share``.
+    ``share`` each make its parts ``share : share : ... : 1 - share``. A model that comes with weights of its own loses
+    them where the second one begins.
 
     Args:
         count: Number of beginnings.
-        share: Of a training with a single beginning, how much of it each of them is.
+        share: Of a training with a single beginning, how much of it each of them is; between 0 and 1.
         metric: What is compared, least is best: as a mean over the last steps of each.
     """
 
     def __init__(self, count: int = 3, share: float = 0.5, metric: str = "mutualinformation_y") -> None:
         if count < 1:
             raise AAEError(f"A training needs at least one beginning, not {count}.")
+        if not 0 < share < 1:
+            raise AAEError(f"A beginning is a share of the training between 0 and 1, not {share}.")
         self.count, self.share, self.metric = count, share, metric
 
     def place(self, progress: float) -> tuple[int, float]:

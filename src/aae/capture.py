@@ -3,7 +3,8 @@
 On a GPU, starting the many small kernels of a step one by one takes longer than running them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -68,25 +69,34 @@ class CapturedStep:
 
     def _recorded(self) -> bool:
         graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.current_stream()
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         before = generator.clone_state()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph), self._noticed():
                 self._measured = self._take(self._place)  # type: ignore[arg-type]
         except RuntimeError as error:
             # A part of the user's own may need what a record cannot hold; steps are then taken as on a CPU.
-            self.failure = str(_first(error)).partition("\n")[0]
-            generator.graphsafe_set_state(before)  # the record that was broken off still holds the other one
+            self.failure = self.failure or _said(error)
+            # Ending a record that is broken fails, and leaves in place what was there for it.
+            generator.graphsafe_set_state(before)
+            torch.cuda.set_stream(stream)
             return False
         self._graph = graph
         return True
 
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Keep what goes wrong within the step, and not what follows from it."""
+        try:
+            yield
+        except RuntimeError as error:
+            self.failure = _said(error)
+            raise
 
-def _first(error: BaseException) -> BaseException:
-    """What went wrong before anything else did: ending a record that is broken fails as well."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+
+def _said(error: RuntimeError) -> str:
+    return str(error).partition("\n")[0]
 
 
 _PARTS = ("x", "labels", "labelled_x", "labelled_y", "progress")

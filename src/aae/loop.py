@@ -271,7 +271,7 @@ class Loop:
         return f"{where} No checkpoint had been taken yet. {advice}."
 
     def _warn(self, row: Mapping[str, float]) -> None:
-        if self.trainer.step < WARM_UP:
+        if self.trainer.choosing or self.trainer.own_step < WARM_UP:
             return
         found = health(self.trainer.kept, self.data, self.split, row)
         if self.trainer.captured is not None and self.trainer.captured.failure is not None:
@@ -300,6 +300,8 @@ class Loop:
         if self.directory is not None:
             self._checkpoint()
             self.history.write(self.directory.metrics)
+        self.trainer.settle()  # after the checkpoint, from which the training can go on as it is
+        if self.directory is not None:
             save_model(self.trainer.kept, self.directory.model)
             if self.notes:
                 self.directory.remember("notes", self.notes)

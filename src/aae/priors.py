@@ -43,7 +43,7 @@ __all__ = [
 
 
 # Whatever is asked of them, two of torch's distributions look at their own parameters when they draw. On a GPU a
-# training step would wait for that, and could not be recorded. What they draw stays the same, number by number.
+# training step would wait for that, and could not be recorded. A draw for each row stays the same, number by number.
 class _Normal(Normal):
     """Normal draws that no step waits for."""
 

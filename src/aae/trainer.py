@@ -5,6 +5,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from aae.average import Average, average_weight
 from aae.capture import CapturedStep
+from aae.component import describe, rebuild
 from aae.data.batches import Batches
 from aae.data.sources import Dataset
 from aae.data.splits import Split
@@ -141,8 +143,9 @@ class Trainer:
             self._average = Average(self.model)
             self.kept = self.losses.teacher = self._average.model
         self.phases = build_phases(self.losses, settings.schedule)
+        self._on_cuda = fabric.device.type == "cuda"
         # A record cannot hold what processes say to each other.
-        self.captured = CapturedStep(self._take) if fabric.device.type == "cuda" and shard is None else None
+        self.captured = CapturedStep(self._take) if self._on_cuda and shard is None else None
         moved = [id(parameter) for phase in self.phases for parameter in phase.parameters]
         once = len(moved) == len(set(moved))
         self._loss = {phase.name: phase.loss if shard is None else reduced(phase, shard, once) for phase in self.phases}
@@ -193,23 +196,45 @@ class Trainer:
             return self.progress
         number, progress = beginnings.place(self.progress)
         if number > self.beginning:
-            judged = float(self._judged)  # type: ignore[arg-type]
-            if not self._best or judged < self._best["judged"]:
-                self._best = {"judged": judged, "steps": self.step - self._began, **copy.deepcopy(self._weights())}
+            if self._better():
+                self._best = {"judged": float(self._judged), "steps": self.own_step, **copy.deepcopy(self._weights())}
             if number < beginnings.count:
                 self._afresh()
-            else:
+            elif self._best:
                 self._restore_weights(self._best)
                 self._began, self._best = self.step - self._best["steps"], {}
             self.beginning = number
         return progress
 
+    @property
+    def own_step(self) -> int:
+        """Steps since the beginning that the weights are of."""
+        return self.step - self._began
+
+    @property
+    def choosing(self) -> bool:
+        """Whether the training may still go on from another beginning."""
+        return self.settings.beginnings is not None and self.beginning < self.settings.beginnings.count
+
+    def _better(self) -> bool:
+        """Whether this beginning is better than those before it; one that diverged, or has only begun, is not."""
+        if self._judged is None or not self._judged.isfinite():
+            return False
+        if self._best and float(self._judged) >= self._best["judged"]:
+            return False
+        values = chain(self.model.state_dict().values(), self.kept.state_dict().values())
+        return all(bool(value.isfinite().all()) for value in values)
+
+    def settle(self) -> None:
+        """Take the best beginning so far for the model, where a training has ended before it went on from one."""
+        if self.choosing and self._best and not self._better():
+            self.kept.load_state_dict(self._best["model" if self.kept is self.model else "average"])
+
     def _afresh(self) -> None:
-        """New weights, as at the start of a training."""
-        for module in self.model.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-        self.kept.load_state_dict(self.model.state_dict())
+        """New weights, drawn as those of a new model; they are the same in every process."""
+        fresh = rebuild(describe(self.model), {type(part) for part in self.model.modules()})
+        for model in (self.model, self.kept):
+            model.load_state_dict(fresh.state_dict())
         for optimizer in self.optimizers.values():
             optimizer.state.clear()
         if self._teaching is not None:
@@ -221,7 +246,7 @@ class Trainer:
     def _judge(self, metrics: dict[str, torch.Tensor]) -> None:
         """Follow what beginnings are compared by, as a mean over the last steps."""
         beginnings = self.settings.beginnings
-        if beginnings is None or self.beginning == beginnings.count:
+        if beginnings is None or not self.choosing:
             return
         if beginnings.metric not in metrics:
             raise AAEError(
@@ -234,7 +259,7 @@ class Trainer:
 
     def _divide(self, progress: float) -> None:
         """Divide clusters that hold two heaps of rows."""
-        if self._dividing is not None and self._dividing.due(self.step - self._began, progress):
+        if self._dividing is not None and self._dividing.due(self.own_step, progress):
             with self.fabric.autocast():
                 features = self._dividing.look(self.kept, self._counted)
             plan = self._dividing.plan(self.kept, features)
@@ -281,7 +306,7 @@ class Trainer:
         metrics = self._take(batch) if self.captured is None else self.captured(batch)
         self._judge(metrics)
         if self.kept is not self.model:
-            self._average.follow(average_weight(self.settings.ema, self.step - self._began))
+            self._average.follow(average_weight(self.settings.ema, self.own_step))
         self.step += 1
         return metrics
 
@@ -309,7 +334,7 @@ class Trainer:
             **self._weights(),
             "beginning": {"number": self.beginning, "began": self._began, "judged": self._judged, "best": self._best},
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random_cuda": torch.cuda.get_rng_state(self.fabric.device) if self._on_cuda else None,
         }
 
     def _weights(self) -> dict[str, Any]:
@@ -334,13 +359,14 @@ class Trainer:
             )
         try:
             self._restore_weights(state)
-            beginning = state["beginning"]
-            self.beginning, self._began = int(beginning["number"]), int(beginning["began"])
-            self._judged, self._best = beginning["judged"], beginning["best"]
+            if self.settings.beginnings is not None:
+                beginning = state["beginning"]
+                self.beginning, self._began = int(beginning["number"]), int(beginning["began"])
+                self._judged, self._best = beginning["judged"], beginning["best"]
             self.step, self.seconds, self.slowed = int(state["step"]), float(state["seconds"]), float(state["slowed"])
             torch.set_rng_state(state["random"])
-            if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all(state["random_cuda"])
+            if self._on_cuda and isinstance(state["random_cuda"], torch.Tensor):  # of the first process, for all
+                torch.cuda.set_rng_state(state["random_cuda"], self.fabric.device)
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise AAEError(
                 f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
