@@ -66,8 +66,8 @@ On these draws consistency between rows and teaching by nearest rows hardly move
 whose labels lie badly, where without them a kind of row goes to a wrong class whole: a quarter of the nines to the
 sevens, all crossed sevens to the twos (see *Tried and left out*). The adversary of the style, its independence and the
 small momentum are there for the style: without them it says the class as well, and a style drawn from the prior with a
-chosen class gives images of other classes. The decay of the learning rate costs something in so short a training; in a
-whole one of `few-labels` (draws 0, 1 and 3) validation rows say 1.06 without it and 0.97 with it, test images 0.83 and
+chosen class gives images of other classes. The decay of the learning rate costs `few-labels` something in so short a
+training; in a whole one (draws 0, 1 and 3) validation rows say 1.06 without it and 0.97 with it, test images 0.83 and
 0.83.
 """
 

@@ -12,11 +12,11 @@ from aae.trainer import Trainer, make_fabric
 STEPS = 16
 
 
-def trainer_of(preset="clustering", **changes):
+def trainer_of(preset="clustering", length=None, **changes):
     data = load_data("digits")
     changes = {"network": "mlp", "hidden": (16,), "neighbours": 0.0, **changes}
     labels = 0 if preset == "clustering" else 100
-    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": STEPS})
+    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, length or {"steps": STEPS})
     return Trainer(model, data, split, settings, 0, make_fabric("cpu", "32"))
 
 
@@ -183,9 +183,7 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(stopped, tmp_path):
 
 
 def test_a_training_of_given_seconds_begins_by_the_clock():
-    trainer = trainer_of()
-    object.__setattr__(trainer.settings, "steps", None)
-    object.__setattr__(trainer.settings, "max_seconds", 8.0)
+    trainer = trainer_of(length={"max_seconds": 8.0})
     for seconds, number in ((0.0, 0), (1.9, 0), (2.1, 1), (4.1, 2), (6.1, 3), (7.9, 3)):
         trainer.seconds = seconds
         trainer.train_step()
