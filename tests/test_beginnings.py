@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -196,7 +198,10 @@ def test_what_the_user_can_put_right():
     for share in (0.0, 1.0, 2.0):
         with pytest.raises(AAEError, match=f"between 0 and 1, not {share}"):
             Beginnings(3, share)
-    trainer = trainer_of(y_matching="adversarial")
+    with pytest.raises(AAEError, match="which y_matching=adversarial does not measure: set y_matching=information, or"):
+        trainer_of(y_matching="adversarial")
+    trainer = trainer_of(y_matching="adversarial", beginnings=1)
+    trainer.settings = replace(trainer.settings, beginnings=Beginnings())  # one's own, where no option is asked
     with pytest.raises(AAEError, match=r"compared by mutualinformation_y, and this training measures .*recon"):
         trainer.train_step()
 

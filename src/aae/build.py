@@ -284,7 +284,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         terms=terms,
         teaching=Neighbours(options.neighbours) if options.neighbours else None,
         dividing=_dividing(terms) if options.dividing else None,
-        beginnings=Beginnings(options.beginnings) if options.beginnings != 1 else None,
+        beginnings=_beginnings(options) if options.beginnings != 1 else None,
         ema=options.ema,
     )
 
@@ -312,6 +312,15 @@ def _terms(options: Options, data: Dataset) -> tuple[nn.Module, ...]:
         change = Affine(degrees, options.scale, options.shift, shear)
         terms.append(Consistency(change, options.consistency, fade=options.consistency_fade))
     return tuple(terms)
+
+
+def _beginnings(options: Options) -> Beginnings:
+    if "information" not in options.y_matching:
+        raise AAEError(
+            f"Beginnings are compared by mutual information, which y_matching={options.y_matching} does not measure: "
+            "set y_matching=information, or beginnings=1."
+        )
+    return Beginnings(options.beginnings)
 
 
 def _dividing(terms: Sequence[nn.Module]) -> Dividing:
