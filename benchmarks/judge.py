@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import aae
-from aae import inference
 from aae.data.augmentation import Affine
 from aae.data.sources import Dataset, as_float
-from aae.files import write_atomically
-from aae.model import Autoencoder
+from aae.evaluation import inference
+from aae.model.autoencoder import Autoencoder
+from aae.system.files import write_atomically
 
 KEPT = Path("runs/quality/judge.safetensors")
 EPOCHS, BATCH, RATE = 8, 128, 3e-3

@@ -28,10 +28,10 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
 import aae
-from aae.files import read_json
+from aae.system.files import read_json
 
 sys.path.insert(0, str(Path(__file__).parent))
-from aae.machine import describe_machine
+from aae.system.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "own-data.json"
 TEST_SHARE, LABELLED_SHARE = 0.25, 0.1

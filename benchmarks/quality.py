@@ -22,14 +22,15 @@ from scipy.ndimage import rotate
 from scipy.optimize import linear_sum_assignment
 
 import aae
-from aae import inference
-from aae.bounds import importance_bound
-from aae.errors import AAEError
-from aae.evaluation import evaluate
-from aae.files import write_atomically
-from aae.machine import describe_machine
-from aae.presets import Options
-from aae.runs import Run, open_run, resolve_for, resume_run
+from aae.evaluation import inference
+from aae.evaluation.bounds import importance_bound
+from aae.evaluation.figures import evaluate
+from aae.presets.options import Options
+from aae.runs.open import Run, open_run
+from aae.runs.train import resolve_for, resume_run
+from aae.system.errors import AAEError
+from aae.system.files import write_atomically
+from aae.system.machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).parent))
 import quality_page

@@ -14,12 +14,13 @@ from peers import BATCH, PythaeLoop, TutorialLoop
 from torch.utils.flop_counter import FlopCounterMode
 
 import aae
-from aae.runs import prepare
-from aae.trainer import Trainer, make_fabric
+from aae.distributed.fabric import make_fabric
+from aae.runs.train import prepare
+from aae.training.trainer import Trainer
 
 # The tutorial's model and batch, trained our way; its few-label terms are ours alone and are left out.
 SAME = {"z": 2, "hidden": [1000, 1000], "batch_size": BATCH, "labelled_batch_size": BATCH,
-        "adversarial_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbours": 0.0}  # fmt: skip
+        "adversarial_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
 OURS: dict[str, tuple[str, dict[str, Any], str]] = {
     "same maths": ("semi-supervised", {"recipe": "tutorial"}, "32"),
     "default, same batch": ("semi-supervised", SAME, "auto"),
@@ -43,7 +44,7 @@ def trainer_of(preset: str, data: aae.Dataset, changes: dict[str, Any], precisio
     labels = 0 if preset == "aae" else 3000
     model, settings, split, _ = prepare(preset, data, labels, "tutorial" if labels else "random", 0, changes,
                                         {"steps": 1_000_000})  # fmt: skip
-    return Trainer(model, data, split, settings, 0, make_fabric("cpu", precision))
+    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=precision)
 
 
 def _times(step: Callable[[], Any], steps: int, rows: int) -> Contender:

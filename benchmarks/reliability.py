@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from aae.machine import describe_machine
+from aae.system.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "benchmarks/results/reliability.json", ROOT / "docs/reliability.md"

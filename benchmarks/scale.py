@@ -26,16 +26,16 @@ def measure(preset: str, batch: int, devices: int) -> dict[str, float]:
     import torch
     import torch.distributed as dist
 
-    from aae.processes import assemble
-    from aae.runs import default_labels, load_data, prepare
-    from aae.trainer import Trainer
+    from aae.distributed.processes import launch
+    from aae.runs.train import default_labels, load_data, prepare
+    from aae.training.trainer import Trainer
 
-    team = assemble("cpu", "32", devices)
+    group = launch("cpu", "32", devices)
     torch.set_num_threads(2 // devices)
     data = load_data("mnist")
     sizes = {"batch_size": batch, "labelled_batch_size": max(2, batch // 4)}
     model, settings, split, _ = prepare(preset, data, default_labels(preset, data), "random", 0, sizes, {"steps": 1000})
-    trainer = Trainer(model, data, split, settings, 0, team.fabric, team.shard)
+    trainer = Trainer(model, data, split, settings, 0, group.fabric, group.shard)
     times = []
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
@@ -45,17 +45,17 @@ def measure(preset: str, batch: int, devices: int) -> dict[str, float]:
     found = {"step": statistics.median(times[WARM_UP:]), "parameters": parameters}
     if devices > 1:
         found |= {"reduce": _timed(lambda: dist.all_reduce(torch.ones(parameters)), 5)}
-        found |= {"exchange": _timed(lambda: team.shard.gathered(torch.ones(2000)), 100)}
+        found |= {"exchange": _timed(lambda: group.shard.all_gather(torch.ones(2000)), 100)}
         calls = []
-        gathered = team.shard.gathered
-        team.shard.gathered = lambda x: (calls.append(1), gathered(x))[1]
+        gathered = group.shard.gathered
+        group.shard.gathered = lambda x: (calls.append(1), gathered(x))[1]
         trainer.train_step()
         found["exchanges"] = len(calls)
     start = time.perf_counter()
     for optimizer in trainer.optimizers.values():
         optimizer.step()
     found["update"] = time.perf_counter() - start
-    return found if team.chief else {}
+    return found if group.is_rank_zero else {}
 
 
 def _timed(call: object, repeats: int) -> float:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rates import linear, product_rate, profile, rates
 from use import help_seconds, reading, stream, stream_one, until_3_percent
 
-from aae.machine import describe_machine
+from aae.system.machine import describe_machine
 
 # What is compared: a name for the figure, ours, and the one it is set against.
 RATIOS = {

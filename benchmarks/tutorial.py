@@ -21,13 +21,13 @@ import torch
 from sklearn.decomposition import PCA
 
 import aae
-from aae import metrics
 from aae.data.sources import as_float
-from aae.files import read_json
-from aae.runs import Run, open_run
+from aae.evaluation import metrics
+from aae.runs.open import Run, open_run
+from aae.system.files import read_json
 
 sys.path.insert(0, str(Path(__file__).parent))
-from aae.machine import describe_machine
+from aae.system.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "tutorial.json"
 

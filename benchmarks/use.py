@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 import aae
-from aae import inference
 from aae.data.arrays import NpyRows
-from aae.runs import prepare
+from aae.evaluation import inference
+from aae.runs.train import prepare
 
 # A process starts with the memory of the one it was forked from on its account; a small one between keeps ours off it.
 LAUNCH = """

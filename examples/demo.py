@@ -16,9 +16,9 @@ from sklearn.semi_supervised import LabelSpreading
 from sklearn.svm import SVC
 
 import aae
-from aae.cli import report
+from aae.cli.app import report
 from aae.data.sources import as_float
-from aae.metrics import error_percent
+from aae.evaluation.metrics import error_percent
 
 
 def baselines(data: aae.Dataset, split: aae.Split) -> dict[str, float]:

@@ -14,8 +14,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import aae
-from aae.cli import report
-from aae.exports import predictions
+from aae.cli.app import report
+from aae.runs.outputs import predictions
 
 LABELLED = 10  # pictures of each class
 NEW = 300  # pictures kept for later

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 import aae
-from aae import plots
+from aae.report import plots
 
 
 def main() -> None:

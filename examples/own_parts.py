@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 import aae
-from aae import plots
+from aae.report import plots
 
 
 class TwoMoons(nn.Module):

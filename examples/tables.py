@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
 import aae
-from aae.exports import predictions
+from aae.runs.outputs import predictions
 
 TABLES = {"cancer": load_breast_cancer, "wine": load_wine}
 
@@ -47,7 +47,7 @@ def main() -> None:
         known, unknown, truth = write_tables(name, arguments.out)
         run = arguments.out / f"{name}-run"
         aae.train_preset(
-            "few-labels", known, steps=arguments.steps, out=run, reading=aae.Reading(label_column="kind")
+            "few-labels", known, steps=arguments.steps, out=run, reading=aae.ReadOptions(label_column="kind")
         )
         print(predictions(run, str(unknown), arguments.out / f"{name}-predictions.csv"))
         with (arguments.out / f"{name}-predictions.csv").open(newline="") as file:

@@ -12,10 +12,10 @@ import platformdirs
 import pytest
 import torch
 
-from aae.cli import main
-from harness import command
-from runs import Processes, train_small
-from written import write_idx, write_picture
+from aae.cli.app import main
+from helpers.harness import command
+from helpers.runs import Processes, train_small
+from helpers.written import write_idx, write_picture
 
 torch.set_num_threads(1)
 

@@ -12,8 +12,8 @@ import platformdirs
 import pytest
 
 import aae
-from aae.presets import resolve
-from aae.runs import prepare
+from aae.presets.presets import resolve
+from aae.runs.train import prepare
 
 ROOT = Path(__file__).parent.parent
 

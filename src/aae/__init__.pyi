@@ -1,24 +1,18 @@
 from ._version import __version__
-from .artifact import load, save_model
-from .beginnings import Beginnings
-from .corruption import GaussianNoise, Masking, SaltAndPepper
 from .data.augmentation import Affine
-from .data.sources import Dataset, Reading, load_data
+from .data.sources import Dataset, ReadOptions, load_data
 from .data.splits import Split, split_data
-from .dividing import Dividing
-from .errors import AAEError, UsageError
-from .estimator import AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector
-from .fewlabels import Consistency, Interpolation, VirtualAdversarial
-from .inference import classify, decode, encode, reconstruct
-from .latent import Latent
-from .likelihoods import BernoulliLikelihood, GaussianLikelihood
-from .matching import KL, MMD, Adversarial, MutualInformation
-from .merging import Concatenate, LinearSum
-from .model import Autoencoder
-from .neighbours import Neighbours
-from .networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
-from .posteriors import Category, Gaussian, Noisy, Point
-from .priors import (
+from .evaluation.inference import classify, decode, encode, reconstruct
+from .model.artifact import load, save_model
+from .model.autoencoder import Autoencoder
+from .model.corruption import GaussianNoise, Masking, SaltAndPepper
+from .model.latent import Latent
+from .model.likelihoods import BernoulliLikelihood, GaussianLikelihood
+from .model.matching import KL, MMD, Adversarial, MutualInformation
+from .model.merging import Concatenate, LinearSum
+from .model.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from .model.posteriors import Category, Gaussian, Noisy, Point
+from .model.priors import (
     BallPrior,
     CategoricalPrior,
     CubePrior,
@@ -28,11 +22,21 @@ from .priors import (
     grid_mixture,
     ring_mixture,
 )
-from .runs import open_run, train_preset
-from .settings import Settings
-from .table import Table
-from .training import Result, train
-from .transformation import LearnedTransformation
+from .model.table import Table
+from .objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
+from .runs.open import open_run
+from .runs.train import train_preset
+from .sklearn.classifier import AAEClassifier
+from .sklearn.clusterer import AAEClusterer
+from .sklearn.embedder import AAEEmbedder
+from .sklearn.outlier_detector import AAEOutlierDetector
+from .system.errors import AAEError, UsageError
+from .training.extras.neighbour_targets import NeighbourTargets
+from .training.extras.restarts import Restarts
+from .training.extras.split_clusters import SplitClusters
+from .training.extras.tangent_augmentation import TangentAugmentation
+from .training.settings import Settings
+from .training.train import Result, train
 
 __all__ = [
     "KL",
@@ -46,7 +50,6 @@ __all__ = [
     "Affine",
     "Autoencoder",
     "BallPrior",
-    "Beginnings",
     "BernoulliLikelihood",
     "CategoricalPrior",
     "Category",
@@ -57,30 +60,31 @@ __all__ = [
     "CubePrior",
     "Dataset",
     "Discriminator",
-    "Dividing",
     "Gaussian",
     "GaussianLikelihood",
     "GaussianNoise",
     "GaussianPrior",
-    "Interpolation",
+    "InterpolationConsistency",
     "Latent",
-    "LearnedTransformation",
     "LinearSum",
     "MLPDecoder",
     "MLPTrunk",
     "Masking",
     "MixturePrior",
     "MutualInformation",
-    "Neighbours",
+    "NeighbourTargets",
     "Noisy",
     "Point",
-    "Reading",
+    "ReadOptions",
+    "Restarts",
     "Result",
     "SaltAndPepper",
     "Settings",
     "Split",
+    "SplitClusters",
     "SwissRollPrior",
     "Table",
+    "TangentAugmentation",
     "UsageError",
     "VirtualAdversarial",
     "__version__",

@@ -1,5 +1,5 @@
 """``python -m aae`` is the command ``aae``."""
 
-from aae.cli import main
+from aae.cli.app import main
 
 main()

@@ -3,7 +3,7 @@ import pytest
 
 from aae.data import arrays
 from aae.data.arrays import NpyRows, check_rows, open_rows
-from aae.errors import AAEError
+from aae.system.errors import AAEError
 
 RNG = np.random.default_rng(0)
 KINDS = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aae.data.augmentation import Affine
-from models import same_output, through_json
+from helpers.models import same_output, through_json
 
 NOTHING = {"degrees": 0, "scale": 0, "shift": 0, "shear": 0}
 SHAPES = [(12, 12), (9, 17), (12, 12, 3), (8, 8, 1)]

@@ -5,8 +5,8 @@ import torch
 from aae.data.batches import Batches, to_input
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import Split, split_data
-from aae.errors import AAEError
-from models import CLASSES, FAMILIES
+from aae.system.errors import AAEError
+from helpers.models import CLASSES, FAMILIES
 
 ROWS, LABELLED = 60, 12
 NUMBERS = np.arange(ROWS)

@@ -10,8 +10,8 @@ import pytest
 
 from aae.data import idx
 from aae.data.idx import load_mnist, read_idx, read_idx_folder
-from aae.errors import AAEError
-from written import write_idx
+from aae.system.errors import AAEError
+from helpers.written import write_idx
 
 ROWS = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from aae.data import images
 from aae.data.images import file_labels, folder_labels, is_image_folder, read_images
-from aae.errors import AAEError
+from aae.system.errors import AAEError
 
 RNG = np.random.default_rng(0)
 

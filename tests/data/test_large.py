@@ -14,10 +14,10 @@ from aae.data.batches import Batches
 from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.data.summary import contact_rows, describe_data, warnings_about
-from aae.errors import AAEError
-from aae.runs import open_run
-from models import FAMILIES
-from runs import ENVIRONMENT, train_small
+from aae.runs.open import open_run
+from aae.system.errors import AAEError
+from helpers.models import FAMILIES
+from helpers.runs import ENVIRONMENT, train_small
 
 RNG = np.random.default_rng(0)
 
@@ -131,7 +131,7 @@ def table(tmp_path, monkeypatch):
 
 
 def test_a_large_table_is_read_like_a_small_one(table, monkeypatch):
-    reading = sources.Reading(label_column="kind")
+    reading = sources.ReadOptions(label_column="kind")
     large = load_data(table, reading)
     monkeypatch.setattr(sources, "LARGE", 2**30)
     small = load_data(table, reading)
@@ -159,7 +159,7 @@ def test_a_large_table_is_decoded_once(table, monkeypatch):
 
 @pytest.mark.parametrize("name", ["semi-supervised", "few-labels", "supervised", "conditioned"])
 def test_a_large_table_with_labels_trains(name, table, tmp_path):
-    reading = sources.Reading(label_column="kind")
+    reading = sources.ReadOptions(label_column="kind")
     result = train_small(name, data=table, reading=reading, labels=None, steps=3, out=tmp_path / "run")
     assert isinstance(result.data.x, NpyRows)
     if name in ("semi-supervised", "few-labels"):
@@ -170,7 +170,7 @@ def test_a_large_table_with_labels_trains(name, table, tmp_path):
 _PEAK = """
 import resource, sys
 from pathlib import Path
-from aae.runs import train_preset
+from aae.runs.train import train_preset
 train_preset("aae", Path(sys.argv[1]), steps=20, changes={"hidden": [16]}, progress=False, out=sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

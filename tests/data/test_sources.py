@@ -3,8 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from aae.data.sources import Dataset, Reading, as_float, load_data
-from aae.errors import AAEError, UsageError
+from aae.data.sources import Dataset, ReadOptions, as_float, load_data
+from aae.system.errors import AAEError, UsageError
 
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(40, 3))
@@ -198,24 +198,24 @@ def test_a_folder_of_images(pets):
 
 
 def test_rows_to_test_on_can_be_given(pets):
-    data = load_data(pets / "pets", Reading(test=str(pets / "more")))
+    data = load_data(pets / "pets", ReadOptions(test=str(pets / "more")))
     assert (len(data.x), data.test_x.shape, data.test_y.tolist()) == (50, (6, 10, 10), [0, 0, 0, 1, 1, 1])
     arrays = {"x": data.x[:20], "y": ["cat"] * 20}
     np.savez(pets / "one.npz", **arrays)
-    assert len(load_data(pets / "pets", Reading(test=str(pets / "one.npz"))).test_x) == 20
+    assert len(load_data(pets / "pets", ReadOptions(test=str(pets / "one.npz"))).test_x) == 20
     np.savez(pets / "other.npz", x=data.x[:20], y=["fish"] * 20)
     with pytest.raises(AAEError, match=r"other.npz: label 'fish' is among the test rows only"):
-        load_data(pets / "pets", Reading(test=str(pets / "other.npz")))
+        load_data(pets / "pets", ReadOptions(test=str(pets / "other.npz")))
     with pytest.raises(AAEError, match=r"--test .*absent is not a folder of images or an .npz file"):
-        load_data(pets / "pets", Reading(test=str(pets / "absent")))
+        load_data(pets / "pets", ReadOptions(test=str(pets / "absent")))
     np.savez(pets / "wide.npz", x=np.zeros((3, 12, 12), np.uint8))
     with pytest.raises(AAEError, match=r"rows have shape \(10, 10\), those of .*wide.npz \(12, 12\); make them alike"):
-        load_data(pets / "pets", Reading(test=str(pets / "wide.npz")))
+        load_data(pets / "pets", ReadOptions(test=str(pets / "wide.npz")))
 
 
 def test_labels_from_a_file_and_another_size(pets):
     (pets / "labels.csv").write_text("file,label\ncat/0.png,old\ncat/1.png,old\ndog/3.png,new\ndog/4.png,new\n")
-    data = load_data(pets / "pets", Reading(image_size=16, labels_file=str(pets / "labels.csv")))
+    data = load_data(pets / "pets", ReadOptions(image_size=16, labels_file=str(pets / "labels.csv")))
     assert data.classes == ["new", "old"]
     assert data.shape == (16, 16)
     assert (data.y >= 0).sum() + (data.test_y >= 0).sum() == 4
@@ -229,7 +229,7 @@ def test_images_that_could_not_be_read_are_noted(pets):
     assert "cat/0.png (" in note
     assert note.endswith("and 2 more.")
     with pytest.raises(AAEError, match="without --strict"):
-        load_data(pets / "pets", Reading(strict=True))
+        load_data(pets / "pets", ReadOptions(strict=True))
 
 
 @pytest.mark.parametrize(("spec", "reading", "sentence"), [
@@ -241,7 +241,7 @@ def test_images_that_could_not_be_read_are_noted(pets):
 def test_readings_that_do_not_go_with_the_data(tmp_path, spec, reading, sentence):
     np.savez(tmp_path / "one.npz", x=np.zeros((20, 3)))
     with pytest.raises(UsageError, match=sentence):
-        load_data(spec if spec == "digits" else tmp_path / spec, Reading(**reading))
+        load_data(spec if spec == "digits" else tmp_path / spec, ReadOptions(**reading))
 
 
 PEOPLE = [["height", "town", "kind"]] + [[f"{150 + k}", "Rome" if k % 3 else "", ["ant", "bee", ""][k % 4 % 3]]
@@ -256,7 +256,7 @@ def write_csv(path, rows):
 
 def test_a_table(tmp_path):
     path = write_csv(tmp_path / "people.csv", PEOPLE)
-    data = load_data(path, Reading(label_column="kind"))
+    data = load_data(path, ReadOptions(label_column="kind"))
     assert (data.name, data.shape, data.input_shape) == ("people", (2,), (3,))
     assert data.classes == ["ant", "bee"]
     assert len(data.x) + len(data.test_x) == 40
@@ -273,18 +273,18 @@ def test_a_table(tmp_path):
 def test_a_table_to_test_on(tmp_path):
     path = write_csv(tmp_path / "people.csv", PEOPLE)
     other = write_csv(tmp_path / "other.csv", [["kind", "town", "height"], ["bee", "Rome", "1"], ["", "", "2"]])
-    data = load_data(path, Reading(label_column="kind", test=str(other)))
+    data = load_data(path, ReadOptions(label_column="kind", test=str(other)))
     assert len(data.x) == 40
     assert np.array_equal(data.test_x, [[1, 0], [2, np.nan]], equal_nan=True)
     assert data.test_y.tolist() == [1, -1]
     np.savez(tmp_path / "rows.npz", x=VECTORS)
     with pytest.raises(AAEError, match=r"--test .*rows.npz is not a .csv or .parquet file, as the rows"):
-        load_data(path, Reading(label_column="kind", test=str(tmp_path / "rows.npz")))
+        load_data(path, ReadOptions(label_column="kind", test=str(tmp_path / "rows.npz")))
 
 
 def test_a_table_as_a_model_knows_it(tmp_path):
     path = write_csv(tmp_path / "people.csv", PEOPLE)
-    table = load_data(path, Reading(label_column="kind")).table
+    table = load_data(path, ReadOptions(label_column="kind")).table
     data = load_data(path, None, table)  # the label column is one too many, and passed over
     assert data.table is table
     assert data.shape == (2,)
@@ -300,7 +300,7 @@ def test_options_that_are_for_other_data(tmp_path, name, reading, sentence):
     write_csv(tmp_path / "people.csv", PEOPLE)
     np.savez(tmp_path / "rows.npz", x=VECTORS)
     with pytest.raises(UsageError, match=sentence):
-        load_data(name if name == "digits" else tmp_path / name, Reading(**reading))
+        load_data(name if name == "digits" else tmp_path / name, ReadOptions(**reading))
 
 
 def test_rows_of_an_npy_file(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import split_data
-from aae.errors import AAEError, UsageError
+from aae.system.errors import AAEError, UsageError
 
 
 def dataset(y, classes=None):

@@ -9,8 +9,8 @@ import pytest
 from aae.data import tables
 from aae.data.arrays import check_rows
 from aae.data.tables import ParquetRows, describe_columns, read_columns, take_labels
-from aae.errors import AAEError, UsageError
-from aae.table import Table
+from aae.model.table import Table
+from aae.system.errors import AAEError, UsageError
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.standard_normal((1000, 3)).astype(np.float32)

@@ -5,13 +5,14 @@ import shutil
 import numpy as np
 import pytest
 
-from aae.artifact import load
-from aae.checkpoints import latest_checkpoint
-from aae.component import describe
-from aae.errors import AAEError
-from aae.runs import open_run, resume_run
-from harness import many, tally
-from runs import differences, train_small
+from aae.model.artifact import load
+from aae.model.component import describe
+from aae.runs.open import open_run
+from aae.runs.train import resume_run
+from aae.system.errors import AAEError
+from aae.training.checkpoints import latest_checkpoint
+from helpers.harness import many, tally
+from helpers.runs import differences, train_small
 
 FILES = ("newest checkpoint", "config.json", "metrics.csv", "model/spec.json", "model/weights.safetensors")
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from aae.checkpoints import latest_checkpoint
-from harness import ALL, checkpoints, command, finish, many, tally, weights
-from runs import leftovers
-from written import write_picture
+from aae.training.checkpoints import latest_checkpoint
+from helpers.harness import ALL, checkpoints, command, finish, many, tally, weights
+from helpers.runs import leftovers
+from helpers.written import write_picture
 
 STEPS = 40
 

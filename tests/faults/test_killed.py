@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from aae.checkpoints import latest_checkpoint
-from harness import checkpoints, command, finish, many, resume, step_of, tally, weights
-from runs import final_state, leftovers, wait_for
+from aae.training.checkpoints import latest_checkpoint
+from helpers.harness import checkpoints, command, finish, many, resume, step_of, tally, weights
+from helpers.runs import final_state, leftovers, wait_for
 
 STEPS = 40
 

@@ -1,13 +1,12 @@
 """Two trainers of one run, and one training done twice."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aae.trainer import Trainer
-from harness import ALL, checkpoints, command, finish, many, resume, tally, weights
-from runs import VARIANTS, Processes, python, train_small, wait_for
+from aae.training.trainer import Trainer
+from helpers.harness import ALL, checkpoints, command, finish, many, resume, tally, weights
+from helpers.runs import VARIANTS, Processes, python, train_small, wait_for
 
 STEPS = 300
 
@@ -48,11 +47,10 @@ def test_of_two_that_start_together_one_trains(processes, others, straight, tmp_
 @pytest.mark.parametrize("name", VARIANTS if ALL else ["few-labels", "clustering"])
 def test_the_same_seed_gives_the_same_weights(name, tmp_path):
     """In processes of their own."""
-    code = "import sys; from runs import train_small; train_small(sys.argv[1], steps=11, seed=3, out=sys.argv[2])"
-    tests = str(Path(__file__).parent.parent)
+    code = "import sys; from helpers.runs import train_small as t; t(sys.argv[1], steps=11, seed=3, out=sys.argv[2])"
     with tally("Same seed twice") as count:
         for k in range(2):
-            done = python(code, name, tmp_path / str(k), PYTHONPATH=tests)
+            done = python(code, name, tmp_path / str(k))
             assert done.returncode == 0, done.stderr
         count.add(weights(tmp_path / "0") == weights(tmp_path / "1"))
 

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from fuzzing import memory
+from helpers.fuzzing import memory
 
 SPARE = 4 * 2**30  # threads and the pools of pyarrow reserve much and use little
 

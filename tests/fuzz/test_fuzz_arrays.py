@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aae.data.arrays import read_numpy
 from aae.data.idx import read_idx
 from aae.data.sources import load_data
-from fuzzing import damaged, parts, try_all
+from helpers.fuzzing import damaged, parts, try_all
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aae.data import images
-from fuzzing import damaged, parts, try_all
+from helpers.fuzzing import damaged, parts, try_all
 
 RNG = np.random.default_rng(0)
 GREY = Image.fromarray(RNG.integers(0, 256, (12, 10), dtype=np.uint8))

@@ -9,16 +9,18 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from aae import inference, runs
-from aae.artifact import load, pack, unpack
 from aae.data.sources import Dataset
-from aae.evaluation import evaluate
-from aae.presets import PRESETS
-from aae.rundir import History
-from aae.runs import open_run, prepare, resume_run, train_preset
-from aae.table import fit_table
-from fuzzing import JSON, changed, damaged, parts, try_all
-from runs import SMALL
+from aae.evaluation import inference
+from aae.evaluation.figures import evaluate
+from aae.model.artifact import load, pack, unpack
+from aae.model.table import fit_table
+from aae.presets.presets import PRESETS
+from aae.runs import train as runs
+from aae.runs.open import open_run
+from aae.runs.train import prepare, resume_run, train_preset
+from aae.training.rundir import History
+from helpers.fuzzing import JSON, changed, damaged, parts, try_all
+from helpers.runs import SMALL
 
 RNG = np.random.default_rng(0)
 SMALLEST = {**SMALL, "hidden": [3], "discriminator_hidden": [3]}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from aae.data.sources import Reading, load_data
-from aae.exports import read_input
-from fuzzing import damaged, parts, try_all
+from aae.data.sources import ReadOptions, load_data
+from aae.runs.outputs import read_input
+from helpers.fuzzing import damaged, parts, try_all
 
 CSV = [
     b"size,colour,kind\n" + b"1.5,red,a\n2,blue,b\n,,\n" * 5,
@@ -48,7 +48,7 @@ TABLES = [
 
 
 def load(path, label):
-    return load_data(path, Reading(label_column=label))
+    return load_data(path, ReadOptions(label_column=label))
 
 
 @parts

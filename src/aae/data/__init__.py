@@ -1,1 +1,4 @@
-"""Data: sources, splits, batches and augmentation."""
+"""Data: sources, splits, batches and augmentation.
+
+A new source format or augmentation belongs here. May import `aae.model` and the rooms below it.
+"""

@@ -13,7 +13,7 @@ import numpy as np
 
 from aae.data.idx import SMALL, SWELL
 from aae.data.tables import ParquetRows
-from aae.errors import AAEError, first_line
+from aae.system.errors import AAEError, first_line
 
 __all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "open_rows", "read_numpy"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aae import shards
-from aae.component import component
+from aae.distributed import shards
+from aae.model.component import component
 
 __all__ = ["Affine"]
 

@@ -8,11 +8,11 @@ from aae.data.arrays import NpyRows, check_finite
 from aae.data.order import BlockStream, Others, Stream
 from aae.data.sources import Dataset
 from aae.data.splits import Split
-from aae.errors import AAEError
-from aae.model import Autoencoder
-from aae.phases import Batch
-from aae.shards import Shard
-from aae.table import Table
+from aae.distributed.shards import Shard
+from aae.model.autoencoder import Autoencoder
+from aae.model.batch import Batch
+from aae.model.table import Table
+from aae.system.errors import AAEError
 
 __all__ = ["Batches", "to_input"]
 
@@ -121,7 +121,7 @@ class Batches:
         home = self._source.home
         self._announced: list[tuple[int, int]] = []
         self._device, self._table, self._shard, self._known = device, model.table, shard, split.labelled
-        processes = 1 if shard is None else shard.count
+        processes = 1 if shard is None else shard.world_size
         many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
         beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
         rows: np.ndarray | Others
@@ -187,10 +187,10 @@ class Batches:
         every = None
         if self._shard is not None:
             every = self._source.labels(rows).to(self._device)
-            rows, labelled = self._shard.own(rows), labelled if labelled is None else self._shard.own(labelled)
-            self._shard.reads(len(rows), 0 if labelled is None else len(labelled))
+            rows, labelled = self._shard.local_rows(rows), labelled if labelled is None else self._shard.local_rows(labelled)
+            self._shard.set_sizes(len(rows), 0 if labelled is None else len(labelled))
         x = to_input(self._source.rows(rows), self._device, self._table)
-        batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, every_label=every)
+        batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, all_labels=every)
         if labelled is not None:
             batch.labelled_x = to_input(self._source.rows(labelled), self._device, self._table)
             batch.labelled_y = self._source.labels(labelled).to(self._device)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from aae.errors import AAEError, first_line
+from aae.system.errors import AAEError, first_line
 
 __all__ = ["load_mnist", "read_idx", "read_idx_folder"]
 

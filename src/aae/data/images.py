@@ -21,9 +21,9 @@ import numpy as np
 import platformdirs
 from PIL import Image, ImageOps
 
-from aae.errors import AAEError
-from aae.files import read_json, write_atomically, write_json
-from aae.progress import counted
+from aae.system.errors import AAEError
+from aae.system.files import read_json, write_atomically, write_json
+from aae.system.progress import counted
 
 __all__ = ["ENDINGS", "Pictures", "file_labels", "folder_labels", "is_image_folder", "read_images"]
 

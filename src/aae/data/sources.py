@@ -18,10 +18,10 @@ from aae.data.idx import is_idx_folder, load_mnist, read_idx_folder
 from aae.data.tables import ENDINGS as TABLES
 from aae.data.tables import describe_columns, parquet_size, read_columns, take_labels
 from aae.data.unpacked import unpack
-from aae.errors import AAEError, UsageError, unknown
-from aae.table import Table, fit_table
+from aae.model.table import Table, fit_table
+from aae.system.errors import AAEError, UsageError, unknown
 
-__all__ = ["Dataset", "Reading", "as_float", "load_data", "names_images"]
+__all__ = ["Dataset", "ReadOptions", "as_float", "load_data", "names_images"]
 
 
 FILES = (".npz", ".npy", *TABLES)
@@ -62,7 +62,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How a path is read, where there is a choice.
 
     Args:
@@ -87,7 +87,7 @@ class Reading:
         return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
 
 
-def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table: Table | None = None) -> Dataset:
+def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, table: Table | None = None) -> Dataset:
     """Load ``digits``, ``mnist``, a file (.npz, .npy, .csv, .parquet), a folder of images or one of IDX files.
 
     Args:
@@ -98,7 +98,7 @@ def load_data(spec: str | Path | Dataset, reading: Reading | None = None, table:
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
     """
-    reading = reading or Reading()
+    reading = reading or ReadOptions()
     if isinstance(spec, Dataset):
         return spec
     path = Path(spec)
@@ -142,7 +142,7 @@ class _Whole:
         return fit_table(rows, self.columns, self.values) if rows.ndim == 2 else None
 
 
-def _whole(path: Path, reading: Reading, table: Table | None) -> _Whole:
+def _whole(path: Path, reading: ReadOptions, table: Table | None) -> _Whole:
     """The rows at a path, checked against the options that were given for them."""
     folder, of_table = path.is_dir(), path.suffix in TABLES
     _check_options(str(path), reading, folder, of_table)
@@ -155,7 +155,7 @@ def _whole(path: Path, reading: Reading, table: Table | None) -> _Whole:
     return _npz(path)
 
 
-def _check_options(path: str, reading: Reading, folder: bool, of_table: bool) -> None:
+def _check_options(path: str, reading: ReadOptions, folder: bool, of_table: bool) -> None:
     for name in reading.given():
         if name in ("image_size", "labels_file", "strict", "colour") and not folder:
             raise UsageError(f"--{name.replace('_', '-')} is for folders of images; {path} is a file.")
@@ -173,7 +173,7 @@ def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whol
     return _Whole(path.stem, x, labels, str(path), notes=tuple(notes), columns=names, values=values)
 
 
-def _with_test(whole: _Whole, reading: Reading, table: Table | None) -> Dataset:
+def _with_test(whole: _Whole, reading: ReadOptions, table: Table | None) -> Dataset:
     """The data set, with the test rows that were named, that came along, or that are held out."""
     test, notes, where = whole.test, whole.notes, f"{whole.where} (x_test)"
     classes, y = _label_numbers(whole.labels, len(whole.x), whole.where)
@@ -191,18 +191,18 @@ def _with_test(whole: _Whole, reading: Reading, table: Table | None) -> Dataset:
     return Dataset(whole.name, whole.x, y, test[0], test_y, classes, notes, table or whole.table(whole.x))
 
 
-def _other(path: Path, whole: _Whole, reading: Reading, table: Table | None) -> _Whole:
+def _other(path: Path, whole: _Whole, reading: ReadOptions, table: Table | None) -> _Whole:
     """Rows to test on from a path of their own, read as those to train on were."""
     images, named = whole.x.ndim > 2, whole.columns is not None
     if images and names_images(path):
-        return _image_folder(path, Reading(whole.x.shape[1], strict=reading.strict, colour=whole.x.ndim == 4))
+        return _image_folder(path, ReadOptions(whole.x.shape[1], strict=reading.strict, colour=whole.x.ndim == 4))
     if path.is_file() and path.suffix in (TABLES if named else (".npz", ".npy")):
-        return _whole(path, Reading(label_column=reading.label_column), table)
+        return _whole(path, ReadOptions(label_column=reading.label_column), table)
     kinds = "a folder of images or an .npz file" if images else f"a {' or '.join(TABLES if named else FILES[:2])} file"
     raise AAEError(f"--test {path} is not {kinds}, as the rows to train on are; check the path.")
 
 
-def _large_file(path: Path, reading: Reading, table: Table | None) -> Dataset | None:
+def _large_file(path: Path, reading: ReadOptions, table: Table | None) -> Dataset | None:
     """A file whose rows take more than `LARGE` bytes, left on the disk; None if it is none."""
     if path.suffix == ".npy":
         rows = open_rows(path)
@@ -222,7 +222,7 @@ def _large_file(path: Path, reading: Reading, table: Table | None) -> Dataset | 
 
 
 def _on_disk(
-    whole: _Whole, y: np.ndarray, classes: list[str | int], reading: Reading, table: Table | None
+    whole: _Whole, y: np.ndarray, classes: list[str | int], reading: ReadOptions, table: Table | None
 ) -> Dataset:
     _check_options(whole.where, reading, False, whole.columns is not None)
     rows, path = whole.x, whole.where
@@ -253,7 +253,7 @@ def _read(whole: _Whole, numbers: np.ndarray) -> np.ndarray:
     return _stored(rows if whole.columns is not None else check_finite(rows, numbers, whole.where))
 
 
-def _image_folder(folder: Path, reading: Reading) -> _Whole:
+def _image_folder(folder: Path, reading: ReadOptions) -> _Whole:
     from aae.data.images import file_labels, folder_labels, read_images
 
     pictures = read_images(folder, reading.image_size, reading.colour, reading.strict)

@@ -1,16 +1,18 @@
 """Which rows are labelled, unlabelled or kept for validation."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from aae.data.order import Others
 from aae.data.sources import Dataset
-from aae.errors import AAEError, unknown
+from aae.system.errors import AAEError, unknown
 
-__all__ = ["Split", "split_data"]
+__all__ = ["Split", "fingerprint", "split_data"]
 
 SPLITS = ("random", "tutorial")
+FINGERPRINT = 1000  # rows by which one data set is distinguished from another
 VALIDATED = 10_000  # validation rows of a large data set
 
 
@@ -120,3 +122,12 @@ def _tutorial(data: Dataset, labels: int | None) -> Split:
         # The 3,000 rows that may be labelled stay out of the unlabelled 47,000 whatever their number.
         parts["unlabelled"].append(rows[1300:])
     return Split(**{name: np.sort(np.concatenate(found)) for name, found in parts.items()})
+
+
+def fingerprint(data: Dataset, split: Split) -> str:
+    """A number for the training data: of rows and labels from all over them, and of which labels are used."""
+    numbers = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), FINGERPRINT)).astype(np.int64))
+    found = hashlib.sha256(f"{data.x.shape} {data.x.dtype}".encode())
+    for part in (data.x[numbers], data.y[numbers], split.labelled[:FINGERPRINT], data.y[split.labelled[:FINGERPRINT]]):
+        found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from aae.errors import AAEError, first_line, unknown
-from aae.files import csv_text
-from aae.table import Table
+from aae.model.table import Table
+from aae.system.errors import AAEError, first_line, unknown
+from aae.system.files import csv_text
 
 __all__ = [
     "ENDINGS",

@@ -14,13 +14,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import platformdirs
 
-from aae.component import describe
 from aae.data.arrays import NpyRows
 from aae.data.tables import MOST, Columns, choose_columns, parquet_size, pieces, reading_table, take_labels
-from aae.errors import AAEError
-from aae.files import read_json, write_atomically, write_json
-from aae.progress import counted
-from aae.table import Table
+from aae.model.component import describe
+from aae.model.table import Table
+from aae.system.errors import AAEError
+from aae.system.files import read_json, write_atomically, write_json
+from aae.system.progress import counted
 
 __all__ = ["Unpacked", "unpack"]
 

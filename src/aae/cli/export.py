@@ -1,0 +1,32 @@
+"""Commands that take a model elsewhere or time its training: export and bench."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aae.cli.options import AsJSON, Data, RunPath
+
+__all__ = ["bench", "export"]
+
+
+def export(run: RunPath, out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)]) -> None:
+    """Write the model as ONNX files that need no torch, checked against it."""
+    from aae.runs.onnx import export_onnx
+
+    typer.echo(export_onnx(run, out))
+
+
+def bench(
+    preset: Annotated[str, typer.Argument(metavar="[PRESET]", help="Preset to time.")] = "semi-supervised",
+    data: Data = "mnist",
+    as_json: AsJSON = False,
+    out: Annotated[Path, typer.Option(help="Bar chart to write.")] = Path("bench.png"),
+) -> None:
+    """Time training on each device: the tutorial's settings and ours."""
+    from aae.presets.presets import resolve
+
+    resolve(preset)  # before anything heavy is loaded
+    from aae.report.bench import bench as measure
+
+    measure(preset, data, as_json, out)

@@ -1,0 +1,98 @@
+"""Commands that show: presets, data, figures, pictures and the report."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aae.cli.options import AsJSON, ImageSize, LabelColumn, LabelsFile, OtherData, Out, RunPath, Strict, Test
+from aae.cli.results import measure_run, report_run
+from aae.system.errors import printable
+
+__all__ = ["evaluate", "plot", "presets", "report", "show_data"]
+
+
+def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None) -> None:
+    """List what can be trained, one line each; or the options of one preset."""
+    from dataclasses import asdict
+
+    from aae.presets.presets import PRESETS, resolve
+    from aae.presets.recipes import RECIPES
+
+    if name is not None:
+        for option, value in asdict(resolve(name)).items():
+            typer.echo(f"{option}={json.dumps(value)}")
+        others = {"vectors and tables": PRESETS[name].vectors, "fewer than 50 columns": PRESETS[name].narrow}
+        for kind, changes in others.items():
+            if changes:
+                typer.echo(f"# {kind}: {', '.join(f'{k}={json.dumps(v)}' for k, v in changes.items())}")
+        recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
+        typer.echo(
+            f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes)
+        )
+        return
+    width = max(map(len, PRESETS))
+    for preset, row in PRESETS.items():
+        typer.echo(f"{preset:{width}}  {row.summary}")
+
+
+def show_data(
+    data: Annotated[str, typer.Argument(metavar="SPEC", help="As --data of train.", show_default=False)],
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
+    test: Test = None,
+    strict: Strict = False,
+    out: Annotated[Path, typer.Option(help="Contact sheet to write, if the rows are images.")] = Path("data.png"),
+) -> None:
+    """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
+    from aae.data.sources import ReadOptions, as_float, load_data
+    from aae.data.summary import contact_rows, describe_data, warnings_about
+    from aae.system.files import check_place
+
+    check_place(out, ".png", ".svg", ".pdf")
+    found = load_data(data, ReadOptions(image_size, labels_file, test, strict, label_column=label_column))
+    typer.echo(printable("\n".join(describe_data(found))))
+    for warning in warnings_about(found):
+        typer.echo(printable(f"Warning: {warning}"), err=True)
+    if found.is_image:
+        from aae.report import plots
+
+        plots.save(plots.samples(as_float(contact_rows(found)), title=found.name), out)
+        typer.echo(f"Contact sheet: {out}")
+
+
+def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> None:
+    """Measure a run on its test set."""
+    from aae.runs.open import open_run
+
+    found = measure_run(open_run(run, data), data)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    width = max(map(len, found))
+    for name, value in found.items():
+        typer.echo(f"{name:{width}}  {value}")
+
+
+def plot(
+    run: RunPath,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="latent, manifold, styles, reconstructions, curves, confusion, mistakes or samples.",
+            show_default=False,
+        ),
+    ],
+    out: Out,
+) -> None:
+    """Draw one picture of a run."""
+    from aae.report.gallery import draw_picture
+
+    typer.echo(draw_picture(run, kind, out))
+
+
+def report(run: RunPath) -> None:
+    """Write RUN/report.html: every figure and picture in one file that opens offline."""
+    report_run(run)

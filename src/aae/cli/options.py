@@ -1,0 +1,74 @@
+"""Arguments and options that several commands share."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aae.presets.options import current_names
+from aae.system.errors import UsageError
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
+PresetName = Annotated[
+    str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
+]
+Labels = Annotated[
+    int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
+]
+SplitHow = Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)]
+Data = Annotated[
+    str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), a folder of images or of IDX files.")
+]
+OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
+Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of a .csv or .parquet file that holds the labels.", metavar="NAME")
+]
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT", help="Rows to read: as --data, or a single image.", show_default=False
+    ),
+]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(help="Processes on this machine, one for each GPU or for some of the cores. Under torchrun, drop it."),
+]
+Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
+ImageSize = Annotated[
+    int | None, typer.Option(help="Side of the images of a folder, 8 to 128; their own, 64 at most, if not given.")
+]
+LabelsFile = Annotated[
+    str | None, typer.Option(help="CSV file with the columns file,label for a folder of images.", metavar="FILE")
+]
+Test = Annotated[str | None, typer.Option(help="Rows to test on; a part of --data if not given.", metavar="SPEC")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at an image that cannot be read.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change an option of the preset; may be repeated. `aae presets NAME` lists them.",
+    ),
+]
+
+
+def parse_changes(pairs: list[str]) -> dict[str, Any]:
+    """Options out of ``name=value``; a value is JSON, or else a text."""
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes name=value, not {pair!r}.")
+        try:
+            found[name.strip()] = json.loads(text)
+        except ValueError:
+            found[name.strip()] = text
+    found, notes = current_names(found)
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+    return found

@@ -1,0 +1,206 @@
+"""Commands that train: `train` and `tune`."""
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aae.cli.options import (
+    Changes,
+    Data,
+    Device,
+    Devices,
+    ImageSize,
+    LabelColumn,
+    Labels,
+    LabelsFile,
+    Precision,
+    PresetName,
+    Seed,
+    SplitHow,
+    Strict,
+    Test,
+    parse_changes,
+)
+from aae.cli.results import report_run
+from aae.system.errors import AAEError, UsageError
+
+__all__ = ["train", "tune"]
+
+
+def train(
+    context: typer.Context,
+    preset: PresetName,
+    data: Data = "digits",
+    labels: Labels = None,
+    split: SplitHow = "random",
+    seed: Seed = 0,
+    epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step reads.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="alternating or joint.")] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    devices: Devices = None,
+    num_nodes: Annotated[
+        int | None, typer.Option(help="Machines that take part; see docs/scale.md. Under torchrun, drop it.")
+    ] = None,
+    changes: Changes = None,
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
+    test: Test = None,
+    strict: Strict = False,
+    out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out, with its own settings (and device, if not given)."),
+    ] = False,
+    checkpoint_every: Annotated[
+        float | None, typer.Option(help="Seconds between two checkpoints; 30, or more for a large model, if not given.")
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
+    report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
+) -> None:
+    """Train a preset and leave a run directory with the model, its figures and a report."""
+    from aae.presets.presets import resolve
+
+    options = parse_changes(changes or [])
+    options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
+    resolve(preset, options)  # a typing error is told before anything heavy is loaded
+    loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
+    several = {"devices": devices, "num_nodes": num_nodes}
+    if resume:
+        if out is None:
+            raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
+        given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *several, *loop})
+        if fixed:
+            names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
+            raise UsageError(f"--resume takes every setting from the run; drop {names}.")
+        place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
+        from aae.runs.train import resume_run
+
+        result = resume_run(out, preset, **place, **several, **loop)
+    else:
+        from aae.data.sources import ReadOptions
+        from aae.runs.train import train_preset
+
+        out = out or _free_directory(preset, data)
+        result = train_preset(
+            preset,
+            data,
+            labels=labels,
+            split=split,
+            seed=seed,
+            changes=options,
+            epochs=epochs,
+            steps=steps,
+            max_seconds=max_seconds,
+            reading=ReadOptions(image_size, labels_file, test, strict, label_column=label_column),
+            out=out,
+            device=device,
+            precision=precision,
+            **several,
+            **loop,
+        )
+    if not result.is_rank_zero:  # the first process says and writes everything
+        raise typer.Exit(128 + result.interrupted if result.interrupted else 0)
+    typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
+    if report and not result.interrupted:
+        report_run(out)
+    elif result.interrupted:
+        typer.echo(f"Go on with: aae train {preset} --out {shlex.quote(str(out))} --resume")
+        raise typer.Exit(128 + result.interrupted)
+
+
+def tune(
+    preset: PresetName,
+    data: Data = "digits",
+    trials: Annotated[int, typer.Option(help="Trials of the study, those of other workers included.", min=1)] = 30,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Database of the study, for several workers; OUT/study.db if not given.", metavar="URL"),
+    ] = None,
+    study: Annotated[str, typer.Option(help="Name of the study in its storage.")] = "aae",
+    labels: Labels = None,
+    split: SplitHow = "random",
+    seed: Seed = 0,
+    epochs: Annotated[float | None, typer.Option(help="Length of a trial in passes over the rows.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Length of a trial in steps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Length of a trial in seconds.")] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    changes: Changes = None,
+    image_size: ImageSize = None,
+    labels_file: LabelsFile = None,
+    label_column: LabelColumn = None,
+    test: Test = None,
+    strict: Strict = False,
+    out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
+) -> None:
+    """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
+    from aae.data.sources import ReadOptions
+    from aae.presets.presets import resolve
+
+    fixed = parse_changes(changes or [])
+    resolve(preset, fixed)
+    from aae.tuning.report import best_command, write_search_report
+    from aae.tuning.tune import tune as search
+
+    out = out or Path("runs") / f"tune-{preset}-{Path(data).stem}"
+    if out.exists() and not out.is_dir():
+        raise AAEError(f"{out} is a file; name a directory with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        found = search(
+            preset,
+            data,
+            trials=trials,
+            storage=storage or f"sqlite:///{(out / 'study.db').resolve()}",
+            study=study,
+            labels=labels,
+            split=split,
+            seed=seed,
+            changes=fixed,
+            reading=ReadOptions(image_size, labels_file, test, strict, label_column=label_column),
+            epochs=epochs,
+            steps=steps,
+            max_seconds=max_seconds,
+            device=device,
+            precision=precision,
+        )
+    except AAEError:
+        with suppress(OSError):  # a search that never began leaves no empty folder
+            out.rmdir()
+        raise
+    given = {
+        "--data": data,
+        "--labels": labels,
+        "--label-column": label_column,
+        "--labels-file": labels_file,
+        "--image-size": image_size,
+        "--test": test,
+        "--epochs": epochs,
+        "--steps": steps,
+        "--max-seconds": max_seconds,
+        "--seed": seed or None,
+        "--split": None if split == "random" else split,
+    }
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    command = best_command(found, preset, *words, *(word for pair in changes or [] for word in ("--set", pair)))
+    typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
+    if found.best:
+        typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "
+                   f"(trial {found.study.best_trial.number + 1})\n{command}")
+    if found.interrupted:
+        raise typer.Exit(130)
+
+
+def _free_directory(preset: str, data: str) -> Path:
+    base = f"{preset}-{Path(data).stem}"
+    names = [base, *(f"{base}-{number}" for number in range(2, 10_000))]
+    return next(Path("runs") / name for name in names if not (Path("runs") / name).exists())

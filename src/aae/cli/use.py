@@ -1,0 +1,60 @@
+"""Commands that use a trained model: predict, encode, reconstruct, sample."""
+
+import os
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from aae.cli.options import Devices, Input, Out, RunPath
+
+__all__ = ["encode", "predict", "reconstruct", "sample"]
+
+
+def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
+    """Write the class of every row, with its probabilities, as CSV."""
+    from aae.runs.outputs import predictions
+
+    _divided(devices, lambda group: predictions(run, rows, out, group))
+
+
+def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
+    """Write the latent codes of every row, as .npz or .parquet."""
+    from aae.runs.outputs import codes
+
+    _divided(devices, lambda group: codes(run, rows, out, group))
+
+
+def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
+    """Do what a group of processes divides among itself, or one does alone, and let the first say what came of it."""
+    if devices in (None, 1) and "TORCHELASTIC_RUN_ID" not in os.environ:
+        typer.echo(work(None))
+        return
+    from aae.distributed.processes import launch
+
+    group = launch(devices=devices)
+    with group.explain_lost_process(lambda: "Run the command again."):
+        group.barrier()
+        said = work(group)
+    if said is not None:
+        typer.echo(said)
+
+
+def reconstruct(run: RunPath, rows: Input, out: Out) -> None:
+    """Write what the model makes of every row: .npz, or .png for a look."""
+    from aae.runs.outputs import reconstructions
+
+    typer.echo(reconstructions(run, rows, out))
+
+
+def sample(
+    run: RunPath,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
+) -> None:
+    """Draw new rows from the model: .png or .npz."""
+    from aae.runs.outputs import samples
+
+    typer.echo(samples(run, n, label, seed, out))

@@ -1,0 +1,190 @@
+"""A trained model over many rows: arrays in, arrays out, in chunks, without gradients."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aae.data.arrays import Rows
+from aae.data.batches import to_input
+from aae.model.autoencoder import Autoencoder
+from aae.system.errors import AAEError
+
+__all__ = [
+        "chunks",
+    "classify",
+    "decode",
+    "encode",
+    "parts",
+    "prepare",
+    "reconstruct",
+    "restore",
+    "sample",
+    "seeded",
+    "without_side_effects",
+]
+
+Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
+
+CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
+CHUNK_CUDA = 4000
+
+
+def _device(model: Autoencoder) -> torch.device:
+    return next(model.parameters()).device
+
+
+@contextmanager
+def _evaluation(model: Autoencoder) -> Iterator[None]:
+    """Evaluation mode for a while."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def without_side_effects(device: torch.device) -> AbstractContextManager[None]:
+    """What is drawn within the block, on the CPU and on a device, leaves the streams there as they were."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+@contextmanager
+def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
+    """Within the block, what the model draws follows from a seed; the caller's own stream goes on after it as before.
+
+    `torch.manual_seed` would set the streams of all devices, and only those named are given back.
+    """
+    device = _device(model)
+    with without_side_effects(device):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def chunks(
+    model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, prepared: bool = False
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Rows and labels as the networks read them, some thousand at a time, on the model's device.
+
+    ``prepared`` rows are as the networks read them already.
+    """
+    shape, table = (model.input_shape, None) if prepared else (model.shape, model.table)
+    if tuple(rows.shape[1:]) != shape:
+        raise AAEError(f"The model takes rows of shape {shape}, the input has rows of shape {rows.shape[1:]}.")
+    device = _device(model)
+    size = CHUNK_CUDA if device.type == "cuda" else CHUNK
+    for start in range(0, max(len(rows), 1), size):  # no rows make one empty chunk
+        part = slice(start, start + size)
+        known = None if labels is None else torch.from_numpy(np.asarray(labels[part])).to(device)
+        some = rows[part]
+        if some.dtype != np.uint8:
+            some = some.astype(np.float32, copy=False)
+        # A copy: torch would warn of rows that cannot be written to.
+        yield to_input(torch.tensor(some), device, table), known
+
+
+@torch.inference_mode()
+def parts(
+    model: Autoencoder,
+    rows: Rows,
+    call: Call,
+    labels: np.ndarray | None = None,
+    prepared: bool = False,
+) -> Iterator[dict[str, np.ndarray]]:
+    """What ``call`` makes of the rows and labels, chunk after chunk, so that nothing has to fit in memory."""
+    with _evaluation(model):
+        for x, y in chunks(model, rows, labels, prepared):
+            yield {key: value.float().cpu().numpy() for key, value in call(x, y).items()}
+
+
+def _collect(
+    model: Autoencoder,
+    rows: Rows,
+    call: Call,
+    labels: np.ndarray | None = None,
+    prepared: bool = False,
+) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    done = 0
+    for part in parts(model, rows, call, labels, prepared):
+        for key, value in part.items():
+            if key not in found:
+                found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
+            found[key][done : done + len(value)] = value
+        done += len(value)
+    return found
+
+
+def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
+    """Code of every latent that has a posterior, ``{name: (N, D)}``, from rows ``(N, *shape)``.
+
+    Raises:
+        AAEError: Rows of another shape than the model's.
+    """
+    return _collect(model, rows, lambda x, _: model.encode(x))
+
+
+def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
+    """Class (or cluster) probabilities ``(N, K)``.
+
+    Raises:
+        AAEError: Rows of another shape, or a model without a class output.
+    """
+    return _collect(model, rows, lambda x, _: {"p": model.classify(x)})["p"]
+
+
+def prepare(model: Autoencoder, rows: Rows) -> np.ndarray:
+    """Rows as the networks read them, ``(N, *input_shape)``, float32: what is ``prepared`` elsewhere."""
+    return _collect(model, rows, lambda x, _: {"x": x})["x"]
+
+
+def restore(model: Autoencoder, x: Tensor) -> Tensor:
+    """What the decoder gave as rows: columns of the table where there is one, images in [0, 1]."""
+    return x if model.table is None else model.table.restore(x)
+
+
+def reconstruct(
+    model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, *, prepared: bool = False
+) -> np.ndarray:
+    """Reconstructions ``(N, *shape)``, float32: images in [0, 1], columns of a table in their own units.
+
+    Args:
+        model: The model.
+        rows: Rows ``(N, *shape)``.
+        labels: Class numbers ``(N,)``, where a latent is observed.
+        prepared: Rows are given, and come back, as the networks read them.
+
+    Raises:
+        AAEError: Rows of another shape, or labels missing.
+    """
+
+    def call(x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        return {"x": model(x, y) if prepared else restore(model, model(x, y))}
+
+    return _collect(model, rows, call, labels, prepared)["x"]
+
+
+@torch.inference_mode()
+def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
+    """Images or vectors ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
+    tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
+    with _evaluation(model):
+        return restore(model, model.decode(tensors)).cpu().numpy()
+
+
+@torch.inference_mode()
+def sample(model: Autoencoder, n: int, labels: np.ndarray | None = None) -> np.ndarray:
+    """Rows ``(n, *shape)`` decoded from draws of the priors; ``labels`` ``(n,)`` fix the class of each.
+
+    Raises:
+        AAEError: A latent has no prior, or labels are given to a model without classes.
+    """
+    known = None if labels is None else torch.as_tensor(labels, device=_device(model))
+    with _evaluation(model):
+        return restore(model, model.sample(n, known)).cpu().numpy()

@@ -1,0 +1,193 @@
+"""Model files: a JSON specification and safetensors weights, and nothing that could be executed."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aae._version import __version__
+
+# First, for the effect: a specification may name any component, whatever else was imported before.
+from aae.model import (
+    corruption,  # noqa: F401
+    likelihoods,  # noqa: F401
+    matching,  # noqa: F401
+    merging,  # noqa: F401
+    networks,  # noqa: F401
+    posteriors,  # noqa: F401
+    priors,  # noqa: F401
+)
+from aae.model.autoencoder import Autoencoder
+from aae.model.component import describe, rebuild
+from aae.system.budget import Budget
+from aae.system.errors import AAEError, first_line
+from aae.system.files import SEAL, checksum, read_sealed, write_atomically, write_sealed
+from aae.system.tensors import pack_tensors, unpack_tensors
+
+__all__ = ["load", "pack", "save_model", "unpack"]
+
+FORMAT = 1
+MOST = 10_000  # parts of a model
+SPARE = 2**26  # bytes that a model may take beside its weights
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
+
+
+def save_model(model: Autoencoder, folder: str | Path) -> Path:
+    """Write ``spec.json`` and ``weights.safetensors`` into a folder.
+
+    Args:
+        model: The model; every part of it keeps its constructor arguments as attributes.
+        folder: Where to write; made if it is not there.
+
+    Raises:
+        AAEError: A part cannot be described, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    spec, weights = pack(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "weights.safetensors", lambda file: file.write(weights))
+    write_sealed(folder / "spec.json", spec)
+    return folder
+
+
+def pack(model: Autoencoder) -> tuple[dict[str, Any], bytes]:
+    """A model as its specification (plain JSON data) and its weights (safetensors).
+
+    Raises:
+        AAEError: A part cannot be described.
+    """
+    spec = {"format": FORMAT, "aae": __version__, "model": describe(model)}
+    return spec, pack_tensors(model.state_dict(), {"aae": __version__, "model": checksum(spec["model"])})
+
+
+def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
+    """The model that `pack` gave, in evaluation mode.
+
+    Raises:
+        AAEError: Specification and weights do not describe a model.
+    """
+    return _filled(spec, lambda: weights, (), "the packed model")
+
+
+def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
+    """Rebuild a model from its two files, in evaluation mode, on the CPU.
+
+    Args:
+        path: A run, or the ``model`` folder of one; or, as a string, the name of a model on the Hugging Face
+            Hub, ``owner/name`` or ``owner/name@revision`` (needs ``huggingface_hub``).
+        components: Classes of your own that the specification names.
+
+    Raises:
+        AAEError: Files are missing, damaged, written by a newer version, or name unknown components.
+    """
+    on_hub = isinstance(path, str) and HUB_NAME.fullmatch(path) and not Path(path.partition("/")[0]).exists()
+    folder = _from_hub(path) if on_hub else Path(path)
+    if (folder / "model" / "spec.json").is_file():
+        folder = folder / "model"
+    if not (folder / "spec.json").is_file():
+        raise AAEError(
+            f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
+        )
+    spec = read_sealed(folder / "spec.json")
+    return _filled(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
+
+
+def _from_hub(name: str) -> Path:
+    """Fetch the files of a model, and nothing else, into the Hub's own cache."""
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise AAEError(
+            f"There is no folder {name}; if it is a model on the Hugging Face Hub, "
+            "`pip install 'adversarial-autoencoder[hub]'` brings what loads it."
+        ) from error
+    repository, _, revision = name.partition("@")
+    files = ["spec.json", "weights.safetensors", "model/spec.json", "model/weights.safetensors"]
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=files))
+    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
+        reason = first_line(error)
+        raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
+
+
+def _filled(spec: object, weights: Callable[[], bytes], components: Collection[type], where: str) -> Autoencoder:
+    """The model that a specification describes, with those weights."""
+    if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
+        raise AAEError(f"What {where} holds as spec.json is not the specification of a model.")
+    if spec["format"] > FORMAT:
+        raise AAEError(
+            f"{where} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
+            f"{__version__} reads ({FORMAT}); upgrade aae."
+        )
+    try:
+        raw = weights()
+        tensors, facts = unpack_tensors(raw, f"weights.safetensors of {where}")
+        model = _rebuild_model(spec["model"], components, where, len(raw))
+        # A specification that was changed by hand no longer carries a checksum, and its weights stay its own.
+        if SEAL in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
+            raise AAEError(f"The weights in {where} belong to another model than its spec.json; copy the whole folder.")
+        _check_weights(model, tensors, where)
+        model.load_state_dict(tensors)
+    except FileNotFoundError as error:
+        raise AAEError(f"{where} has no weights.safetensors; copy the whole folder.") from error
+    except (RuntimeError, OSError) as error:
+        raise AAEError(
+            f"The weights in {where} are damaged or belong to another model ({str(error)[:200]})."
+        ) from error
+    model.eval()
+    if not components:  # classes of a user's own may want other rows than zeros
+        _try(model, where)
+    return model
+
+
+def _try(model: Autoencoder, where: str) -> None:
+    """Use every part once: parts that were put together by hand may fit in the file and fail at work."""
+    rows = torch.zeros(2, *model.input_shape)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            fits = model(rows, torch.full((2,), -1)).shape == rows.shape
+            with suppress(AAEError):  # a model without a prior draws nothing
+                model.sample(2)
+    except AAEError:
+        raise
+    except Exception as error:  # of every kind, as the parts are
+        raise AAEError(f"The parts of the model in {where} do not go together ({first_line(error)}).") from error
+    if not fits:
+        raise AAEError(f"The parts of the model in {where} do not go together: rows come back in another shape.")
+
+
+def _check_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], where: str) -> None:
+    for name, own in model.state_dict().items():
+        given = tensors.get(name, own)  # what is missing is told by torch
+        if given.dtype != own.dtype:
+            kinds = f"{name} is {given.dtype}, not {own.dtype}"
+            raise AAEError(f"The weights in {where} belong to another model ({kinds}).")
+        if not given.isfinite().all():
+            raise AAEError(f"The weights in {where} hold NaN or infinity in {name}; the model cannot be used.")
+
+
+def _parts(spec: object) -> int:
+    """Number of components in a specification."""
+    if isinstance(spec, dict):
+        return ("type" in spec) + sum(map(_parts, spec.values()))
+    return sum(map(_parts, spec)) if isinstance(spec, list) else 0
+
+
+def _rebuild_model(spec: object, components: Iterable[type], where: str, size: int) -> Autoencoder:
+    """The model as it was initialised; it may not take much more memory than the ``size`` bytes of its weights."""
+    try:
+        if _parts(spec) > MOST:
+            raise AAEError(f"The specification in {where} names more than {MOST} parts, which no model has.")
+        # Initial weights are drawn and thrown away; leave the caller's stream.
+        with torch.random.fork_rng(devices=[]), Budget(2 * size + SPARE):
+            model = rebuild(spec, components)
+    except AAEError as error:
+        raise AAEError(f"The specification in {where} describes no model that can be built: {error}") from error
+    except Exception as error:  # wrong values meet constructors of every kind
+        raise AAEError(f"The specification in {where} does not describe a model ({first_line(error)}).") from error
+    if not isinstance(model, Autoencoder):
+        raise AAEError(f"The specification in {where} describes no Autoencoder.")
+    return model

@@ -1,0 +1,194 @@
+"""The autoencoder: a trunk, a list of latents, a decoder."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from aae.model.component import component
+from aae.model.latent import Latent, check_latents
+from aae.model.likelihoods import BernoulliLikelihood
+from aae.model.merging import Concatenate
+from aae.model.table import Table
+from aae.system.errors import AAEError
+
+__all__ = ["Autoencoder"]
+
+
+@component
+class Autoencoder(nn.Module):
+    """Every autoencoder of the package: which one it is follows from its latents.
+
+    Args:
+        latents: The parts of the code.
+        trunk: Module from inputs ``(B, *shape)`` to features ``(B, features)``; None if all latents
+            are observed. It has the attributes ``shape`` and ``features``.
+        decoder: Module from codes ``(B, dim)`` to outputs ``(B, *shape)``.
+        likelihood: How outputs are read; Bernoulli (inputs in [0, 1]) if not given.
+        corruption: What is done to the encoder's input while training.
+        merge: How latents become the decoder's code; side by side if not given.
+        classes: Names of the classes, in the order of their label numbers 0, 1, ...
+        table: What the columns of the data are; None if the networks read the rows as they are.
+
+    Raises:
+        AAEError: The parts do not go together.
+
+    Example:
+        >>> import torch, aae
+        >>> trunk = aae.MLPTrunk((8, 8), hidden=(32,))
+        >>> z = aae.Latent("z", aae.Point(32, 2), aae.GaussianPrior(2, std=5), aae.Adversarial(aae.Discriminator(2)))
+        >>> model = aae.Autoencoder([z], trunk, aae.MLPDecoder(2, (8, 8), hidden=(32,)))
+        >>> model.encode(torch.rand(3, 8, 8))["z"].shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        latents: Sequence[Latent],
+        trunk: nn.Module | None,
+        decoder: nn.Module,
+        likelihood: nn.Module | None = None,
+        corruption: nn.Module | None = None,
+        merge: nn.Module | None = None,
+        classes: Sequence[str | int | float] | None = None,
+        table: Table | None = None,
+    ) -> None:
+        super().__init__()
+        check_latents(latents, getattr(trunk, "features", None))
+        self.latents: Sequence[Latent] = nn.ModuleList(latents)  # type: ignore[assignment]
+        self.trunk = trunk
+        self.decoder = decoder
+        self.likelihood = likelihood or BernoulliLikelihood()
+        self.corruption = corruption
+        self.merge = merge or Concatenate({latent.name: latent.dim for latent in latents})
+        self.classes = list(classes) if classes is not None else None
+        self.table = table
+        if table is not None and self.input_shape != (table.width,):
+            raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
+        expected = getattr(decoder, "dim", self.merge.dim)
+        if expected != self.merge.dim:
+            raise AAEError(f"The decoder takes {expected} numbers, but the latents give {self.merge.dim}.")
+        known = self.label_latent.classes if self.label_latent is not None else None
+        if classes is not None and known is not None and len(classes) != known:
+            raise AAEError(f"{len(classes)} classes are named, but the latents are built for {known}.")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row as the networks read it: ``x`` of every method here."""
+        return tuple((self.trunk if self.trunk is not None else self.decoder).shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row as it is given: columns of a table where there is one, else `input_shape`."""
+        return self.table.shape if self.table is not None else self.input_shape
+
+    def latent(self, name: str) -> Latent:
+        """The latent of that name."""
+        return next(latent for latent in self.latents if latent.name == name)
+
+    @property
+    def category(self) -> Latent | None:
+        """The latent that is the label (observed or supervised), else the one that holds classes, if just one does."""
+        found = [latent for latent in self.latents if latent.is_category]
+        labelled = [latent for latent in found if latent.label in ("observed", "supervised")]
+        return labelled[0] if labelled else found[0] if len(found) == 1 else None
+
+    @property
+    def label_latent(self) -> Latent | None:
+        """The latent that labels act on, if any."""
+        found = [latent for latent in self.latents if latent.classes is not None]
+        return found[0] if found else None
+
+    @property
+    def style(self) -> Latent | None:
+        """The first continuous latent: what is left when the class is taken out."""
+        found = [latent for latent in self.latents if not latent.is_category]
+        return found[0] if found else None
+
+    @property
+    def merged_is_map(self) -> bool:
+        """Whether the merged code itself is the two-dimensional map (an embedding)."""
+        return int(self.merge.dim) == 2 and len(self.latents) > 1
+
+    def features(self, x: Tensor) -> Tensor:
+        """The trunk's features ``(B, H)`` of inputs ``(B, *shape)``, corrupted first while training."""
+        if self.trunk is None:
+            return x
+        return self.trunk(self.corruption(x) if self.corruption is not None else x)
+
+    def heads(self, features: Tensor) -> dict[str, Distribution]:
+        """Distribution over codes for each latent that has a posterior."""
+        return {latent.name: latent.posterior(features) for latent in self.latents if latent.posterior is not None}
+
+    def posteriors(self, x: Tensor) -> dict[str, Distribution]:
+        """Distribution over codes for each latent that has a posterior; ``x`` is ``(B, *shape)``."""
+        return self.heads(self.features(x))
+
+    def encode(self, x: Tensor) -> dict[str, Tensor]:
+        """Code of each latent that has a posterior: the posterior's mean, ``(B, D)``."""
+        return {name: posterior.mean for name, posterior in self.posteriors(x).items()}
+
+    def decode(self, codes: Mapping[str, Tensor]) -> Tensor:
+        """Mean reconstruction ``(B, *shape)`` from ``{name: (B, D)}`` for every latent."""
+        return self.likelihood.mean(self.decoder(self.merge(codes)))
+
+    def complete(self, codes: Mapping[str, Tensor], labels: Tensor | None) -> dict[str, Tensor]:
+        """Add the one-hot code of an observed latent.
+
+        Args:
+            codes: What the encoder gave.
+            labels: ``(B,)`` class numbers; a row labelled -1 gets a draw from the prior.
+
+        Raises:
+            AAEError: A latent is observed and there are no labels.
+        """
+        full = dict(codes)
+        for latent in self.latents:
+            if latent.name not in full:
+                if labels is None:
+                    raise AAEError(f"This model reads the label itself (latent {latent.name!r}); give labels as well.")
+                full[latent.name] = latent.prior(len(labels), labels).sample()
+        return full
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Reconstruct: the decoder's mean at the code's mean, ``(B, *shape)``."""
+        return self.decode(self.complete(self.encode(x), labels))
+
+    def sample_codes(self, n: int, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Draw ``n`` codes of every latent from its prior; ``labels`` ``(n,)`` fix the class.
+
+        Raises:
+            AAEError: A latent has no prior, or labels are given to a model without classes.
+        """
+        if labels is not None and self.category is None and self.label_latent is None:
+            raise AAEError("This model has no classes, so a label cannot be asked for; drop the label.")
+        codes = {}
+        for latent in self.latents:
+            if latent.prior is None:
+                raise AAEError(f"Latent {latent.name!r} has no prior, so this model cannot sample.")
+            seen = labels if latent is self.category or latent.label != "none" else None
+            if seen is not None and seen.max() >= latent.prior.components:
+                raise AAEError(
+                    f"There is no class {int(seen.max())}; they run from 0 to {latent.prior.components - 1}."
+                )
+            codes[latent.name] = latent.prior(n, seen).sample()
+        return codes
+
+    @torch.no_grad()
+    def sample(self, n: int, labels: Tensor | None = None) -> Tensor:
+        """Decode ``n`` codes drawn from the priors: ``(n, *shape)``."""
+        return self.decode(self.sample_codes(n, labels))
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Class (or cluster) probabilities ``(B, K)``.
+
+        Raises:
+            AAEError: The encoder has no categorical latent.
+        """
+        category = self.category
+        if category is None or category.posterior is None:
+            raise AAEError(
+                "This model has no class or cluster output; train semi-supervised, few-labels or clustering."
+            )
+        return category.posterior(self.trunk(x)).mean

@@ -1,0 +1,130 @@
+"""Components: classes whose constructor arguments are their whole configuration.
+
+A component keeps every constructor argument under the argument's own name (the
+scikit-learn convention), so that it can be described as JSON and built again
+without a second, parallel configuration class. A model is itself a component.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from torch.nn import Module, ModuleList
+
+from aae.system.errors import AAEError, unknown
+
+__all__ = ["component", "describe", "fits", "get_params", "rebuild"]
+
+T = TypeVar("T")
+_KNOWN: dict[str, type] = {}
+
+
+def component(cls: type[T]) -> type[T]:
+    """Class decorator: let ``cls`` be named in a model's specification."""
+    _KNOWN[cls.__name__] = cls
+    return cls
+
+
+def get_params(obj: object) -> dict[str, Any]:
+    """Return the constructor arguments of a component as ``{name: value}``.
+
+    Raises:
+        AAEError: The object does not keep an argument under its own name.
+    """
+    cls = type(obj)
+    if cls.__init__ is Module.__init__:  # no constructor of its own, hence no arguments
+        return {}
+    params = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(obj, name):
+            raise AAEError(
+                f"{cls.__name__} cannot be written to a model file: its constructor argument {name!r} is not kept "
+                f"as an attribute of the same name. Store it as `self.{name} = {name}`."
+            )
+        params[name] = getattr(obj, name)
+    return params
+
+
+def describe(obj: Any) -> Any:
+    """Turn a component, or a value held by one, into plain JSON data."""
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, Mapping):
+        return {str(key): describe(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple | ModuleList):
+        return [describe(item) for item in obj]
+    if hasattr(obj, "tolist"):  # arrays and numbers of numpy and torch
+        return obj.tolist()
+    return {"type": type(obj).__name__, **{key: describe(value) for key, value in get_params(obj).items()}}
+
+
+def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
+    """Build what `describe` described; classes come from a fixed list, never from an import.
+
+    Args:
+        spec: JSON data from `describe`.
+        extra: A user's own component classes that the specification may name.
+
+    Raises:
+        AAEError: An unknown component or argument is named, or an argument is missing or of another kind.
+    """
+    known = _KNOWN | {cls.__name__: cls for cls in extra}
+    if isinstance(spec, list):
+        return [rebuild(item, extra) for item in spec]
+    if not isinstance(spec, dict):
+        return spec
+    if "type" not in spec:
+        return {key: rebuild(value, extra) for key, value in spec.items()}
+    name = spec["type"]
+    if not isinstance(name, str) or name not in known:
+        raise AAEError(
+            f"The specification names the component {name!r}, which this version of aae does not have. If it is a "
+            f"class of your own, pass it: aae.load(path, components=[{name}])."
+        )
+    signature = inspect.signature(known[name])
+    for key in spec:
+        if key != "type" and key not in signature.parameters:
+            raise unknown(f"argument of {name}", key, signature.parameters)
+    arguments = {key: rebuild(value, extra) for key, value in spec.items() if key != "type"}
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise AAEError(f"The specification of {name} is incomplete: {error}.") from error
+    for key, kind in _kinds(known[name]).items():
+        if key in arguments and not fits(arguments[key], kind):
+            raise AAEError(f"{name} does not take a {key} such as {arguments[key]!r:.60}.")
+    return known[name](**arguments)
+
+
+def _kinds(cls: type) -> dict[str, Any]:
+    """What the constructor says of its arguments; nothing where it cannot be told."""
+    try:
+        return get_type_hints(cls.__init__)
+    except Exception:  # a user's class may name types that are only there for a type checker
+        return {}
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value out of JSON, or a component, is of the kind that an annotation names."""
+    if kind is Any:
+        return True
+    inside = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return any(fits(value, one) for one in inside)
+    if kind is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and abs(value) <= sys.float_info.max  # neither NaN nor infinity, nor an integer beyond them
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    base = get_origin(kind) or kind
+    if base is None or base is NoneType:
+        return value is None
+    if not isinstance(base, type):
+        return True
+    if issubclass(base, Mapping):
+        return isinstance(value, base) and (not inside or all(fits(item, inside[1]) for item in value.values()))
+    if issubclass(base, Sequence) and base is not str:
+        return isinstance(value, list | tuple) and (not inside or all(fits(item, inside[0]) for item in value))
+    return isinstance(value, base)

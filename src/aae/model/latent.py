@@ -1,0 +1,193 @@
+"""The list of latents: names, roles, and a refusal of combinations that cannot work."""
+
+from collections.abc import Iterable, Sequence
+
+from torch import nn
+
+from aae.model.component import component
+from aae.system.errors import AAEError, unknown
+
+__all__ = ["Latent", "check_latents"]
+
+MOST = 1000
+ROLES = ("none", "conditioned", "observed", "supervised")
+
+
+@component
+class Latent(nn.Module):
+    """One part of the code: where it comes from, what it should look like, and what labels do to it.
+
+    Args:
+        name: How the latent is addressed, such as ``"z"`` or ``"y"``.
+        posterior: Module from features to a distribution over codes; None only for an observed latent.
+        prior: Module from ``(n, labels or None)`` to a distribution; may be None if nothing is matched.
+        matching: A rule, or several, that match posterior and prior.
+        label: ``"none"``; ``"conditioned"``: the label picks the prior's component and enters the
+            discriminator; ``"observed"``: the label itself, as a one-hot, is the code;
+            ``"supervised"``: labelled rows train the posterior as a classifier.
+
+    Raises:
+        AAEError: The parts do not go together; the text says what to change.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        posterior: nn.Module | None = None,
+        prior: nn.Module | None = None,
+        matching: nn.Module | Sequence[nn.Module] = (),
+        label: str = "none",
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.posterior = posterior
+        self.prior = prior
+        self.matching = nn.ModuleList([matching] if isinstance(matching, nn.Module) else matching)
+        self.label = label
+        _check(self)
+
+    @property
+    def dim(self) -> int:
+        """Length of this part of the code."""
+        return int((self.posterior if self.posterior is not None else self.prior).dim)  # type: ignore[union-attr]
+
+    @property
+    def is_category(self) -> bool:
+        """Whether this latent holds classes or clusters."""
+        return getattr(self.posterior if self.posterior is not None else self.prior, "is_category", False)
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes a label of this latent can name, or None if labels play no part."""
+        if self.label == "none":
+            return None
+        return int(self.prior.components) if self.label == "conditioned" else self.dim  # type: ignore[union-attr]
+
+    def rules(self, kind: str) -> list[nn.Module]:
+        """The matching rules that have a method ``kind``, such as ``"generator_loss"``."""
+        return [rule for rule in self.matching if hasattr(rule, kind)]
+
+
+def _check(latent: Latent) -> None:
+    name, posterior, prior = latent.name, latent.posterior, latent.prior
+    if not name.isidentifier() or name == "type":  # "type" names a component's class in a specification
+        raise AAEError(f"A latent's name must be a plain word such as 'z', not {name!r}.")
+    if latent.label not in ROLES:
+        raise unknown("role for labels", latent.label, ROLES)
+    if latent.label == "observed":
+        _check_observed(latent)
+    elif posterior is None:
+        raise AAEError(f"Latent {name!r} has no posterior, so nothing encodes it; give it one, or label='observed'.")
+    if latent.matching and prior is None:
+        raise AAEError(f"Latent {name!r} has a matching rule but no prior to match; add a prior or drop the rule.")
+    if posterior is not None and prior is not None and posterior.dim != prior.dim:
+        raise AAEError(f"Latent {name!r}: the posterior gives {posterior.dim} numbers, the prior has {prior.dim}.")
+    if latent.is_category and prior is not None and not getattr(prior, "is_category", False):
+        raise AAEError(f"Latent {name!r} gives class probabilities; its prior must be a CategoricalPrior.")
+    if getattr(prior, "is_category", False) and not latent.is_category:
+        raise AAEError(f"Latent {name!r} has a CategoricalPrior; its posterior must be a Category.")
+    if latent.label == "supervised" and not latent.is_category:
+        raise AAEError(f"Latent {name!r} is supervised, so its posterior must be a Category (a softmax over classes).")
+    if latent.label == "conditioned":
+        _check_conditioned(latent)
+    for rule in latent.matching:
+        _check_rule(latent, rule)
+
+
+def _check_observed(latent: Latent) -> None:
+    if latent.posterior is not None:
+        raise AAEError(f"Latent {latent.name!r} is observed, so it needs no posterior; drop it or use 'supervised'.")
+    if not getattr(latent.prior, "is_category", False):
+        raise AAEError(f"Latent {latent.name!r} is observed; give it prior=CategoricalPrior(number of classes).")
+    if latent.matching:
+        raise AAEError(f"Latent {latent.name!r} is observed, so there is nothing to match; drop its matching rule.")
+
+
+def _check_conditioned(latent: Latent) -> None:
+    components = getattr(latent.prior, "components", None)
+    if components is None:
+        raise AAEError(
+            f"Latent {latent.name!r} is conditioned on labels, but its prior has no components to pick from; "
+            "use a mixture or the swiss roll."
+        )
+    rules = latent.rules("generator_loss")
+    if not rules:
+        raise AAEError(f"Latent {latent.name!r} is conditioned on labels; this needs Adversarial matching.")
+    for rule in rules:
+        classes = getattr(rule.discriminator, "classes", components)
+        if classes != components:
+            raise AAEError(
+                f"Latent {latent.name!r}: the prior has {components} components, but its discriminator is built for "
+                f"{classes} classes; use Discriminator(..., classes={components})."
+            )
+
+
+def _check_rule(latent: Latent, rule: nn.Module) -> None:
+    kind = type(rule).__name__
+    if not hasattr(rule, "penalty") and not hasattr(rule, "generator_loss"):
+        raise AAEError(f"{kind} is no matching rule: it has neither `penalty` nor `generator_loss`.")
+    if getattr(rule, "needs_category", False) and not latent.is_category:
+        raise AAEError(f"Latent {latent.name!r}: {kind} is for classes; its posterior must be a Category.")
+    if getattr(rule, "needs_density", False):
+        if not getattr(latent.posterior, "has_density", False):
+            advice = "temperature=0.5" if getattr(latent.posterior, "is_category", False) else "a Gaussian posterior"
+            raise AAEError(
+                f"Latent {latent.name!r}: {kind} needs a posterior with a density, which "
+                f"{type(latent.posterior).__name__} is not; use {advice}, or Adversarial or MMD matching."
+            )
+        if not getattr(latent.prior, "has_density", False):
+            raise AAEError(
+                f"Latent {latent.name!r}: {kind} needs the prior's log_prob. If {type(latent.prior).__name__}'s "
+                "distribution has one, set has_density = True on it; otherwise use Adversarial or MMD matching."
+            )
+        if getattr(latent.prior, "bounded", False):
+            raise AAEError(
+                f"Latent {latent.name!r}: {kind} to a {type(latent.prior).__name__} is infinite, because codes fall "
+                "outside it; use Adversarial or MMD matching."
+            )
+    expected = getattr(getattr(rule, "discriminator", None), "dim", latent.dim)
+    if expected != latent.dim:
+        raise AAEError(f"Latent {latent.name!r} has {latent.dim} numbers, but its discriminator takes {expected}.")
+
+
+def check_latents(latents: Iterable[Latent], features: int | None) -> None:
+    """Check what concerns the whole list: names, label roles and the trunk's width.
+
+    Raises:
+        AAEError: The list is empty, names repeat, or two latents disagree about labels.
+    """
+    latents = list(latents)
+    if not latents:
+        raise AAEError("A model needs at least one latent.")
+    names = [latent.name for latent in latents]
+    if len(names) > MOST:
+        raise AAEError(f"A model has {MOST} latents at most, not {len(names)}.")
+    for name in names:
+        if names.count(name) > 1:
+            raise AAEError(f"Two latents are called {name!r}; give each its own name.")
+    classes = {latent.name: latent.classes for latent in latents if latent.classes is not None}
+    if len(set(classes.values())) > 1:
+        raise AAEError(f"The latents that use labels disagree on the number of classes: {classes}.")
+    if sum(latent.label in ("observed", "supervised") for latent in latents) > 1:
+        raise AAEError("Only one latent can be the label itself; make the others 'none' or 'conditioned'.")
+    for latent in latents:
+        width = getattr(latent.posterior, "features", features)
+        if width != features:
+            raise AAEError(f"Latent {latent.name!r} takes {width} features, but the trunk gives {features}.")
+        for rule in latent.matching:
+            _check_given(latent, rule, latents)
+
+
+def _check_given(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> None:
+    given = getattr(rule, "given", None)
+    if given is None:
+        return
+    seen = next((other for other in latents if other.name == given), None)
+    if seen is None or seen is latent or not seen.is_category or seen.posterior is None:
+        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent: a Category.")
+    classes = getattr(getattr(rule, "discriminator", None), "classes", seen.dim)
+    if classes != seen.dim or latent.label == "conditioned":
+        raise AAEError(
+            f"Latent {latent.name!r} is matched given {given!r} of {seen.dim} classes, so it needs "
+            f"Discriminator(..., classes={seen.dim}), and labels cannot condition it as well."
+        )

@@ -1,0 +1,190 @@
+r"""Matching rules: what pulls the codes of the data onto the prior.
+
+A rule is a module with either ``penalty``, a term that joins the reconstruction phase, or the
+pair ``discriminator_loss`` / ``generator_loss``, each with a phase of its own. All of them return
+a scalar: the mean over rows, times the rule's ``weight``. A penalty that compares rows with each other
+has an attribute ``whole = True``: where processes share a batch, it is then given the codes of all rows.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, OneHotCategorical, kl_divergence, register_kl
+from torch.nn import functional as F
+
+from aae.distributed import shards
+from aae.model.component import component
+from aae.model.posteriors import SoftCategory
+
+__all__ = ["KL", "MMD", "Adversarial", "MutualInformation"]
+
+
+@register_kl(SoftCategory, OneHotCategorical)
+def _kl_category(posterior: SoftCategory, prior: OneHotCategorical) -> Tensor:
+    wanted = torch.distributions.Categorical(probs=prior.probs, validate_args=False)
+    return kl_divergence(posterior.categorical(), wanted)
+
+
+@component
+class KL(nn.Module):
+    r"""Kullback-Leibler divergence :math:`KL(q(z \mid x) \,\|\, p(z))` in nats.
+
+    Closed form where torch has one; otherwise :math:`\log q(z \mid x) - \log p(z)` at the codes that
+    were drawn (Kingma and Welling, arXiv 1312.6114, equations 7 and 6).
+
+    Args:
+        weight: Factor on the divergence; 1 gives the evidence lower bound.
+    """
+
+    needs_density = True
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def divergence(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        """Divergence of each row, shape ``(B,)``, without the weight."""
+        try:
+            return kl_divergence(posterior, prior)
+        except NotImplementedError:
+            return posterior.log_prob(codes) - prior.log_prob(codes)
+
+    def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        return self.weight * self.divergence(posterior, codes, prior).mean()
+
+
+@component
+class MMD(nn.Module):
+    r"""Squared maximum mean discrepancy between a batch of codes and as many prior samples.
+
+    Inverse multiquadratic kernel :math:`k(a, b) = \sum_s C s / (C s + \|a - b\|^2)` with
+    :math:`C` the mean squared distance between two prior samples and scales :math:`s` from 0.1 to
+    10 (Tolstikhin et al., *Wasserstein Auto-Encoders*, arXiv 1711.01558, section 4). The estimate
+    is unbiased, so it can be slightly negative.
+
+    Args:
+        weight: Factor on the discrepancy.
+    """
+
+    whole = True
+
+    _scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def _kernel(self, squared: Tensor, unit: Tensor) -> Tensor:
+        return torch.stack([unit * s / (unit * s + squared) for s in self._scales]).sum(0)
+
+    def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
+        # In double precision: what is left is small beside the three means it is the difference of.
+        codes, samples = codes.double(), prior.sample().double()
+        n = len(codes)
+        within_codes, within_samples = _squared_distances(codes, codes), _squared_distances(samples, samples)
+        between = _squared_distances(codes, samples)
+        unit = within_samples.sum() / max(n * (n - 1), 1)
+        off_diagonal = 1 - torch.eye(n, device=codes.device)
+        within = (self._kernel(within_codes, unit) + self._kernel(within_samples, unit)) * off_diagonal
+        discrepancy = within.sum() / max(n * (n - 1), 1) - 2 * self._kernel(between, unit).mean()
+        return self.weight * discrepancy.float()
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+
+
+@component
+class MutualInformation(nn.Module):
+    r"""Each row sure of its class, and the classes together as frequent as the prior has them.
+
+    :math:`E_x[H(q(y \mid x))] + b \, KL(q(y) \,\|\, p(y))` in nats, with :math:`q(y)` the batch's mean:
+    for a prior of equal classes and :math:`b = 1` the negative mutual information of row and class,
+    up to a constant (Krause et al., *Regularized Information Maximization*, NIPS 2010). It holds the
+    classes apart from the first step on, where a discriminator lets many of them die out.
+
+    Args:
+        weight: Factor on the sum.
+        balance: Factor :math:`b`; 4 keeps clusters of equal size (IMSAT, Hu et al., arXiv 1702.08720).
+    """
+
+    needs_category = True
+
+    def __init__(self, weight: float = 1.0, balance: float = 4.0) -> None:
+        super().__init__()
+        self.weight, self.balance = weight, balance
+
+    def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
+        each = posterior.categorical()
+        together = torch.distributions.Categorical(probs=shards.mean(each.probs.mean(0)), validate_args=False)
+        wanted = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
+        return self.weight * (each.entropy().mean() + self.balance * kl_divergence(together, wanted))
+
+
+@component
+class Adversarial(nn.Module):
+    r"""A discriminator tells prior samples from codes; the encoder learns to fool it.
+
+    With :math:`D` the discriminator's logit, the two losses are
+    :math:`\mathrm{softplus}(-D(z_{prior})) + \mathrm{softplus}(D(z_{code}))` and, for the encoder,
+    the non-saturating :math:`\mathrm{softplus}(-D(z_{code}))` (Makhzani et al., section 2).
+
+    Args:
+        discriminator: Module from codes ``(B, D)`` and labels ``(B,)`` or None to logits ``(B,)``. One that
+            reads each row by itself (no batch norm) may say so with an attribute ``rowwise = True``: the
+            joint schedule then passes through it once where it would pass three times.
+        weight: Factor on the encoder's loss. It does not change the discriminator's.
+        given: Name of a latent of classes whose class, as the model infers it, the discriminator sees beside
+            codes and samples alike. The codes of every class are then to follow the prior, so that they cannot
+            say which class it is (as the label does in the paper's section 4, without labels).
+    """
+
+    def __init__(self, discriminator: nn.Module, weight: float = 1.0, given: str | None = None) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.weight = weight
+        self.given = given
+
+    def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> Tensor:
+        real, fake = self._logits(codes, samples, labels)
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+    def generator_loss(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.weight * F.softplus(-self.discriminator(codes, labels).float()).mean()
+
+    @property
+    def shares(self) -> bool:
+        """Whether `both_losses` may be used: the discriminator reads each row by itself."""
+        return bool(getattr(self.discriminator, "rowwise", False))
+
+    def both_losses(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""The losses of generator and discriminator from one pass through the discriminator.
+
+        Run backward on their sum, the discriminator receives the gradient of its own loss and the
+        codes that of the generator's. Logit :math:`D_i` depends on row :math:`i` alone, so the two
+        gradients of a code differ by the factor
+        :math:`-w \, \sigma(-D_i) / \sigma(D_i)`, which is put in where they enter the codes.
+        """
+        entry = codes.view_as(codes)
+        real, fake = self._logits(entry, samples, labels)
+        logits = fake.detach()
+        # Far below -30 the pull on the discriminator is nothing beside the other rows' in float32, but it is the
+        # divisor of the factor.
+        pull = torch.sigmoid(logits.clamp_min(-30))
+        if entry.requires_grad:
+            factor = -self.weight * torch.sigmoid(-logits) / pull
+            entry.register_hook(lambda gradient: gradient * factor[:, None])
+        told = F.softplus(-real).mean() + _with_slope(F.softplus(logits).mean(), (pull * fake).mean())
+        return self.weight * F.softplus(-logits).mean(), told
+
+    def _logits(self, codes: Tensor, samples: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits of prior samples and of codes; in one pass where that cannot make a difference."""
+        if not self.shares:
+            return self.discriminator(samples, labels).float(), self.discriminator(codes, labels).float()
+        twice = None if labels is None else labels.repeat(2)
+        real, fake = self.discriminator(torch.cat([samples, codes]), twice).float().chunk(2)
+        return real, fake
+
+
+def _with_slope(value: Tensor, slope: Tensor) -> Tensor:
+    """``value``, with the gradient of ``slope``."""
+    return value + slope - slope.detach()

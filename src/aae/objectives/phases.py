@@ -1,0 +1,280 @@
+"""What one training step optimises, derived from the list of latents.
+
+Four phases exist; those that a model has no use for vanish:
+
+- *reconstruction*: reconstruction loss, penalties (KL, MMD) and the merge's own cost,
+- *discriminator*: each discriminator learns to tell prior samples from codes,
+- *generator*: the encoder learns to fool the discriminators,
+- *classification*: cross-entropy on labelled rows, plus the terms for few labels.
+
+The *alternating* schedule takes them in this order, each with its own pass through the encoder
+and its own optimiser (Makhzani et al., section 2; the tutorial). The *joint* schedule adds
+reconstruction, generator and classification into one loss on one pass, and trains the
+discriminators on the same codes: within that pass where they read each row by itself, else in a
+phase of their own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn import functional as F
+
+from aae.distributed import shards
+from aae.model.autoencoder import Autoencoder
+from aae.model.batch import Batch
+from aae.model.latent import Latent
+from aae.system.errors import AAEError, unknown
+
+__all__ = ["Losses", "Metrics", "Phase", "build_phases"]
+
+Metrics = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimisation: a loss and the parameters it moves, by the learning rate they follow.
+
+    The learning rates are ``reconstruction``, ``adversarial`` and ``classification``.
+    """
+
+    name: str
+    groups: Mapping[str, list[nn.Parameter]]
+    loss: Callable[[Batch], tuple[Tensor, Metrics]]
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return list(chain.from_iterable(self.groups.values()))
+
+
+class Losses:
+    """The loss of every phase for one model.
+
+    Args:
+        model: The model.
+        reconstruction_weight: Factor on the reconstruction loss, which is summed over the values
+            of a row (nats). One over the number of values makes it the tutorial's mean.
+        classification_weight: Factor on the cross-entropy of labelled rows.
+        terms: Terms for few labels: modules ``(model, teacher, batch) -> (loss, metrics)``.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        reconstruction_weight: float = 1.0,
+        classification_weight: float = 1.0,
+        terms: Sequence[nn.Module] = (),
+    ) -> None:
+        self.model = model
+        self.reconstruction_weight = reconstruction_weight
+        self.classification_weight = classification_weight
+        self.terms = list(terms)
+        self.teacher = model
+        self.targets: Callable[[Autoencoder, Batch], Tensor] | None = None  # in place of the teacher's predictions
+        self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
+        self.rules = [(latent, rule) for latent in self.adversarial for rule in latent.rules("generator_loss")]
+        self.supervised = [latent for latent in model.latents if latent.label == "supervised"]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether there is a classification phase."""
+        return bool(self.supervised or self.terms)
+
+    def reconstruction(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        posteriors = self.model.posteriors(batch.x)
+        return self._reconstruct(batch, posteriors, {name: p.rsample() for name, p in posteriors.items()})
+
+    def _reconstruct(
+        self, batch: Batch, posteriors: dict[str, Distribution], codes: dict[str, Tensor]
+    ) -> tuple[Tensor, Metrics]:
+        model = self.model
+        observed = [latent for latent in model.latents if latent.posterior is None]
+        given = {latent.name: _prior_sample(latent, batch, batch.labels) for latent in observed}
+        output = model.decoder(model.merge(codes | given))
+        reconstruction = model.likelihood.loss(output, batch.x).mean()
+        loss, metrics = self.reconstruction_weight * reconstruction, {"reconstruction_loss": reconstruction}
+        for latent in model.latents:
+            for rule in latent.rules("penalty"):
+                own = codes[latent.name]
+                whole = getattr(rule, "whole", False)
+                prior = _batch_prior(latent, batch) if whole else latent.prior(len(own), _condition(latent, batch))
+                penalty = rule.penalty(posteriors[latent.name], shards.all_gather(own) if whole else own, prior)
+                # Penalties are in nats, like the reconstruction, and keep their ratio to it.
+                loss = loss + self.reconstruction_weight * penalty
+                metrics[f"{type(rule).__name__.lower()}_{latent.name}"] = penalty
+        if hasattr(model.merge, "penalty"):
+            loss = loss + model.merge.penalty()
+        return loss, metrics
+
+    def generator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        codes = {name: p.rsample() for name, p in self.model.posteriors(batch.x).items()}
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            self._generator_loss(metrics, batch, latent, rule, codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        codes = self._codes_in_evaluation_mode(batch)
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            self._discriminator_loss(metrics, batch, latent, rule, codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def separate_discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The discriminators that the joint loss left out, on the codes that it drew."""
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            if not _shares_pass(rule):
+                self._discriminator_loss(metrics, batch, latent, rule, batch.codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    def _generator_loss(
+        self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]
+    ) -> None:
+        loss = rule.generator_loss(codes[latent.name], _discriminator_labels(rule, latent, batch, codes))
+        _add(metrics, f"generator_loss_{latent.name}", loss)
+
+    def _discriminator_loss(
+        self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]
+    ) -> None:
+        samples = _prior_sample(latent, batch, _condition(latent, batch))
+        labels = _discriminator_labels(rule, latent, batch, codes)
+        loss = rule.discriminator_loss(codes[latent.name].detach(), samples, labels)
+        _add(metrics, f"discriminator_loss_{latent.name}", loss)
+
+    def _both_losses(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
+        """Generator losses, and those of the discriminators that can learn from the same pass."""
+        metrics: Metrics = {}
+        for latent, rule in self.rules:
+            if _shares_pass(rule):
+                samples = _prior_sample(latent, batch, _condition(latent, batch))
+                labels = _discriminator_labels(rule, latent, batch, codes)
+                generator, discriminator = rule.both_losses(codes[latent.name], samples, labels)
+                _add(metrics, f"generator_loss_{latent.name}", generator)
+                _add(metrics, f"discriminator_loss_{latent.name}", discriminator)
+            else:
+                self._generator_loss(metrics, batch, latent, rule, codes)
+        return torch.stack(list(metrics.values())).sum(), metrics
+
+    @torch.no_grad()
+    def _codes_in_evaluation_mode(self, batch: Batch) -> dict[str, Tensor]:
+        """Codes without dropout, as the tutorial does; the statistics of batch norm stay as they are."""
+        self.model.eval()
+        codes = {name: p.sample() for name, p in self.model.posteriors(batch.x).items()}
+        self.model.train()
+        return codes
+
+    def classification(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        return self._classify(batch, None if batch.labelled_x is None else self.model.features(batch.labelled_x))
+
+    def _classify(self, batch: Batch, labelled_features: Tensor | None) -> tuple[Tensor, Metrics]:
+        """Cross-entropy of labelled rows if a latent is supervised, plus the terms for few labels."""
+        losses: list[Tensor] = []
+        metrics: Metrics = {}
+        if labelled_features is not None:
+            logits = self.supervised[0].posterior(labelled_features).logits
+            metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)
+            losses.append(self.classification_weight * metrics["classification_loss"])
+        batch.targets = None  # a batch that stays in place has those of the step before
+        if self.targets is not None:
+            batch.targets = self.targets(self.teacher, batch)
+        for term in self.terms:
+            extra, measured = term(self.model, self.teacher, batch)
+            losses.append(extra)
+            metrics |= measured
+        return torch.stack(losses).sum(), metrics
+
+    def joint(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        """Reconstruction, adversaries and classification on one pass through the encoder."""
+        n = len(batch.x)
+        features = self.model.features(batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x]))
+        posteriors = self.model.heads(features[:n])
+        batch.codes = {name: p.rsample() for name, p in posteriors.items()}
+        loss, metrics = self._reconstruct(batch, posteriors, batch.codes)
+        if self.adversarial:
+            adversarial, measured = self._both_losses(batch, batch.codes)
+            loss, metrics = loss + adversarial, metrics | measured
+        if self.classifies:
+            classifying, measured = self._classify(batch, features[n:] if batch.labelled_x is not None else None)
+            loss, metrics = loss + classifying, metrics | measured
+        return loss, metrics
+
+
+def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
+    """Derive the phases of a model, in the order in which a step takes them.
+
+    Args:
+        losses: The model's losses.
+        schedule: ``"alternating"`` or ``"joint"``.
+
+    Raises:
+        AAEError: Unknown schedule.
+    """
+    model = losses.model
+    if losses.terms and (model.category is None or model.category.posterior is None):
+        raise AAEError("The terms for few labels need one categorical latent that is encoded; this model has none.")
+    encoder = _parameters([model.trunk, *(latent.posterior for latent in model.latents)])
+    autoencoder = encoder + _parameters([model.decoder, model.merge])
+    shared = _parameters(rule for _, rule in losses.rules if _shares_pass(rule))
+    separate = _parameters(rule for _, rule in losses.rules if not _shares_pass(rule))
+    if schedule == "joint":
+        groups = {"reconstruction": autoencoder} | ({"adversarial": shared} if shared else {})
+        phases = [
+            Phase("joint", groups, losses.joint),
+            Phase("discriminator", {"adversarial": separate}, losses.separate_discriminator),
+        ]
+    elif schedule == "alternating":
+        heads = [latent.posterior for latent in losses.adversarial]
+        encoding = _parameters([model.trunk, *heads]) if heads else []
+        classifier = [model.category.posterior] if losses.classifies and model.category else []
+        classifying = _parameters([model.trunk, *classifier]) if classifier else []
+        phases = [
+            Phase("reconstruction", {"reconstruction": autoencoder}, losses.reconstruction),
+            Phase("discriminator", {"adversarial": shared + separate}, losses.discriminator),
+            Phase("generator", {"adversarial": encoding}, losses.generator),
+            Phase("classification", {"classification": classifying}, losses.classification),
+        ]
+    else:
+        raise unknown("schedule", schedule, ["alternating", "joint"])
+    return [phase for phase in phases if phase.parameters]
+
+
+def _shares_pass(rule: nn.Module) -> bool:
+    return bool(getattr(rule, "shares", False))
+
+
+def _parameters(modules: Iterable[nn.Module | None]) -> list[nn.Parameter]:
+    return [parameter for module in modules if module is not None for parameter in module.parameters()]
+
+
+def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
+    """Two rules of one latent share a name; their losses add up."""
+    metrics[name] = metrics[name] + loss if name in metrics else loss
+
+
+def _condition(latent: Latent, batch: Batch) -> Tensor | None:
+    return batch.labels if latent.label == "conditioned" else None
+
+
+def _discriminator_labels(rule: nn.Module, latent: Latent, batch: Batch, codes: dict[str, Tensor]) -> Tensor | None:
+    """Labels that a discriminator sees beside the codes: those of the data, or the classes that the model infers."""
+    given = getattr(rule, "given", None)
+    return _condition(latent, batch) if given is None else codes[given].detach().argmax(1)
+
+
+def _prior_sample(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:
+    """A prior sample for each row of the batch; ``labels`` are the batch's, or None."""
+    if shards.world_size() == 1:
+        return latent.prior(len(batch.x), labels).sample()
+    return shards.local_rows(_batch_prior(latent, batch, labels is not None).sample())
+
+
+def _batch_prior(latent: Latent, batch: Batch, labelled: bool | None = None) -> Distribution:
+    """The prior of every row of the batch, those of other processes included."""
+    if labelled is None:
+        labelled = latent.label == "conditioned"
+    labels = batch.labels if batch.all_labels is None else batch.all_labels
+    return latent.prior(len(batch.x) * shards.world_size(), labels if labelled else None)

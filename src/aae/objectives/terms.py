@@ -1,0 +1,201 @@
+r"""Terms for few labels: additions to the classification phase, off in the faithful presets.
+
+Each is a component called as ``term(model, teacher, batch)`` that returns a loss and its metrics.
+The teacher is the exponential moving average of the model where one is kept, else the model.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aae.distributed import shards
+from aae.model.autoencoder import Autoencoder
+from aae.model.batch import Batch
+from aae.model.component import component
+
+__all__ = [
+    "Consistency",
+    "InterpolationConsistency",
+    "VirtualAdversarial",
+    "class_logits",
+    "class_targets",
+    "divergence",
+    "frozen_statistics",
+]
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Let batch norm use the batch's statistics without remembering them.
+
+    A pass on perturbed inputs would otherwise pull the running statistics away from the data's.
+    """
+    norms: list[Any] = _norms(model)
+    kept = [norm.track_running_stats for norm in norms]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm, tracks in zip(norms, kept, strict=True):
+            norm.track_running_stats = tracks
+
+
+_FOUND: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()
+
+
+def _norms(model: nn.Module) -> list[nn.Module]:
+    """The batch norms of a model, looked for once: with small networks the looking takes longer than the pass."""
+    if model not in _FOUND:
+        _FOUND[model] = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return _FOUND[model]
+
+
+def class_logits(model: Autoencoder, x: Tensor) -> Tensor:
+    """Class logits without the model's own corruption."""
+    return model.category.posterior(model.trunk(x)).logits  # type: ignore[union-attr]
+
+
+def all_rows(batch: Batch) -> Tensor:
+    """The rows of a batch ``(B + L, *shape)``, labelled ones last."""
+    return batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x])
+
+
+def class_targets(teacher: Autoencoder, batch: Batch) -> Tensor:
+    """Target class probabilities of `all_rows`, by the teacher if none are set; several terms of a step use them."""
+    if batch.targets is None:
+        with torch.no_grad(), frozen_statistics(teacher):
+            batch.targets = class_logits(teacher, all_rows(batch)).softmax(-1)
+    return batch.targets
+
+
+def divergence(target: Tensor, logits: Tensor) -> Tensor:
+    """KL(target || softmax(logits)), mean over rows; ``target`` holds probabilities."""
+    return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
+
+
+@component
+class Consistency(nn.Module):
+    r"""The class of a row must survive a change that keeps its meaning.
+
+    :math:`KL(q(y \mid x) \,\|\, q(y \mid a(x)))` with the target from the teacher on the clean row
+    (Sajjadi et al., arXiv 1606.04586; Tarvainen and Valpola, arXiv 1703.01780).
+
+    Args:
+        change: Module that perturbs inputs ``(B, *shape)`` while training.
+        weight: Factor on the divergence.
+        warmup: Share of the training over which the weight grows from zero.
+        metric: Name that its loss is reported by.
+        fade: Power of the share of the training that is left; times it, the weight falls to nothing at the end. 0: the
+            weight stays. Where no labels hold classes apart, it would keep what is certain so, right or wrong.
+    """
+
+    def __init__(
+        self,
+        change: nn.Module,
+        weight: float = 1.0,
+        warmup: float = 0.0,
+        metric: str = "consistency_loss",
+        fade: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.change, self.weight, self.warmup, self.metric, self.fade = change, weight, warmup, metric, fade
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        target = class_targets(teacher, batch)
+        with frozen_statistics(model):
+            loss = divergence(target, class_logits(model, self.change(all_rows(batch))))
+        over = torch.as_tensor(batch.progress)
+        ramp = (over / self.warmup).clamp(max=1.0) if self.warmup else 1.0
+        left = (1.0 - over).clamp(min=0.0) ** self.fade if self.fade else 1.0
+        return self.weight * ramp * left * loss, {self.metric: loss}
+
+
+@component
+class InterpolationConsistency(nn.Module):
+    r"""Between two rows the class must change evenly, so that it changes where few rows are.
+
+    :math:`KL(\lambda t_i + (1 - \lambda) t_j \,\|\, q(y \mid \lambda x_i + (1 - \lambda) x_j))` with
+    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else what the teacher
+    says (Verma et al., arXiv 1903.03825). Where few labels lie badly, whole groups of rows take on a neighbour's class
+    and smoothness around each row keeps it so; this brings them back. That is work of the beginning: later on, classes
+    that are certain between rows as well are the better ones, and the weight falls to nothing.
+
+    Args:
+        weight: Factor on the divergence at the beginning; it falls in a straight line to zero at the end.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        rows, target = all_rows(batch), class_targets(teacher, batch)
+        if batch.labelled_y is not None:
+            known = F.one_hot(batch.labelled_y, target.shape[1]).to(target.dtype)
+            target = torch.cat([target[: len(batch.x)], known])
+        share = shards.draw((len(rows),), lambda empty: empty.uniform_(0.5, 1), device=rows.device)
+        lengths = [len(batch.x)] + ([] if batch.labelled_x is None else [len(batch.labelled_x)])
+        mixed = torch.lerp(_partners(rows, lengths), rows, share.view(-1, *[1] * (rows.dim() - 1)))
+        with frozen_statistics(model):
+            between = torch.lerp(_partners(target, lengths), target, share[:, None])
+            loss = divergence(between, class_logits(model, mixed))
+        left = 1.0 - torch.as_tensor(batch.progress)  # in the precision of a step that is recorded
+        return self.weight * left * loss, {"interpolation_loss": loss}
+
+
+def _partners(rows: Tensor, lengths: list[int]) -> Tensor:
+    """Another row for each: the batch, which is in random order, from its end to its beginning."""
+    whole = [shards.all_gather(part) for part in rows.split(lengths)]
+    turned = torch.cat(whole).flip(0).split([len(part) for part in whole])
+    return torch.cat([shards.local_rows(part) for part in turned])
+
+
+@component
+class VirtualAdversarial(nn.Module):
+    r"""Virtual adversarial training: the class must survive the worst small step.
+
+    The direction comes from one power iteration (Miyato et al., arXiv 1704.03976, algorithm 1).
+    The radius of each row follows the data: a share of the distance to its nearest neighbour in
+    the batch, so that crowded regions are smoothed less (after IMSAT, Hu et al., arXiv 1702.08720).
+
+    Args:
+        radius: Length of the step, as a share of the distance to the nearest row of the batch.
+        weight: Factor on the divergence.
+        probe: Length of the probing step, on the same scale as ``radius``. It reaches far: right
+            beside a row that the model is sure of, the divergence is flat and shows no direction.
+    """
+
+    def __init__(self, radius: float = 0.2, weight: float = 1.0, probe: float = 1.5) -> None:
+        super().__init__()
+        self.radius, self.weight, self.probe = radius, weight, probe
+
+    def forward(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batch.x
+        spacing = _nearest_distance(x).view(-1, *[1] * (x.dim() - 1))
+        with frozen_statistics(model):
+            with torch.no_grad():
+                target = class_logits(model, x).softmax(-1)
+            step = (self.probe * spacing * _unit(shards.randn_like(x))).requires_grad_()
+            (direction,) = torch.autograd.grad(divergence(target, class_logits(model, x + step)), step)
+            worst = x + self.radius * spacing * _unit(direction)
+            loss = divergence(target, class_logits(model, worst))
+        return self.weight * loss, {"adversarial_loss": loss}
+
+
+def _unit(x: Tensor) -> Tensor:
+    return F.normalize(x.flatten(1), dim=1).view_as(x)
+
+
+def _nearest_distance(x: Tensor) -> Tensor:
+    """Distance of each row to the nearest other one of the batch, ``(B,)``."""
+    flat = x.flatten(1).float()
+    distances = torch.cdist(flat, shards.all_gather(flat))
+    itself = torch.arange(len(x), device=x.device)
+    distances[itself, itself + shards.rank() * len(x)] = distances.new_full((), float("inf"))  # made on the device
+    return distances.amin(1)

@@ -1,0 +1,237 @@
+"""From options and data to a model."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from aae.data.sources import Dataset
+from aae.model.autoencoder import Autoencoder
+from aae.model.corruption import GaussianNoise, Masking, SaltAndPepper
+from aae.model.latent import Latent, check_latents
+from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
+from aae.model.matching import KL, MMD, Adversarial, MutualInformation
+from aae.model.merging import Concatenate, LinearSum
+from aae.model.networks import ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from aae.model.posteriors import Category, Gaussian, Noisy, Point
+from aae.model.priors import (
+    BallPrior,
+    CategoricalPrior,
+    CubePrior,
+    GaussianPrior,
+    SwissRollPrior,
+    grid_mixture,
+    ring_mixture,
+)
+from aae.presets.options import Options
+from aae.system.errors import AAEError, unknown
+
+__all__ = ["build_model"]
+
+Maker = Callable[..., nn.Module]
+
+POSTERIORS: dict[str, Maker] = {"point": Point, "gaussian": Gaussian, "noisy": Noisy}
+CORRUPTIONS: dict[str, Maker] = {"gaussian": GaussianNoise, "masking": Masking, "salt-and-pepper": SaltAndPepper}
+LIKELIHOODS: dict[str, Maker] = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+PIXEL_STD = 0.2  # of a Gaussian likelihood for pixels in [0, 1]
+
+
+def _ring(dim: int, scale: float, parts: int) -> nn.Module:
+    return ring_mixture(parts, 1.4 * scale, 0.5 * scale, 0.05 * scale)
+
+
+def _grid(dim: int, scale: float, parts: int) -> nn.Module:
+    columns = math.ceil(math.sqrt(parts))
+    while parts % columns:
+        columns += 1
+    return grid_mixture(parts // columns, columns, 4 * scale, 0.5 * scale)
+
+
+# Each takes the length of the code, the scale, and the number of parts that labels can pick.
+PRIORS: dict[str, Callable[[int, float, int], nn.Module]] = {
+    "gaussian": lambda dim, scale, parts: GaussianPrior(dim, scale),
+    "cube": lambda dim, scale, parts: CubePrior(dim, 2 * scale),
+    "ball": lambda dim, scale, parts: BallPrior(dim, scale),
+    "ring": _ring,
+    "grid": _grid,
+    "swiss-roll": lambda dim, scale, parts: SwissRollPrior(parts),
+}
+ONLY_2D = ("ring", "grid", "swiss-roll")
+
+
+def _pick(kind: str, name: str, table: dict[str, Any]) -> Any:
+    if name not in table:
+        raise unknown(kind, name, table)
+    return table[name]
+
+
+def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
+    if given is not None:
+        return tuple(given)
+    size = math.prod(data.input_shape)
+    if len(data.input_shape) == 1:
+        return (500, 500) if size >= 256 else (256, 256) if size >= 50 else (128, 128)
+    return (1000, 1000) if size >= 256 else (400, 400)
+
+
+def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
+    """Build the model that the options describe, for rows like those of ``data``.
+
+    Args:
+        options: What to build.
+        data: The data set; its shape and classes count, not its rows.
+        labels: Number of labels that will be used in training.
+
+    Raises:
+        AAEError: Options that do not go together, or with the data.
+    """
+    trunk = _trunk(options, data)
+    role = _role(options, labels)
+    latents = []
+    if options.z:
+        latents.append(_continuous(options, data, trunk.features, labels, role))
+    latents += _categorical(options, data, trunk.features, labels, role)
+    check_latents(latents, trunk.features)
+    dims = {latent.name: latent.dim for latent in latents}
+    merge = _pick(
+        "merge",
+        options.merge,
+        {
+            "concatenate": lambda: Concatenate(dims),
+            "sum": lambda: LinearSum(dims, options.z, separation=options.separation * options.prior_std),
+        },
+    )()
+    corruption = None
+    kind = options.corruption
+    if kind == "auto":
+        kind = "gaussian" if any(latent.label == "conditioned" for latent in latents) else "none"
+    if kind != "none":
+        corruption = _pick("corruption", kind, CORRUPTIONS)(options.corruption_level)
+    return Autoencoder(
+        latents,
+        trunk,
+        _decoder(options, data, merge.dim),
+        likelihood=_likelihood(options.likelihood, data),
+        corruption=corruption,
+        merge=merge,
+        classes=data.classes if any(latent.classes for latent in latents) else None,
+        table=data.table,
+    )
+
+
+def _likelihood(name: str, data: Dataset) -> nn.Module:
+    if name == "auto":
+        # A shade of red is no share of white, as one of grey is: colours have a mean and a spread.
+        bounded = data.table.bounded if data.table is not None else data.is_image and len(data.shape) == 2
+        name = "bernoulli" if bounded else "gaussian"
+    maker = _pick("likelihood", name, LIKELIHOODS)
+    return maker(PIXEL_STD) if maker is GaussianLikelihood and data.is_image else maker()
+
+
+def _trunk(options: Options, data: Dataset) -> nn.Module:
+    shape, hidden = data.input_shape, _hidden(options.hidden, data)
+    return _pick(
+        "network",
+        options.network,
+        {
+            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, options.batch_norm),
+            "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout),
+        },
+    )()
+
+
+def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
+    # A fully connected decoder serves both: it is the cheaper one, and classes are learned by the encoder.
+    hidden = _hidden(options.hidden, data) if options.network == "mlp" else (500, 500)
+    return MLPDecoder(dim, data.input_shape, hidden, options.dropout)
+
+
+def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) -> Discriminator:
+    return Discriminator(dim, _hidden(options.discriminator_hidden, data), options.discriminator_dropout, classes)
+
+
+def _role(options: Options, labels: int) -> str:
+    """What the categorical latent is for."""
+    role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
+    if role not in ("none", "observed", "supervised", "clusters"):
+        raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
+    return role
+
+
+def _classes(options: Options, data: Dataset, role: str) -> int:
+    return options.clusters if role == "clusters" else len(data.classes)
+
+
+def _continuous(options: Options, data: Dataset, features: int, labels: int, role: str) -> Latent:
+    if options.prior in ONLY_2D and options.z != 2:
+        raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
+    parts = len(data.classes) or 10
+    prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
+    independent = options.independent and role == "observed" and options.prior == "gaussian"
+    if independent:
+        prior = GaussianPrior(options.z, options.prior_std, components=parts)
+    conditioned = bool(labels) and (options.y == "none" or independent)
+    if conditioned and getattr(prior, "components", None) is None:
+        raise AAEError(
+            f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
+            "or --set prior=ring, grid or swiss-roll."
+        )
+    given = "y" if options.independent and role in ("supervised", "clusters") and options.variables == 1 else None
+    classes = parts if conditioned else _classes(options, data, role) if given else 0
+    rules = _pick(
+        "matching",
+        options.matching,
+        {
+            "none": lambda: [],
+            "adversarial": lambda: [
+                Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, given)
+            ],
+            "kl": lambda: [KL(options.kl_weight)],
+            "mmd": lambda: [MMD(options.mmd_weight)],
+            "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
+        },
+    )()
+    posterior = _pick("posterior", options.posterior, POSTERIORS)(features, options.z)
+    # A prior that nothing matches would promise samples that the decoder has never seen.
+    return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
+
+
+def _categorical(options: Options, data: Dataset, features: int, labels: int, role: str) -> list[Latent]:
+    if role == "none":
+        return []
+    count = _classes(options, data, role)
+    if role != "clusters" and (not data.classes or not labels):
+        raise AAEError(
+            f"This preset learns from labels, and there are none to learn from in {data.name}. Labels are the names "
+            "of a folder's sub-folders (or --labels-file), a table's --label-column, y in an .npz; and --labels N "
+            "must not be 0."
+        )
+    prior = CategoricalPrior(count)
+    if role == "observed":
+        return [Latent("y", prior=prior, label="observed")]
+
+    def adversarial() -> nn.Module:
+        return Adversarial(_discriminator(options, data, count), options.y_weight)
+
+    def information() -> nn.Module:
+        return MutualInformation(options.information_weight, options.information_balance)
+
+    latents = []
+    for number in range(options.variables):
+        rules = _pick(
+            "y_matching",
+            options.y_matching,
+            {
+                "adversarial": lambda: [adversarial()],
+                "kl": lambda: [KL(options.kl_weight)],
+                "information": lambda: [information()],
+                "adversarial+information": lambda: [adversarial(), information()],
+            },
+        )()
+        name = "y" if options.variables == 1 else f"y{number}"
+        posterior = Category(features, count, options.temperature)
+        latents.append(
+            Latent(name, posterior, CategoricalPrior(count), rules, "supervised" if role == "supervised" else "none")
+        )
+    return latents

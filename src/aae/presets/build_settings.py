@@ -1,0 +1,54 @@
+"""From options and data to the settings of a training."""
+
+import math
+
+from aae.data.sources import Dataset
+from aae.presets.extras import build_extras
+from aae.presets.options import Options
+from aae.presets.terms import build_terms
+from aae.training.settings import Settings
+
+__all__ = ["build_settings"]
+
+
+def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length: dict[str, float | int]) -> Settings:
+    """Training settings that the options describe.
+
+    Args:
+        options: What to build.
+        data: The data set.
+        steps_per_epoch: Steps that make one full pass.
+        length: ``{"epochs": E}``, ``{"steps": N}`` or ``{"max_seconds": T}``; empty for the preset's own.
+    """
+    if not length:
+        length = {"steps": max(options.least_steps, round(options.epochs * steps_per_epoch))}
+    terms = build_terms(options, data)
+    rates = {
+        "reconstruction": options.lr,
+        "adversarial": options.lr_adversarial or options.lr,
+        "classification": options.lr_classification or options.lr,
+    }
+    adversarial = options.momentum_adversarial
+    return Settings(
+        **length,  # type: ignore[arg-type]
+        batch_size=options.batch_size,
+        labelled_batch_size=options.labelled_batch_size,
+        schedule=options.schedule,
+        optimizer=options.optimizer,
+        learning_rate=rates,
+        momentum={
+            "reconstruction": options.momentum,
+            "adversarial": options.momentum if adversarial is None else adversarial,
+            "classification": options.momentum,
+        },
+        decay=options.decay,
+        reconstruction_weight=_reconstruction(options, data),
+        terms=terms,
+        extras=build_extras(options, terms),
+        ema=options.ema,
+    )
+
+
+def _reconstruction(options: Options, data: Dataset) -> float:
+    values = math.prod(data.input_shape)
+    return 2 / values if options.reconstruction is None else options.reconstruction or 1 / values

@@ -1,0 +1,61 @@
+"""The extras of a training by their options: each row of the table builds one extra, or none."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from aae.objectives.terms import Consistency
+from aae.presets.options import Options
+from aae.system.errors import AAEError
+from aae.training.extras.neighbour_targets import NeighbourTargets
+from aae.training.extras.protocol import Extra
+from aae.training.extras.restarts import Restarts
+from aae.training.extras.split_clusters import SplitClusters
+
+__all__ = ["build_extras"]
+
+Terms = Sequence[nn.Module]
+
+
+def _restarts(options: Options, terms: Terms) -> Extra | None:
+    if options.restarts == 1:
+        return None
+    if "information" not in options.y_matching:
+        raise AAEError(
+            f"Restarts are compared by mutual information, which y_matching={options.y_matching} does not measure; "
+            "set y_matching=information, or restarts=1."
+        )
+    return Restarts(options.restarts)
+
+
+def _neighbour_targets(options: Options, terms: Terms) -> Extra | None:
+    return NeighbourTargets(options.neighbour_targets) if options.neighbour_targets else None
+
+
+def _split_clusters(options: Options, terms: Terms) -> Extra | None:
+    if not options.split_clusters:
+        return None
+    changes = [term.change for term in terms if isinstance(term, Consistency)]
+    if not changes:
+        raise AAEError(
+            "Splitting clusters compares rows with changed copies, and nothing changes them here; set consistency "
+            "(images) or transformation (vectors) above 0, or split_clusters=false."
+        )
+    return SplitClusters(changes[-1])
+
+
+# In the order in which they act; restarts first, because the others go by the progress of the present start.
+EXTRAS = (_restarts, _neighbour_targets, _split_clusters)
+
+
+def build_extras(options: Options, terms: Terms) -> tuple[Extra, ...]:
+    """The extras that the options ask for.
+
+    Args:
+        options: The options.
+        terms: The terms for few labels.
+
+    Raises:
+        AAEError: An extra lacks what it needs.
+    """
+    return tuple(extra for build in EXTRAS if (extra := build(options, terms)) is not None)

@@ -1,0 +1,166 @@
+"""Every choice there is in building and training a model, with its default, and the check of a value."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from aae.system.errors import UsageError
+
+__all__ = ["Options", "check_option", "current_names", "renamed"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every choice there is. ``auto`` follows from the data."""
+
+    # Networks
+    network: str = "mlp"  # mlp | conv
+    hidden: Sequence[int] | None = None  # widths of the hidden layers; None follows the rows: 128 to 1000
+    channels: int = 16  # of the first convolution
+    dropout: float = 0.0
+    batch_norm: bool = True  # in the encoder
+    likelihood: str = "auto"  # bernoulli | gaussian; auto: bernoulli for images
+    corruption: str = "none"  # gaussian | masking | salt-and-pepper | auto: gaussian if labels pick the prior's part
+    corruption_level: float = 0.3  # standard deviation, or share of values
+    # Continuous latent
+    z: int = 10  # length; 0 leaves it out
+    posterior: str = "point"  # point | gaussian | noisy
+    prior: str = "gaussian"  # gaussian | ring | grid | swiss-roll | cube | ball
+    prior_std: float = 1.0  # gaussian: standard deviation; ring and grid: scale; cube and ball: half width
+    matching: str = "adversarial"  # none | adversarial | kl | mmd | kl+mmd
+    z_weight: float = 0.1  # of the adversary
+    kl_weight: float = 1.0
+    mmd_weight: float = 100.0
+    # Categorical latent
+    y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
+    clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
+    variables: int = 1  # number of categorical latents
+    y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
+    y_weight: float = 0.02  # of the adversary
+    information_weight: float = 10.0  # of mutual information
+    information_balance: float = 4.0  # factor in it on clusters of equal size; 1: mutual information as it is
+    temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
+    independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
+    merge: str = "concatenate"  # concatenate | sum
+    separation: float = 6.0  # least distance between cluster heads, for merge=sum, in units of prior_std
+    # Discriminators
+    discriminator_hidden: Sequence[int] | None = None  # as hidden
+    discriminator_dropout: float = 0.0
+    # Training
+    epochs: float = 10
+    least_steps: int = 2000  # small data sets are walked through more often
+    batch_size: int = 256
+    labelled_batch_size: int = 100
+    schedule: str = "joint"  # joint | alternating
+    optimizer: str = "adam"  # adam | sgd
+    lr: float = 1e-3
+    lr_adversarial: float | None = None  # None: as lr
+    lr_classification: float | None = None  # None: as lr
+    momentum: float = 0.9  # of sgd, and Adam's first decay
+    momentum_adversarial: float | None = None  # None: as momentum
+    decay: str = "cosine"  # constant | cosine | steps
+    # Factor on the reconstruction loss (nats); 0: one over the number of values; None: two over it, so that the nats of
+    # many values do not drown few labels
+    reconstruction: float | None = 0.01
+    ema: float | None = 0.99  # decay of the moving average of the weights; None: off
+    # Clusters
+    split_clusters: bool = False  # a cluster of two groups gets a second head; needs rows that are changed
+    restarts: int = 1  # number of starts; the one with most mutual information continues
+    # Few labels
+    adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
+    adversarial_weight: float = 1.0
+    interpolation: float = 0.0  # weight of interpolation consistency; 0: off
+    neighbour_targets: float = 0.0  # share of the training with targets from nearest neighbours; 0: off
+    transformation: float = 0.0  # weight of consistency under tangent augmentation; 0: off
+    transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest rows
+    consistency: float = 0.0  # weight of consistency under augmentation; 0: off
+    consistency_fade: float = 0.0  # it falls with this power of the share of the training that is left; 0: it stays
+    degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
+    scale: float = 0.2  # augmentation: scaling
+    shift: float = 0.14  # augmentation: shift as a share of the side
+    shear: float | None = None  # augmentation: shear; None: 0.33 for digits and mnist
+
+
+# What a number must be: below 1, above 0, or at least the one named here (0 if it is not).
+_SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale", "neighbour_targets")
+_POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
+_LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
+
+
+# Old names, which still work in 0.2.
+RENAMED = {"beginnings": "restarts", "dividing": "split_clusters", "neighbours": "neighbour_targets"}
+
+
+def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Options under their current names, and a note for each that was given by an old name.
+
+    Args:
+        changes: Options that differ from a preset's, ``{name: value}``.
+
+    Raises:
+        UsageError: An option is given by its old and its current name.
+    """
+    found, notes = dict(changes), []
+    for old, new in RENAMED.items():
+        if old in found:
+            if new in found:
+                raise UsageError(f"The option {new} is given twice, once by its old name {old}; drop one.")
+            found[new] = found.pop(old)
+            notes.append(f"The option {old} is now called {new}; the old name still works in 0.2, and not in 0.3.")
+    return found, notes
+
+
+def renamed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under their current names; an old name brings a `FutureWarning`."""
+    found, notes = current_names(changes)
+    for note in notes:
+        warnings.warn(note, FutureWarning, stacklevel=3)
+    return found
+
+
+def check_option(name: str, value: Any, kind: Any) -> Any:
+    """The value of an option, as the type that the option has.
+
+    Args:
+        name: Name of the option.
+        value: The value as it was given; whole numbers pass for decimal ones.
+        kind: Annotation of the option in `Options`.
+
+    Raises:
+        UsageError: A value of the wrong type, or out of range.
+    """
+    value = _checked(name, value, kind)
+    if isinstance(value, int | float):
+        _check_range(name, value)
+    return value
+
+
+def _check_range(name: str, value: float) -> None:
+    least = _LEAST.get(name, 0)
+    if name in _SHARES:
+        wanted, good = "from 0 to below 1", 0 <= value < 1
+    elif name in _POSITIVE:
+        wanted, good = "a number above 0", 0 < value < math.inf
+    else:
+        wanted, good = f"a number of at least {least}", least <= value < math.inf
+    if not good:
+        raise UsageError(f"The option {name} must be {wanted}, not {value}.")
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """The value if it has the option's type; whole numbers pass for decimal ones."""
+    allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
+    for option in allowed:
+        if get_origin(option) is Sequence:
+            if isinstance(value, list | tuple) and value and all(type(item) is int and item > 0 for item in value):
+                return tuple(value)
+        elif option is type(None) and value is None:
+            return None
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        elif option in (int, str, bool) and type(value) is option:
+            return value
+    names = ["list of whole numbers" if get_origin(k) is Sequence else getattr(k, "__name__", str(k)) for k in allowed]
+    raise UsageError(f"The option {name} takes {' or '.join(names).replace('NoneType', 'null')}, not {value!r}.")

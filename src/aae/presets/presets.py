@@ -1,0 +1,261 @@
+"""The named variants: each is a row of choices in one table of options.
+
+A preset, a recipe and a user's ``--set name=value`` each change some options; `aae.presets.build` turns the result into
+a model and its training settings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, get_type_hints
+
+from aae.presets.options import Options, check_option, renamed
+from aae.presets.recipes import RECIPES
+from aae.system.errors import UsageError, unknown
+
+__all__ = ["PRESETS", "Preset", "resolve"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named variant.
+
+    Args:
+        summary: One line for `aae presets`.
+        labels: Labels used if the user does not say; None for all.
+        options: What differs from the defaults of `Options`.
+        vectors: What differs from ``options`` where rows are no images but vectors or columns of a table.
+        narrow: What differs from ``vectors`` where there are fewer than 50 columns.
+    """
+
+    summary: str
+    labels: int | None
+    options: Mapping[str, Any]
+    vectors: Mapping[str, Any] = field(default_factory=dict)
+    narrow: Mapping[str, Any] = field(default_factory=dict)
+
+
+_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
+_SEMI = {
+    "y": "supervised",
+    "adversarial_radius": 0.2,  # without it the error stalls near 5 %
+    # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
+    "interpolation": 0.3,
+    "transformation": 2.0,  # without it 1.7 % in place of 1.4 % after 6 passes; a larger one does no more
+    "neighbour_targets": 0.1,  # for few-labels' reason; twice as long is no better
+    "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
+    # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
+    # hardly better than by chance.
+    "independent": True,
+    "z": 6,
+    "z_weight": 1.0,
+    "momentum": 0.0,  # with it, codes and discriminator chase each other in circles and do not meet
+    "discriminator_hidden": (256, 256),  # wider ones take a third of the step for themselves
+    "batch_size": 100,  # as in the paper: with 256 there are too few steps where all rows have labels
+    "epochs": 20,
+    "least_steps": 1000,
+}
+NARROW = 50  # columns
+# Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in no table of figures.
+_FEW_VECTORS = {
+    "network": "mlp",
+    "z": 2,  # a longer style takes the class along, and draws of a class are then of any
+    "independent": False,
+    "z_weight": 0.1,
+    "momentum": 0.9,
+    "discriminator_hidden": (64, 64),
+    "consistency": 0.0,
+    "interpolation": 0.0,
+    "neighbour_targets": 0.0,
+    "adversarial_radius": 0.5,
+    "reconstruction": 0.0,
+    "batch_size": 128,
+    "labelled_batch_size": 64,
+    "lr": 1e-3,
+    "y_weight": 0.02,
+    "epochs": 15,
+    "least_steps": 300,
+}
+
+# On wine, breast cancer and digits more steps change nothing, and smaller batches find better clusters.
+_CLUSTERS_OF_VECTORS = {
+    "network": "mlp",
+    "information_weight": 10.0,
+    "information_balance": 4.0,
+    "split_clusters": False,
+    "restarts": 1,
+    "consistency": 0.0,
+    "consistency_fade": 0.0,
+    "interpolation": 0.0,
+    "neighbour_targets": 0.0,
+    "adversarial_radius": 0.2,
+    "independent": False,
+    "z": 10,
+    "z_weight": 0.1,
+    "momentum": 0.9,
+    "reconstruction": 0.01,
+    "batch_size": 128,
+    "lr": 1e-3,
+    "lr_adversarial": None,
+    "epochs": 20,
+    "least_steps": 600,
+}
+
+PRESETS: dict[str, Preset] = {
+    "autoencoder": Preset("Plain autoencoder: compress and reconstruct", 0, {**_PLAIN, "z": 32}),
+    "denoising": Preset(
+        "Autoencoder that removes noise from its input",
+        0,
+        {**_PLAIN, "z": 32, "corruption": "gaussian", "corruption_level": 0.5},
+    ),
+    "vae": Preset(
+        "Variational autoencoder (KL, Gaussian posterior)",
+        0,
+        {**_PLAIN, "z": 20, "posterior": "gaussian", "matching": "kl", "epochs": 20},
+    ),
+    "aae": Preset(
+        "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part",
+        0,
+        # Depth and noise: unseen rows land in their class's part of the ring or roll 97 instead of 87 times in 100.
+        {
+            "z": 2,
+            "prior_std": 5.0,
+            "hidden": (500, 500, 500, 500),
+            "corruption": "auto",
+            "z_weight": 1.0,
+            "labelled_batch_size": 128,
+            "epochs": 20,
+        },
+        {"hidden": (256, 256, 256, 256), "least_steps": 1000},
+        {"hidden": (128, 128, 128, 128)},
+    ),
+    "supervised": Preset(
+        "AAE that is given the label, so the code holds style only (§4)",
+        None,
+        {"y": "observed", "independent": True, "z": 2, "z_weight": 1.0, "epochs": 20},
+    ),
+    "semi-supervised": Preset(
+        "Classifier from few labels plus style, the paper's model, for any data (§5)",
+        100,
+        _SEMI,
+        # Of a dozen columns, a few generators make any change there is: wine goes from 4 % to 7 %.
+        narrow={"transformation": 0.0},
+    ),
+    "few-labels": Preset(
+        "Classifier from few labels: for images with convolution, augmentation, consistency (recommended)",
+        100,
+        {
+            "y": "supervised",
+            "network": "conv",
+            "batch_size": 64,
+            "labelled_batch_size": 16,
+            "lr": 2e-3,
+            "lr_adversarial": 1e-3,
+            "y_weight": 0.1,
+            "independent": True,
+            "z": 6,
+            "z_weight": 0.3,
+            "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
+            "consistency": 1.0,
+            "interpolation": 0.3,  # as in semi-supervised, and so is the reconstruction
+            "neighbour_targets": 0.2,  # without it a whole kind without a label, such as crossed sevens, goes astray
+            "reconstruction": None,
+            "discriminator_hidden": (256, 256),
+            "epochs": 8,
+            "least_steps": 2000,
+        },
+        _FEW_VECTORS,
+        # Small tables come with few rows, which wide layers learn by heart; pixels do not bear the dropout.
+        narrow={"hidden": (64, 64), "dropout": 0.3},
+    ),
+    "clustering": Preset(
+        "Clusters and style without any label (§6); for images with convolution and augmentation",
+        0,
+        {
+            "y": "clusters",
+            "y_matching": "adversarial+information",
+            "information_weight": 120.0,
+            # Held equal more firmly, what is over of a class after one or two clusters shares one with what is over
+            # of another.
+            "information_balance": 1.0,
+            "split_clusters": True,  # without it two classes that begin in one cluster stay there
+            "restarts": 3,  # fours and nines that begin as one stay one all the same: one seed of five
+            "network": "conv",
+            "consistency": 1.5,  # twice as much carries crossed sevens over to the twos on one seed of two
+            "consistency_fade": 2.0,  # a weight that stays lets what was divided die out again
+            "interpolation": 0.3,  # without it the crossed sevens, an eighth of all, lie with the twos on some seeds
+            "neighbour_targets": 0.4,
+            "independent": True,
+            "z": 6,
+            "z_weight": 0.3,
+            "momentum": 0.5,
+            "reconstruction": None,
+            "batch_size": 128,
+            "lr": 2e-3,
+            "lr_adversarial": 1e-3,
+            "epochs": 8,  # half of a training of 4 for each beginning, and the other half for the best
+            "least_steps": 2000,
+        },
+        _CLUSTERS_OF_VECTORS,
+    ),
+    "embedding": Preset(
+        "2-D map with a head for each class or cluster (§7)",
+        0,
+        {
+            "y": "auto",
+            "y_matching": "adversarial+information",
+            "clusters": 20,
+            "z": 2,
+            "merge": "sum",
+            "adversarial_radius": 0.2,
+            "epochs": 20,
+        },
+    ),
+    "wae-mmd": Preset(
+        "Wasserstein autoencoder with maximum mean discrepancy", 0, {**_PLAIN, "z": 10, "matching": "mmd"}
+    ),
+    "info-vae": Preset(
+        "InfoVAE: less KL, plus maximum mean discrepancy",
+        0,
+        {**_PLAIN, "z": 10, "posterior": "gaussian", "matching": "kl+mmd", "kl_weight": 0.5},
+    ),
+    "discrete-vae": Preset(
+        "VAE with categorical codes (Gumbel-softmax)",
+        0,
+        {**_PLAIN, "z": 0, "y": "clusters", "y_matching": "kl", "temperature": 0.5, "clusters": 10, "variables": 20},
+    ),
+}
+
+
+def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None) -> Options:
+    """Options of a preset after a user's changes; ``recipe`` among them picks a published setting.
+
+    Args:
+        preset: Its name.
+        changes: Options that differ, ``{name: value}``.
+        columns: Number of columns, where rows are no images but vectors or columns of a table.
+
+    An option given by an old name brings a `FutureWarning`.
+
+    Raises:
+        UsageError: Unknown preset, recipe or option, or a value of the wrong type or out of range.
+    """
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    changes = renamed(changes or {})
+    recipe = changes.pop("recipe", None)
+    options = replace(Options(), **PRESETS[preset].options)
+    if columns is not None:
+        options = replace(options, **PRESETS[preset].vectors)
+        options = replace(options, **(PRESETS[preset].narrow if columns < NARROW else {}))
+    if recipe is not None:
+        if recipe not in RECIPES:
+            raise unknown("recipe", str(recipe), RECIPES)
+        if preset not in RECIPES[recipe]:
+            raise UsageError(f"The recipe {recipe!r} covers {', '.join(RECIPES[recipe])}, not {preset}; drop it.")
+        options = replace(options, **RECIPES[recipe][preset])
+    types = get_type_hints(Options)
+    for name, value in changes.items():
+        if name not in types:
+            raise unknown("option", name, [field.name for field in fields(Options)] + ["recipe"])
+        options = replace(options, **{name: check_option(name, value, types[name])})
+    return options

@@ -1,0 +1,186 @@
+"""The pictures of a run: which there are for a model, each by its name, and all in the report."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from aae.evaluation import inference, metrics
+from aae.report import plots
+from aae.report.page import write_report
+from aae.runs.open import Run, open_run
+from aae.system.errors import AAEError, unknown
+from aae.system.files import check_place
+from aae.system.progress import spinner
+
+__all__ = ["PICTURES", "draw_picture", "write_run_report"]
+
+SHOWN = 10  # rows in a picture of reconstructions
+POINTS = 5000  # points on a map
+SAME = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of threads or " \
+       "processes round differently"
+ON_GPU = "nearly: a GPU adds in an order of its own"
+
+
+def _latent(run: Run) -> Figure:
+    model = run.model
+    rows, labels = run.data.test_x[:POINTS], run.data.test_y[:POINTS]
+    codes = inference.encode(model, rows)
+    classes = run.data.classes
+    if not codes:
+        raise AAEError("This model encodes nothing: there is no map to draw.")
+    if model.merged_is_map:
+        return plots.latent_map(
+            model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels, classes
+        )
+    if model.style is None:
+        return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
+    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior)
+
+
+def _manifold(run: Run) -> Figure:
+    style = run.model.style
+    if style is None or style.dim != 2 or style.prior is None:
+        raise AAEError("The latent grid needs a two-dimensional code with a prior; train with --set z=2.")
+    low, high, step = plots.prior_range(style.prior)
+    return plots.manifold(run.model, low, high, step)
+
+
+def _reconstructions(run: Run) -> Figure:
+    x = inference.prepare(run.model, run.data.test_x[:SHOWN])
+    labels = run.data.test_y[:SHOWN]
+    corruption = run.model.corruption
+    with inference.seeded(run.model, 0):  # of the noise, and of the labels of rows that have none
+        if not hasattr(corruption, "corrupt"):
+            return plots.reconstructions(x, inference.reconstruct(run.model, x, labels, prepared=True))
+        noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
+        return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels, prepared=True), noisy)
+
+
+def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and labels of the test rows that have one."""
+    if not metrics.can_classify(run.model):
+        raise AAEError("This model is no classifier; train semi-supervised or few-labels for this picture.")
+    known = run.data.test_y >= 0
+    if not known.any():
+        raise AAEError("The test rows have no labels to compare with.")
+    return run.probabilities[known], run.data.test_y[known]
+
+
+def _confusion(run: Run) -> Figure:
+    probabilities, labels = _judged(run)
+    return plots.confusion(labels, probabilities.argmax(1), run.data.classes)
+
+
+def _mistakes(run: Run) -> Figure:
+    probabilities, labels = _judged(run)
+    return plots.mistakes(run.data.test_x[run.data.test_y >= 0], labels, probabilities, run.data.classes)
+
+
+def _samples(run: Run) -> Figure:
+    with inference.seeded(run.model, 0):
+        return plots.samples(run.model.sample(64).cpu().numpy())
+
+
+def _curves(run: Run) -> Figure:
+    weights = {latent.name: rule.weight for latent in run.model.latents for rule in latent.rules("generator_loss")}
+    return plots.curves(run.directory.history().columns(), weights)
+
+
+def _time(run: Run) -> Figure:
+    """Projected time of the tutorial's 500 passes at this run's speed."""
+    if run.data.name != "mnist":
+        raise AAEError("The tutorial's times are for MNIST; train on --data mnist to stand beside them.")
+    history = run.directory.history()
+    epochs, seconds = history.last("epoch"), history.last("seconds")
+    if not epochs or not seconds:
+        raise AAEError("Nothing was measured in this run yet.")
+    device = f"this run ({run.config.get('device', 'cpu')}, {run.config.get('data', '')})"
+    return plots.training_time([(device, 500 * seconds / epochs / 60)])
+
+
+Picture = tuple[Callable[[Run], Figure], str]
+
+# In the order of the report; a picture that makes no sense for a model is left out there.
+PICTURES: dict[str, Picture] = {
+    "latent": (
+        _latent,
+        "Codes of test rows, coloured by class: classes should sit apart. Where the prior's contours are "
+        "drawn, the cloud should fill them.",
+    ),
+    "manifold": (
+        _manifold,
+        "What the decoder makes of each point of the code: neighbours should change smoothly, without holes.",
+    ),
+    "styles": (
+        lambda run: plots.styles(run.model),
+        "One style a row, one class or cluster a column: a row should keep its slant and stroke, a column its content.",
+    ),
+    "samples": (_samples, "Codes drawn from the prior and decoded: they should look like the data."),
+    "reconstructions": (_reconstructions, "Test rows and what the model makes of them."),
+    "curves": (_curves, "Losses and accuracy while training; a discriminator in balance stays near the dotted line."),
+    "confusion": (_confusion, "Test rows by true and predicted class."),
+    "mistakes": (_mistakes, "The mistakes the model was surest of: often rows that a person would hesitate over."),
+    "time": (_time, "Time for 500 passes over the data at this run's speed, beside the tutorial's on MNIST."),
+}
+
+
+def draw_picture(path: Path, kind: str, out: Path) -> str:
+    """Draw one picture of a run into a file.
+
+    Raises:
+        AAEError: Unknown kind, or the model has no such picture.
+    """
+    if kind not in PICTURES:
+        raise unknown("picture", kind, PICTURES)
+    check_place(out, ".png", ".svg", ".pdf")
+    run = open_run(path)
+    with spinner(f"Drawing {kind}"):
+        plots.save(PICTURES[kind][0](run), out)
+    return f"{kind}: {out}"
+
+
+def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
+    """Write the report of a run with every picture that makes sense for its model."""
+    drawn: dict[str, tuple[str, Figure]] = {}
+    with spinner("Drawing the report"):
+        for kind, (draw, caption) in PICTURES.items():
+            try:
+                drawn[kind] = (caption, draw(run))
+            except AAEError:
+                continue
+        config = run.config
+        title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
+        facts = {
+            name: config[name]
+            for name in (
+                "preset",
+                "data",
+                "labels",
+                "split",
+                "seed",
+                "device",
+                "precision",
+                "options",
+                "changes",
+                "length",
+                "devices",
+                "machine",
+                "versions",
+            )
+            if name in config
+        }
+        facts["same_seed_same_weights"] = SAME if config.get("device") == "cpu" else ON_GPU
+        place = run.directory.path
+        words = [
+            ["train", config.get("preset", ""), "--out", place, "--resume"],
+            ["evaluate", place, "--json"],
+            *(["plot", place, kind, "--out", f"{kind}.png"] for kind in drawn),
+            ["report", place],
+        ]
+        commands = [shlex.join(["aae", *map(str, command)]) for command in words]
+        return write_report(run.directory.report, title, drawn, facts, figures, config.get("notes", []), commands)

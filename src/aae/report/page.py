@@ -1,0 +1,177 @@
+"""The report of a run: one HTML file with its figures, pictures and settings, which loads nothing from anywhere."""
+
+import base64
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from aae.report.plots.drawing import png
+from aae.system.errors import AAEError
+from aae.system.files import write_atomically
+
+__all__ = ["flatten", "format_value", "write_report"]
+
+DPI = 120
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A result as people read it."""
+
+    label: str
+    unit: str
+    digits: int
+    meaning: str
+
+
+_PERCENT = "\N{NARROW NO-BREAK SPACE}%"
+_NATS = "\N{NARROW NO-BREAK SPACE}nats"
+_POINTS = "\N{NARROW NO-BREAK SPACE}points"
+
+# In the order in which a reader asks; what is not named here goes into the table of results.
+MEASURES = {
+    "test_error": _Measure("Test error", _PERCENT, 2, "share of test rows put into the wrong class"),
+    "cluster_error": _Measure("Cluster error", _PERCENT, 2,
+                              "share of test rows whose cluster stands for another class"),
+    "validation_error": _Measure("Validation error", _PERCENT, 2, "the same on rows kept back from training"),
+    "reconstruction_loss": _Measure("Reconstruction loss", _NATS, 1, "mean for one row; lower is closer"),
+    "denoising_error": _Measure("Denoising error", "", 1, "squared difference from the clean row; 0 is best"),
+    "elbo": _Measure("Evidence lower bound", _NATS, 1, "mean for one row; higher is better"),
+    "log_likelihood": _Measure("Log-likelihood", _NATS, 1, "of test rows under a Parzen window on samples; "
+                                                           "higher is better"),
+    "component_accuracy": _Measure("Codes in their place", _PERCENT, 1, "share of codes in the prior's component of "
+                                                                        "their class"),
+    "style_leak": _Measure("Style leak", _PERCENT, 1, "how often a linear probe reads the class from the style; "
+                                                      "chance is best"),
+    "prior_mismatch": _Measure("Prior mismatch", _POINTS, 1, "how far above chance codes are told from prior samples; "
+                                                             "0 is best, 50 worst"),
+    "seconds": _Measure("Training time", "", 0, ""),
+}
+_LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
+           "squared_error": "Squared error of reconstructions"}
+
+
+def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
+                 results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str]) -> Path:
+    """Write a report as one HTML file that opens with no network.
+
+    Args:
+        path: The file.
+        title: Its heading.
+        figures: ``{key: (caption, figure)}`` in the order in which they are shown.
+        facts: Settings; nested dictionaries and lists are flattened.
+        results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
+        warnings: What a reader must know before trusting the figures, a sentence each.
+        commands: The command lines that make all of it again.
+
+    Raises:
+        AAEError: The file cannot be written.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
+    pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
+                for key, (caption, figure) in figures.items()]
+    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(results)
+            if _known(value) and key.removesuffix("_se") not in MEASURES}
+    page = _template().render(
+        title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
+        facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
+    )
+    write_atomically(path, lambda file: file.write(page.encode()))
+    return path
+
+
+def _template() -> Any:
+    environment = Environment(loader=PackageLoader("aae.report"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html.j2")
+
+
+def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
+    """The big numbers: label, value with unit, and what it means."""
+    found = []
+    for key, measure in MEASURES.items():
+        value = results.get(key)
+        if not isinstance(value, Real) or not _known(value):
+            continue
+        text = _duration(float(value)) if key == "seconds" else f"{float(value):,.{measure.digits}f}{measure.unit}"
+        error = results.get(f"{key}_se")
+        if isinstance(error, Real) and _known(error):
+            text = f"{float(value):,.{measure.digits}f} ± {float(error):,.{measure.digits}f}{measure.unit}"
+        meaning = measure.meaning
+        if key == "seconds" and isinstance(results.get("device"), str):
+            meaning = f"on {results['device']}"
+        found.append({"label": measure.label, "value": text, "meaning": meaning})
+    return found
+
+
+def _known(value: object) -> bool:
+    return value is not None and not (isinstance(value, Real) and math.isnan(value))
+
+
+def _sentence(key: str) -> str:
+    """``test_error`` as ``Test error``."""
+    words = key.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    Example:
+        >>> _duration(7), _duration(100), _duration(7260)
+        ('7 s', '1 min 40 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def format_value(value: object) -> str:
+    """A setting or result as a reader wants to see it.
+
+    Example:
+        >>> format_value(True), format_value(None), format_value(0.30000000000000004), format_value(47000)
+        ('yes', 'none', '0.3', '47,000')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if isinstance(value, Real):
+        return f"{float(value):.6g}"
+    return str(value)
+
+
+def flatten(data: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Leaves of nested dictionaries and lists with dotted names; a list of plain values is one leaf.
+
+    Example:
+        >>> list(flatten({"a": {"b": 1, "c": [2, 3]}, "d": [{"e": 4}]}))
+        [('a.b', 1), ('a.c', '2, 3'), ('d.1.e', 4)]
+    """
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{name}.") if value else [(name, None)]
+        elif isinstance(value, list | tuple):
+            if any(isinstance(item, Mapping | list | tuple) for item in value):
+                yield from flatten({str(k): item for k, item in enumerate(value, 1)}, f"{name}.")
+            else:
+                yield name, ", ".join(map(format_value, value)) or None
+        else:
+            yield name, value

@@ -1,0 +1,13 @@
+"""Pictures: every function takes arrays or a model and returns a `matplotlib.figure.Figure`.
+
+Nothing here touches pyplot or matplotlib's global settings, so the functions may be called from
+anywhere, in any order. `save` writes a figure to a file.
+"""
+
+from aae.report.plots.charts import confusion, curves, training_time
+from aae.report.plots.drawing import png, save
+from aae.report.plots.latents import latent_map, prior_range
+from aae.report.plots.pictures import manifold, mistakes, reconstructions, samples, styles
+
+__all__ = ["confusion", "curves", "latent_map", "manifold", "mistakes", "png", "prior_range", "reconstructions",
+           "samples", "save", "styles", "training_time"]

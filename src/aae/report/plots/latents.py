@@ -1,0 +1,189 @@
+"""The latent map: where the codes of the data lie, and where the prior would have them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+from torch import nn
+
+from aae.report.plots.drawing import MARKERS, STYLE, add_legend, class_names, colours, dress, new_figure, set_text
+from aae.system.errors import AAEError
+
+__all__ = ["latent_map", "prior_range", "prior_samples", "seeded"]
+
+MOST_POINTS = 10_000
+MOST_NAMES = 12
+PRIOR_SAMPLES = 200_000
+
+
+def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int] | None = None,
+               prior: nn.Module | None = None) -> Figure:
+    """Codes as points coloured by class, with the regions that hold 50 % and 90 % of the prior.
+
+    Codes of more than two numbers are shown in their two principal components, without the prior;
+    codes of one number are spread at random along the other axis.
+
+    Args:
+        codes: ``(N, D)``.
+        labels: ``(N,)`` class or cluster numbers, -1 where unknown.
+        classes: Names of the classes.
+        prior: The prior of these codes; sampling is all it needs.
+
+    Raises:
+        AAEError: No codes, codes that are not finite, or another number of labels than codes.
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    if codes.ndim != 2 or not len(codes) or not np.isfinite(codes).all():
+        raise AAEError(f"The latent map needs finite codes (N, D), one row at least; these have shape {codes.shape}"
+                       f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
+    labels = np.full(len(codes), -1) if labels is None else np.asarray(labels)
+    if labels.shape != (len(codes),):
+        raise AAEError(f"{len(codes)} codes but labels of shape {labels.shape}; give one label for each code.")
+    points, x, y = _flatten(codes)
+    # A random order keeps the last class from covering the others.
+    order = np.random.default_rng(0).permutation(len(points))[:MOST_POINTS]
+    figure = new_figure(6.8, 5.8)
+    title = f"Codes of {len(points):,} rows"
+    if len(order) < len(points):
+        title = f"Codes of {len(order):,} rows, drawn from {len(points):,}"
+    if codes.shape[1] > 2:
+        title += f"\n{codes.shape[1]} dimensions seen in two principal components"
+    axes = dress(figure.add_subplot(), title, x, y)
+    names = class_names(classes, int(labels.max(initial=-1)) + 1)
+    handles, texts = _scatter(axes, points[order], labels[order], names)
+    if prior is not None and codes.shape[1] == 2:
+        texts.append(_contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)))
+        handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1))
+    if codes.shape[1] > 1:
+        axes.set_aspect("equal", adjustable="datalim")
+    add_legend(figure, handles, texts, loc="outside center right", ncols=1 + (len(texts) - 1) // 18, columnspacing=1)
+    return figure
+
+
+def _flatten(codes: np.ndarray) -> tuple[np.ndarray, str, str]:
+    """Codes in the plane, and the names of its two axes."""
+    dim = codes.shape[1]
+    if dim == 1:
+        spread = np.random.default_rng(1).uniform(-1, 1, (len(codes), 1))
+        return np.hstack([codes, spread]), "z", "spread at random, to be seen"
+    if dim == 2:
+        return codes, "z 1", "z 2"
+    centred = codes - codes.mean(0)
+    if len(codes) < 2 or not centred.any():
+        return centred[:, :2], "principal component 1", "principal component 2"
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2, svd_solver="full").fit(codes)
+    first, second = (f"principal component {k + 1} ({100 * pca.explained_variance_ratio_[k]:.0f} % of the variance)"
+                     for k in range(2))
+    return pca.transform(codes), first, second
+
+
+def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str]) -> tuple[list[Line2D], list[str]]:
+    """Draw the points, one collection for each marker, and return what the legend shows."""
+    size = float(np.clip(12_000 / len(points), 5, 30))
+    palette = to_rgba_array([*colours(len(names)), STYLE["rest"]])  # label -1 picks the last
+    groups = labels // 10
+    for group in np.unique(groups):
+        member = groups == group
+        marker = MARKERS[group % len(MARKERS)] if group >= 0 else MARKERS[0]
+        axes.scatter(*points[member].T, s=size, c=palette[labels[member]], marker=marker, alpha=0.6, linewidths=0,
+                     rasterized=True, zorder=2 if group >= 0 else 1)
+    present = [k for k in np.unique(labels) if k >= 0]
+    for k in present if len(present) <= MOST_NAMES else []:
+        _name_on_map(axes, _densest(points[labels == k]), names[k])
+    shown = [(MARKERS[k // 10 % len(MARKERS)], colours(k + 1)[k], names[k]) for k in present]
+    if (labels < 0).any():
+        shown.append((MARKERS[0], STYLE["rest"], "unlabelled" if present else "rows"))
+    handles = [Line2D([], [], linestyle="", marker=marker, color=colour, markersize=6) for marker, colour, _ in shown]
+    return handles, [name for _, _, name in shown]
+
+
+def _densest(points: np.ndarray) -> np.ndarray:
+    """The point with a third of the others closest around it: inside a cluster, where a mean may lie between two."""
+    distances, _ = cKDTree(points).query(points, k=[min(len(points), max(20, len(points) // 3))])
+    return points[distances[:, 0].argmin()]
+
+
+def _name_on_map(axes: Axes, place: np.ndarray, name: str) -> None:
+    """Write a class's name among its codes: the map can be read without telling colours apart."""
+    text = axes.text(*place, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
+                     path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
+    set_text(text, name if len(name) <= 12 else name[:11] + "…")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed of one's own, without gradients; torch's generators stay as they were."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.no_grad(), torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def prior_samples(prior: nn.Module, n: int, seed: int) -> np.ndarray:
+    """Draw ``(n, D)`` codes from a prior."""
+    with seeded(seed):
+        chunks = [prior(min(20_000, n - start)).sample().cpu() for start in range(0, n, 20_000)]
+    return torch.cat(chunks).numpy().astype(np.float64)
+
+
+def _contours(axes: Axes, samples: np.ndarray) -> str:
+    """Outline the smallest regions that hold 50 % and 90 % of the samples; return the legend's text."""
+    low, high = np.quantile(samples, [0.0005, 0.9995], axis=0)
+    margin = 0.15 * (high - low) + 1e-6
+    edges = [np.linspace(a - m, b + m, 241) for a, b, m in zip(low, high, margin, strict=True)]
+    density = _smooth(*(np.histogram2d(*half.T, bins=edges)[0] for half in (samples[::2], samples[1::2])))
+    ordered = np.sort(density, axis=None)[::-1]
+    mass = ordered.cumsum() / ordered.sum()
+    thresholds = [ordered[np.searchsorted(mass, share)] for share in (0.05, 0.5, 0.9)]
+    # On a plateau (a uniform prior) such a region is arbitrary; half the plateau's height is its edge.
+    inner, outer = (min(level, thresholds[0] / 2) for level in thresholds[1:])
+    levels = [outer, inner] if inner > 1.5 * outer else [outer]
+    centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
+    limits = axes.dataLim.frozen()
+    axes.contour(*centres, density.T, levels=levels, colors=STYLE["ink"], linewidths=1, alpha=0.8, zorder=3)
+    # contour() makes room for the whole grid it was given; the points and nearly all of the prior are enough.
+    axes.dataLim.set(limits)
+    axes.update_datalim(np.quantile(samples, [0.005, 0.995], axis=0))
+    axes.autoscale_view()
+    return "prior: 50 %, 90 %" if len(levels) == 2 else "prior"
+
+
+def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two histograms of the same density as one smooth one.
+
+    Each width is judged by how well one half foretells the other, so that a thin ring stays thin
+    and a wide Gaussian becomes smooth.
+    """
+    def score(width: float) -> float:
+        smoothed = gaussian_filter(first, width) + 1e-9
+        return float((second * np.log(smoothed / smoothed.sum())).sum())
+
+    return gaussian_filter(first + second, max((0.7, 1, 1.5, 2, 3, 5, 8), key=score))
+
+
+def prior_range(prior: nn.Module) -> tuple[float, float, float]:
+    """Range and step for `manifold`: round numbers around the middle 95 % of a prior's coordinates.
+
+    The step makes 14 images a side, as in the tutorial.
+
+    Example:
+        >>> from aae.model.priors import GaussianPrior
+        >>> prior_range(GaussianPrior(2, std=5))
+        (-10.0, 10.0, 1.5)
+    """
+    low, high = np.quantile(prior_samples(prior, PRIOR_SAMPLES // 4, seed=0), [0.025, 0.975])
+    rough = (high - low) / 10
+    unit = 10 ** np.floor(np.log10(rough))
+    unit *= max(factor for factor in (1, 2, 5) if factor * unit <= rough)
+    low, high = (float(round(edge * unit, 10)) for edge in (np.floor(low / unit), np.ceil(high / unit)))
+    return low, high, round(0.075 * (high - low), 10)

@@ -1,0 +1,69 @@
+"""The README beside a model's weights: what it is, what it was trained on, its figures, how to load it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aae.model.autoencoder import Autoencoder
+from aae.presets.presets import PRESETS
+from aae.system.files import write_atomically
+
+__all__ = ["write_card"]
+
+_FIGURES = {
+    "test_error": "test error, %",
+    "cluster_error": "cluster error, %",
+    "component_accuracy": "codes in their part of the prior, %",
+    "reconstruction_loss": "reconstruction loss, nats a row",
+    "squared_error": "squared error of a row",
+    "elbo": "evidence lower bound, nats",
+    "prior_mismatch": "codes told from the prior, points above chance",
+    "style_leak": "class read from the style, %",
+}
+
+
+def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[str, Any], folder: Path) -> Path:
+    """Write ``README.md`` into a model's folder, so that whoever gets the folder knows what it is.
+
+    Args:
+        model: The model.
+        config: The run's configuration.
+        figures: Its test-set figures.
+        folder: The folder with ``spec.json`` and ``weights.safetensors``.
+
+    Raises:
+        AAEError: The file cannot be written.
+    """
+    preset = str(config.get("preset", ""))
+    data = Path(str(config.get("data", "data"))).name  # the path itself is the trainer's own business
+    rows = " x ".join(map(str, model.shape))
+    lines = [
+        f"# {preset or 'Autoencoder'} trained on {_plain(data)}",
+        "",
+        f"{PRESETS[preset].summary}." if preset in PRESETS else "An adversarial autoencoder.",
+        f"It takes rows of {rows} values; {config.get('labels', 0)} labels were used, seed {config.get('seed', 0)}.",
+    ]
+    if model.classes:
+        lines += ["", f"Classes: {', '.join(_plain(str(name)) for name in model.classes)}."]
+    measured = [f"| {text} | {figures[name]:.2f} |" for name, text in _FIGURES.items() if name in figures]
+    if measured:
+        lines += ["", "| on the test rows | |", "|---|---|", *measured]
+    versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items())
+    lines += [
+        "",
+        "```python",
+        "import aae",
+        "",
+        'model = aae.load("this folder")  # JSON and safetensors: nothing in it is executed',
+        "codes = aae.encode(model, rows)  # {latent: (N, D)}",
+        *(["probabilities = aae.classify(model, rows)"] if model.category and model.category.posterior else []),
+        "```",
+        *(["", f"Made with {versions}."] if versions else []),
+    ]
+    write_atomically(folder / "README.md", lambda file: file.write(("\n".join(lines) + "\n").encode()))
+    return folder / "README.md"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown and HTML leave as it is, on one line."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|&" else c for c in " ".join(text.split()))

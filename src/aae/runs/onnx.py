@@ -1,0 +1,172 @@
+"""A model as ONNX files, for programs without torch: an encoder, a decoder, and what to know of them."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aae._version import __version__
+from aae.evaluation.inference import restore
+from aae.model.artifact import load
+from aae.model.autoencoder import Autoencoder
+from aae.system.errors import AAEError
+from aae.system.files import write_atomically, write_json
+from aae.system.progress import spinner
+
+__all__ = ["export_onnx"]
+
+TOLERANCE = 1e-4  # between torch and ONNX Runtime, on codes and reconstructions
+BATCHES = (1, 7, 64)
+
+
+class _Encoder(nn.Module):
+    """Rows, as they are given, to the code of each latent, in the order of their names."""
+
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        table = self.model.table
+        return tuple(self.model.encode(x if table is None else table(x)).values())
+
+
+class _Decoder(nn.Module):
+    """The code of every latent to rows."""
+
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *codes: Tensor) -> Tensor:
+        names = [latent.name for latent in self.model.latents]
+        return restore(self.model, self.model.decode(dict(zip(names, codes, strict=True))))
+
+
+def export_onnx(run: Path, out: Path) -> str:
+    """Write ``encoder.onnx``, ``decoder.onnx`` and ``model.json`` into a folder, and check them against torch.
+
+    The files take any number of rows. The encoder reads float32 rows ``x`` (images divided by 255;
+    columns of a table as they are, a category as its place among the values that ``model.json`` lists,
+    NaN for an empty cell) and gives the code of each latent under its name, which for a category are the
+    probabilities; the decoder takes one input for each latent.
+
+    Args:
+        run: A run, or the folder of a model.
+        out: Folder to write; made if it is not there.
+
+    Raises:
+        AAEError: The ONNX packages are missing, the model has a part that cannot be exported, or the
+            files disagree with torch by more than 1e-4.
+    """
+    _check_installed()
+    if not out.parent.is_dir():
+        raise AAEError(f"The folder {out.parent} does not exist; make it first.")
+    if out.exists() and not out.is_dir():
+        raise AAEError(f"{out} is a file; name a folder for the ONNX files.")
+    model = load(run)
+    rows = torch.rand(3, *model.shape)
+    with torch.no_grad():
+        codes = model.complete(model.encode(torch.rand(3, *model.input_shape)), torch.zeros(3, dtype=torch.long))
+    encoded = [latent.name for latent in model.latents if latent.posterior is not None]
+    every = [latent.name for latent in model.latents]
+    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...], list[str], list[str]]] = {}
+    if encoded:
+        parts["encoder"] = (_Encoder(model), (rows,), ["x"], encoded)
+    parts["decoder"] = (_Decoder(model), tuple(codes[name] for name in every), every, ["x"])
+    written, worst = {}, 0.0
+    for name, (part, inputs, names, results) in parts.items():
+        with spinner(f"Exporting the {name}"):
+            data = _exported(part, inputs, names, results, name)
+            worst = max(worst, _difference(part, data, inputs))
+        written[name] = data
+    if not worst <= TOLERANCE:
+        raise AAEError(f"The exported model is {worst:.2g} from torch's, more than {TOLERANCE}; nothing was written.")
+    out.mkdir(exist_ok=True)
+    for name, data in written.items():
+        write_atomically(out / f"{name}.onnx", lambda file, data=data: file.write(data))
+    write_json(out / "model.json", _description(model, encoded, every))
+    return f"{', '.join(f'{name}.onnx' for name in written)}, model.json (largest difference {worst:.1e}): {out}"
+
+
+def _check_installed() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise AAEError(
+            f"The export needs {error.name}; `pip install 'adversarial-autoencoder[onnx]'` brings it."
+        ) from error
+
+
+def _exported(
+    part: nn.Module, inputs: tuple[Tensor, ...], names: list[str], results: list[str], what: str
+) -> bytes:
+    batch = torch.export.Dim.DYNAMIC
+    shapes: Any = tuple({0: batch} for _ in inputs)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                part.eval(), inputs, dynamo=True, external_data=False, verbose=False, input_names=names,
+                output_names=results, dynamic_shapes=(shapes,) if what == "decoder" else shapes,
+            )  # fmt: skip
+    except torch.onnx.OnnxExporterError as error:
+        raise AAEError(f"The {what} has a part that ONNX cannot hold ({str(error).partition(chr(10))[0]}).") from error
+    return bytes(program.model_proto.SerializeToString())  # type: ignore[union-attr]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what the exporter tells of packages that are not there and of its own future."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float:
+    """Largest difference between torch and ONNX Runtime over batches of several sizes; relative for large values."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    worst = 0.0
+    for size in BATCHES:
+        inputs = [value[torch.arange(size) % len(value)] + 0.01 * torch.rand(size, *value.shape[1:]) for value in like]
+        with torch.no_grad():
+            expected = part(*inputs)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
+        for a, b in zip(expected, found, strict=True):
+            worst = max(worst, float((np.abs(a.numpy() - b) / np.abs(a.numpy()).clip(1)).max()))
+    return worst
+
+
+def _description(model: Autoencoder, encoded: list[str], every: list[str]) -> dict[str, Any]:
+    """What a program needs to know to use the files."""
+    image = len(model.shape) > 1
+    dims = {latent.name: latent.dim for latent in model.latents}
+    return {
+        "aae": __version__,
+        "input": {"name": "x", "shape": ["rows", *model.shape], "dtype": "float32"},
+        "preprocessing": "divide bytes by 255" if image else "none",
+        "columns": model.table.columns if model.table is not None else None,
+        "encoder": {"file": "encoder.onnx", "outputs": {name: ["rows", dims[name]] for name in encoded}}
+        if encoded
+        else None,
+        "decoder": {"file": "decoder.onnx", "inputs": {name: ["rows", dims[name]] for name in every}, "output": "x"},
+        "classes": model.classes,
+        "probabilities": model.category.name if model.category is not None and model.category.name in encoded else None,
+    }

@@ -1,0 +1,130 @@
+"""From a run directory back to its parts: configuration, model, data and split."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from aae.data.sources import Dataset, ReadOptions, load_data, names_images
+from aae.data.splits import Split, split_data
+from aae.data.tables import ENDINGS as TABLES
+from aae.evaluation import inference
+from aae.model.artifact import load
+from aae.model.autoencoder import Autoencoder
+from aae.model.component import fits
+from aae.presets.options import current_names
+from aae.system.errors import AAEError
+from aae.training.rundir import RunDir
+from aae.training.settings import LENGTHS
+
+__all__ = ["Run", "open_run", "read_config", "read_options", "reading_for"]
+
+
+@dataclass
+class Run:
+    """A finished (or interrupted) run and what it was trained on."""
+
+    directory: RunDir
+    config: dict[str, Any]
+    model: Autoencoder
+    data: Dataset
+    split: Split
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Class probabilities of the test rows; more than one picture asks for them."""
+        return inference.classify(self.model, self.data.test_x)
+
+
+def open_run(path: str | Path, data: str | None = None) -> Run:
+    """Load a run's model and data.
+
+    Args:
+        path: The run directory.
+        data: Other data to use with the model; the run's own if not given.
+
+    Raises:
+        AAEError: Not a run, or its model or data cannot be read.
+    """
+    directory = RunDir(path)
+    config = read_config(directory)
+    if not directory.model.is_dir():
+        raise AAEError(
+            f"{path} has no model yet, because its training did not come to an end; go on with `aae train "
+            f"{config.get('preset', 'PRESET')} --out {path} --resume`."
+        )
+    model = load(directory.model)
+    rows = load_data(config["data"], read_options(config)) if data is None else _other_data(data, model, config)
+    if data is None:
+        return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
+    if rows.shape != model.shape:
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {data} has rows of shape {rows.shape}.")
+    rows = _renumbered(rows, model.classes)
+    return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
+
+
+def read_config(run: RunDir) -> dict[str, Any]:
+    """A run's configuration, with all that is needed to open it or to go on with it."""
+    config = run.config()
+    preset = ("changes", "length", "device", "precision") if "preset" in config else ()
+    needed = ["data", "labels", "split", "seed", *preset]
+    missing = [name for name in needed if name not in config]
+    if missing:
+        raise AAEError(f"{run.path / 'config.json'} lacks {', '.join(missing)}; copy the file again.")
+    strange = [name for name in config.get("length", {}) if name not in LENGTHS]
+    if strange:
+        known = ", ".join(LENGTHS)
+        raise AAEError(f"{run.path / 'config.json'} gives a length in {strange[0]!r}; it is in one of {known}.")
+    if not 0 <= config["seed"] < 2**63:
+        raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; it is 0 or more, below 2^63.")
+    if "changes" in config:  # runs of an older version have older names
+        config["changes"] = current_names(config["changes"])[0]
+    return config
+
+
+def read_options(config: dict[str, Any]) -> ReadOptions:
+    """How a run's data were read.
+
+    Raises:
+        AAEError: The configuration says nothing usable of it.
+    """
+    given, kinds = config.get("reading", {}), get_type_hints(ReadOptions)
+    strange = next((name for name in given if name not in kinds or not fits(given[name], kinds[name])), None)
+    if strange is not None:
+        raise AAEError(f"The run's config.json says nothing usable of how its data were read ({strange}).")
+    return ReadOptions(**given)
+
+
+def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
+    """Data that the model was not trained on, read as it takes them: size and colours of images, columns of tables."""
+    if names_images(data):
+        return load_data(data, reading_for(model))
+    label_column = read_options(config).label_column if data.endswith(TABLES) else None
+    return load_data(data, ReadOptions(label_column=label_column), model.table)
+
+
+def reading_for(model: Autoencoder) -> ReadOptions:
+    """How a folder of images is read for a model.
+
+    Raises:
+        AAEError: The model does not take square images.
+    """
+    if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
+        raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square ones.")
+    return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3)
+
+
+def _renumbered(data: Dataset, classes: list[str | int] | None) -> Dataset:
+    """The data set with its labels numbered as the model's classes are; not every class need occur in it."""
+    if classes is None or data.classes == classes:
+        return data
+    strange = [name for name in data.classes if name not in classes]
+    if strange:
+        raise AAEError(
+            f"{data.name} has the class {strange[0]!r}, which the model does not know; it knows "
+            f"{', '.join(map(str, classes))}."
+        )
+    number = np.array([*(classes.index(name) for name in data.classes), -1])  # the last place is that of -1
+    return replace(data, y=number[data.y], test_y=number[data.test_y], classes=classes)

@@ -1,0 +1,316 @@
+"""What the commands write from a model and rows: predictions, codes, reconstructions, samples."""
+
+import csv
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
+import torch
+
+from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
+from aae.data.idx import read_idx
+from aae.data.images import ENDINGS, folder_labels, read_images
+from aae.data.sources import load_data, names_images
+from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
+from aae.evaluation import inference
+from aae.model.artifact import load
+from aae.model.autoencoder import Autoencoder
+from aae.system.errors import AAEError
+from aae.system.files import check_place, csv_cell, write_atomically
+from aae.system.progress import counted, say
+
+if TYPE_CHECKING:
+    from aae.distributed.processes import ProcessGroup
+
+__all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
+
+BLOCK = 2000  # rows that a process takes at a time, where several divide them
+ROW_GROUP = 10_000  # rows of a Parquet file that are written together
+
+
+class Input(NamedTuple):
+    """Rows and, where the input has them, the names of their classes and the file of each."""
+
+    rows: Rows
+    names: list[Any] | None = None
+    files: list[str] | None = None
+
+
+def read_input(spec: str, model: Autoencoder | None = None) -> Input:
+    """Rows of a path or data set, in order.
+
+    A data set's name or folder gives its test rows; an ``.npz``, ``.npy``, ``.parquet`` or single IDX
+    file gives every row in it, a ``.csv`` too (for a model that was trained on columns), a folder of images
+    every image, as large as the model takes them. ``.npy`` and ``.parquet`` stay on the disk and are read
+    piece by piece.
+
+    Raises:
+        AAEError: The input cannot be read.
+    """
+    path = Path(spec)
+    if path.is_file() and path.suffix == ".npy":
+        return Input(check_rows(open_rows(path), spec))
+    table = model.table if model is not None else None
+    if path.is_file() and path.suffix == ".csv":
+        if table is None or not table.named:
+            raise AAEError(f"{spec} has columns with names, and the model was not trained on such; use .npz or .npy.")
+        return Input(table.read(read_columns(path), spec))
+    if path.is_file() and path.suffix == ".parquet":
+        columns = ParquetRows(path, table)
+        return Input(columns if columns.named else check_rows(columns, spec))
+    if path.is_file() and path.suffix == ".npz":
+        arrays = read_numpy(path, ("x", "y"))
+        rows = check_rows(arrays["x"], spec)
+        return Input(rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None)
+    if path.is_file() and path.suffix.lower() not in ENDINGS:
+        return Input(check_rows(read_idx(path), spec))
+    if model is not None and (path.is_file() or names_images(spec)):
+        return _pictures(path, model)
+    data = load_data(spec)
+    return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
+
+
+def _pictures(path: Path, model: Autoencoder) -> Input:
+    """Every image of a folder, or a single one; the names of their classes are those of sub-folders the model knows."""
+    from aae.runs.open import reading_for
+
+    reading = reading_for(model)
+    pictures = read_images(path, reading.image_size, reading.colour)
+    for name, reason in pictures.skipped.items():
+        say(f"{path / name} was left out: {reason}.")
+    names = [name if name in (model.classes or []) else None for name in folder_labels(pictures.files)]
+    return Input(pictures.x, names, pictures.files)
+
+
+def class_names(model: Autoencoder, count: int) -> list[str]:
+    """Names of the classes, or numbers for clusters."""
+    return [str(name) for name in (model.classes or range(count))]
+
+
+def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
+    """Label numbers of rows where the model reads the label itself; -1 where a row has none."""
+    latent = next((latent for latent in model.latents if latent.label == "observed"), None)
+    if names is None or latent is None:
+        return None
+    place = {name: k for k, name in enumerate(model.classes or range(latent.dim))}
+    strange = next((name for name in names if name not in place and name not in (None, "", -1)), None)
+    if strange is not None:
+        raise AAEError(f"The model has no class {strange!r}; it has {', '.join(map(str, place))}.")
+    return np.array([place.get(name, -1) for name in names])
+
+
+def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
+    """Write index (or file), label, confidence and every class's probability as CSV, in the input's order.
+
+    Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
+    """
+    check_place(out, ".csv")
+    model = load(run)
+    rows, _, files = read_input(spec, model)
+    parts = _parts("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
+    if parts is None:
+        return None
+    # The first part tells that the model classifies and the rows fit, before anything is written.
+    first = next(parts)
+    names = class_names(model, first["p"].shape[1])
+
+    def write(file: BinaryIO) -> None:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["index" if files is None else "file", "label", "confidence", *(f"p_{name}" for name in names)])
+        labels = [csv_cell(name) for name in model.classes or names]
+        every = (row for part in chain([first], parts) for row in part["p"])
+        for index, row in enumerate(every):
+            place = row.argmax()
+            row_name = csv_cell(index if files is None else files[index])
+            writer.writerow([row_name, labels[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
+        text.detach()  # which flushes it; the file itself is closed where it was opened
+
+    write_atomically(out, write)
+    return f"{len(rows)} predictions: {out}"
+
+
+def codes(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
+    """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet).
+
+    Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
+    """
+    suffix = check_place(out, ".npz", ".parquet")
+    model = load(run)
+    rows, *_ = read_input(spec, model)
+    parts = _parts("Encoding", group, model, rows, lambda x, _: model.encode(x))
+    if parts is None:
+        return None
+    write = _write_npz if suffix == ".npz" else _parquet_writer()
+    first = next(parts)
+    write_atomically(out, lambda file: write(file, chain([first], parts), len(rows), out.parent))
+    return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in first.items())}): {out}"
+
+
+Parts = Iterator[dict[str, np.ndarray]]
+
+
+def _parts(
+    text: str, group: "ProcessGroup | None", model: Autoencoder, rows: Rows, call: inference.Call
+) -> "Parts | None":
+    """What ``call`` makes of the rows, in their order; None beside the first process, once the share is done."""
+    if group is None or group.world_size == 1:
+        return _counted(text, rows, inference.parts(model, rows, call))
+    model.to(group.fabric.device)
+    parts = _divided(group, model, rows, call)
+    if group.is_rank_zero:
+        return _counted(text, rows, parts)
+    for _ in parts:
+        pass
+    return None
+
+
+def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: inference.Call) -> Parts:
+    """The same from several processes, which take blocks of rows in turn; only the first one is given the rest."""
+    for start in range(0, max(len(rows), 1), BLOCK * group.world_size):
+        own = start + BLOCK * group.shard.rank
+        # A process whose block is beyond the end does the last row again, so that all have something to send.
+        first = min(own, max(len(rows) - 1, 0))
+        found = list(inference.parts(model, rows[first : max(own, first) + BLOCK], call))
+        whole = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        padded = {name: np.resize(value, (BLOCK, *value.shape[1:])) for name, value in whole.items()}
+        for number, part in enumerate(group.gather(padded)):
+            length = min(BLOCK, len(rows) - start - number * BLOCK)
+            if length > 0:
+                yield {name: value[:length] for name, value in part.items()}
+
+
+def _counted(text: str, rows: Rows, parts: Parts) -> Parts:
+    with counted(text, len(rows)) as advance:
+        for part in parts:
+            yield part
+            advance(len(next(iter(part.values()))))
+
+
+def _write_npz(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
+    """Write an ``.npz`` of which no more than one part is ever in memory."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".aae-") as place, ExitStack() as opened:
+        arrays: dict[str, BinaryIO] = {}
+        for part in parts:
+            for name, value in part.items():
+                if name not in arrays:
+                    arrays[name] = opened.enter_context(Path(place, f"{name}.npy").open("wb"))
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (count, *value.shape[1:])}
+                    np.lib.format.write_array_header_1_0(arrays[name], header)
+                arrays[name].write(value.astype("<f4", copy=False).tobytes())
+        opened.close()
+        with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+            for name in arrays:
+                archive.write(Path(place, f"{name}.npy"), f"{name}.npy")
+
+
+def _parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
+    parquet = pyarrow_parquet()
+    import pyarrow as pa
+
+    def write(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
+        with ExitStack() as opened:
+            writer = None
+            for table in _gathered(parts):
+                columns = {f"{name}_{k}": code[:, k] for name, code in table.items() for k in range(code.shape[1])}
+                if writer is None:
+                    writer = opened.enter_context(parquet.ParquetWriter(file, pa.table(columns).schema))
+                writer.write_table(pa.table(columns))
+
+    return write
+
+
+def _gathered(parts: Parts) -> Parts:
+    """Parts put together to some ten thousand rows: a row group for each would be slow to read."""
+    held: list[dict[str, np.ndarray]] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(next(iter(part.values())))
+        if count >= ROW_GROUP:
+            yield {name: np.concatenate([some[name] for some in held]) for name in part}
+            held, count = [], 0
+    if held:
+        yield {name: np.concatenate([some[name] for some in held]) for name in held[0]}
+
+
+def reconstructions(run: Path, spec: str, out: Path) -> str:
+    """Write reconstructions as ``x`` (.npz) or columns (.csv), or the first of them beside their originals (.png)."""
+    suffix = check_place(out, ".npz", ".png", ".csv")
+    model = load(run)
+    if suffix == ".csv":
+        _check_named(model)
+    rows, names, _ = read_input(spec, model)
+    if suffix == ".png":
+        rows, names = rows[:20], None if names is None else names[:20]
+    labels = _label_numbers(model, names)
+    if suffix != ".png":
+        parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
+        parts = _counted("Reconstructing", rows, parts)
+        every = chain([next(parts)], parts)
+        if suffix == ".npz":
+            write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
+        else:
+            write_atomically(out, lambda file: _write_columns(file, model, (part["x"] for part in every)))
+    else:
+        from aae.report import plots
+
+        x = inference.prepare(model, rows)
+        plots.save(plots.reconstructions(x, inference.reconstruct(model, x, labels, prepared=True)), out)
+    return f"{len(rows)} reconstructions: {out}"
+
+
+def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
+    """Draw rows from the model's priors and decode them; those of a table can be had as columns (.csv)."""
+    suffix = check_place(out, ".npz", ".png", ".csv")
+    model = load(run)
+    if suffix == ".csv":
+        _check_named(model)
+    labels = None if label is None else np.full(n, _class_number(model, label))
+    torch.manual_seed(seed)
+    drawn = inference.sample(model, n, labels)
+    if suffix == ".npz":
+        write_atomically(out, lambda file: np.savez(file, x=drawn))
+    elif suffix == ".csv":
+        write_atomically(out, lambda file: _write_columns(file, model, iter([drawn])))
+    else:
+        from aae.report import plots
+
+        plots.save(plots.samples(drawn), out)
+    return f"{n} samples: {out}"
+
+
+def _check_named(model: Autoencoder) -> None:
+    if model.table is None or not model.table.named:
+        raise AAEError("The model's rows have no named columns, which a CSV file needs; write .npz.")
+
+
+def _write_columns(file: BinaryIO, model: Autoencoder, parts: Iterator[np.ndarray]) -> None:
+    """Write rows of a table under the names of its columns, in their own units."""
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_cell(name) for name in model.table.names])
+    for part in parts:
+        cells = model.table.cells(part)
+        writer.writerows(zip(*([_cell(value) for value in column] for column in cells.values()), strict=True))
+    text.detach()
+
+
+def _cell(value: Any) -> str:
+    return csv_cell(value) if isinstance(value, str) else f"{value:.6g}"
+
+
+def _class_number(model: Autoencoder, label: str) -> int:
+    latent = model.category or model.label_latent
+    if latent is None:
+        raise AAEError("This model has no classes, so a label cannot be asked for; drop --label.")
+    names = class_names(model, int(getattr(latent.prior, "components", latent.dim)))
+    if label not in names:
+        raise AAEError(f"The model has no class {label!r}; it has {', '.join(names)}.")
+    return names.index(label)

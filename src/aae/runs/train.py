@@ -1,0 +1,180 @@
+"""From the name of a preset to a finished run, and on with one that was stopped."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aae.data.batches import Batches
+from aae.data.sources import Dataset, ReadOptions, load_data
+from aae.data.splits import VALIDATED, Split, split_data
+from aae.distributed.processes import launch
+from aae.model.artifact import SPARE
+from aae.model.autoencoder import Autoencoder
+from aae.presets.build import build_model
+from aae.presets.build_settings import build_settings
+from aae.presets.options import Options, renamed
+from aae.presets.presets import PRESETS, resolve
+from aae.runs.open import read_config, read_options
+from aae.system.budget import Budget
+from aae.system.errors import AAEError, UsageError
+from aae.training.rundir import RunDir
+from aae.training.settings import Settings
+from aae.training.train import Result, train
+
+__all__ = ["default_labels", "prepare", "resolve_for", "resume_run", "train_preset"]
+
+
+def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
+    """Options of a preset for a data set: some differ for vectors and tables."""
+    return resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
+
+
+def prepare(
+    preset: str,
+    data: Dataset,
+    labels: int | None,
+    split: str | Split,
+    seed: int,
+    changes: Mapping[str, Any],
+    length: dict[str, float | int],
+) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
+    """Resolve a preset into its model (initialised from the seed), settings, split and options."""
+    options = resolve_for(preset, changes, data)
+    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
+    torch.manual_seed(seed)
+    model = build_model(options, data, len(division.labelled))
+    steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
+    return model, build_settings(options, data, steps, length), division, asdict(options)
+
+
+def train_preset(
+    preset: str,
+    data: str | Path | Dataset = "digits",
+    *,
+    labels: int | None = None,
+    split: str = "random",
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    max_seconds: float | None = None,
+    reading: ReadOptions | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    devices: int | None = None,
+    num_nodes: int | None = None,
+    **loop: Any,
+) -> Result:
+    """Train a preset.
+
+    Args:
+        preset: Its name (see `aae.presets.presets.PRESETS`).
+        data: A data set, or its name or path.
+        labels: Labels that may be used; the preset's own number if not given.
+        split: ``"random"`` or ``"tutorial"``.
+        seed: Seed of everything random.
+        changes: Options that differ from the preset's, ``{name: value}``; ``recipe`` among them.
+        epochs: Length in passes over the rows; the preset's own length if none of the three is given.
+        steps: Length in steps.
+        max_seconds: Length in seconds.
+        reading: How a path is read, where there is a choice.
+        out: Run directory; None keeps everything in memory.
+        device: As for `aae.train`.
+        precision: As for `aae.train`.
+        devices: As for `aae.train`.
+        num_nodes: As for `aae.train`.
+        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
+
+    Raises:
+        AAEError: Anything the user can put right.
+
+    Example:
+        >>> result = train_preset("semi-supervised", "digits", steps=2, progress=False)
+        >>> result.model.classify(torch.rand(3, 8, 8)).shape
+        torch.Size([3, 10])
+    """
+    given = {"epochs": epochs, "steps": steps, "max_seconds": max_seconds}
+    length: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if len(length) > 1:
+        raise UsageError(f"Give one of epochs, steps and max_seconds, not {' and '.join(length)}.")
+    if preset not in PRESETS:
+        resolve(preset)
+    changes = renamed(changes or {})
+    # Processes join before they read the data, so that none waits for another that reads for long.
+    loop["group"] = launch(device, precision, devices, num_nodes)
+    reading = reading or ReadOptions()
+    rows = load_data(data, reading)
+    labels = default_labels(preset, rows) if labels is None else labels
+    model, settings, _, options = prepare(preset, rows, labels, split, seed, changes, length)
+    spec = data if isinstance(data, str | Path) else rows.name
+    spec = str(Path(spec).resolve()) if Path(spec).exists() else str(spec)
+    info = {
+        "preset": preset,
+        "data": spec,
+        "reading": _absolute(reading.given()),
+        "labels": labels,
+        "changes": changes,
+        "length": length,
+        "options": options,
+    }
+    return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
+
+
+def _absolute(given: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole paths, so that a run can be opened from anywhere."""
+    return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
+
+
+def default_labels(preset: str, data: Dataset) -> int:
+    """Labels of a preset that learns from some: its own number of the data sets known by name, else all there are.
+
+    Where nearly every row has one, a sixth of the rows keeps theirs for validation.
+    """
+    available = int((data.y >= 0).sum()) if data.classes else 0
+    if data.held is not None and available:  # rows to test and to validate on are among them
+        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATED, len(data.y) // 6)
+    wanted = PRESETS[preset].labels
+    if wanted and not data.bundled:
+        return min(available, len(data.y) - len(data.y) // 6)
+    return available if wanted is None else min(wanted, available)
+
+
+def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Result:
+    """Go on with an interrupted run from its newest usable checkpoint, with the run's own settings.
+
+    Args:
+        path: The run directory.
+        preset: If given, the preset that the run must be of.
+        **loop: As for `train_preset`.
+
+    Raises:
+        AAEError: Not a run, another preset's, or one without a usable checkpoint.
+    """
+    config = read_config(RunDir(path))
+    if "preset" not in config:
+        raise AAEError(
+            f"{path} was not made from a preset; build the model as before and call aae.train(..., resume=True)."
+        )
+    if preset is not None and preset != config["preset"]:
+        raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
+    place = {name: loop.pop(name, None) for name in ("device", "precision", "devices", "num_nodes")}
+    for name in ("device", "precision"):
+        place[name] = place[name] or config[name]
+    loop["group"] = launch(**place)
+    data, model, settings, split = _as_before(config, path)
+    return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
+
+
+def _as_before(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
+    """What a run was begun with; its model may not be larger than the checkpoints that are there."""
+    data = load_data(config["data"], read_options(config))
+    largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
+    with Budget(largest + SPARE):
+        how = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
+        model, settings, split, _ = prepare(config["preset"], data, *how)
+    return data, model, settings, split

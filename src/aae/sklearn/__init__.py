@@ -1,0 +1,4 @@
+"""The models as scikit-learn estimators, one file for each.
+
+May import `aae.runs` and the rooms below it.
+"""

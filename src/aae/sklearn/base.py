@@ -1,0 +1,179 @@
+"""What the estimators have in common: reading rows, training, inference, pickling.
+
+Rows are arrays or data frames of numbers ``(N, D)``, or images of bytes ``(N, H, W[, C])``. What was learned is in
+``model_``, an `Autoencoder`; pickles hold it as its specification and safetensors.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from aae.data.sources import Dataset
+from aae.data.splits import Split
+from aae.evaluation import inference
+from aae.model.artifact import pack, unpack
+from aae.model.autoencoder import Autoencoder
+from aae.model.table import fit_table
+from aae.runs.train import prepare
+from aae.system.errors import AAEError
+from aae.training.train import train
+
+__all__ = ["Coder", "Estimator"]
+
+
+class Estimator(BaseEstimator):
+    """Trains a preset on rows and looks at rows through what it has learned.
+
+    Args:
+        options: What differs from the preset's options.
+        max_iter: Training steps; None follows the data.
+        random_state: Seed of everything random.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        verbose: Show a progress bar.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any] | None = None,
+        max_iter: int | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: bool = False,
+    ) -> None:
+        self.options = options
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def _fit(self, rows: np.ndarray, preset: str, changes: Mapping[str, Any], y: np.ndarray | None = None,
+             classes: Sequence[Any] = ()) -> Self:  # fmt: skip
+        """Train a preset on rows that have been read, with labels as numbers (-1: none)."""
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        labels = np.full(len(rows), -1) if y is None else y
+        table = fit_table(rows) if rows.ndim == 2 else None
+        names = [value.item() if isinstance(value, np.generic) else value for value in classes]
+        data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
+        split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
+        length = {} if self.max_iter is None else {"steps": self.max_iter}
+        with torch.random.fork_rng(devices=[]):
+            model, settings, *_ = prepare(
+                preset, data, len(split.labelled), split, seed, {**changes, **(self.options or {})}, length
+            )
+            result = train(model, data, settings, split=split, seed=seed, device=self.device, progress=self.verbose)
+        self.model_ = result.model.cpu()
+        self.n_iter_ = result.step
+        return self
+
+    def _read(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
+        """Rows as the model takes them: images of bytes, or vectors in float32."""
+        images = getattr(X, "ndim", 2) > 2
+        kind, least = None if images else "numeric", 2 if reset else 1
+        X = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
+        if images:
+            if X.dtype != np.uint8:
+                raise AAEError(f"Images are bytes (uint8), (N, H, W) or (N, H, W, C); found {X.dtype} of {X.shape}.")
+            return X
+        return X.astype(np.float32)
+
+    def _look(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
+        """What ``call`` makes of the rows, always as many of them at a time.
+
+        A product of other sizes rounds otherwise: the last digits of a row's result would depend on
+        how many rows it came with.
+        """
+        check_is_fitted(self)
+        rows = self._read(X)
+        size = -(-len(rows) // inference.CHUNK) * inference.CHUNK
+        filled = rows[np.arange(size) % len(rows)]
+        parts = list(inference.parts(self.model_, filled, lambda x, _: call(self.model_, x)))
+        return {name: np.concatenate([part[name] for part in parts])[: len(rows)] for name in parts[0]}
+
+    def _given_back(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in the units they were given in; images as bytes."""
+        return np.round(rows * 255).astype(np.uint8) if len(self.model_.shape) > 1 else rows
+
+    def sample(self, n: int = 1, y: Any = None, random_state: int | None = None) -> np.ndarray:
+        """Draw new rows.
+
+        Args:
+            n: How many.
+            y: A class to draw from (or one for each row), for a model that has classes.
+            random_state: Seed of the draw.
+
+        Returns:
+            Rows like those of `fit`, ``(n, D)`` or images.
+        """
+        check_is_fitted(self)
+        labels = None if y is None else np.broadcast_to(self._numbers(np.asarray(y)), n).copy()
+        with inference.seeded(self.model_, int(check_random_state(random_state).randint(2**31 - 1))):
+            return self._given_back(inference.sample(self.model_, n, labels))
+
+    def _numbers(self, y: np.ndarray) -> np.ndarray:
+        classes = list(getattr(self, "classes_", range(getattr(self, "n_clusters", 0))))
+        strange = next((value for value in y.ravel().tolist() if value not in classes), None)
+        if strange is not None:
+            raise AAEError(f"There is no class {strange!r} to draw from; known are {', '.join(map(str, classes))}.")
+        return np.array([classes.index(value) for value in y.ravel().tolist()])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = pack(state["model_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "model_" in state:
+            state["model_"] = unpack(*state["model_"])
+        super().__setstate__(state)
+
+
+class Coder(TransformerMixin, Estimator):
+    """An estimator whose codes can be had and turned back."""
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Codes of the rows: the continuous code, then class or cluster probabilities where there are any.
+
+        Args:
+            X: Rows, as for `fit`.
+
+        Returns:
+            ``(N, codes)``, float32 for float32 rows, else float64.
+        """
+        codes = self._look(X, lambda model, x: model.encode(x))
+        kind = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+        return np.concatenate(list(codes.values()), 1).astype(kind)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Rows from codes ``(N, codes)``.
+
+        Raises:
+            AAEError: Another number of codes than `transform` gives.
+        """
+        check_is_fitted(self)
+        codes = np.asarray(X, dtype=np.float32)
+        dims = {latent.name: latent.dim for latent in self.model_.latents}
+        if codes.ndim != 2 or codes.shape[1] != sum(dims.values()):
+            raise AAEError(f"A code has {sum(dims.values())} numbers; found an array of shape {codes.shape}.")
+        parts = np.split(codes, np.cumsum(list(dims.values()))[:-1], axis=1)
+        return self._given_back(inference.decode(self.model_, dict(zip(dims, parts, strict=True))))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the codes: ``z0``, ``z1``, ... and ``y0``, ... for class or cluster probabilities."""
+        check_is_fitted(self)
+        names = [f"{latent.name}{k}" for latent in self.model_.latents for k in range(latent.dim)]
+        return np.asarray(names, dtype=object)

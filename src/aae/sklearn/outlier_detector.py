@@ -1,0 +1,91 @@
+"""An outlier detector, as a scikit-learn estimator."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from aae.evaluation.outliers import REFERENCES, OutlierScore
+from aae.model.table import fit_table
+from aae.sklearn.base import Estimator
+from aae.system.errors import AAEError
+
+__all__ = ["AAEOutlierDetector"]
+
+
+# Weak matching and strong noise: what the model decodes must stay close to the rows it has seen, and to nothing else.
+_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
+_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
+_OUTLIERS = {
+    "prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128), "epochs": 15,
+}  # fmt: skip
+
+
+class AAEOutlierDetector(OutlierMixin, Estimator):
+    """Tells rows that are unlike those it learned from: badly reconstructed, or with an unlikely code.
+
+    Args:
+        contamination: Share of the training rows that are taken for outliers; it sets ``offset_``.
+        options: What differs from the detector's own options of the preset ``aae``.
+        max_iter: Training steps; None follows the data.
+        random_state: Seed of everything random.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        verbose: Show a progress bar.
+
+    Attributes:
+        model_: The trained `Autoencoder`.
+        offset_: Score below which a row is an outlier.
+        n_iter_: Training steps taken.
+    """
+
+    def __init__(
+        self,
+        contamination: float = 0.1,
+        *,
+        options: Mapping[str, Any] | None = None,
+        max_iter: int | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(options, max_iter, random_state, device, verbose)
+        self.contamination = contamination
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Learn from rows ``(N, D)`` or images, most of which are normal; ``y`` is not looked at.
+
+        Raises:
+            ValueError: Rows that cannot be used, or a share of outliers outside 0 to 0.5.
+        """
+        if not 0 < self.contamination <= 0.5:
+            raise AAEError(f"contamination is a share above 0 and at most 0.5, not {self.contamination}.")
+        rows = self._read(X, reset=True)
+        self._fit(rows, "aae", _outlier_options(rows))
+        order = np.random.default_rng(0).permutation(len(rows))[:REFERENCES]
+        known = X if len(order) == len(rows) else rows[order]
+        decoded = self._look(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
+        self.score_ = OutlierScore().fit(decoded)
+        self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """How normal each row is, ``(N,)``: about 0 where it is usual, lower where not (`aae.evaluation.outliers`)."""
+        check_is_fitted(self)
+        # As the networks read them: the model itself has nothing more to say of a new row.
+        return -self.score_(self._look(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
+
+    def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
+        """`score_samples` less ``offset_``, ``(N,)``: below zero for outliers."""
+        scores = self.score_samples(X)
+        return scores - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """1 for a normal row, -1 for an outlier, ``(N,)``."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
+    pixels = rows.ndim > 2 or fit_table(rows).bounded
+    return _OUTLIERS | (_PIXELS if pixels else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})

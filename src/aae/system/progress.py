@@ -1,0 +1,146 @@
+"""The bar on the terminal while something takes long."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from aae.system.errors import printable
+
+__all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner", "stoppable"]
+
+BESIDE = 32  # characters for the bar itself, the share and the time left
+_SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
+
+
+class Bar:
+    """Progress of a training on standard error: losses, error so far, time left.
+
+    Args:
+        steps: Length of the training in steps, or None.
+        seconds: Its length in seconds, if ``steps`` is None.
+        show: False keeps quiet.
+    """
+
+    def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
+        self._steps, self._total = steps, steps if steps is not None else seconds
+        self._console = Console(stderr=True)
+        columns = (
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+        )
+        self._progress = Progress(*columns, console=self._console, disable=not show, expand=True)
+        self._task = self._progress.add_task("Training", total=self._total, text="")
+        self._quiet = not show
+        self._error = ""
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, step: int, seconds: float, row: Mapping[str, float]) -> None:
+        """Update with the newest measurements."""
+        if "validation_error" in row:
+            self._error = f"error {row['validation_error']:.2f} %"
+        parts = [self._error] if self._error else []
+        parts += [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
+        parts += [
+            f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}"
+            for name, value in row.items()
+            if name.startswith("discriminator_loss")
+        ]
+        # On a narrow terminal the last ones make way, so that the error and the time left can be read.
+        while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BESIDE:
+            parts.pop()
+        done = step if self._steps is not None else seconds
+        self._progress.update(self._task, completed=min(done, self._total or done), text=" ".join(parts))
+
+    def print(self, text: str) -> None:
+        """Print a line above the bar."""
+        if not self._quiet:
+            self._progress.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Let these signals call a function; only the main thread can say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handling in before.items():
+            signal.signal(number, handling)
+
+
+def _stop(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the system's request to end (SIGTERM) interrupt as Ctrl-C does; a handler that someone else set stays."""
+    unhandled = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with _handled([signal.SIGTERM] if unhandled else [], _stop):
+        yield
+
+
+@contextmanager
+def caught_interrupts() -> Iterator[list[int]]:
+    """Let Ctrl-C, and a request to end that `stoppable` looks after, do nothing but add their number to a list."""
+    caught: list[int] = []
+    ours = signal.getsignal(signal.SIGTERM) is _stop
+    with _handled([signal.SIGINT, signal.SIGTERM] if ours else [signal.SIGINT], lambda n, _: caught.append(n)):
+        yield caught
+
+
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Put interrupts off until the block is over."""
+    with caught_interrupts() as caught:
+        yield
+    if caught:
+        raise KeyboardInterrupt(caught[0])
+
+
+def _silent() -> bool:
+    """Whether another process of this machine shows the same."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    Console(stderr=True, quiet=_silent()).print(printable(text), highlight=False, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how many of ``total`` rows are done; call what is given with each number of new ones."""
+    console = Console(stderr=True)
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def spinner(text: str, show: bool = True) -> Iterator[None]:
+    """Show on standard error that something is being done."""
+    console = Console(stderr=True)
+    if not show or _silent() or not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield

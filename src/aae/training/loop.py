@@ -1,0 +1,323 @@
+"""The training loop: steps, history, evaluation, checkpoints, the way back from a divergence, and a bar."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aae.data.sources import Dataset
+from aae.data.splits import Split
+from aae.distributed.processes import ProcessGroup
+from aae.evaluation import inference
+from aae.evaluation.metrics import collapsed, health, quick_metrics
+from aae.model.artifact import save_model
+from aae.model.autoencoder import Autoencoder
+from aae.system.errors import AAEError, DivergenceError
+from aae.system.progress import Bar, caught_interrupts, held_interrupts, stoppable
+from aae.training.checkpoints import latest_checkpoint, save_checkpoint, set_aside
+from aae.training.rundir import History, RunDir
+from aae.training.settings import Settings
+from aae.training.trainer import Trainer
+
+__all__ = ["Loop", "Result", "Watch"]
+
+LOG_EVERY = 20  # steps between two looks at the losses: each look waits for the device
+WARM_UP = 200  # steps before a code is expected to be anything
+EVALUATE_SHARE = 0.05  # evaluation may take at most this share of the time
+CHECKPOINT_EVERY, CHECKPOINT_SHARE = 30.0, 0.02  # seconds, and the share of the time checkpoints may take
+SLOWER = 0.1  # of the learning rate, after a divergence
+PROBE_ROWS = 32  # rows that tell whether the code has collapsed
+
+Watch = Callable[[Autoencoder, float], None]
+
+
+@dataclass
+class Result:
+    """What a training leaves: the model in evaluation mode, its history, and what went on."""
+
+    model: Autoencoder
+    history: History
+    data: Dataset
+    split: Split
+    step: int
+    seconds: float
+    path: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    interrupted: int = 0  # the signal that ended it, if one did
+    is_rank_zero: bool = True  # the first process, which alone has written and evaluated
+
+
+class Loop:
+    """One run of the loop; holds what is neither the trainer's nor the run directory's."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        data: Dataset,
+        split: Split,
+        run: RunDir | None,
+        checkpoint_every: float | None,
+        board: Callable[[], Any] | None,
+        progress: bool,
+        watch: Watch | None,
+        group: ProcessGroup,
+    ) -> None:
+        self.trainer, self.data, self.split, self.group = trainer, data, split, group
+        self.path, self.directory = run, run if group.is_rank_zero else None
+        self._checkpoint_every = checkpoint_every
+        self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
+        self.history = History()
+        self.notes = [*data.notes, *_uneven(trainer.settings, group.world_size)]
+        self._warned: set[str] = set()
+        self._sums: dict[str, torch.Tensor] = {}
+        self._count = 0
+        self._checkpointed = self._evaluated = time.monotonic()
+        self._evaluation_seconds = 0.0
+        self._board = board() if board is not None and group.is_rank_zero else None
+        self._show, self._watch = progress and group.is_rank_zero, watch
+        self._signals: list[int] = []  # signals to stop that this process has been sent
+        self._alive = False
+        self._probe_rows: np.ndarray | None = None  # rows that tell whether the code has collapsed
+        self._stopped = 0  # the one that was followed
+
+    def resume(self) -> None:
+        """Take up the newest usable checkpoint, and what was measured until then."""
+        state, damaged = self.group.broadcast_result(lambda: _saved(self.path))
+        self.trainer.restore(state)
+        self.history = History.restored(state["history"])
+        self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
+
+    def run(self) -> Result:
+        shown = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
+        with shown as self._bar, stoppable():
+            for note in self.notes:
+                self._print(note)
+            self._trouble()
+            if not self.trainer.step:
+                self._checkpoint()  # what is stopped or diverges before the next one can begin again here
+            while not self._ended():
+                pass
+            self._save_model()
+        return Result(
+            self.trainer.averaged.eval(),
+            self.history,
+            self.data,
+            self.split,
+            self.trainer.step,
+            self.trainer.seconds,
+            self.path.path if self.path else None,
+            self.notes,
+            self._stopped,
+            self.group.is_rank_zero,
+        )
+
+    def _ended(self) -> bool:
+        """Go on to the end, and say whether that was reached; a divergence leads back to a checkpoint, once."""
+        try:
+            self._steps()
+            self._log(final=True)
+        except DivergenceError as error:
+            with held_interrupts() if self.group.world_size == 1 else nullcontext():
+                self._go_back(error)
+            return False
+        return True
+
+    def _steps(self) -> None:
+        try:
+            # One process stops after its step; several have to agree on one after which all of them do.
+            with caught_interrupts() if self.group.world_size > 1 else nullcontext(self._signals) as self._signals:
+                while self.trainer.progress < 1 and not self._stopped:
+                    self._one_step()
+        except KeyboardInterrupt as stop:
+            self._stopped = int(stop.args[0]) if stop.args else signal.SIGINT
+        if self._stopped:
+            self._checkpoint()  # first of all: who asks a process to end may not wait long
+            self._print(f"Stopped at step {self.trainer.step}; the model so far is kept.")
+
+    def _go_back(self, error: DivergenceError) -> None:
+        """Take up the last good checkpoint with a lower learning rate."""
+        trainer = self.trainer
+        if self.path is None or trainer.rate_factor < 1:
+            raise error
+        notes, seconds = self.notes, trainer.seconds
+        self.resume()
+        trainer.rate_factor = SLOWER
+        if trainer.settings.max_seconds is not None:
+            trainer.seconds = seconds  # the time is gone all the same
+        self._sums, self._count = {}, 0
+        note = (
+            f"{str(error).partition('. ')[0]}. It went back to the checkpoint of step {trainer.step} and went on "
+            f"with {SLOWER:g} of the learning rate."
+        )
+        self.notes = [*notes, note]
+        self._print(f"Warning: {note}")
+
+    def _one_step(self) -> None:
+        start = time.perf_counter()
+        # A stop between two parameters' updates would leave neither the old state nor the new one.
+        with held_interrupts() if self.group.world_size == 1 else nullcontext():
+            measured = self.trainer.train_step()
+        for name, value in measured.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._count += 1
+        if self._count >= LOG_EVERY or self._epoch_over():
+            self._log()
+        self.trainer.seconds += time.perf_counter() - start
+        if self.trainer.settings.max_seconds is not None:
+            self.trainer.seconds = self.group.broadcast(self.trainer.seconds)
+        if time.monotonic() - self._checkpointed > self._spacing:
+            self._checkpoint()
+
+    def _epoch_over(self) -> bool:
+        return self.trainer.step % self.trainer.batches.steps_per_epoch == 0
+
+    def _log(self, final: bool = False) -> None:
+        """Average the losses since the last look, check them, and evaluate now and then."""
+        trainer = self.trainer
+        if not self._count and not final:
+            return
+        row = {name: float(total) / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        due = self.group.is_rank_zero and self._due(final)
+        trouble = self._trouble() is not None
+        row, flags = self.group.mean_and_any(row, due=due, stop=bool(self._signals), trouble=trouble)
+        self._check(row)
+        if flags["trouble"]:
+            raise DivergenceError(self._divergence(self._trouble() or "a weight became NaN or infinite"))
+        if flags["stop"]:
+            self._stopped = self._signals[0] if self._signals else signal.SIGINT
+        if flags["due"]:
+            row |= self.group.broadcast_result(lambda: self._evaluate(row, final))
+        if row:
+            epoch = trainer.step / trainer.batches.steps_per_epoch
+            self.history.add({"step": trainer.step, "epoch": epoch, "seconds": trainer.seconds, **row})
+            if self._board is not None:
+                for name, value in row.items():
+                    self._board.add_scalar(name, value, trainer.step)
+        self._bar.show(trainer.step, trainer.seconds, row)
+        self._print_messages()
+
+    def _print_messages(self) -> None:
+        """Print what the trainer has to say, such as why the losses jump."""
+        for message in self.trainer.messages:
+            self._print(message)
+        self.trainer.messages.clear()
+
+    def _print(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.print(text)
+
+    def _without_side_effects(self) -> AbstractContextManager[None]:
+        """A look must not change what training draws next: when it comes depends on the clock."""
+        return inference.without_side_effects(self.trainer.fabric.device)
+
+    def _due(self, final: bool) -> bool:
+        """Whether an evaluation is due; the first process decides by its own clock."""
+        if final:
+            return not self.history.measured_at(self.trainer.step)
+        spacing = self._evaluation_seconds / EVALUATE_SHARE
+        return self._epoch_over() and time.monotonic() - self._evaluated > spacing
+
+    def _evaluate(self, row: dict[str, float], final: bool) -> dict[str, float]:
+        """What validation rows say of the model, with the losses of ``row``."""
+        trainer = self.trainer
+        start = time.monotonic()
+        with self._without_side_effects():
+            found = quick_metrics(trainer.averaged, self.data, self.split)
+            self._check(found)
+            self._warn({**row, **found})
+            if self._watch is not None:
+                self._watch(trainer.averaged, 1.0 if final else trainer.progress)
+        self._evaluated = time.monotonic()
+        self._evaluation_seconds = self._evaluated - start
+        return found
+
+    def _check(self, row: Mapping[str, float]) -> None:
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
+            raise DivergenceError(self._divergence(f"{bad[0]} became NaN or infinite"))
+
+    def _trouble(self) -> str | None:
+        """What is wrong with the model, if it can be seen from its weights and the codes of a few rows."""
+        model = self.trainer.model
+        if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+            return "a weight became NaN or infinite"
+        if self._probe_rows is None:
+            rows = self.split.unlabelled if len(self.split.unlabelled) else self.split.labelled
+            self._probe_rows = self.data.x[np.sort(rows[:PROBE_ROWS])]
+        with self._without_side_effects():
+            constant = collapsed(model, self._probe_rows)
+        self._alive |= not constant  # a code that never said anything is what was asked for
+        return "the code became the same for every row" if constant and self._alive else None
+
+    def _divergence(self, what: str) -> str:
+        again = ", although the learning rate had been lowered" if self.trainer.rate_factor < 1 else ""
+        where = f"Training diverged: {what} near step {self.trainer.step}{again}."
+        advice = "Lower the learning rate, for example with --set lr=0.0003"
+        if self.directory is None:
+            return f"{where} {advice}."
+        with suppress(AAEError):
+            state, _ = latest_checkpoint(self.directory.checkpoints)
+            return f"{where} The checkpoint of step {state['step']} in {self.directory.checkpoints} is kept. {advice}."
+        return f"{where} No checkpoint had been taken yet. {advice}."
+
+    def _warn(self, row: Mapping[str, float]) -> None:
+        if self.trainer.tentative or self.trainer.steps_since_restart < WARM_UP:
+            return
+        found = health(self.trainer.averaged, self.data, self.split, row)
+        if self.trainer.captured is not None and self.trainer.captured.failure is not None:
+            found["captured"] = f"Steps run slower, kernel by kernel: {self.trainer.captured.failure}."
+        for name, text in found.items():
+            if name not in self._warned:
+                self._warned.add(name)
+                self.notes.append(text)
+                self._print(f"Warning: {text}")
+
+    def _checkpoint(self) -> None:
+        if self.directory is None:
+            return
+        start = time.monotonic()
+        # A checkpoint of a model that has just diverged would be no good one.
+        if self._trouble() is None:
+            state = {**self.trainer.state(), "history": self.history.state(), "notes": self.notes}
+            save_checkpoint(self.directory.checkpoints, state, self.trainer.step)
+            self.history.write(self.directory.metrics)
+        self._checkpointed = time.monotonic()
+        if self._checkpoint_every is None:
+            self._spacing = max(CHECKPOINT_EVERY, (self._checkpointed - start) / CHECKPOINT_SHARE)
+
+    def _save_model(self) -> None:
+        """Leave the final checkpoint, history and model in the run directory."""
+        if self.directory is not None:
+            self._checkpoint()
+            self.history.write(self.directory.metrics)
+        self.trainer.finish()  # after the checkpoint, from which the training can be continued as it is
+        if self.directory is not None:
+            save_model(self.trainer.averaged, self.directory.model)
+            if self.notes:
+                self.directory.remember("notes", self.notes)
+        if self._board is not None:
+            self._board.close()
+        self.group.barrier()  # whoever reads the run next finds it whole
+
+
+def _saved(run: RunDir) -> tuple[dict[str, Any], list[str]]:
+    """The state that a run has come to, and a sentence for each checkpoint that was damaged."""
+    run.tidy()
+    state, damaged = latest_checkpoint(run.checkpoints)
+    return state, set_aside(damaged)
+
+
+def _uneven(settings: Settings, processes: int) -> list[str]:
+    left = settings.batch_size % processes
+    if not left:
+        return []
+    return [f"A batch of {settings.batch_size} rows cannot be shared evenly by {processes} processes: "
+            f"{settings.batch_size - left} rows are read a step."]  # fmt: skip

@@ -1,0 +1,65 @@
+"""Optimisers, one for each phase, and their learning rates."""
+
+import math
+from typing import Any
+
+import torch
+
+from aae.objectives.phases import Phase
+from aae.training.settings import Settings
+
+__all__ = ["decay_factor", "make_optimizer", "restore_optimizer", "set_rate"]
+
+
+def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> torch.optim.Optimizer:
+    """The optimiser of one phase, with a learning rate for each of its groups.
+
+    Args:
+        phase: The phase.
+        settings: How to train.
+        captured: Whether its steps are recorded, so that the rates must lie on the device.
+    """
+    rates: dict[str, Any] = dict(settings.learning_rate)
+    if captured:
+        rates = {kind: torch.tensor(rate, device=phase.parameters[0].device) for kind, rate in rates.items()}
+    groups = [
+        {"params": parameters, "kind": kind, "lr": rates[kind]} for kind, parameters in phase.groups.items()
+    ]
+    sgd = settings.optimizer == "sgd"
+    for group in groups:
+        momentum = settings.momentum[group["kind"]]
+        group |= {"momentum": momentum} if sgd else {"betas": (momentum, 0.999)}
+    return torch.optim.SGD(groups, fused=True) if sgd else torch.optim.Adam(groups, fused=True, capturable=captured)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Set the learning rate of a group, in its place where a recorded step reads it."""
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def decay_factor(decay: str, progress: float) -> float:
+    """Factor on the learning rate when ``progress`` (0 to 1) of the training is over."""
+    if decay == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    if decay == "steps":
+        return 0.1 ** ((progress >= 0.01) + (progress >= 0.2))
+    return 1.0
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Give an optimiser back the state it had.
+
+    Raises:
+        ValueError: It is of other weights.
+    """
+    optimizer.load_state_dict(state)
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):  # a rate stays where the step reads it
+            group["lr"] = group["lr"].to(group["params"][0].device)
+        for parameter in group["params"]:
+            for held in optimizer.state.get(parameter, {}).values():
+                if isinstance(held, torch.Tensor) and held.dim() and held.shape != parameter.shape:
+                    raise ValueError(f"moments of shape {tuple(held.shape)} for weights {tuple(parameter.shape)}")

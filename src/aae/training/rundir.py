@@ -1,0 +1,189 @@
+"""A run directory: configuration, model, checkpoints and history of one training."""
+
+import csv
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from aae._version import __version__
+from aae.model.component import fits
+from aae.system.errors import AAEError
+from aae.system.files import read_sealed, write_atomically, write_sealed
+
+__all__ = ["History", "RunDir", "versions"]
+
+FORMAT = 1
+LOCK = ".lock"
+_KINDS: dict[str, Any] = {
+    "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
+    "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
+    "notes": list[str], "versions": dict[str, str],
+}  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {
+        "aae": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+class RunDir:
+    """Paths and files of one run.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.model = self.path / "model"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.csv"
+        self.report = self.path / "report.html"
+
+    def make(self) -> None:
+        """Make the directory.
+
+        Raises:
+            AAEError: It exists and is not empty, or cannot be made.
+        """
+        self._check_empty()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AAEError(f"{self.path} cannot be made ({error.strerror}); choose another --out.") from error
+
+    def _check_empty(self) -> None:
+        if self.path.exists() and (not self.path.is_dir() or any(p.name != LOCK for p in self.path.iterdir())):
+            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to go on with that run.")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the directory; the system lets go of it when this process ends.
+
+        Raises:
+            AAEError: Another process trains there, or the directory cannot be written.
+        """
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise AAEError(
+                f"Another process is training in {self.path}; wait until it has ended, or choose another --out."
+            ) from error
+        except OSError as error:
+            raise AAEError(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration of a new run.
+
+        Raises:
+            AAEError: The directory is not empty, or cannot be written.
+        """
+        self._check_empty()
+        write_sealed(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
+
+    def config(self) -> dict[str, Any]:
+        """The configuration.
+
+        Raises:
+            AAEError: The directory is no run, or was written by a newer version.
+        """
+        file = self.path / "config.json"
+        if not file.is_file():
+            raise AAEError(
+                f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`."
+            )
+        config = read_sealed(file)
+        if not isinstance(config.get("format"), int):
+            raise AAEError(f"{file} is not the configuration of a run.")
+        if config["format"] > FORMAT:
+            raise AAEError(
+                f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
+                f"this one ({__version__}); upgrade aae."
+            )
+        for name, kind in _KINDS.items():
+            if name in config and not fits(config[name], kind):
+                raise AAEError(f"{file} gives {config[name]!r:.60} as {name}, which is none; copy the file again.")
+        return config
+
+    def tidy(self) -> None:
+        """Remove what a process was writing when it was killed."""
+        for file in self.path.rglob(".*.tmp"):
+            file.unlink(missing_ok=True)
+
+    def remember(self, name: str, value: Any) -> None:
+        """Add one fact to the configuration."""
+        write_sealed(self.path / "config.json", {**self.config(), name: value})
+
+    def history(self) -> "History":
+        """The history so far; empty if nothing was measured yet."""
+        return History.read(self.metrics)
+
+
+class History:
+    """Rows of measurements in the order of steps; a value that was not measured is absent."""
+
+    def __init__(self, rows: list[dict[str, float]] | None = None) -> None:
+        self.rows = rows or []
+
+    def add(self, row: Mapping[str, float]) -> None:
+        self.rows.append(dict(row))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """One array for each name, NaN where it was not measured."""
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {name: np.array([row.get(name, np.nan) for row in self.rows]) for name in names}
+
+    def last(self, name: str) -> float | None:
+        """The newest value of that name, or None."""
+        return next((row[name] for row in reversed(self.rows) if name in row), None)
+
+    def measured_at(self, step: int) -> bool:
+        """Whether the newest row is of that step and holds an evaluation."""
+        return bool(self.rows) and self.rows[-1]["step"] == step and any("validation" in name for name in self.rows[-1])
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The same as tensors, for a checkpoint."""
+        return {name: torch.from_numpy(values) for name, values in self.columns().items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, torch.Tensor]) -> "History":
+        """The history that `state` was taken of."""
+        columns = {name: values.tolist() for name, values in state.items()}
+        rows = zip(*columns.values(), strict=True)
+        return cls([{k: v for k, v in zip(columns, row, strict=True) if v == v} for row in rows])
+
+    def until(self, step: int) -> "History":
+        """The rows up to a step."""
+        return History([row for row in self.rows if row["step"] <= step])
+
+    def write(self, path: Path) -> None:
+        names = list(self.columns())
+        lines = [",".join(names)]
+        lines += [",".join(f"{row[name]:.10g}" if name in row else "" for name in names) for row in self.rows]
+        write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode()))
+
+    @classmethod
+    def read(cls, path: Path) -> "History":
+        if not path.is_file():
+            return cls()
+        try:
+            with path.open(newline="") as file:
+                return cls([{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)])
+        except (ValueError, TypeError, csv.Error) as error:
+            raise AAEError(f"{path} is not a table of numbers ({error}).") from error

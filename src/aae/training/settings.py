@@ -1,0 +1,87 @@
+"""How a model is trained: everything but the model and the data."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from aae.system.errors import AAEError, unknown
+from aae.training.extras.protocol import Extra
+
+__all__ = ["Settings"]
+
+LENGTHS = ("epochs", "steps", "max_seconds")
+PHASES = ("reconstruction", "adversarial", "classification")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one training.
+
+    Args:
+        epochs: Passes over the main stream of rows; or give ``steps`` or ``max_seconds``.
+        steps: Number of steps.
+        max_seconds: Time for the whole training; the learning rate's decay is fitted to it.
+        batch_size: Rows a step reads.
+        labelled_batch_size: Labelled rows a step reads beside them, for a supervised latent.
+        schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
+        optimizer: ``"adam"`` or ``"sgd"``.
+        learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),
+            ``adversarial`` (discriminator and generator) and ``classification``.
+        momentum: Momentum of SGD, or Adam's decay of the mean gradient, by the same three names.
+        decay: ``"constant"``, ``"cosine"`` to zero, or ``"steps"``: a tenth after 1 % and again
+            after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
+        reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
+        classification_weight: Factor on the cross-entropy of labelled rows.
+        terms: Terms for few labels (see `aae.objectives.terms`).
+        extras: What the training has besides its step (see `aae.training.extras`); they act in this order.
+        ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
+            last weights.
+    """
+
+    epochs: float | None = None
+    steps: int | None = None
+    max_seconds: float | None = None
+    batch_size: int = 100
+    labelled_batch_size: int = 100
+    schedule: str = "joint"
+    optimizer: str = "adam"
+    learning_rate: Mapping[str, float] = field(
+        default_factory=lambda: {"reconstruction": 1e-3, "adversarial": 1e-3, "classification": 1e-3}
+    )
+    momentum: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.9))
+    decay: str = "constant"
+    reconstruction_weight: float = 1.0
+    classification_weight: float = 1.0
+    terms: Sequence[nn.Module] = ()
+    extras: Sequence[Extra] = ()
+    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise AAEError(
+                f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given."
+            )
+        for name in (*given, "batch_size", "labelled_batch_size"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise AAEError(f"{name} must be a number above zero, not {getattr(self, name)}.")
+        for name, values in (
+            ("optimizer", ("adam", "sgd")),
+            ("decay", ("constant", "cosine", "steps")),
+            ("schedule", ("joint", "alternating")),
+        ):
+            if getattr(self, name) not in values:
+                raise unknown(name, getattr(self, name), values)
+        if set(self.learning_rate) != set(PHASES):
+            raise AAEError(f"learning_rate needs a value for each of {', '.join(PHASES)}.")
+        names = [extra.name for extra in self.extras]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise AAEError(f"The extra {twice} is listed twice; a training has each of them once.")
+
+    def all_extras(self) -> list[Extra]:
+        """The extras that are listed, and those that are part of a term."""
+        parts = [part for term in self.terms for part in term.modules() if isinstance(part, Extra)]
+        return [*self.extras, *(part for part in parts if all(part is not extra for extra in self.extras))]

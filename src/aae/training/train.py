@@ -1,0 +1,164 @@
+"""Training: a model, data and settings become a run."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aae.data.sources import Dataset, load_data
+from aae.data.splits import Split, split_data
+from aae.distributed.processes import ProcessGroup, launch
+from aae.model.autoencoder import Autoencoder
+from aae.model.component import describe
+from aae.system.errors import AAEError
+from aae.system.machine import describe_machine
+from aae.training.checkpoints import latest_checkpoint
+from aae.training.loop import Loop, Result, Watch
+from aae.training.precision import choose_precision
+from aae.training.rundir import RunDir
+from aae.training.settings import Settings
+from aae.training.trainer import Trainer
+
+__all__ = ["Result", "train"]
+
+
+def train(
+    model: Autoencoder,
+    data: Dataset | str | Path,
+    settings: Settings,
+    *,
+    labels: int | None = None,
+    split: str | Split = "random",
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    out: str | Path | None = None,
+    devices: int | None = None,
+    num_nodes: int | None = None,
+    resume: bool = False,
+    checkpoint_every: float | None = None,
+    tensorboard: bool = False,
+    progress: bool = True,
+    watch: Watch | None = None,
+    info: Mapping[str, Any] | None = None,
+    group: ProcessGroup | None = None,
+) -> Result:
+    """Train a model.
+
+    Args:
+        model: The model; it is trained in place.
+        data: A data set, or its name or path.
+        settings: How to train.
+        labels: Number of labels that may be used; None for all, 0 for none.
+        split: ``"random"``, ``"tutorial"`` or a `Split`.
+        seed: Seed of the label draw, the order of rows and everything random in training. Seed
+            torch before building the model if its initial weights are to follow too.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        precision: ``"auto"``, ``"32"`` or ``"bf16"``.
+        out: Run directory to write; None keeps everything in memory.
+        devices: Processes on this machine that share every batch, one for each GPU or for some of the
+            processor cores. The script is started again for each of them; under ``torchrun`` they are
+            there already.
+        num_nodes: Machines that take part.
+        resume: Go on from the newest usable checkpoint in ``out``, on any number of processes.
+        checkpoint_every: Seconds between two checkpoints; if not given 30, or more where checkpoints
+            take so long that 30 would be over 2 % of the time.
+        tensorboard: Also write TensorBoard event files into the run directory.
+        progress: Show a progress bar on the terminal.
+        watch: Called with the model and the share of the training that is over, now and then and at the
+            end; what it raises ends the training.
+        info: More facts for the run's ``config.json``, such as the preset's name.
+        group: Processes that have joined already; ``device``, ``precision``, ``devices`` and ``num_nodes`` are theirs.
+
+    Raises:
+        AAEError: Anything the user can put right: labels, shapes, the run directory, divergence, a lost process.
+    """
+    group = group or launch(device, precision, devices, num_nodes)
+    data = load_data(data)
+    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
+    check_inputs(model, data)
+    fabric = group.fabric
+    run = RunDir(out) if out is not None else None
+    board = _tensorboard(run) if tensorboard else None
+    rows = settings.batch_size // group.world_size
+    chosen = group.broadcast_result(lambda: choose_precision(group.precision, model, rows, fabric.device))
+    config = {
+        "data": data.name,
+        "labels": len(division.labelled),
+        "split": split if isinstance(split, str) else "given",
+        "seed": seed,
+        "device": fabric.device.type,
+        "precision": chosen.name,
+        **({"precision_trial": chosen.reason} if chosen.reason else {}),
+        "devices": group.world_size,
+        "machine": describe_machine(),
+        **(info or {}),
+        "settings": describe(vars(settings)),
+    }
+    torch.manual_seed(seed)
+    with group.explain_lost_process(lambda: _advice(run)), ExitStack() as held:
+        group.barrier()  # reading the data may take one machine longer than another
+        trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen.name)
+        if run is not None:
+            # Described here so that a part that cannot be saved is refused before the training, not after it; and not
+            # sooner, so that settings that are refused leave no directory behind.
+            group.broadcast_result(lambda: _take(run, held, None if resume else {**config, "model": describe(model)}))
+        elif resume:
+            raise AAEError("Resuming needs the run directory; give out=.")
+        loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        if resume:
+            loop.resume()
+        return loop.run()
+
+
+def _take(run: RunDir, held: ExitStack, config: dict[str, Any] | None) -> None:
+    """Lock a run directory, a new one if there is a configuration for it."""
+    if config is None:
+        run.config()
+    else:
+        run.make()
+    held.enter_context(run.locked())
+    if config is not None:
+        run.create(config)
+
+
+def _advice(run: RunDir | None) -> str:
+    """What is left of a run whose processes were lost."""
+    if run is None:
+        return "Train again."
+    with suppress(AAEError):
+        state, _ = latest_checkpoint(run.checkpoints)
+        return f"Go on from step {state['step']} with --out {run.path} --resume, on any number of devices."
+    return f"{run.path} holds no checkpoint; train again."
+
+
+def check_inputs(model: Autoencoder, data: Dataset) -> None:
+    """Check that the data fit the model.
+
+    Raises:
+        AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood.
+    """
+    if data.shape != model.shape:
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
+    if getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None:
+        outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
+        if len(outside):
+            raise AAEError(
+                f"Row {outside[0]} of {data.name} has values outside [0, 1], which a Bernoulli likelihood cannot hold; "
+                "scale the data to [0, 1] or use the Gaussian likelihood."
+            )
+
+
+def _tensorboard(run: RunDir | None) -> Callable[[], Any]:
+    """What opens TensorBoard's files; whether it can is known before anything is written."""
+    if run is None:
+        raise AAEError("TensorBoard files need a run directory; give out=.")
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise AAEError("TensorBoard is not installed; `pip install 'adversarial-autoencoder[tensorboard]'`.") from error
+    return partial(SummaryWriter, run.path / "tensorboard")

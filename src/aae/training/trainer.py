@@ -1,0 +1,246 @@
+"""One model in training: phases, optimisers, moving average and extras, and all of it as a state to save."""
+
+import math
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from aae.data.batches import Batches
+from aae.data.sources import Dataset
+from aae.data.splits import Split, fingerprint
+from aae.distributed.shards import Shard, share_batch_norm, sharing
+from aae.model.autoencoder import Autoencoder
+from aae.model.batch import Batch
+from aae.model.component import describe, rebuild
+from aae.objectives.phases import Losses, build_phases
+from aae.system.errors import AAEError
+from aae.system.machine import keep_freed_memory
+from aae.training.average import Average, average_weight
+from aae.training.capture import CapturedStep
+from aae.training.optimizers import decay_factor, make_optimizer, restore_optimizer, set_rate
+from aae.training.precision import autocast
+from aae.training.reducer import reduced_loss
+from aae.training.settings import Settings
+
+__all__ = ["Trainer"]
+
+MOST_VALUES = 2**26  # values of rows that an extra may keep: 256 MiB
+
+
+class Trainer:
+    """A model in training.
+
+    Args:
+        model: The model; it is moved to the device.
+        data: Training rows.
+        split: Their division.
+        settings: How to train.
+        seed: Seed of the order of rows.
+        fabric: The device.
+        shard: This process's share of every batch; None if it is the only process.
+        precision: ``"32"`` or ``"bf16"``.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        data: Dataset,
+        split: Split,
+        settings: Settings,
+        seed: int,
+        fabric: Fabric,
+        shard: Shard | None = None,
+        precision: str = "32",
+    ) -> None:
+        keep_freed_memory()
+        self.settings, self.fabric, self.shard, self.precision = settings, fabric, shard, precision
+        self.model: Autoencoder = fabric.to_device(model)
+        self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
+        if shard is not None:
+            share_batch_norm(self.model)
+        # The moving average is the teacher, and what is evaluated and kept; without one the model itself is.
+        self._average = None if settings.ema is None else Average(self.model)
+        self.averaged = self.model if self._average is None else self._average.model
+        self.losses.teacher = self.averaged
+        self.batches = Batches(
+            data, split, self.model, settings.batch_size, settings.labelled_batch_size, seed, fabric.device, shard
+        )
+        self._data = fingerprint(data, split)
+        self.step = 0
+        self.first_step = 0  # the first one on the present weights, after a restart
+        self.seconds = 0.0
+        self.rate_factor = 1.0  # on every learning rate; below 1 after a divergence
+        self.captured: CapturedStep | None = None
+        self.messages: list[str] = []  # lines for the user, taken away when they are printed
+        self.extras = settings.all_extras()
+        for extra in self.extras:
+            extra.prepare(self)
+        self._build_phases()
+
+    def _build_phases(self) -> None:
+        settings, shard = self.settings, self.shard
+        self.phases = build_phases(self.losses, settings.schedule)
+        self._on_cuda = self.fabric.device.type == "cuda"
+        # A captured step cannot hold the communication between processes.
+        self.captured = CapturedStep(self._take) if self._on_cuda and shard is None else None
+        moved = [id(parameter) for phase in self.phases for parameter in phase.parameters]
+        once = len(moved) == len(set(moved))
+        self._loss = {
+            phase.name: phase.loss if shard is None else reduced_loss(phase, shard, once) for phase in self.phases
+        }
+        self.optimizers = {
+            phase.name: make_optimizer(phase, settings, self.captured is not None) for phase in self.phases
+        }
+
+    def some_rows(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows ``(N, *shape)`` and labels ``(N,)``, -1 where unknown: at most ``count``, and no more than 256 MiB."""
+        most = MOST_VALUES // max(1, math.prod(self.model.input_shape))
+        return self.batches.some(min(count, most))
+
+    def autocast(self) -> torch.autocast:
+        """The context of a forward pass, in the precision of the training."""
+        return autocast(self.fabric.device, self.precision)
+
+    @property
+    def steps_since_restart(self) -> int:
+        """Steps taken on the present weights."""
+        return self.step - self.first_step
+
+    @property
+    def tentative(self) -> bool:
+        """Whether an extra may still continue the training from other weights than the present ones."""
+        return any(extra.tentative for extra in self.extras)
+
+    @property
+    def total_steps(self) -> int | None:
+        """Length of the training in steps; None if it is given in seconds."""
+        if self.settings.epochs is not None:
+            return max(1, round(self.settings.epochs * self.batches.steps_per_epoch))
+        return self.settings.steps
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is over, by steps or by time; of all restarts together."""
+        if self.settings.max_seconds is not None:
+            return self.seconds / self.settings.max_seconds
+        return self.step / (self.total_steps or 1)
+
+    def train_step(self) -> dict[str, torch.Tensor]:
+        """Take one step through every phase and return what it measured."""
+        progress = self.progress
+        for extra in self.extras:
+            progress = extra.before_step(self, progress)
+        factor = self.rate_factor * decay_factor(self.settings.decay, progress)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
+        # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
+        for module in (self.model, self.averaged):
+            if not module.training:  # setting it on every part takes longer than some passes of a small model
+                module.train()
+        batch = self.batches.at(self.step, progress)
+        metrics = self._take(batch) if self.captured is None else self.captured(batch)
+        for extra in self.extras:
+            extra.after_step(self, metrics)
+        if self._average is not None and self.settings.ema is not None:
+            self._average.follow(average_weight(self.settings.ema, self.steps_since_restart))
+        self.step += 1
+        return metrics
+
+    def _take(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Every phase on one batch; nothing in it may wait for the device."""
+        metrics: dict[str, torch.Tensor] = {}
+        for phase in self.phases:
+            optimizer = self.optimizers[phase.name]
+            optimizer.zero_grad()
+            with self.autocast(), sharing(self.shard):
+                loss, measured = self._loss[phase.name](batch)
+            # Only this phase's parameters receive gradients: what the others need is not computed.
+            self.fabric.backward(loss, inputs=phase.parameters)
+            optimizer.step()
+            metrics |= {name: value.detach() for name, value in measured.items()}
+        return metrics
+
+    def restart(self) -> None:
+        """Draw new weights, as those of a new model; they are the same in every process."""
+        fresh = rebuild(describe(self.model), {type(part) for part in self.model.modules()})
+        for model in (self.model, self.averaged):
+            model.load_state_dict(fresh.state_dict())
+        for optimizer in self.optimizers.values():
+            optimizer.state.clear()
+        for extra in self.extras:
+            extra.restart()
+        self.first_step = self.step
+        self.forget_captured_step()
+
+    def forget_captured_step(self) -> None:
+        """Capture the step anew: what it does, or the memory that it refers to, has changed."""
+        if self.captured is not None:
+            self.captured.forget()
+
+    def finish(self) -> None:
+        """Let the extras act on the end of the training, after its last checkpoint."""
+        for extra in self.extras:
+            extra.finish(self)
+
+    def weights(self) -> dict[str, Any]:
+        """The weights of the model and its average, and the states of the optimisers."""
+        return {
+            "model": self.model.state_dict(),
+            "average": None if self._average is None else self.averaged.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Go back to what `weights` gave."""
+        self.model.load_state_dict(state["model"])
+        if self._average is not None:
+            self.averaged.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, state["optimizers"][name])
+        self.forget_captured_step()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "step": self.step,
+            "first_step": self.first_step,
+            "seconds": self.seconds,
+            "rate_factor": self.rate_factor,
+            "data": self._data,
+            **self.weights(),
+            "extras": {extra.name: extra.state_dict() for extra in self.extras},
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.fabric.device) if self._on_cuda else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            AAEError: The state is of another model, other settings, other data or an older version.
+        """
+        if state.get("data") != self._data:
+            raise AAEError(
+                "The data are not those that the checkpoint was trained on: rows, labels or their division have "
+                "changed since. Bring them back, or train again without --resume."
+            )
+        if "extras" not in state:
+            raise AAEError(
+                "The checkpoint was written by an older version of aae, which this one cannot continue. The model of "
+                "that run can still be used; to train further, train again without --resume."
+            )
+        try:
+            self.load_weights(state)
+            for extra in self.extras:
+                extra.load_state_dict(state["extras"][extra.name])
+            self.step, self.first_step = int(state["step"]), int(state["first_step"])
+            self.seconds, self.rate_factor = float(state["seconds"]), float(state["rate_factor"])
+            torch.set_rng_state(state["random"])
+            if self._on_cuda and isinstance(state["random_cuda"], torch.Tensor):  # of the first process, for all
+                torch.cuda.set_rng_state(state["random_cuda"], self.fabric.device)
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise AAEError(
+                f"The checkpoint belongs to another model or other settings ({str(error)[:200]})."
+            ) from error

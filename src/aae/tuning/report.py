@@ -1,0 +1,73 @@
+"""What a search found, as one page: the best settings, every trial, and Optuna's own pictures."""
+
+import shlex
+import warnings
+from pathlib import Path
+from typing import Any
+
+from matplotlib import pyplot
+
+from aae.report.page import write_report
+from aae.tuning.tune import Search, counted, outcome_of
+
+__all__ = ["best_command", "write_search_report"]
+
+ENOUGH = 5  # whole trials
+_CAPTIONS = {
+    "history": "Every trial's figure, and the best so far.",
+    "importances": "How much each setting mattered, as Optuna estimates it.",
+}
+
+
+def best_command(search: Search, *arguments: str) -> str:
+    """The command line that trains with the best settings.
+
+    Args:
+        search: What was found.
+        *arguments: What comes before the settings: preset, ``--data`` and the like.
+    """
+    settings = [part for name, value in search.best.items() for part in ("--set", f"{name}={value:.6g}")]
+    return shlex.join(["aae", "train", *arguments, *settings])
+
+
+def write_search_report(search: Search, path: Path, command: str) -> Path:
+    """Write the page.
+
+    Args:
+        search: What was found.
+        path: The HTML file.
+        command: The command line of the best settings.
+
+    Raises:
+        AAEError: The file cannot be written.
+    """
+    figure = search.study.user_attrs["figure"]
+    finished = counted(search.study)
+    finished.sort(key=lambda trial: (trial.state.name != "COMPLETE", trial.value if trial.value is not None else 0))
+    pictures, notes = _pictures(search)
+    notes += ["The search was stopped before its last trial."] if search.interrupted else []
+    table: dict[str, object] = {f"trial {trial.number + 1}": outcome_of(trial, figure) for trial in finished}
+    title = f"{search.study.user_attrs['preset']} on {search.study.user_attrs['data']}: {len(finished)} trials"
+    return write_report(path, title, pictures, search.study.user_attrs, table, notes, [command])
+
+
+def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
+    """Optuna's history and importances; the second says nothing of a few trials."""
+    from optuna.visualization import matplotlib as drawing
+
+    complete = sum(trial.state.name == "COMPLETE" for trial in counted(search.study))
+    draws: dict[str, Any] = {"history": drawing.plot_optimization_history}
+    notes = []
+    if complete >= ENOUGH and len(search.best) > 1:
+        draws["importances"] = drawing.plot_param_importances
+    else:
+        notes.append(f"How much each setting mattered is shown after {ENOUGH} whole trials; there are {complete}.")
+    drawn = {}
+    before = set(pyplot.get_fignums())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's: of experiments, and of trials that are as good as each other
+        for name, draw in draws.items():
+            drawn[name] = (_CAPTIONS[name], draw(search.study).figure)
+    for number in set(pyplot.get_fignums()) - before:
+        pyplot.close(number)
+    return drawn, notes

@@ -1,0 +1,97 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from aae.data.sources import Dataset, load_data
+from aae.data.splits import split_data
+from aae.evaluation import inference, metrics
+from aae.evaluation.figures import ENOUGH, evaluate
+from aae.model.artifact import load
+from aae.runs.open import open_run
+from helpers.runs import VARIANTS
+
+ALWAYS = {"reconstruction_loss", "squared_error", "style_leak"}
+DENSITY = {"log_likelihood", "log_likelihood_se"}
+MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
+CLASSIFIER = MATCHED | {"test_error", "validation_error"}
+FOUND = {
+    "autoencoder": ALWAYS, "denoising": ALWAYS | {"noisy_error", "denoising_error"}, "vae": MATCHED | {"elbo"},
+    "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"},
+    "conditioned": MATCHED | {"component_accuracy", "noisy_error", "denoising_error"},
+    "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation
+    "plain supervised": MATCHED,
+    "semi-supervised": CLASSIFIER, "few-labels": CLASSIFIER, "labelled embedding": CLASSIFIER,
+    "clustering": MATCHED | {"cluster_error"}, "embedding": MATCHED | {"cluster_error"},
+    "discrete-vae": (ALWAYS | DENSITY | {"elbo"}) - {"style_leak"}, "tutorial aae": MATCHED,
+    "tutorial semi-supervised": CLASSIFIER, "paper semi-supervised": CLASSIFIER | {"noisy_error", "denoising_error"},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_figures_of_every_model(name, trained):
+    run = open_run(trained(name))
+    before = torch.get_rng_state()
+    found = evaluate(run.model, run.data, run.split)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found.keys() == FOUND[name]
+    assert all(type(value) is float and np.isfinite(value) for value in found.values())
+    for key in ("test_error", "validation_error", "cluster_error", "style_leak", "component_accuracy"):
+        assert 0 <= found.get(key, 0) <= 100
+    assert 0 <= found.get("prior_mismatch", 0) <= 50
+
+
+def test_the_figures_are_those_of_the_test_rows(trained):
+    run = open_run(trained("semi-supervised"))
+    found = evaluate(run.model, run.data, run.split)
+    x, y = run.data.test_x, run.data.test_y
+    assert found["test_error"] == metrics.error_percent(y, inference.classify(run.model, x))
+    known = run.split.validation
+    expected = metrics.error_percent(run.data.y[known], inference.classify(run.model, run.data.x[known]))
+    assert found["validation_error"] == expected
+    assert found["reconstruction_loss"] == pytest.approx(metrics.reconstruction_loss(run.model, x, y), rel=1e-6)
+    assert found["style_leak"] == metrics.style_leak(inference.encode(run.model, x)["z"], y)
+    assert evaluate(run.model, run.data, run.split) == found
+
+
+def test_a_denoiser_is_judged_on_the_clean_rows(trained):
+    run = open_run(trained("denoising"))
+    found = evaluate(run.model, run.data)
+    clean = run.data.test_x.astype(np.float32) / 255
+    torch.manual_seed(0)
+    noisy = run.model.corruption.corrupt(torch.from_numpy(clean)).numpy()
+    assert found["noisy_error"] == pytest.approx(np.square(noisy - clean).sum((1, 2)).mean(), rel=1e-4)
+    output = inference.reconstruct(run.model, noisy)
+    assert found["denoising_error"] == pytest.approx(np.square(output - clean).sum((1, 2)).mean(), rel=1e-4)
+
+
+def test_without_validation_rows_or_labels(trained):
+    model, data = load(trained("semi-supervised")), load_data("digits")
+    found = evaluate(model, data)
+    assert found.keys() == CLASSIFIER - DENSITY - {"validation_error"}
+    unlabelled = dataclasses.replace(data, test_y=np.full_like(data.test_y, -1))
+    assert evaluate(model, unlabelled).keys() == found.keys() - {"test_error", "style_leak"}
+    partly = dataclasses.replace(data, test_y=np.where(np.arange(len(data.test_y)) % 2, data.test_y, -1))
+    assert evaluate(model, partly).keys() == found.keys() - {"test_error", "style_leak"}
+    assert evaluate(load(trained("clustering")), unlabelled).keys() == {
+        "reconstruction_loss", "squared_error", "prior_mismatch"}
+
+
+@pytest.mark.parametrize("rows", [1, 2, ENOUGH - 1])
+@pytest.mark.parametrize("name", ["semi-supervised", "clustering", "vae", "supervised", "conditioned"])
+def test_few_rows_give_fewer_figures_and_no_failure(name, rows, trained):
+    data = load_data("digits")
+    few = Dataset("few", data.x[:100], data.y[:100], data.test_x[:rows], data.test_y[:rows], data.classes)
+    found = evaluate(load(trained(name)), few, split_data(few, 20))
+    assert all(np.isfinite(value) for value in found.values())
+    assert {"reconstruction_loss", "squared_error"} <= found.keys()
+    assert not {"prior_mismatch", "style_leak", "log_likelihood"} & found.keys()
+
+
+def test_rows_of_one_class(trained):
+    data = load_data("digits")
+    rows = data.test_y == 3
+    rows[:40] = True
+    one = dataclasses.replace(data, test_x=data.test_x[rows], test_y=np.full(rows.sum(), 3))
+    assert "style_leak" not in evaluate(load(trained("aae")), one)

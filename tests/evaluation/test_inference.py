@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from aae.data.sources import as_float
+from aae.evaluation import inference
+from aae.system.errors import AAEError
+from helpers.models import CLASSES, FAMILIES
+
+IMAGE = (4, 4)
+ROWS = np.random.default_rng(0).integers(0, 256, (7, *IMAGE), dtype=np.uint8)
+
+
+@pytest.fixture
+def model():
+    return FAMILIES["semi-supervised"](shape=IMAGE)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(inference, "CHUNK", 3)
+
+
+def test_chunks_are_put_together_in_order(model):
+    x = torch.from_numpy(as_float(ROWS))
+    with torch.no_grad():
+        codes, p, images = model.encode(x), model.classify(x), model(x)
+    found = inference.encode(model, ROWS)
+    assert found.keys() == {"z", "y"}
+    assert all(np.allclose(found[name], codes[name], atol=1e-6) for name in found)
+    assert np.allclose(inference.classify(model, ROWS), p, atol=1e-6)
+    assert np.allclose(inference.reconstruct(model, ROWS), images, atol=1e-6)
+    assert np.allclose(inference.decode(model, found), images, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bytes_and_their_fractions_are_the_same_input(model, dtype):
+    fractions = ROWS.astype(dtype) / dtype(255)
+    assert np.allclose(inference.encode(model, ROWS)["z"], inference.encode(model, fractions)["z"], atol=1e-6)
+    assert inference.reconstruct(model, fractions).dtype == np.float32
+
+
+def test_labels_go_with_their_rows():
+    model = FAMILIES["supervised"](shape=IMAGE)
+    labels = np.arange(7) % CLASSES
+    expected = model(torch.from_numpy(as_float(ROWS)), torch.from_numpy(labels)).detach()
+    assert np.allclose(inference.reconstruct(model, ROWS, labels), expected, atol=1e-6)
+    with pytest.raises(AAEError, match="give labels as well"):
+        inference.reconstruct(model, ROWS)
+
+
+def test_no_rows_give_no_results(model):
+    assert inference.encode(model, ROWS[:0])["z"].shape == (0, 2)
+    assert inference.classify(model, ROWS[:0]).shape == (0, CLASSES)
+    assert inference.reconstruct(model, ROWS[:0]).shape == (0, *IMAGE)
+
+
+@pytest.mark.parametrize("shape", [(7, 16), (7, 4, 5), (7, 4, 4, 1)])
+def test_rows_of_another_shape_are_refused(model, shape):
+    with pytest.raises(AAEError, match=r"takes rows of shape \(4, 4\), the input has rows of shape"):
+        inference.encode(model, np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_left_as_it_was_and_results_are_those_of_evaluation(training):
+    model = FAMILIES["discrete-vae"](shape=IMAGE).train(training)
+    first, second = (inference.reconstruct(model, ROWS) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert model.training is training
+    inference.decode(model, inference.encode(model, ROWS))
+    with pytest.raises(AAEError):
+        inference.encode(model, ROWS[:, :2])
+    assert model.training is training

@@ -1,0 +1,203 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from aae.model.matching import KL, MMD, Adversarial, MutualInformation
+from aae.model.networks import Discriminator
+from aae.model.posteriors import Gaussian, SoftCategory
+from aae.model.priors import CategoricalPrior, GaussianPrior, grid_mixture
+from helpers.models import same_output, through_json, without_gradient
+
+
+def normal(mean, std):
+    return Independent(Normal(mean, std), 1)
+
+
+class Verdict(nn.Module):
+    """A discriminator that gives every row the same logit, and remembers the labels it saw."""
+
+    def __init__(self, logit):
+        super().__init__()
+        self.logit = nn.Parameter(torch.tensor(float(logit)))
+        self.seen = []
+
+    def forward(self, codes, labels=None):
+        self.seen.append(labels)
+        return self.logit.expand(len(codes)) + 0 * codes.sum(1)
+
+
+@pytest.mark.parametrize("rule", [KL(0.3), MMD(0.3)], ids=["KL", "MMD"])
+def test_every_penalty(rule):
+    posterior, features = Gaussian(5, 2), torch.randn(6, 5)
+
+    def penalty(rule):
+        distribution = posterior(features)
+        return rule.penalty(distribution, distribution.rsample(), GaussianPrior(2)(6))
+
+    assert penalty(rule).shape == ()
+    assert not without_gradient(posterior, penalty(rule))
+    assert same_output(rule, through_json(rule), penalty)
+    torch.manual_seed(1)
+    weighted = penalty(rule)
+    torch.manual_seed(1)
+    assert torch.allclose(weighted, 0.3 * penalty(type(rule)(1.0)))
+    assert repr(rule) == f"{type(rule).__name__}()"
+
+
+def test_adversarial_rule():
+    rule = Adversarial(Discriminator(2, (6,)), weight=0.3)
+    codes, samples = torch.randn(5, 2, requires_grad=True), torch.randn(5, 2)
+    assert not without_gradient(rule, rule.discriminator_loss(codes, samples))
+    (gradient,) = torch.autograd.grad(rule.generator_loss(codes), codes)
+    assert gradient.abs().amin(1).min() > 0
+    assert same_output(rule, through_json(rule), lambda r: r.generator_loss(codes))
+    assert "Discriminator(" in repr(rule)
+
+
+def test_gaussian_divergence_is_the_closed_form():
+    mean, std, prior_std = torch.randn(4, 3), torch.rand(4, 3) + 0.5, 5.0
+    ratio = (std / prior_std) ** 2
+    expected = 0.5 * (ratio + (mean / prior_std) ** 2 - 1 - ratio.log()).sum(1)
+    found = KL().divergence(normal(mean, std), torch.randn(4, 3), GaussianPrior(3, prior_std)(4))
+    assert torch.allclose(found, expected, atol=1e-5)
+    same = KL().penalty(GaussianPrior(3)(4), torch.randn(4, 3), GaussianPrior(3)(4))
+    assert same.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_divergence_without_a_closed_form_is_right_on_average():
+    prior, n, step = grid_mixture(1, 2, spacing=2.0, std=0.7), 20_000, 0.05
+    mean, std = torch.tensor([0.5, -0.3]), torch.tensor([0.4, 0.8])
+    axis = torch.arange(-5, 5, step)
+    grid = torch.cartesian_prod(axis, axis)
+    posterior = normal(mean.expand(n, 2), std.expand(n, 2))
+    on_grid = normal(mean, std).log_prob(grid)
+    density = MultivariateNormal(torch.tensor(prior.means)[:, None], torch.tensor(prior.covariances)[:, None])
+    log_prior = density.log_prob(grid.expand(2, -1, 2)).logsumexp(0) - math.log(2)
+    expected = (on_grid.exp() * (on_grid - log_prior)).sum() * step**2
+    rows = KL().divergence(posterior, posterior.rsample(), prior(n))
+    assert expected > 0.5
+    assert rows.mean().item() == pytest.approx(expected.item(), abs=4 * rows.std().item() / math.sqrt(n))
+
+
+def test_categorical_divergence_is_the_closed_form():
+    logits, balance = torch.randn(4, 3), torch.tensor([0.2, 0.3, 0.5])
+    p = logits.softmax(1)
+    prior = CategoricalPrior(3, balance.tolist())(4)
+    found = KL().divergence(SoftCategory(logits, temperature=0.5), p, prior)
+    assert torch.allclose(found, (p * (p / balance).log()).sum(1), atol=1e-6)
+    at_prior = KL().divergence(SoftCategory(balance.log().expand(4, 3)), p, prior)
+    assert at_prior.abs().max() < 1e-6
+
+
+def test_mutual_information_of_sure_and_balanced_classes_is_perfect():
+    sure = SoftCategory(100 * torch.eye(4))
+    rule, prior = MutualInformation(), CategoricalPrior(4)
+    assert rule.penalty(sure, sure.mean, prior(4)) == pytest.approx(0, abs=1e-6)
+    one = SoftCategory(100 * torch.eye(4)[[2, 2, 2, 2]])  # all rows in one class: balance times log 4
+    assert rule.penalty(one, one.mean, prior(4)) == pytest.approx(4 * math.log(4), rel=1e-5)
+    flat = SoftCategory(torch.zeros(4, 4))  # nobody sure of anything: the entropy is log 4
+    assert MutualInformation(0.3, 2.0).penalty(flat, flat.mean, prior(4)) == pytest.approx(0.3 * math.log(4), rel=1e-5)
+
+
+def test_mutual_information_follows_the_balance_of_the_prior():
+    posterior, prior = SoftCategory(100 * torch.eye(2)[[0, 0, 0, 1]]), CategoricalPrior(2, [0.75, 0.25])
+    assert MutualInformation().penalty(posterior, posterior.mean, prior(4)) == pytest.approx(0, abs=1e-6)
+
+
+def test_mutual_information_brings_a_dead_class_back():
+    logits = torch.tensor([0.0, 0.0, -3.0]).repeat(6, 1) + 0.1 * torch.randn(6, 3)
+    logits.requires_grad_()
+    rule, optimizer = MutualInformation(), torch.optim.Adam([logits], 0.1)
+    for _ in range(300):
+        posterior = SoftCategory(logits)
+        optimizer.zero_grad()
+        rule.penalty(posterior, posterior.mean, CategoricalPrior(3)(6)).backward()
+        optimizer.step()
+    assert sorted(logits.argmax(1).tolist()) == [0, 0, 1, 1, 2, 2]
+    assert logits.softmax(1).amax(1).min() > 0.95
+
+
+def test_mutual_information_can_be_saved():
+    rule, posterior = MutualInformation(0.3, 2.0), SoftCategory(torch.randn(5, 3))
+    assert same_output(rule, through_json(rule), lambda r: r.penalty(posterior, posterior.mean, CategoricalPrior(3)(5)))
+
+
+def test_discrepancy_is_the_sum_over_pairs():
+    samples, codes = torch.randn(5, 3), torch.randn(5, 3) + 1
+
+    class Fixed(torch.distributions.Distribution):
+        def sample(self, sample_shape=()):
+            return samples
+
+    pairs = [(i, j) for i in range(5) for j in range(5) if i != j]
+    unit = sum((samples[i] - samples[j]).square().sum() for i, j in pairs) / len(pairs)
+
+    def kernel(a, b):
+        return sum(unit * s / (unit * s + (a - b).square().sum()) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10))
+
+    within = sum(kernel(codes[i], codes[j]) + kernel(samples[i], samples[j]) for i, j in pairs) / len(pairs)
+    between = sum(kernel(a, b) for a in codes for b in samples) / 25
+    found = MMD().penalty(None, codes, Fixed(validate_args=False))
+    assert found.item() == pytest.approx((within - 2 * between).item(), abs=1e-4)
+
+
+def test_discrepancy_is_unbiased_and_sees_a_shift():
+    rule, prior = MMD(), GaussianPrior(4, std=2.0)
+
+    def draws(shift, spread):
+        return torch.stack([rule.penalty(None, shift + spread * torch.randn(64, 4), prior(64)) for _ in range(60)])
+
+    same = draws(0.0, 2.0)
+    error = same.std() / math.sqrt(len(same))
+    assert same.mean().abs() < 4 * error
+    assert same.min() < 0, "an unbiased estimate falls below zero now and then"
+    assert draws(1.0, 2.0).mean() > 10 * error
+    assert draws(0.0, 1.0).mean() > 10 * error
+
+
+def test_following_the_discrepancy_moves_codes_onto_the_prior():
+    shift, spread = torch.full((2,), 3.0, requires_grad=True), torch.full((2,), 0.3, requires_grad=True)
+    optimizer = torch.optim.Adam([shift, spread], lr=0.1)
+    for _ in range(80):
+        optimizer.zero_grad()
+        MMD().penalty(None, shift + spread * torch.randn(64, 2), GaussianPrior(2)(64)).backward()
+        optimizer.step()
+    assert shift.abs().max() < 0.3
+    assert (spread - 1).abs().max() < 0.3
+
+
+@pytest.mark.parametrize(("logit", "discriminator", "generator"), [
+    (0.0, 2 * math.log(2), math.log(2)),
+    (1.0, math.log1p(math.exp(-1)) + math.log1p(math.exp(1)), math.log1p(math.exp(-1))),
+    (-500.0, 500.0, 500.0),
+    (500.0, 500.0, 0.0),
+])
+def test_adversarial_losses_of_a_constant_verdict(logit, discriminator, generator):
+    rule, codes = Adversarial(Verdict(logit), weight=0.5), torch.randn(6, 2)
+    loss = rule.discriminator_loss(codes, codes + 1)
+    assert loss.item() == pytest.approx(discriminator)
+    assert rule.generator_loss(codes).item() == pytest.approx(0.5 * generator)
+    loss.backward()
+    assert torch.isfinite(rule.discriminator.logit.grad)
+
+
+def test_a_discriminator_that_is_right_has_no_loss_and_leaves_the_encoder_a_large_one():
+    class Right(nn.Module):
+        def forward(self, codes, labels=None):
+            return 30 * codes[:, 0]
+
+    rule, codes, samples = Adversarial(Right()), -torch.ones(4, 2), torch.ones(4, 2)
+    assert rule.discriminator_loss(codes, samples) < 1e-10
+    assert rule.discriminator_loss(samples, codes) > 50
+    assert rule.generator_loss(codes).item() == pytest.approx(30)
+
+
+def test_labels_reach_the_discriminator():
+    rule, codes, labels = Adversarial(Verdict(0.0)), torch.randn(3, 2), torch.tensor([0, 1, -1])
+    rule.discriminator_loss(codes, codes, labels)
+    rule.generator_loss(codes, labels)
+    assert all(seen is labels for seen in rule.discriminator.seen)
+    assert len(rule.discriminator.seen) == 3

@@ -1,0 +1,360 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from aae.model.autoencoder import Autoencoder
+from aae.model.batch import Batch
+from aae.model.latent import Latent
+from aae.model.matching import KL, MMD, Adversarial
+from aae.model.networks import Discriminator, MLPDecoder, MLPTrunk
+from aae.model.posteriors import Gaussian, Point
+from aae.model.priors import GaussianPrior
+from aae.objectives.phases import Losses, build_phases
+from aae.system.errors import AAEError
+from helpers.models import (
+    CLASSES,
+    FAMILIES,
+    WIDTH,
+    adversarial,
+    autoencoder,
+    batch_for,
+    category,
+    style,
+)
+
+# What each phase moves: trunk (t), heads by latent, decoder (d), merge (m), discriminators by latent (D).
+ALTERNATING = {
+    "autoencoder": {"reconstruction": "t z d"},
+    "vae": {"reconstruction": "t z d"},
+    "wae-mmd": {"reconstruction": "t z d"},
+    "discrete-vae": {"reconstruction": "t y d"},
+    "aae": {"reconstruction": "t z d", "discriminator": "Dz", "generator": "t z"},
+    "supervised": {"reconstruction": "t z d", "discriminator": "Dz", "generator": "t z"},
+    "conditioned": {"reconstruction": "t z d", "discriminator": "Dz", "generator": "t z"},
+    "clustering": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y"},
+    "semi-supervised": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
+                        "classification": "t y"},
+    "independent": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
+                    "classification": "t y"},
+    "embedding": {"reconstruction": "t z y d m", "discriminator": "Dz Dy", "generator": "t z y",
+                  "classification": "t y"},
+    "classifier": {"reconstruction": "t z y d", "classification": "t y"},
+}
+# Discriminators that read row by row learn from the joint pass; others have a phase of their own.
+JOINT = {
+    name: {"joint": f"{phases['reconstruction']} {phases.get('discriminator', '')}"}
+    for name, phases in ALTERNATING.items()
+}
+JOINT_APART = {
+    name: {"joint": phases["reconstruction"], **{k: v for k, v in phases.items() if k == "discriminator"}}
+    for name, phases in ALTERNATING.items()
+}
+SCHEDULES = {"alternating": ALTERNATING, "joint": JOINT, "joint, apart": JOINT_APART}
+CASES = [(schedule, name) for schedule in SCHEDULES for name in FAMILIES]
+
+
+def phases_of(model, schedule):
+    if schedule == "joint, apart":
+        model = apart(model)
+    return build_phases(Losses(model), schedule.split(",")[0])
+
+
+def apart(model):
+    """The model, its discriminators no longer known to read row by row."""
+    for module in model.modules():
+        if isinstance(module, Discriminator):
+            module.rowwise = False
+    return model
+
+
+def parts(model):
+    named = {"t": model.trunk, "d": model.decoder, "m": model.merge}
+    for latent in model.latents:
+        named[latent.name] = latent.posterior
+        named[f"D{latent.name}"] = latent.matching
+    return {key: {id(p) for p in module.parameters()} for key, module in named.items() if module is not None}
+
+
+@pytest.mark.parametrize(("schedule", "name"), CASES)
+def test_each_phase_moves_exactly_its_own_parameters(schedule, name):
+    model, expected = FAMILIES[name](), SCHEDULES[schedule][name]
+    phases, batch, owned = phases_of(model, schedule), batch_for(model), parts(model)
+    assert [phase.name for phase in phases] == list(expected)
+    for phase in phases:
+        assert len({id(p) for p in phase.parameters}) == len(phase.parameters)
+        optimizer = torch.optim.SGD(phase.parameters, lr=0.1)
+        before = {id(p): p.detach().clone() for p in model.parameters()}
+        loss, metrics = phase.loss(batch)
+        loss.backward(inputs=phase.parameters)
+        assert all(parameter.grad.abs().max() > 0 for parameter in phase.parameters)
+        optimizer.step()
+        moved = {id(p) for p in model.parameters() if not torch.equal(p, before[id(p)])}
+        assert moved == set().union(*(owned[part] for part in expected[phase.name].split()))
+        assert metrics
+        assert all(torch.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_parameter_belongs_to_a_phase(name):
+    for schedule in SCHEDULES:
+        model = FAMILIES[name]()
+        reached = {id(p) for phase in phases_of(model, schedule) for p in phase.parameters}
+        assert reached == {id(p) for p in model.parameters()}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_joint_loss_is_the_sum_of_its_parts(name):
+    model = apart(FAMILIES[name]())
+    losses, batch = Losses(model, reconstruction_weight=0.5, classification_weight=2.0), batch_for(model)
+    by_name = {phase.name: phase for phase in build_phases(losses, "alternating")}
+    total, measured = torch.zeros(()), {}
+    for phase in ("reconstruction", "generator", "classification"):
+        if phase in by_name:
+            torch.manual_seed(2)
+            loss, metrics = by_name[phase].loss(batch)
+            total, measured = total + loss, measured | metrics
+    torch.manual_seed(2)
+    loss, metrics = losses.joint(batch)
+    assert metrics.keys() == measured.keys()
+    assert loss.item() == pytest.approx(total.item(), rel=1e-5)
+    merge = model.merge.penalty() if hasattr(model.merge, "penalty") else 0.0
+    weights = {"reconstruction": 0.5, "kl": 0.5, "mmd": 0.5, "generator": 1.0, "classification": 2.0}
+    summed = sum(weights[key.split("_")[0]] * value for key, value in metrics.items()) + merge
+    assert loss.item() == pytest.approx(summed.item(), rel=1e-5)
+
+
+def step_of(model, batch, optimizer):
+    """Metrics of one joint step, and the model after it."""
+    model = copy.deepcopy(model)
+    metrics = {}
+    for phase in build_phases(Losses(model, reconstruction_weight=0.01), "joint"):
+        moves = (torch.optim.Adam if optimizer == "adam" else torch.optim.SGD)(phase.parameters, lr=0.01)
+        batch.codes = batch.codes if phase.name == "discriminator" else {}
+        loss, measured = phase.loss(batch)
+        loss.backward(inputs=phase.parameters)
+        moves.step()
+        metrics |= measured
+    return {name: value.item() for name, value in metrics.items()}, model.state_dict()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if "discriminator" in ALTERNATING[name]])
+def test_one_pass_through_a_discriminator_teaches_what_three_did(name, optimizer):
+    model = FAMILIES[name]()
+    for module in model.modules():
+        if isinstance(module, Adversarial):
+            module.weight = 0.3
+    batch = batch_for(model)
+    found = []
+    for each in (model, apart(copy.deepcopy(model))):
+        torch.manual_seed(3)
+        found.append(step_of(each, batch, optimizer))
+    (fast, weights), (plain, expected) = found
+    assert fast == pytest.approx(plain, rel=1e-5)
+    for key, value in expected.items():
+        assert (weights[key] - value).norm() <= 1e-5 * value.norm(), key
+
+
+@pytest.mark.parametrize("logit", [-200.0, -40.0, 0.0, 40.0, 200.0])
+def test_the_shared_pass_gives_codes_the_generators_gradient_however_sure_the_discriminator_is(logit):
+    rule = Adversarial(Discriminator(2, (8,)), weight=0.5)
+    with torch.no_grad():
+        rule.discriminator.layers[-1].bias += logit
+    codes = torch.randn(6, 2, requires_grad=True)
+    (expected,) = torch.autograd.grad(rule.generator_loss(codes), codes)
+    fooled, told = rule.both_losses(codes, torch.randn(6, 2))
+    (gradient,) = torch.autograd.grad(fooled + told, codes)
+    assert torch.allclose(gradient, expected, rtol=1e-5, atol=0)
+    assert fooled.item() == pytest.approx(rule.generator_loss(codes).item())
+
+
+def test_reconstruction_is_the_mean_over_rows_of_the_sum_over_values():
+    model = FAMILIES["autoencoder"](shape=(3, 4))
+    batch = batch_for(model)
+    loss, metrics = Losses(model, reconstruction_weight=1 / 12).reconstruction(batch)
+    expected = F.binary_cross_entropy(model(batch.x), batch.x)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert metrics["reconstruction_loss"].item() == pytest.approx(12 * expected.item(), rel=1e-5)
+
+
+def test_classification_is_the_cross_entropy_of_the_labelled_rows():
+    model = FAMILIES["semi-supervised"]()
+    batch = batch_for(model)
+    loss, metrics = Losses(model, classification_weight=3.0).classification(batch)
+    expected = F.nll_loss(model.classify(batch.labelled_x).log(), batch.labelled_y)
+    assert metrics["classification_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(3 * expected.item(), rel=1e-5)
+
+
+def test_rules_of_one_latent_add_up():
+    first, second = adversarial(2), adversarial(2)
+    second.discriminator.rowwise = False
+    model = autoencoder(Latent("z", Gaussian(WIDTH, 2), GaussianPrior(2), [first, second, KL(0.1), MMD()]))
+    losses, batch = Losses(model), batch_for(model)
+    phases = {phase.name: phase for phase in build_phases(losses, "alternating")}
+    discriminator = phases["discriminator"]
+    assert len(discriminator.parameters) == 2 * len(list(first.parameters()))
+    torch.manual_seed(1)
+    codes = model.posteriors(batch.x)["z"].rsample()
+    torch.manual_seed(1)
+    loss, metrics = phases["generator"].loss(batch)
+    assert torch.allclose(loss, first.generator_loss(codes) + second.generator_loss(codes))
+    assert torch.allclose(metrics["generator_loss_z"], loss)
+    joint, apart_from_it = build_phases(losses, "joint")
+    assert len(apart_from_it.parameters) == len(list(second.parameters()))
+    assert {id(p) for p in first.parameters()} <= {id(p) for p in joint.parameters}
+    loss, _ = discriminator.loss(batch)
+    loss.backward(inputs=discriminator.parameters)
+    assert all(parameter.grad.abs().max() > 0 for parameter in discriminator.parameters)
+    assert {"kl_z", "mmd_z"} <= losses.reconstruction(batch)[1].keys()
+
+
+class Listening(nn.Module):
+    """A discriminator that keeps what it was shown."""
+
+    dim, classes = 2, CLASSES
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        self.shown = []
+
+    def forward(self, codes, labels=None):
+        self.shown.append((codes.detach().clone(), labels))
+        return self.layer(codes).squeeze(1)
+
+
+@pytest.mark.parametrize("role", ["none", "conditioned"])
+def test_the_discriminator_sees_labels_only_of_a_conditioned_latent(role):
+    model = FAMILIES["conditioned"]()
+    model.latents[0].label = role
+    listening = Listening()
+    model.latents[0].matching[0].discriminator = listening
+    batch = batch_for(model)
+    for phase in build_phases(Losses(model), "alternating")[1:]:
+        phase.loss(batch)
+    assert len(listening.shown) == 3
+    assert all(labels is (batch.labels if role == "conditioned" else None) for _, labels in listening.shown)
+
+
+@pytest.mark.parametrize("schedule", ["alternating", "joint"])
+def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model_infers(schedule):
+    model, listening = FAMILIES["independent"](), Listening()
+    model.style.matching[0].discriminator = listening
+    batch = batch_for(model)
+    for phase in build_phases(Losses(model), schedule):
+        phase.loss(batch)
+    inferred = model.posteriors(batch.x)["y"].mean.argmax(1)
+    assert len(listening.shown) == 3
+    assert len(inferred.unique()) > 1
+    assert all(torch.equal(labels, inferred) for _, labels in listening.shown)
+
+
+def test_an_independent_style_cannot_tell_the_class():
+    """Codes that lie apart by class fit the prior as a whole; the discriminator that sees the class finds out."""
+    torch.manual_seed(0)
+    x = torch.randn(4000, 6)
+    found = {}
+    for name in ("semi-supervised", "independent"):
+        model = FAMILIES[name]()
+        rule = model.style.matching[0]
+        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.01)
+        codes = {"y": F.one_hot((x[:, 0] > 0).long(), CLASSES).float(), "z": x[:, :2]}
+        for _ in range(60):
+            metrics = {}
+            Losses(model)._discriminator_loss(metrics, Batch(x, torch.full((4000,), -1)), model.style, rule, codes)
+            optimizer.zero_grad()
+            metrics["discriminator_loss_z"].backward()
+            optimizer.step()
+        found[name] = metrics["discriminator_loss_z"].item()
+    assert found["semi-supervised"] > 1.37
+    assert found["independent"] < 1.2
+
+
+def test_a_conditioned_prior_is_sampled_at_the_rows_own_labels():
+    model = FAMILIES["conditioned"]()
+    listening = Listening()
+    model.latents[0].matching[0].discriminator = listening
+    batch = batch_for(model, rows=300)
+    Losses(model).discriminator(batch)
+    samples, known = listening.shown[0][0], batch.labels >= 0
+    nearest = torch.cdist(samples, torch.tensor(model.latents[0].prior.means)).argmin(1)
+    assert (nearest[known] == batch.labels[known]).float().mean() > 0.95
+    assert (nearest[~known] == batch.labels[~known].clamp_min(0)).float().mean() < 0.6
+
+
+def test_the_joint_schedule_trains_the_discriminator_on_the_codes_of_its_encoder_pass():
+    model, listening = autoencoder(style()), Listening()
+    model.latents[0].matching[0].discriminator = listening
+    batch = batch_for(model)
+    joint, discriminator = build_phases(Losses(model), "joint")
+    joint.loss(batch)
+    with torch.no_grad():
+        model.trunk.layers[0].weight.zero_()
+    loss, _ = discriminator.loss(batch)
+    assert torch.equal(listening.shown[-1][0], batch.codes["z"])
+    assert torch.equal(listening.shown[-1][0], listening.shown[0][0])
+    loss.backward()
+    assert all(parameter.grad is None for parameter in model.trunk.parameters())
+
+
+def test_the_alternating_discriminator_sees_codes_without_dropout_and_leaves_batch_norm_alone():
+    trunk = MLPTrunk((6,), (WIDTH,), dropout=0.9, batch_norm=True)
+    listening = Listening()
+    model = Autoencoder([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(listening))], trunk,
+                        MLPDecoder(2, (6,), (WIDTH,)))
+    batch = batch_for(model)
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    build_phases(Losses(model), "alternating")[1].loss(batch)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+    assert model.training
+    assert torch.equal(listening.shown[-1][0], model.eval().encode(batch.x)["z"])
+
+
+class Term(nn.Module):
+    """A term of one's own: the size of the class head."""
+
+    def forward(self, model, teacher, batch):
+        size = model.latent("y").posterior.logits.weight.square().sum()
+        return 10 * size, {"size": size}
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "clustering"])
+def test_terms_join_the_classification(name):
+    model = FAMILIES[name]()
+    batch, losses = batch_for(model), Losses(model, terms=[Term()])
+    phases = {phase.name: phase for phase in build_phases(losses, "alternating")}
+    loss, metrics = phases["classification"].loss(batch)
+    plain = Losses(model).classification(batch)[0].item() if name == "semi-supervised" else 0.0
+    assert loss.item() == pytest.approx(plain + 10 * metrics["size"].item(), rel=1e-5)
+    owned = parts(model)
+    assert {id(p) for p in phases["classification"].parameters} == owned["t"] | owned["y"]
+    torch.manual_seed(0)
+    joint = Losses(model).joint(batch)[0]
+    torch.manual_seed(0)  # the same prior samples for the discriminators
+    extended = losses.joint(batch)[0]
+    assert extended.item() == pytest.approx((joint + 10 * metrics["size"]).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["aae", "supervised"])
+def test_terms_without_an_encoded_class_are_refused(name):
+    with pytest.raises(AAEError, match="need one categorical latent that is encoded"):
+        build_phases(Losses(FAMILIES[name](), terms=[Term()]))
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(AAEError, match="no schedule 'alternate'; did you mean 'alternating'"):
+        build_phases(Losses(FAMILIES["aae"]()), "alternate")
+
+
+def test_a_weight_of_zero_leaves_the_encoder_to_the_reconstruction():
+    silent = Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), weight=0.0))
+    model = autoencoder(silent, category())
+    batch = batch_for(model)
+    loss, metrics = Losses(model).generator(batch)
+    assert metrics["generator_loss_z"] == 0
+    assert loss == metrics["generator_loss_y"]
+    assert Losses(model).discriminator(batch)[1]["discriminator_loss_z"] > 1

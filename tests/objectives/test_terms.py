@@ -1,0 +1,232 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from aae.model.autoencoder import Autoencoder
+from aae.model.corruption import GaussianNoise
+from aae.model.networks import MLPDecoder, MLPTrunk
+from aae.objectives.phases import Losses
+from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial, frozen_statistics
+from helpers.models import CLASSES, SHAPE, WIDTH, batch_for, category, same_output, style, through_json
+
+TERMS = {
+    "consistency": lambda: Consistency(GaussianNoise(0.3), weight=2.0),
+    "interpolation": lambda: InterpolationConsistency(weight=2.0),
+    "virtual adversarial": lambda: VirtualAdversarial(radius=0.5, weight=2.0),
+}
+
+
+@pytest.fixture
+def model():
+    trunk = MLPTrunk(SHAPE, (WIDTH, WIDTH), batch_norm=True)
+    return Autoencoder([style(), category("supervised")], trunk, MLPDecoder(2 + CLASSES, SHAPE, (WIDTH,)))
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_every_term(name, model):
+    term, batch = TERMS[name](), batch_for(model)
+    buffers = {key: value.clone() for key, value in model.named_buffers() if "num_batches" not in key}
+    loss, metrics = term(model, model, batch)
+    (measured,) = metrics.values()
+    assert loss.item() == pytest.approx(2 * measured.item())
+    assert measured > 0
+    for key, value in model.named_buffers():
+        assert "num_batches" in key or torch.equal(value, buffers[key]), "batch norm does not remember the copies"
+    loss.backward()
+    reached = {key for key, value in model.named_parameters() if value.grad is not None and value.grad.abs().max() > 0}
+    heads = {f"latents.1.posterior.{key}" for key, _ in model.latents[1].posterior.named_parameters()}
+    assert heads < reached
+    assert {key for key in reached if key.startswith("trunk.")} == {
+        f"trunk.{key}" for key, _ in model.trunk.named_parameters()}
+    assert not {key for key in reached if key.startswith(("decoder", "latents.0", "latents.1.matching"))}
+    assert same_output(term, through_json(term), lambda t: t(model, model, batch)[0])
+    assert repr(term).startswith(f"{type(term).__name__}(")
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_work_on_unlabelled_rows_alone(name, model):
+    batch = batch_for(model)
+    batch.labelled_x = batch.labelled_y = None
+    assert TERMS[name]()(model, model, batch)[0] > 0
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_minimising_a_term_makes_the_class_steady(name, model):
+    term, batch = TERMS[name](), batch_for(model)
+
+    def average():
+        return torch.stack([term(model, model, batch)[0].detach() for _ in range(10)]).mean()
+
+    before = average()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(30):
+        optimizer.zero_grad()
+        term(model, model, batch)[0].backward()
+        optimizer.step()
+    assert average() < before / 2
+
+
+def test_rows_are_mixed_with_known_classes(model):
+    """Of a model without noise, every target and input of the term can be computed by hand."""
+    batch = batch_for(model)
+    model.eval()
+    torch.manual_seed(0)
+    loss, _ = InterpolationConsistency()(model, model, batch)
+    torch.manual_seed(0)
+    rows = torch.cat([batch.x, batch.labelled_x])
+    share = torch.empty(len(rows)).uniform_(0.5, 1)
+
+    def classes(x):
+        return model.category.posterior(model.trunk(x)).logits.softmax(-1)
+
+    target = torch.cat([classes(batch.x), torch.eye(CLASSES)[batch.labelled_y]])
+    total = 0.0
+    for i, a in enumerate(share):
+        j = len(rows) - 1 - i
+        wanted = a * target[i] + (1 - a) * target[j]
+        found = classes((a * rows[i] + (1 - a) * rows[j])[None])[0]
+        total += (wanted * (wanted.clamp_min(1e-30).log() - found.log())).sum()
+    assert loss.item() == pytest.approx(total.item() / len(rows), rel=1e-4)
+
+
+def test_consistency_between_rows_fades(model):
+    model.eval()
+    batch, costs = batch_for(model), []
+    for progress in (0.0, 0.5, 1.0):
+        batch.progress = progress
+        torch.manual_seed(0)
+        costs.append(InterpolationConsistency(2.0)(model, model, batch)[0].item())
+    assert costs == pytest.approx([costs[0], costs[0] / 2, 0])
+    assert costs[0] > 0
+
+
+def test_frozen_statistics_are_restored_whatever_happens(model):
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    norms[0].track_running_stats = False
+    x = 5 + torch.rand(8, *SHAPE)
+    before = [norm.running_mean.clone() for norm in norms]
+
+    def interrupted():
+        with frozen_statistics(model):
+            model.trunk(x)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
+    assert [norm.track_running_stats for norm in norms] == [False, True]
+    assert all(torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, before, strict=True))
+    assert all(norm.num_batches_tracked == 0 for norm in norms)
+    model.trunk(x)
+    assert [torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, before, strict=True)] == [True, False]
+
+
+def test_frozen_statistics_still_normalise_by_the_batch(model):
+    x = 5 + torch.rand(8, *SHAPE)
+    with frozen_statistics(model):
+        frozen = model.trunk(x)
+    assert torch.equal(frozen, model.trunk(x))
+    assert not torch.allclose(frozen, model.eval().trunk(x))
+
+
+class Shift(nn.Module):
+    """A change that can be none."""
+
+    def __init__(self, by=0.0):
+        super().__init__()
+        self.by = by
+
+    def forward(self, x):
+        return x + self.by * torch.linspace(0, 1, x.shape[1])
+
+
+def test_consistency_grows_with_the_change(model):
+    model.eval()
+    batch = batch_for(model)
+    costs = [Consistency(Shift(by))(model, model, batch)[0].item() for by in (0.0, 0.5, 2.0)]
+    assert costs[0] == pytest.approx(0, abs=1e-6)
+    assert costs[0] + 1e-5 < costs[1] < costs[2]
+
+
+def test_consistency_is_the_divergence_from_the_teacher_on_all_rows(model):
+    model.eval()
+    teacher, batch = copy.deepcopy(model), batch_for(model)
+    with torch.no_grad():
+        teacher.latents[1].posterior.logits.bias.add_(torch.tensor([1.0, 0.0, -1.0]))
+    rows = torch.cat([batch.x, batch.labelled_x])
+    target, found = teacher.classify(rows), model.classify(rows + 0.5 * torch.linspace(0, 1, 6))
+    expected = (target * (target / found).log()).sum(1).mean()
+    loss, _ = Consistency(Shift(0.5))(model, teacher, batch)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.1, 0.5), (0.2, 1.0), (0.9, 1.0)])
+def test_consistency_warms_up(model, progress, share):
+    batch = batch_for(model)
+    batch.progress = progress
+    loss, metrics = Consistency(Shift(2.0), weight=3.0, warmup=0.2)(model, model, batch)
+    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item())
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.5, 0.25), (0.9, 0.01), (1.0, 0.0), (1.1, 0.0)])
+def test_consistency_fades_to_nothing(model, progress, share):
+    batch = batch_for(model)
+    batch.progress = progress
+    loss, metrics = Consistency(Shift(2.0), weight=3.0, fade=2.0)(model, model, batch)
+    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), abs=1e-7)
+
+
+def test_the_virtual_adversary_does_more_harm_than_chance(model):
+    model.eval()
+    batch, radius = batch_for(model, rows=24), 0.5
+    distances = torch.cdist(batch.x, batch.x) + torch.diag(torch.full((24,), torch.inf))
+    length = radius * distances.amin(1, keepdim=True)
+    target = model.classify(batch.x)
+
+    def harm(x):
+        return (target * (target / model.classify(x)).log()).sum(1).mean().item()
+
+    by_chance = [harm(batch.x + length * nn.functional.normalize(torch.randn_like(batch.x))) for _ in range(20)]
+    worst = [VirtualAdversarial(radius)(model, model, batch)[0].item() for _ in range(20)]
+    assert sum(worst) > 1.5 * sum(by_chance)
+    # No step of that length does much more: one power iteration finds nearly the worst direction.
+    assert max(by_chance) < 1.1 * max(worst)
+
+
+def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_row(model):
+    model.eval()
+    batch = batch_for(model)
+    batch.x[0] = batch.x[1]
+    seen = []
+    model.trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    loss, _ = VirtualAdversarial(0.5, probe=0.1)(model, model, batch)
+    assert torch.isfinite(loss)
+    distances = (torch.cdist(batch.x, batch.x) + torch.diag(torch.full((len(batch.x),), torch.inf))).amin(1)
+    clean, probe, worst = seen
+    assert torch.equal(clean, batch.x)
+    assert torch.allclose((probe - batch.x).norm(dim=1), 0.1 * distances, atol=1e-4)
+    assert torch.allclose((worst - batch.x).norm(dim=1), 0.5 * distances, atol=1e-4)
+    assert torch.equal(worst[:2], batch.x[:2]), "rows that lie on each other are not moved"
+
+
+def test_a_teacher_takes_the_place_of_the_model(model):
+    losses, batch = Losses(model, terms=[Consistency(Shift(0.0))]), batch_for(model)
+    assert losses.classification(batch)[1]["consistency_loss"].item() == pytest.approx(0, abs=1e-6)
+    losses.teacher = copy.deepcopy(model)
+    with torch.no_grad():
+        losses.teacher.latents[1].posterior.logits.bias.add_(torch.tensor([1.0, 0.0, -1.0]))
+    assert losses.classification(batch)[1]["consistency_loss"] > 0.05
+
+
+def test_the_teacher_is_asked_once_a_step(model, monkeypatch):
+    asked = []
+    teacher = copy.deepcopy(model)
+    monkeypatch.setattr(teacher.trunk, "forward", lambda x, read=teacher.trunk.forward: asked.append(len(x)) or read(x))
+    losses, batch = Losses(model, terms=[Consistency(Shift(0.0)), InterpolationConsistency()]), batch_for(model)
+    losses.teacher = teacher
+    for steps in (1, 2):
+        losses.classification(batch)
+        assert asked == [len(batch.x) + len(batch.labelled_x)] * steps

@@ -1,0 +1,147 @@
+import json
+from dataclasses import asdict, fields
+
+import pytest
+
+from aae.presets.options import Options
+from aae.presets.presets import PRESETS, resolve
+from aae.presets.recipes import RECIPES
+from aae.system.errors import UsageError
+
+ALL = [(name, None) for name in PRESETS] + [(name, recipe) for recipe, row in RECIPES.items() for name in row]
+
+
+def options_of(name, recipe=None, **changes):
+    return resolve(name, changes if recipe is None else {"recipe": recipe, **changes})
+
+
+@pytest.mark.parametrize(("name", "recipe"), ALL)
+def test_every_row_holds_options_that_a_user_could_give(name, recipe):
+    options = options_of(name, recipe)
+    given = json.loads(json.dumps(asdict(options)))
+    assert resolve(name, given) == options
+    assert PRESETS[name].summary
+
+
+def test_a_preset_then_a_recipe_then_the_users_changes():
+    assert resolve("aae").prior_std == 5.0
+    assert resolve("aae").lr == Options().lr
+    assert options_of("aae", "tutorial").batch_size == 100
+    changed = options_of("aae", "tutorial", batch_size=7, z=3)
+    assert (changed.batch_size, changed.z, changed.lr) == (7, 3, 6e-4)
+    assert resolve("aae") == resolve("aae", {}) == resolve("aae", None)
+
+
+def test_a_users_changes_are_left_alone():
+    changes = {"recipe": "tutorial", "z": 3}
+    resolve("aae", changes)
+    assert changes == {"recipe": "tutorial", "z": 3}
+
+
+@pytest.mark.parametrize("name", ["aae", "supervised", "semi-supervised"])
+def test_the_tutorials_numbers(name):
+    options = asdict(options_of(name, "tutorial"))
+    expected = {
+        "network": "mlp", "hidden": (1000, 1000), "discriminator_hidden": (1000, 1000), "batch_norm": False,
+        "z": 2, "posterior": "point", "prior": "gaussian", "matching": "adversarial", "z_weight": 1.0,
+        "optimizer": "adam", "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3, "decay": "constant",
+        "schedule": "alternating", "batch_size": 100, "labelled_batch_size": 100, "discriminator_dropout": 0.2,
+        "reconstruction": 0.0,  # averaged over pixels
+        "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "interpolation": 0.0,
+        "transformation": 0.0, "neighbour_targets": 0.0, "corruption": "none",
+    }
+    assert {key: options[key] for key in expected} == expected
+    semi = name == "semi-supervised"
+    assert options["dropout"] == (0.25 if semi else 0.2)
+    assert options["prior_std"] == (1.0 if semi else 5.0)
+    assert options["y"] == {"aae": "none", "supervised": "observed", "semi-supervised": "supervised"}[name]
+
+
+def test_the_papers_numbers():
+    options = options_of("semi-supervised", "paper")
+    assert options.optimizer == "sgd"
+    assert (options.lr, options.lr_adversarial, options.lr_classification) == (0.01, 0.1, 0.01)
+    assert (options.momentum, options.momentum_adversarial, options.decay) == (0.9, 0.1, "steps")
+    assert (options.hidden, options.z, options.batch_size) == ((1000, 1000), 10, 100)
+    assert (options.corruption, options.corruption_level) == ("gaussian", 0.3)
+    assert (options.schedule, options.ema, options.adversarial_radius) == ("alternating", None, 0.0)
+    assert options.reconstruction == 1.0  # summed over pixels
+    assert not options_of("supervised", "paper").independent
+    likelihood = options_of("aae", "paper")
+    assert (likelihood.z, likelihood.prior_std, likelihood.corruption) == (8, 5.0, "none")
+
+
+@pytest.mark.parametrize(("name", "changes", "sentence"), [
+    ("vea", {}, "no preset 'vea'; did you mean 'vae'"),
+    ("vae", {"temprature": 1.0}, "no option 'temprature'; did you mean 'temperature'"),
+    ("aae", {"recipe": "tutorail"}, "no recipe 'tutorail'; did you mean 'tutorial'"),
+    ("aae", {"recipe": 3}, "no recipe '3'"),
+    ("vae", {"recipe": "tutorial"}, "'tutorial' covers aae, supervised, semi-supervised, not vae"),
+])
+def test_unknown_names(name, changes, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        resolve(name, changes)
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), [
+    ("z", 2.0, "int"), ("z", True, "int"), ("z", "2", "int"), ("z", None, "int"), ("lr", "fast", "float"),
+    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"), ("ema", "off", "float or null"),
+    ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
+    ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
+    ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
+])
+def test_wrong_types(name, value, wanted):
+    with pytest.raises(UsageError, match=f"The option {name} takes {wanted}.*, not "):
+        resolve("semi-supervised", {name: value})
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), [
+    ("lr", 0.0, "a number above 0"), ("lr", -1.0, "above 0"), ("lr", float("nan"), "above 0, not nan"),
+    ("lr_adversarial", float("inf"), "above 0, not inf"), ("prior_std", 0, "above 0"), ("temperature", 0.0, "above 0"),
+    ("dropout", 1.0, "from 0 to below 1"), ("dropout", -0.1, "from 0"), ("ema", 1.0, "below 1"),
+    ("momentum", 2, "below 1"), ("z", -1, "at least 0"), ("y_weight", -0.1, "at least 0"),
+    ("batch_size", 1, "at least 2"), ("clusters", 0, "at least 1"), ("variables", 0, "at least 1"),
+    ("channels", 0, "at least 1"), ("reconstruction", float("nan"), "at least 0, not nan"),
+])
+def test_numbers_out_of_range(name, value, wanted):
+    with pytest.raises(UsageError, match=f"The option {name} must be .*{wanted}"):
+        resolve("semi-supervised", {name: value})
+
+
+@pytest.mark.parametrize(("name", "value", "kept"), [
+    ("z", 0, 0), ("lr", 1, 1.0), ("hidden", [3], (3,)), ("hidden", (3, 4), (3, 4)), ("hidden", None, None),
+    ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
+    ("dropout", 0, 0.0), ("temperature", None, None),
+])
+def test_values_that_pass(name, value, kept):
+    found = getattr(resolve("vae", {name: value}), name)
+    assert found == kept
+    assert type(found) is type(kept)
+
+
+def test_a_recipe_is_no_option():
+    assert "recipe" not in {field.name for field in fields(Options)}
+
+
+def test_few_labels_for_images_vectors_and_tables():
+    images, vectors, narrow = (resolve("few-labels", columns=columns) for columns in (None, 64, 13))
+    assert (images.network, vectors.network, narrow.network) == ("conv", "mlp", "mlp")
+    assert (images.consistency, vectors.consistency) == (1.0, 0.0)
+    assert (vectors.hidden, narrow.hidden) == (None, (64, 64))
+    assert (vectors.dropout, narrow.dropout) == (0.0, 0.3)
+    assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
+    assert resolve("vae", columns=13) == resolve("vae")
+    assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
+    assert [resolve("semi-supervised", columns=columns).transformation for columns in (None, 64, 13)] == [2.0, 2.0, 0.0]
+
+
+def test_clusters_of_images_and_of_vectors():
+    images, vectors = (resolve("clustering", columns=columns) for columns in (None, 64))
+    assert (images.network, vectors.network) == ("conv", "mlp")
+    assert (images.split_clusters, vectors.split_clusters) == (True, False)
+    assert images.consistency > 0
+    # What needs images, or was chosen for them, is not left over.
+    usual = resolve("clustering", {"clusters": 7}, columns=64)
+    assert (usual.consistency, usual.neighbour_targets, usual.interpolation) == (0.0, 0.0, 0.0)
+    assert usual.adversarial_radius == 0.2
+    assert usual.lr_adversarial is None  # follows a changed lr

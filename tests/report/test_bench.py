@@ -1,0 +1,63 @@
+import json
+
+import pytest
+import torch
+
+from aae.data.sources import load_data
+from aae.report import bench
+from aae.system.errors import AAEError, UsageError
+from helpers.runs import SMALL
+
+
+def test_times_of_steps_in_blocks(monkeypatch):
+    now = [0.0]
+    lengths = [1.0] * 5 + [0.5, 0.75, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 9.0, 9.0]  # the first five do not count
+
+    def clock():
+        return now[0]
+
+    def step(self):
+        now[0] += lengths.pop(0)
+
+    monkeypatch.setattr(bench.time, "perf_counter", clock)
+    monkeypatch.setattr(bench.Trainer, "train_step", step)
+    found = bench.step_times("aae", load_data("digits"), {**SMALL, "batch_size": 100}, "cpu", "32", steps=10)
+    passes = 1198 // 100  # rows that are neither test nor validation
+    assert found == {"ms_per_step": 250.0, "rows_per_second": 400.0,
+                     "minutes_500_epochs": pytest.approx(500 * passes * 0.25 / 60)}
+    assert not lengths
+
+
+@pytest.mark.parametrize("preset", ["aae", "vae"])
+def test_the_tutorials_settings_stand_beside_ours(preset, monkeypatch, tmp_path, capsys):
+    seen = []
+
+    def step_times(preset, data, changes, device, precision, steps=30):
+        seen.append((preset, data.name, changes, device, precision))
+        return {"ms_per_step": 12.3456, "rows_per_second": 1000.0, "minutes_500_epochs": 7.5}
+
+    monkeypatch.setattr(bench, "step_times", step_times)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    bench.bench(preset, "digits", True, tmp_path / "bars.png")
+    found = json.loads(capsys.readouterr().out)
+    names = ["tutorial", "ours"] if preset == "aae" else ["ours"]
+    assert found.keys() == {"preset", "data", "threads"} | {
+        f"cpu_{name}_{key}" for name in names for key in ("ms_per_step", "rows_per_second", "minutes_500_epochs")}
+    assert found["cpu_ours_ms_per_step"] == 12.346
+    tutorial = [("aae", "digits", {"recipe": "tutorial"}, "cpu", "32")] if preset == "aae" else []
+    assert seen == [*tutorial, (preset, "digits", {}, "cpu", "auto")]
+    assert (tmp_path / "bars.png").stat().st_size > 1000
+    bench.bench(preset, "digits", False, tmp_path / "bars.png")
+    out, err = capsys.readouterr()
+    assert "12.3" in out
+    assert f"Chart: {tmp_path / 'bars.png'}" in err
+
+
+@pytest.mark.parametrize(("data", "out", "error"), [
+    ("digts", "bars.png", UsageError), ("digits", "absent/bars.png", AAEError), ("digits", "bars.txt", UsageError),
+])
+def test_what_cannot_be_is_told_before_the_work(data, out, error, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "step_times", lambda *_: pytest.fail("steps were timed"))
+    with pytest.raises(error):
+        bench.bench("aae", data, True, tmp_path / out)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,40 @@
+import pytest
+
+from aae.runs.card import write_card
+from aae.runs.open import open_run
+
+FIGURES = {"test_error": 1.234, "squared_error": 5.0, "seed": 3, "preset": "semi-supervised"}
+
+
+def test_a_card_tells_what_the_model_is(trained, tmp_path):
+    run = open_run(trained("semi-supervised"))
+    text = write_card(run.model, run.config, FIGURES, tmp_path).read_text()
+    assert text.startswith("# semi-supervised trained on digits\n\nClassifier from few labels")
+    assert "rows of 8 x 8 values; 100 labels were used, seed 0." in text
+    assert "Classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9." in text
+    assert "| test error, % | 1.23 |" in text
+    assert "seed |" not in text
+    assert 'aae.load("this folder")' in text
+    assert "aae.classify(model, rows)" in text
+    assert f"torch {run.config['versions']['torch']}" in text
+
+
+def test_a_card_of_a_model_without_classes_or_figures(trained, tmp_path):
+    run = open_run(trained("vae"))
+    text = write_card(run.model, {"data": "/home/someone/secret/rows.npz"}, {}, tmp_path).read_text()
+    assert text.startswith("# Autoencoder trained on rows.npz")
+    assert "secret" not in text
+    assert "Classes" not in text
+    assert "classify" not in text
+    assert "on the test rows" not in text
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a\n# b", "[x](http://y)", "| c |"])
+def test_names_of_classes_stay_text(trained, tmp_path, name):
+    run = open_run(trained("semi-supervised"))
+    run.model.classes = [name, *range(9)]
+    text = write_card(run.model, {"data": name}, {}, tmp_path).read_text()
+    assert "<script>" not in text
+    assert "\n# b" not in text
+    assert "[x](" not in text
+    assert sum(line.startswith("#") for line in text.splitlines()) == 1

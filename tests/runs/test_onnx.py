@@ -1,0 +1,105 @@
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from aae.evaluation import inference
+from aae.model.artifact import load, save_model
+from aae.model.autoencoder import Autoencoder
+from aae.model.latent import Latent
+from aae.model.networks import MLPDecoder
+from aae.model.posteriors import Point
+from aae.model.table import fit_table
+from aae.runs import onnx as export
+from aae.runs.onnx import export_onnx
+from aae.system.errors import AAEError
+from helpers.models import FAMILIES
+
+
+def session(path):
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("preset", ["few-labels", "semi-supervised", "supervised", "embedding", "vae", "discrete-vae"])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_the_files_compute_what_the_model_does(trained, tmp_path, preset, rows):
+    said = export_onnx(trained(preset), tmp_path / "onnx")
+    assert said.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
+    model = load(trained(preset))
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["preprocessing"] == "divide bytes by 255"
+    assert facts["classes"] == model.classes
+    x = torch.rand(rows, 8, 8)
+    names = list(facts["encoder"]["outputs"])
+    found = dict(zip(names, session(tmp_path / "onnx" / "encoder.onnx").run(names, {"x": x.numpy()}), strict=True))
+    with torch.no_grad():
+        expected = model.encode(x)
+        codes = model.complete(expected, torch.zeros(rows, dtype=torch.long))
+        back = model.decode(codes)
+    assert found.keys() == expected.keys()
+    assert all(np.allclose(found[name], expected[name], atol=1e-4) for name in names)
+    if facts["probabilities"]:
+        assert np.allclose(found[facts["probabilities"]].sum(1), 1, atol=1e-5)
+    given = {name: codes[name].numpy() for name in facts["decoder"]["inputs"]}
+    (decoded,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], given)
+    assert np.allclose(decoded, back, atol=1e-4)
+
+
+def test_files_that_disagree_are_not_written(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_difference", lambda *_: 0.01)
+    with pytest.raises(AAEError, match=r"is 0.01 from torch's, more than 0.0001; nothing was written"):
+        export_onnx(trained("aae"), tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_without_the_packages(trained, tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(AAEError, match=rf"needs {package}; `pip install 'adversarial-autoencoder\[onnx\]'`"):
+        export_onnx(trained("aae"), tmp_path / "onnx")
+
+
+@pytest.mark.parametrize(("place", "sentence"), [("absent/onnx", "folder .*absent does not exist"),
+                                                 ("file", "file is a file; name a folder")])
+def test_places_that_cannot_be(trained, tmp_path, place, sentence):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(AAEError, match=sentence):
+        export_onnx(trained("aae"), tmp_path / place)
+
+
+class Odd(nn.Module):
+    """A trunk that ONNX has no words for: its path follows the values."""
+
+    def __init__(self, shape, features):
+        super().__init__()
+        self.shape, self.features = shape, features
+
+    def forward(self, x):
+        return x * 2 if x.sum() > 3 else x
+
+
+def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
+    model = Autoencoder([Latent("z", Point(4, 2))], Odd((4,), 4), MLPDecoder(2, (4,), (8,)))
+    save_model(model, tmp_path / "model")
+    monkeypatch.setattr(export, "load", lambda path: load(path, [Odd]))
+    with pytest.raises(AAEError, match="encoder has a part that ONNX cannot hold"):
+        export_onnx(tmp_path / "model", tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
+
+
+def test_the_columns_of_a_table_are_read_by_the_files_themselves(tmp_path):
+    rows = np.array([[170, 0, 0.07], [150, 2, np.nan], [190, np.nan, 0.09]], np.float32)
+    table = fit_table(rows, ["height", "colour", "weight"], {1: ["blue", "green", "red"]})
+    model = FAMILIES["semi-supervised"](shape=(table.width,), table=table).eval()
+    export_onnx(save_model(model, tmp_path / "model"), tmp_path / "onnx")
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["input"]["shape"] == ["rows", 3]
+    assert facts["columns"] == table.columns
+    z, y = session(tmp_path / "onnx" / "encoder.onnx").run(["z", "y"], {"x": rows})
+    assert np.allclose(y, inference.classify(model, rows), atol=1e-5)
+    (back,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], {"z": z, "y": y})
+    assert np.allclose(back, inference.reconstruct(model, rows), rtol=1e-4)

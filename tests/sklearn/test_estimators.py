@@ -1,0 +1,230 @@
+import pickle
+import pickletools
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from aae.model.artifact import load, save_model
+from aae.sklearn.classifier import AAEClassifier
+from aae.sklearn.clusterer import AAEClusterer
+from aae.sklearn.embedder import AAEEmbedder
+from aae.sklearn.outlier_detector import AAEOutlierDetector
+from aae.system.errors import AAEError
+
+SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2, "z": 3, "batch_size": 32}
+X, TRUE = make_blobs(120, 4, centers=3, random_state=0)
+Y = np.where(np.arange(120) % 5 == 0, TRUE, -1)
+IMAGES = np.round(load_digits().images[:60] * 15).astype(np.uint8)
+
+# What a check expects that cannot be, and why.
+EXPECTED = {
+    AAEClassifier: {
+        "check_classifiers_classes": "it trains on the labels -1 and 1, and -1 means not labelled here, as in "
+                                     "sklearn.semi_supervised, whose classes the check exempts by name",
+    },
+}
+ALL = [AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector]
+
+
+def expected_failures(estimator):
+    return EXPECTED.get(type(estimator), {})
+
+
+@parametrize_with_checks([kind(max_iter=15) for kind in ALL], expected_failed_checks=expected_failures)
+def test_as_scikit_learn_expects(estimator, check):
+    check(estimator)
+
+
+def classifier(steps=10, **options):
+    return AAEClassifier(options={**SMALL, **options}, max_iter=steps, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return classifier(300, hidden=[64], reconstruction=1.0).fit(X, Y)
+
+
+def test_few_labels_are_enough(fitted):
+    assert fitted.score(X, TRUE) > 0.95
+    probabilities = fitted.predict_proba(X)
+    assert probabilities.shape == (120, 3)
+    assert np.allclose(probabilities.sum(1), 1)
+    assert fitted.n_iter_ == 300
+
+
+@pytest.mark.parametrize("y", [
+    np.where(Y < 0, np.nan, Y),
+    np.array([None if v < 0 else v for v in Y], dtype=object),
+    [None if v < 0 else int(v) for v in Y],
+    pd.Series(np.where(Y < 0, np.nan, Y)),
+    pd.Series(Y).astype("Int64").mask(Y < 0),
+    pl.Series([None if v < 0 else int(v) for v in Y]),
+    Y.astype(float),
+], ids=["nan", "none", "list", "pandas", "pandas-na", "polars", "float"])
+def test_every_way_of_having_no_label(y):
+    found = classifier(5).fit(X, y)
+    assert found.classes_.tolist() == [0, 1, 2]
+    assert found.classes_.dtype.kind == "i"
+    assert np.array_equal(found.predict_proba(X), classifier(5).fit(X, Y).predict_proba(X))
+
+
+def test_texts_come_back(fitted):
+    names = np.array(["ant", "bee", "cow"])
+    y = np.array([None if v < 0 else names[v] for v in Y], dtype=object)
+    found = classifier(300, hidden=[64], reconstruction=1.0).fit(X, y)
+    assert found.classes_.tolist() == names.tolist()
+    assert np.array_equal(found.predict(X), names[fitted.predict(X)])
+    drawn = found.sample(5, "bee")
+    assert drawn.shape == (5, 4)
+    with pytest.raises(AAEError, match="There is no class 'fly' to draw from; known are ant, bee, cow"):
+        found.sample(5, "fly")
+
+
+def test_draws_follow_the_seed(fitted):
+    drawn = fitted.sample(30, np.repeat([0, 1, 2], 10), random_state=1)
+    assert np.array_equal(drawn, fitted.sample(30, np.repeat([0, 1, 2], 10), random_state=1))
+    assert not np.array_equal(drawn, fitted.sample(30, np.repeat([0, 1, 2], 10), random_state=2))
+
+
+def test_codes_and_back(fitted):
+    codes = fitted.transform(X)
+    names = fitted.get_feature_names_out().tolist()
+    assert names == ["z0", "z1", "z2", "y0", "y1", "y2"]
+    assert np.allclose(codes[:, 3:], fitted.predict_proba(X))
+    back = fitted.inverse_transform(codes)
+    assert back.shape == X.shape
+    assert np.square(back - X).sum() < 0.5 * np.square(X - X.mean(0)).sum()
+    with pytest.raises(AAEError, match=r"A code has 6 numbers; found an array of shape \(2, 5\)"):
+        fitted.inverse_transform(codes[:2, :5])
+
+
+def test_the_seed_decides_and_nobody_elses_draws_change(fitted):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, again = (classifier().fit(X, Y).predict_proba(X) for _ in range(2))
+    fitted.sample(2)
+    assert torch.equal(torch.rand(3), expected)
+    assert np.array_equal(first, again)
+    other = clone(classifier()).set_params(random_state=1).fit(X, Y)
+    assert not np.array_equal(other.predict_proba(X), first)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_pickles_hold_plain_data_only(kind):
+    model = kind(options=SMALL, max_iter=3, random_state=0).fit(X, Y)
+    data = pickle.dumps(model)
+    named = {str(argument) for code, argument, _ in pickletools.genops(data) if code.name.endswith("UNICODE")}
+    assert not [name for name in named if name.startswith("torch")]
+    twin = pickle.loads(data)
+    for call in ("predict_proba", "transform", "predict", "score_samples"):
+        if hasattr(model, call):
+            assert np.array_equal(getattr(twin, call)(X), getattr(model, call)(X))
+
+
+def test_the_model_is_an_ordinary_one(fitted, tmp_path):
+    model = load(save_model(fitted.model_, tmp_path / "model"))
+    assert model.classes == [0, 1, 2]
+    assert model.table is not None
+
+
+def test_in_a_pipeline_and_a_grid_search():
+    pipeline = make_pipeline(StandardScaler(), classifier(20))
+    search = GridSearchCV(pipeline, {"aaeclassifier__options": [SMALL, {**SMALL, "z": 2}]}, cv=2)
+    search.fit(X, TRUE)
+    assert search.best_score_ > 0.5
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    embedding = make_pipeline(AAEEmbedder(options=SMALL, max_iter=5, random_state=0), StandardScaler())
+    assert embedding.fit_transform(X).shape == (120, 3)  # options win over n_components
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_data_frames(frame):
+    rows = frame(dict(zip("abcd", X.T, strict=True)))
+    model = AAEEmbedder(options=SMALL, max_iter=5, random_state=0).set_output(
+        transform="pandas" if frame is pd.DataFrame else "polars")  # fmt: skip
+    codes = model.fit(rows).transform(rows)
+    assert isinstance(codes, frame)
+    assert list(codes.columns) == ["z0", "z1", "z2"]
+    assert list(model.feature_names_in_) == list("abcd")
+
+
+def test_images():
+    y = np.where(np.arange(60) % 2, load_digits().target[:60], -1)
+    model = AAEClassifier(options=SMALL, max_iter=5, random_state=0).fit(IMAGES, y)
+    assert model.model_.shape == (8, 8)
+    assert model.predict(IMAGES).shape == (60,)
+    drawn = model.sample(3)
+    assert (drawn.shape, drawn.dtype) == ((3, 8, 8), np.uint8)
+    assert model.inverse_transform(model.transform(IMAGES)).shape == IMAGES.shape
+    with pytest.raises(ValueError, match="Images are bytes"):
+        model.fit(IMAGES / 255.0, y)
+    with pytest.raises(ValueError, match="The model takes rows of shape"):
+        model.predict(IMAGES[:, :, :7])
+
+
+def test_clusters():
+    model = AAEClusterer(3, options={**SMALL, "hidden": [64]}, max_iter=300, random_state=0)
+    labels = model.fit_predict(X)
+    assert np.array_equal(labels, model.labels_)
+    assert np.array_equal(labels, model.predict(X))
+    assert set(labels.tolist()) <= {0, 1, 2}
+    assert model.transform(X).shape == (120, 6)
+    assert model.sample(4, 1, random_state=0).shape == (4, 4)
+
+
+def test_the_map_has_as_many_numbers_as_asked_for():
+    model = AAEEmbedder(n_components=4, max_iter=3, random_state=0).fit(X)
+    assert model.transform(X).shape == (120, 4)
+    assert model.transform(X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(("y", "sentence"), [
+    (None, "requires y to be passed"),
+    (np.full(120, -1), "two classes at least are needed; found 0 class"),
+    (np.zeros(120), "two classes at least are needed; found 1 class"),
+    (Y[:100], r"Labels need the shape \(120,\)"),
+    (np.linspace(0, 1, 120), "Unknown label type"),
+])
+def test_labels_that_cannot_be_used(y, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        classifier(3).fit(X, y)
+
+
+def test_options_that_do_not_exist():
+    with pytest.raises(AAEError, match="There is no option 'hiden'; did you mean 'hidden'"):
+        AAEClassifier(options={"hiden": [3]}).fit(X, Y)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_nothing_before_the_fit(kind):
+    for call in ("predict", "transform", "score_samples", "inverse_transform"):
+        if hasattr(kind, call):
+            with pytest.raises(NotFittedError):
+                getattr(kind(), call)(X)
+    with pytest.raises(NotFittedError):
+        kind().sample(2)
+
+
+def test_outliers():
+    rng = np.random.default_rng(0)
+    normal, strange = rng.normal(size=(300, 4)) @ rng.normal(size=(4, 6)), rng.normal(size=(40, 6)) * 6
+    model = AAEOutlierDetector(contamination=0.05, max_iter=150, random_state=0).fit(normal)
+    scores = model.score_samples(np.r_[normal, strange])
+    assert np.mean(scores[:300, None] > scores[None, 300:]) > 0.9
+    assert (model.predict(normal) == -1).mean() == pytest.approx(0.05, abs=0.01)
+    assert (model.predict(strange) == -1).mean() > 0.8
+    assert np.allclose(model.decision_function(normal), model.score_samples(normal) - model.offset_)
+    for share in (0.0, 0.7, -1):
+        with pytest.raises(AAEError, match="contamination"):
+            AAEOutlierDetector(contamination=share, max_iter=3).fit(normal)

@@ -1,0 +1,119 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from aae.system.progress import Bar, held_interrupts, spinner, stoppable
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block():
+    done = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def block():
+        with held_interrupts():
+            interrupt()
+            interrupt()
+            done.append("the rest of the block")
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_without_an_interrupt_nothing_happens():
+    before = signal.getsignal(signal.SIGINT)
+    with held_interrupts():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_in_the_block_passes():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ZeroDivisionError), held_interrupts():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_signals_are_left_alone():
+    done = []
+
+    def work():
+        with held_interrupts():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
+
+
+@pytest.mark.parametrize(("steps", "seconds"), [(10, None), (None, 10.0)])
+def test_the_bar_tells_losses_error_and_share(steps, seconds, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with Bar(steps, seconds, show=True) as bar:
+        bar.show(3, 3.0, {"reconstruction_loss": 12.3456, "discriminator_loss_z": 1.386, "validation_error": 4.25})
+        bar.show(5, 5.0, {"reconstruction_loss": 11.0, "discriminator_loss_z": 1.2, "discriminator_loss_y": 0.5})
+        bar.print("A [word] in brackets.")
+    out, err = capsys.readouterr()
+    assert out == ""
+    for text in ("50%", "rec 11 ", "disc z 1.20 disc y 0.50", "error 4.25 %", "A [word] in brackets."):
+        assert text in err
+
+
+def test_a_bar_beyond_its_end_stays_full(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with Bar(None, 2.0, show=True) as bar:
+        bar.show(100, 2.5, {})
+    assert "100%" in capsys.readouterr().err
+
+
+def test_quiet(capsys):
+    with Bar(10, None, show=False) as bar:
+        bar.show(3, 3.0, {"reconstruction_loss": 1.0})
+        bar.print("Nothing.")
+    with spinner("Nothing.", show=False), spinner("Nothing on what is no terminal."):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with Bar(10, None, show=True) as bar:
+        bar.show(
+            5, 1.0, {"reconstruction_loss": 1.0, "discriminator_loss_averylongname": 1.0, "validation_error": 4.25}
+        )
+    err = capsys.readouterr().err
+    assert "error 4.25 % rec 1" in err
+    assert "averylongname" not in err
+
+
+def test_a_request_to_end_interrupts_and_is_held_as_ctrl_c_is():
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable():
+        with pytest.raises(KeyboardInterrupt) as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.value.args == (signal.SIGTERM,)
+        done = []
+        with pytest.raises(KeyboardInterrupt) as stop, held_interrupts():
+            done.append(os.kill(os.getpid(), signal.SIGTERM))
+        assert done
+        assert stop.value.args == (signal.SIGTERM,)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_somebody_elses_handler_stays():
+    calls = []
+    before = signal.signal(signal.SIGTERM, lambda *_: calls.append(True))
+    try:
+        with stoppable(), held_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert calls == [True]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from aae.system.errors import AAEError
+from aae.system.tensors import pack_tensors, unpack_tensors
+from helpers.runs import differences
+
+TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 4), "d": torch.tensor(3)}
+FACTS = {"model": "one", "aae": "0.1"}
+
+
+def test_tensors_and_facts_come_back():
+    tensors, facts = unpack_tensors(pack_tensors(TENSORS, FACTS), "here")
+    assert facts == FACTS
+    assert not differences(tensors, TENSORS)
+
+
+def test_the_same_tensors_give_the_same_bytes():
+    assert len({pack_tensors(TENSORS, dict(order)) for order in (FACTS.items(), reversed(FACTS.items()))}) <= 2
+    assert pack_tensors(TENSORS, FACTS) == pack_tensors(dict(reversed(TENSORS.items())), FACTS)
+
+
+def test_a_file_of_another_writer_is_taken_as_it_is():
+    for metadata in (None, {"format": "pt"}):
+        tensors, facts = unpack_tensors(save(TENSORS, metadata=metadata), "here")
+        assert facts == {}
+        assert torch.equal(tensors["a"], TENSORS["a"])
+
+
+def test_no_flipped_bit_and_no_missing_end_goes_unseen():
+    raw, refused = pack_tensors(TENSORS, FACTS), 0
+    for place in range(len(raw)):
+        for bit in range(8):
+            damaged = bytearray(raw)
+            damaged[place] ^= 1 << bit
+            refused += not harmless(bytes(damaged))
+    assert refused > 7 * len(raw)
+    assert not any(harmless(raw[:length]) for length in range(len(raw)))
+
+
+def harmless(raw):
+    """Whether bytes are taken; then they must give what was written."""
+    try:
+        tensors, _ = unpack_tensors(raw, "here")
+    except AAEError:
+        return False
+    assert not differences(tensors, TENSORS)
+    return True
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "0.1.0", "null", '{"sha256": 7}', '{"sha256": "00"}', "[" * 9000])
+def test_facts_that_are_none(text):
+    with pytest.raises(AAEError, match=r"here is damaged"):
+        unpack_tensors(save(TENSORS, metadata={"aae": text}), "here")
+
+
+def test_sizes_beyond_the_file_are_refused():
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2**60], "data_offsets": [0, 2**62]}}).encode()
+    with pytest.raises(AAEError, match=r"here is damaged"):
+        unpack_tensors(len(header).to_bytes(8, "little") + header + bytes(64), "here")
+
+
+def test_one_stored_value_is_not_shared_out():
+    """What is read are tensors of their own, not views of the bytes."""
+    raw = pack_tensors(TENSORS, FACTS)
+    unpack_tensors(raw, "here")[0]["a"].zero_()
+    assert load(raw)["a"].sum() == 15

@@ -1,0 +1,119 @@
+import math
+
+import pytest
+import torch
+
+import aae
+from aae.distributed.fabric import make_fabric
+from aae.presets.build import build_model
+from aae.presets.presets import resolve
+from aae.presets.terms import build_terms
+from aae.training.extras.tangent_augmentation import TangentAugmentation
+from aae.training.settings import Settings
+from aae.training.trainer import Trainer
+
+
+def rings(count=400):
+    """Points on two circles about the origin, in a plane of five dimensions; neighbours lie along the circle."""
+    generator = torch.Generator().manual_seed(0)
+    angle = torch.rand(count, generator=generator) * 2 * math.pi
+    radius = torch.where(torch.arange(count) % 2 == 0, 1.0, 3.0)
+    plane = torch.linalg.qr(torch.randn(5, 5, generator=generator))[0][:2]
+    return (radius[:, None] * torch.stack([angle.cos(), angle.sin()], 1)) @ plane
+
+
+def change_for(rows, **arguments):
+    torch.manual_seed(0)
+    change = TangentAugmentation(**arguments)
+    change.learn(rows)
+    return change
+
+
+def test_rows_of_circles_are_turned():
+    """A step of the same length in any direction would change a radius as much as it turns."""
+    rows = rings()
+    changed = change_for(rows, scale=3.0, generators=2)(rows)
+    turned = torch.cosine_similarity(rows, changed).clamp(max=1).acos()
+    assert turned.mean() > 0.1
+    assert (changed.norm(dim=1) / rows.norm(dim=1) - 1).abs().mean() < 0.5 * turned.mean()
+
+
+def test_the_scale_says_how_far():
+    rows = rings()
+    assert torch.allclose(change_for(rows, scale=0.0)(rows), rows, atol=1e-6)
+    far = [(change_for(rows, scale=scale, generators=1)(rows) - rows).norm(dim=1).mean().item() for scale in (0.5, 1.0)]
+    assert far[1] == pytest.approx(2 * far[0], rel=0.1)
+
+
+def test_each_row_is_changed_in_its_own_way_and_in_another_each_time():
+    change, row = change_for(rings(), generators=2), rings()[:1].expand(6, -1)
+    first, second = change(row), change(row)
+    assert len(first.unique(dim=0)) == 6
+    assert not torch.equal(first, second)
+
+
+def test_no_value_leaves_its_column():
+    rows = rings().view(-1, 5, 1)
+    changed = change_for(rows, scale=20.0)(rows)
+    assert changed.shape == rows.shape
+    assert (changed >= rows.amin(0)).all()
+    assert (changed <= rows.amax(0)).all()
+    assert not torch.allclose(changed, rows)
+
+
+def test_what_is_learned_follows_from_the_rows():
+    one, other = change_for(rings()), change_for(rings())
+    assert torch.equal(one.learned, other.learned)
+    assert torch.equal(one.spread, other.spread)
+
+
+@pytest.mark.parametrize("rows", [torch.ones(30, 4), torch.ones(1, 4)])
+def test_rows_that_do_not_differ_teach_nothing(rows):
+    assert torch.equal(change_for(rows)(rows), rows)
+
+
+def test_nothing_is_changed_before_rows_were_seen():
+    rows = rings()
+    assert torch.equal(TangentAugmentation()(rows), rows)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_few_rows_will_do(count):
+    rows = rings()[:count]
+    assert change_for(rows)(rows).isfinite().all()
+
+
+def test_changed_handwriting_stays_near_handwriting():
+    """Nearer than after a random step of the same length."""
+    data = aae.load_data("digits")
+    rows = torch.as_tensor(data.x).float() / data.x.max()
+    change = change_for(rows, scale=1.0)
+    changed = change(rows)
+    random = torch.randn_like(rows).flatten(1)
+    random *= (changed - rows).flatten(1).norm(dim=1, keepdim=True) / random.norm(dim=1, keepdim=True)
+
+    def distance(moved):  # to the nearest row of all but itself
+        apart = torch.cdist(moved.flatten(1), rows.flatten(1))
+        return apart.fill_diagonal_(math.inf).amin(1).mean()
+
+    assert distance(changed) < 0.9 * distance(rows + random.view_as(rows))
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_training_shows_it_its_rows(listed):
+    """Whether it is listed among the extras as well or is part of a term only."""
+    data = aae.load_data("digits")
+    term = aae.Consistency(TangentAugmentation(), metric="transformation_loss")
+    model = build_model(resolve("semi-supervised"), data, 100)
+    settings = Settings(steps=2, terms=(term,), extras=(term.change,) if listed else ())
+    trainer = Trainer(model, data, aae.split_data(data, 100, seed=0), settings, 0, make_fabric("cpu"))
+    assert term.change.learned is not None
+    assert trainer.train_step()["transformation_loss"] >= 0
+
+
+def test_the_options():
+    nothing = {"adversarial_radius": 0.0, "interpolation": 0.0}
+    options = resolve("semi-supervised", nothing | {"transformation": 0.6, "transformation_scale": 1.5})
+    (term,) = build_terms(options, aae.load_data("digits"))
+    assert (term.weight, term.change.scale) == (0.6, 1.5)
+    assert not build_terms(resolve("semi-supervised", nothing | {"transformation": 0.0}), aae.load_data("digits"))
