@@ -1,10 +1,13 @@
-"""The paper's tables and more, over several draws of labels; writes docs/results.md.
+"""The paper's tables and more, over several draws of labels: docs/results.md, and figures of docs/research-notes.md.
 
 ``python benchmarks/quality.py`` trains every row over its seeds: a day on two cores, so it is made to be
 interrupted. ``ROW ...`` takes some rows, ``--seeds N`` as many seeds, ``--resume`` leaves out what has been
 measured with the same settings and goes on with a training that was broken off; ``--list`` names the rows, and
-``--page`` only writes docs/results.md. Every run is a line of benchmarks/results/quality.jsonl. Several of these may
+``--page`` only writes the two documents. Every run is a line of benchmarks/results/quality.jsonl. Several of these may
 run side by side on different rows (with OMP_NUM_THREADS=1 each on two cores).
+
+Before a preset is changed for good, the row of each of its lines becomes ``ROW VARIANT``, where VARIANT says what was
+different, and docs/research-notes.md gets an entry with ``<!-- runs: VARIANT --><!-- end -->`` for their figures.
 """
 
 import argparse
@@ -168,7 +171,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--resume", action="store_true", help="leave out what has been measured")
     parser.add_argument("--list", action="store_true", help="name the rows")
-    parser.add_argument("--page", action="store_true", help="only write docs/results.md")
+    parser.add_argument("--page", action="store_true", help="only write docs/results.md and docs/research-notes.md")
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join(ROWS))
