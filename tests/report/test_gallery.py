@@ -1,37 +1,52 @@
+import re
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from aae.evaluation import inference
 from aae.report import gallery
-from aae.report.gallery import PICTURES, draw_picture, write_run_report
+from aae.report.gallery import PICTURES, caption_of, draw_picture, write_run_report
 from aae.runs.open import open_run
 from aae.system.errors import AAEError, UsageError
 from helpers.runs import VARIANTS
 
 ALWAYS = {"latent", "reconstructions", "curves"}
+TOLD = ALWAYS | {"features", "samples", "styles"}  # models that infer a class or cluster
 DRAWN = {
     "autoencoder": ALWAYS, "denoising": ALWAYS, "vae": ALWAYS | {"samples"}, "aae": ALWAYS | {"samples", "manifold"},
     "conditioned": ALWAYS | {"samples", "manifold"}, "tutorial aae": ALWAYS | {"samples", "manifold"},
     "supervised": ALWAYS | {"samples", "styles", "manifold"}, "plain supervised": ALWAYS | {"samples", "styles"},
     **dict.fromkeys(("semi-supervised", "few-labels", "paper semi-supervised"),
-                    ALWAYS | {"samples", "styles", "confusion", "mistakes"}),
-    "tutorial semi-supervised": ALWAYS | {"samples", "styles", "confusion", "mistakes", "manifold"},
-    "clustering": ALWAYS | {"samples", "styles"}, "embedding": ALWAYS | {"samples", "styles", "manifold"},
-    "labelled embedding": ALWAYS | {"samples", "styles", "manifold", "confusion", "mistakes"},
+                    TOLD | {"confusion", "mistakes"}),
+    "tutorial semi-supervised": TOLD | {"confusion", "mistakes", "manifold"},
+    "clustering": TOLD, "embedding": TOLD | {"manifold"},
+    "labelled embedding": TOLD | {"manifold", "confusion", "mistakes"},
     "wae-mmd": ALWAYS | {"samples"}, "info-vae": ALWAYS | {"samples"}, "discrete-vae": ALWAYS | {"samples"},
+}
+APART, MIXED, PARTS = "classes should sit apart", "classes should not sit apart", "in its own part of the prior"
+BESIDE, FREE = "so classes may overlap", "classes may sit apart, though the model was given no label"
+CAPTIONS = {
+    **dict.fromkeys(("autoencoder", "denoising", "vae", "aae", "tutorial aae", "wae-mmd", "info-vae", "discrete-vae"),
+                    FREE),
+    **dict.fromkeys(("semi-supervised", "few-labels", "clustering", "supervised"), MIXED),
+    **dict.fromkeys(("plain supervised", "paper semi-supervised", "tutorial semi-supervised"), BESIDE),
+    "conditioned": PARTS, "embedding": APART, "labelled embedding": APART,
 }
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_pictures_of_every_model(name, trained):
+def test_the_pictures_of_every_model(name, trained, monkeypatch):
+    monkeypatch.setattr(gallery, "NEIGHBOURS", 40)
     run = open_run(trained(name))
     torch.manual_seed(5)
     before = torch.get_rng_state()
     drawn, refusals = set(), []
-    for kind, (draw, caption) in PICTURES.items():
-        assert caption.endswith(".")
+    for kind, (draw, _) in PICTURES.items():
+        assert caption_of(kind, run).endswith(".")
         try:
             figure = draw(run)
         except AAEError as error:
@@ -42,6 +57,46 @@ def test_the_pictures_of_every_model(name, trained):
     assert all(sentence.endswith(".") for sentence in refusals)
     assert drawn == DRAWN[name]
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_caption_of_the_codes_is_true_of_the_model(name, trained):
+    run = open_run(trained(name))
+    caption = caption_of("latent", run)
+    assert [text for text in (APART, MIXED, PARTS, BESIDE, FREE) if text in caption] == [CAPTIONS[name]]
+    drawn = any(text.get_text().startswith("prior") for text in PICTURES["latent"][0](run).legends[0].get_texts())
+    assert ("prior's contours" in caption) == drawn
+
+
+def drawn_points(figure):
+    return sum(len(one.get_offsets()) for one in figure.axes[0].collections)
+
+
+def test_the_map_of_features_draws_so_many_rows(trained, monkeypatch):
+    monkeypatch.setattr(gallery, "NEIGHBOURS", 40)
+    run = open_run(trained("few-labels"))
+    assert drawn_points(PICTURES["features"][0](run)) == 40
+    run.data = replace(run.data, test_y=np.full_like(run.data.test_y, -1))
+    figure = PICTURES["features"][0](run)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["rows"]
+    run.data = replace(run.data, test_x=run.data.test_x[:4], test_y=run.data.test_y[:4])
+    with pytest.raises(AAEError, match="5 at least"):
+        PICTURES["features"][0](run)
+
+
+def test_features_are_those_of_the_head_of_the_class(trained):
+    model, rows = open_run(trained("few-labels")).model, open_run(trained("few-labels")).data.test_x[:30]
+    found = model.category.posterior(torch.from_numpy(inference.features(model, rows))).mean.detach().numpy()
+    assert np.allclose(found, inference.classify(model, rows), atol=1e-5)
+
+
+def test_the_two_maps_stand_beside_each_other(copied, monkeypatch):
+    monkeypatch.setattr(gallery, "PICTURES", {kind: PICTURES[kind] for kind in ("features", "latent", "curves")})
+    monkeypatch.setattr(gallery, "NEIGHBOURS", 40)
+    text = write_run_report(open_run(copied("semi-supervised")), {}).read_text(encoding="utf-8")
+    assert re.findall(r'<figure id="(\w+)">', text) == ["features", "latent", "curves"]
+    (pair,) = re.findall(r'<div class="maps">(.*?)</div>', text, re.DOTALL)
+    assert re.findall(r'<figure id="(\w+)">', pair) == ["features", "latent"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
@@ -64,6 +119,7 @@ def test_a_picture_as_a_file(trained, tmp_path, suffix):
     ("clustering", "confusion", "a.png", AAEError, "This model is no classifier; train semi-supervised or few-labels"),
     ("clustering", "mistakes", "a.png", AAEError, "This model is no classifier"),
     ("vae", "time", "a.png", AAEError, "are for MNIST"),
+    ("supervised", "features", "a.png", AAEError, "infers no class or cluster that its features could"),
 ])
 def test_pictures_that_cannot_be_drawn(trained, tmp_path, name, kind, out, error, sentence):
     with pytest.raises(error, match=sentence):
@@ -91,5 +147,6 @@ def test_the_report_holds_the_pictures_there_are(copied, monkeypatch):
     assert "The code has collapsed." in text
     assert f"aae plot {path} latent --out latent.png" in text
     assert "manifold" not in text
+    assert 'class="maps"' not in text
     assert f"aae train vae --out {path} --resume" in text
     shutil.rmtree(path)

@@ -83,6 +83,19 @@ def test_quiet(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_spinner_says_what_is_done_and_for_how_long(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    with spinner("Counting [rows]") as say:
+        pass
+    with spinner("Counting") as say:
+        say("Drawing 3,000 rows")
+    out, err = capsys.readouterr()
+    assert out == ""
+    for text in ("Counting [rows]", "Drawing 3,000 rows", "0:00:00"):
+        assert text in err
+
+
 def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     with Bar(10, None, show=True) as bar:

@@ -187,7 +187,8 @@ class Batches:
         every = None
         if self._shard is not None:
             every = self._source.labels(rows).to(self._device)
-            rows, labelled = self._shard.local_rows(rows), labelled if labelled is None else self._shard.local_rows(labelled)
+            rows = self._shard.local_rows(rows)
+            labelled = None if labelled is None else self._shard.local_rows(labelled)
             self._shard.set_sizes(len(rows), 0 if labelled is None else len(labelled))
         x = to_input(self._source.rows(rows), self._device, self._table)
         batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, all_labels=every)

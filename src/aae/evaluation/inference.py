@@ -17,6 +17,7 @@ __all__ = [
     "classify",
     "decode",
     "encode",
+    "features",
     "parts",
     "prepare",
     "reconstruct",
@@ -128,6 +129,17 @@ def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
         AAEError: Rows of another shape than the model's.
     """
     return _collect(model, rows, lambda x, _: model.encode(x))
+
+
+def features(model: Autoencoder, rows: Rows) -> np.ndarray:
+    """The trunk's features ``(N, H)``, which every posterior reads.
+
+    Raises:
+        AAEError: Rows of another shape, or a model that encodes nothing.
+    """
+    if model.trunk is None:
+        raise AAEError("This model encodes nothing, so it has no features.")
+    return _collect(model, rows, lambda x, _: {"features": model.features(x)})["features"]
 
 
 def classify(model: Autoencoder, rows: Rows) -> np.ndarray:

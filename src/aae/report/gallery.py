@@ -10,6 +10,8 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.evaluation import inference, metrics
+from aae.model.autoencoder import Autoencoder
+from aae.model.priors import GaussianPrior
 from aae.report import plots
 from aae.report.page import write_report
 from aae.runs.open import Run, open_run
@@ -21,9 +23,18 @@ __all__ = ["PICTURES", "draw_picture", "write_run_report"]
 
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
+NEIGHBOURS = 3000  # points on a map of neighbours: more take longer and look the same
 SAME = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of threads or " \
        "processes round differently"
 ON_GPU = "nearly: a GPU adds in an order of its own"
+
+
+def _features(run: Run) -> Figure:
+    category = run.model.category
+    if category is None or category.posterior is None:
+        raise AAEError("This model infers no class or cluster that its features could show; draw latent instead.")
+    points = plots.neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
+    return plots.feature_map(points, run.data.test_y[:NEIGHBOURS], run.data.classes)
 
 
 def _latent(run: Run) -> Figure:
@@ -103,15 +114,65 @@ def _time(run: Run) -> Figure:
     return plots.training_time([(device, 500 * seconds / epochs / 60)])
 
 
-Picture = tuple[Callable[[Run], Figure], str]
+def _is_apart(model: Autoencoder) -> bool:
+    """Whether the class is part of what the map of codes shows."""
+    return model.merged_is_map or (model.style is None and model.category is not None)
+
+
+def _is_independent(model: Autoencoder) -> bool:
+    """Whether the style is matched to the same prior in every class."""
+    style = model.style
+    if style is None:
+        return False
+    # A Gaussian that labels condition is the same one for all of them.
+    same = style.label == "conditioned" and isinstance(style.prior, GaussianPrior)
+    return same or any(rule.given is not None for rule in style.rules("given"))
+
+
+# What classes should do on the map of codes; the first line that is true of a model holds.
+CODES: list[tuple[Callable[[Autoencoder], bool], str]] = [
+    (_is_apart, "Codes of test rows, coloured by class: classes should sit apart."),
+    (
+        _is_independent,
+        "Style of test rows, coloured by class: classes should not sit apart. The style should look the same for "
+        "every class.",
+    ),
+    (
+        lambda model: model.style is not None and model.style.label == "conditioned",
+        "Codes of test rows, coloured by class: each class should lie in its own part of the prior.",
+    ),
+    (
+        lambda model: model.category is not None,
+        "Style of test rows, coloured by class: the decoder reads the class or cluster beside it, so classes may "
+        "overlap.",
+    ),
+    (
+        lambda model: True,
+        "Codes of test rows, coloured by class: classes may sit apart, though the model was given no label.",
+    ),
+]
+
+
+def _codes_caption(run: Run) -> str:
+    model = run.model
+    caption = next(text for holds, text in CODES if holds(model))
+    style = None if model.merged_is_map else model.style
+    if style is None or style.prior is None or style.dim != 2:
+        return caption
+    return f"{caption} The cloud should fill the prior's contours."
+
+
+Caption = str | Callable[[Run], str]
+Picture = tuple[Callable[[Run], Figure], Caption]
 
 # In the order of the report; a picture that makes no sense for a model is left out there.
 PICTURES: dict[str, Picture] = {
-    "latent": (
-        _latent,
-        "Codes of test rows, coloured by class: classes should sit apart. Where the prior's contours are "
-        "drawn, the cloud should fill them.",
+    "features": (
+        _features,
+        "Test rows as the encoder tells them apart, coloured by class: classes should sit apart. Near points are rows "
+        "that are alike to the encoder; how far apart two groups lie means little.",
     ),
+    "latent": (_latent, _codes_caption),
     "manifold": (
         _manifold,
         "What the decoder makes of each point of the code: neighbours should change smoothly, without holes.",
@@ -129,6 +190,18 @@ PICTURES: dict[str, Picture] = {
 }
 
 
+def caption_of(kind: str, run: Run) -> str:
+    """What a picture shows, and what a reader should look for in that of this run."""
+    caption = PICTURES[kind][1]
+    return caption if isinstance(caption, str) else caption(run)
+
+
+def _doing(kind: str, run: Run) -> str:
+    """What the terminal says while a picture is drawn."""
+    rows = min(len(run.data.test_x), NEIGHBOURS)
+    return f"Drawing {kind}" + (f" of {rows:,} rows" if kind == "features" else "")
+
+
 def draw_picture(path: Path, kind: str, out: Path) -> str:
     """Draw one picture of a run into a file.
 
@@ -139,7 +212,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
         raise unknown("picture", kind, PICTURES)
     check_place(out, ".png", ".svg", ".pdf")
     run = open_run(path)
-    with spinner(f"Drawing {kind}"):
+    with spinner(_doing(kind, run)):
         plots.save(PICTURES[kind][0](run), out)
     return f"{kind}: {out}"
 
@@ -147,10 +220,11 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
     """Write the report of a run with every picture that makes sense for its model."""
     drawn: dict[str, tuple[str, Figure]] = {}
-    with spinner("Drawing the report"):
-        for kind, (draw, caption) in PICTURES.items():
+    with spinner("Drawing the report") as say:
+        for kind, (draw, _) in PICTURES.items():
+            say(f"Report: {_doing(kind, run).lower()}")
             try:
-                drawn[kind] = (caption, draw(run))
+                drawn[kind] = (caption_of(kind, run), draw(run))
             except AAEError:
                 continue
         config = run.config

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from aae.system.errors import printable
 
@@ -136,11 +145,11 @@ def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def spinner(text: str, show: bool = True) -> Iterator[None]:
-    """Show on standard error that something is being done."""
+def spinner(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
+    """Show on standard error what is being done and for how long; call what is given with what is done next."""
     console = Console(stderr=True)
-    if not show or _silent() or not console.is_terminal:
-        yield
-        return
-    with console.status(text):
-        yield
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    quiet = not show or _silent() or not console.is_terminal
+    with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
+        task = progress.add_task(printable(text), total=None)
+        yield lambda text: progress.update(task, description=printable(text))

@@ -110,7 +110,7 @@ def test_many_rows_are_thinned_and_said_so():
 @pytest.mark.parametrize(("codes", "labels", "message"), [
     (np.zeros((0, 2)), None, "one row at least"),
     (np.full((3, 2), np.nan), None, "the training diverged"),
-    (np.zeros((3, 2)), np.zeros(2), "one label for each code"),
+    (np.zeros((3, 2)), np.zeros(2), "one label for each row"),
 ])
 def test_map_errors(codes, labels, message):
     with pytest.raises(AAEError, match=message):

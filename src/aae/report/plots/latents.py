@@ -1,4 +1,4 @@
-"""The latent map: where the codes of the data lie, and where the prior would have them."""
+"""Maps of rows: where the codes of the data lie and where the prior would have them, and the encoder's features."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +14,21 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from torch import nn
 
-from aae.report.plots.drawing import MARKERS, STYLE, add_legend, class_names, colours, dress, new_figure, set_text
+from aae.report.plots.drawing import (
+    MARKERS,
+    STYLE,
+    add_legend,
+    class_names,
+    colours,
+    dress,
+    new_figure,
+    set_text,
+    set_title,
+    strip,
+)
 from aae.system.errors import AAEError
 
-__all__ = ["latent_map", "prior_range", "prior_samples", "seeded"]
+__all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"]
 
 MOST_POINTS = 10_000
 MOST_NAMES = 12
@@ -44,28 +55,60 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
     if codes.ndim != 2 or not len(codes) or not np.isfinite(codes).all():
         raise AAEError(f"The latent map needs finite codes (N, D), one row at least; these have shape {codes.shape}"
                        f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
-    labels = np.full(len(codes), -1) if labels is None else np.asarray(labels)
-    if labels.shape != (len(codes),):
-        raise AAEError(f"{len(codes)} codes but labels of shape {labels.shape}; give one label for each code.")
     points, x, y = _flatten(codes)
-    # A random order keeps the last class from covering the others.
-    order = np.random.default_rng(0).permutation(len(points))[:MOST_POINTS]
-    figure = new_figure(6.8, 5.8)
-    title = f"Codes of {len(points):,} rows"
-    if len(order) < len(points):
-        title = f"Codes of {len(order):,} rows, drawn from {len(points):,}"
-    if codes.shape[1] > 2:
-        title += f"\n{codes.shape[1]} dimensions seen in two principal components"
-    axes = dress(figure.add_subplot(), title, x, y)
-    names = class_names(classes, int(labels.max(initial=-1)) + 1)
-    handles, texts = _scatter(axes, points[order], labels[order], names)
+    figure, axes, handles, texts = _new_map(points, labels, classes, "Codes")
+    seen = f"\n{codes.shape[1]} dimensions seen in two principal components" if codes.shape[1] > 2 else ""
+    dress(axes, axes.get_title(loc="left") + seen, x, y)
     if prior is not None and codes.shape[1] == 2:
         texts.append(_contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)))
         handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1))
     if codes.shape[1] > 1:
         axes.set_aspect("equal", adjustable="datalim")
-    add_legend(figure, handles, texts, loc="outside center right", ncols=1 + (len(texts) - 1) // 18, columnspacing=1)
+    _add_names(figure, handles, texts)
     return figure
+
+
+def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
+                classes: Sequence[str | int] | None = None) -> Figure:
+    """Features that were put in the plane, as points coloured by class; the axes mean nothing and carry no numbers.
+
+    Args:
+        points: ``(N, 2)``, from `neighbour_plane`.
+        labels: ``(N,)`` class or cluster numbers, -1 where unknown.
+        classes: Names of the classes.
+
+    Raises:
+        AAEError: Another number of labels than points.
+    """
+    figure, axes, handles, texts = _new_map(points, labels, classes, "Features")
+    strip(axes)
+    set_title(axes, axes.get_title(loc="left") + "\nput in the plane by t-SNE")
+    axes.set_aspect("equal", adjustable="datalim")
+    _add_names(figure, handles, texts)
+    return figure
+
+
+def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str | int] | None,
+             what: str) -> tuple[Figure, Axes, list[Line2D], list[str]]:
+    """A figure of the points under a title, and what its legend is to show."""
+    labels = np.full(len(points), -1) if labels is None else np.asarray(labels)
+    if labels.shape != (len(points),):
+        raise AAEError(f"{len(points)} rows but labels of shape {labels.shape}; give one label for each row.")
+    # A random order keeps the last class from covering the others.
+    order = np.random.default_rng(0).permutation(len(points))[:MOST_POINTS]
+    title = f"{what} of {len(points):,} rows"
+    if len(order) < len(points):
+        title = f"{what} of {len(order):,} rows, drawn from {len(points):,}"
+    figure = new_figure(6.8, 5.8)
+    axes = figure.add_subplot()
+    set_title(axes, title)
+    names = class_names(classes, int(labels.max(initial=-1)) + 1)
+    return figure, axes, *_scatter(axes, points[order], labels[order], names)
+
+
+def _add_names(figure: Figure, handles: list[Line2D], texts: list[str]) -> None:
+    """Add the legend beside a map."""
+    add_legend(figure, handles, texts, loc="outside center right", ncols=1 + (len(texts) - 1) // 18, columnspacing=1)
 
 
 def _flatten(codes: np.ndarray) -> tuple[np.ndarray, str, str]:

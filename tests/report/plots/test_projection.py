@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from aae.report import plots
+from aae.system.errors import AAEError
+from helpers.figures import RNG, STRANGE, draw, legend
+
+LABELS = np.arange(240) % 4
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """240 rows of 80 numbers in four groups that lie well apart."""
+    centres = 6 * RNG.normal(size=(4, 80))
+    return centres[LABELS] + RNG.normal(size=(240, 80))
+
+
+def test_groups_stay_apart(groups):
+    points = plots.neighbour_plane(groups)
+    assert points.shape == (240, 2)
+    assert np.isfinite(points).all()
+    found = KNeighborsClassifier(5).fit(points[:120], LABELS[:120]).score(points[120:], LABELS[120:])
+    assert found == 1
+    centres = np.stack([points[k::4].mean(0) for k in range(4)])
+    radius = max(np.linalg.norm(points[k::4] - centres[k], axis=1).mean() for k in range(4))
+    assert min(np.linalg.norm(centres[i] - centres[j]) for i in range(4) for j in range(i)) > 2 * radius
+
+
+def test_the_same_rows_give_the_same_points(groups):
+    state = np.random.get_state()[1].copy()
+    assert np.array_equal(plots.neighbour_plane(groups[:60]), plots.neighbour_plane(groups[:60]))
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_the_scale_of_the_rows_does_not_matter(groups, scale):
+    # Each is rounded in its own way, so that what stays is the arrangement.
+    points = plots.neighbour_plane(scale * groups[:60])
+    assert KNeighborsClassifier(3).fit(points, LABELS[:60]).score(points, LABELS[:60]) == 1
+
+
+@pytest.mark.parametrize("rows", [
+    np.ones((7, 4)), np.full((7, 4), 0.1, np.float32), np.zeros((6, 1)), np.zeros((5, 90)),
+])
+def test_rows_that_are_all_the_same_share_a_point(rows):
+    points = plots.neighbour_plane(rows)
+    assert points.shape == (len(rows), 2)
+    assert not np.ptp(points, axis=0).any()
+
+
+@pytest.mark.parametrize("rows", [
+    np.eye(2)[np.arange(40) % 2], np.vstack([np.zeros((30, 3)), np.ones((1, 3))]), RNG.normal(size=(40, 1)),
+    RNG.normal(size=(5, 90)), RNG.normal(size=(40, 4)) * [1, 0, 0, 0],
+], ids=["two rows over and over", "one row apart", "one number", "as few as can be", "one direction"])
+def test_rows_of_few_kinds_or_directions(rows):
+    points = plots.neighbour_plane(rows)
+    assert points.shape == (len(rows), 2)
+    assert np.isfinite(points).all()
+
+
+@pytest.mark.parametrize(("rows", "message"), [
+    (np.zeros((4, 3)), "5 at least; these have shape \\(4, 3\\)"), (np.zeros((0, 3)), "5 at least"),
+    (np.zeros(9), "rows \\(N, D\\)"), (np.full((9, 2), np.nan), "the training diverged"),
+])
+def test_rows_that_cannot_be_arranged(rows, message):
+    with pytest.raises(AAEError, match=message):
+        plots.neighbour_plane(rows)
+
+
+def test_the_map_of_features_has_every_row_in_its_class_and_no_numbers():
+    points, labels = RNG.normal(size=(40, 2)), np.repeat([0, 1, 2, -1], 10)
+    figure = plots.feature_map(points, labels, STRANGE)
+    (axes,) = figure.axes
+    drawn = np.vstack([one.get_offsets() for one in axes.collections])
+    assert np.allclose(np.sort(points, axis=0), np.sort(drawn, axis=0))
+    assert legend(figure) == [*STRANGE, "unlabelled"]
+    assert axes.get_title(loc="left") == "Features of 40 rows\nput in the plane by t-SNE"
+    assert not [*axes.get_xticks(), *axes.get_yticks()]
+    draw(figure)
+    assert legend(plots.feature_map(points)) == ["rows"]
+    with pytest.raises(AAEError, match="one label for each row"):
+        plots.feature_map(points, labels[:3])
