@@ -14,10 +14,11 @@ demo: setup
 test: check
 	$(BIN)/python -m pytest -n 2
 
-# Style, types and known ways to be attacked; `lint` asks about the pinned packages as well, which needs the network.
+# Style, types, the levels of the rooms; `lint` asks about the pinned packages as well, which needs the network.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 lint: check
 	$(BIN)/python benchmarks/audit.py

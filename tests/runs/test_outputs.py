@@ -6,7 +6,6 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
 
 from aae.data.arrays import NpyRows
 from aae.data.sources import ReadOptions, load_data
@@ -209,9 +208,6 @@ def test_reconstructions(trained, rows):
     reconstructions(trained("vae"), str(rows / "rows.npy"), rows / "again.npz")
     with np.load(rows / "again.npz") as found:
         assert np.array_equal(found["x"], inference.reconstruct(load(trained("vae")), ROWS))
-    reconstructions(trained("vae"), "digits", rows / "again.png")
-    with Image.open(rows / "again.png") as picture:
-        assert min(picture.size) > 50
 
 
 @pytest.mark.parametrize("name", ["supervised", "plain supervised"])
@@ -245,9 +241,6 @@ def test_samples(trained, tmp_path):
     assert not np.array_equal(drawn["a"], drawn["c"])
     torch.manual_seed(0)
     assert np.array_equal(drawn["d"], load(run).sample(5, torch.full((5,), 7)).numpy())
-    samples(run, 5, None, 0, tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        assert min(picture.size) > 50
 
 
 @pytest.mark.parametrize(("name", "label", "sentence"), [
@@ -271,8 +264,8 @@ def test_samples_of_a_class(trained, tmp_path, name):
 WRITERS = {
     "predictions": (lambda run, out: predictions(run, "digits", out), (".csv",)),
     "codes": (lambda run, out: codes(run, "digits", out), (".npz", ".parquet")),
-    "reconstructions": (lambda run, out: reconstructions(run, "digits", out), (".npz", ".png")),
-    "samples": (lambda run, out: samples(run, 3, None, 0, out), (".npz", ".png")),
+    "reconstructions": (lambda run, out: reconstructions(run, "digits", out), (".npz", ".csv")),
+    "samples": (lambda run, out: samples(run, 3, None, 0, out), (".npz", ".csv")),
 }
 
 
@@ -296,7 +289,7 @@ def test_a_full_disk(trained, tmp_path, kind, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    for suffix in suffixes:
+    for suffix in suffixes if kind in ("predictions", "codes") else [".npz"]:  # columns are a table's alone
         with pytest.raises(AAEError, match=r"could not be written: No space left on device"):
             write(trained("semi-supervised"), tmp_path / f"out{suffix}")
     assert not list(tmp_path.iterdir())

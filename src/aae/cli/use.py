@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from aae.cli.options import Devices, Input, Out, RunPath
+from aae.system.files import check_place
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
+
+DECODED = (".npz", ".png", ".csv")  # endings of files of decoded rows
 
 
 def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
@@ -26,7 +29,7 @@ def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None
 
 
 def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
-    """Do what a group of processes divides among itself, or one does alone, and let the first say what came of it."""
+    """Do work that several processes divide, or one does alone; the first process prints the result."""
     if devices in (None, 1) and "TORCHELASTIC_RUN_ID" not in os.environ:
         typer.echo(work(None))
         return
@@ -35,16 +38,18 @@ def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
     group = launch(devices=devices)
     with group.explain_lost_process(lambda: "Run the command again."):
         group.barrier()
-        said = work(group)
-    if said is not None:
-        typer.echo(said)
+        result = work(group)
+    if result is not None:
+        typer.echo(result)
 
 
 def reconstruct(run: RunPath, rows: Input, out: Out) -> None:
     """Write what the model makes of every row: .npz, or .png for a look."""
-    from aae.runs.outputs import reconstructions
-
-    typer.echo(reconstructions(run, rows, out))
+    if check_place(out, *DECODED) == ".png":
+        from aae.report.sheets import reconstruction_sheet as write
+    else:
+        from aae.runs.outputs import reconstructions as write
+    typer.echo(write(run, rows, out))
 
 
 def sample(
@@ -55,6 +60,8 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
 ) -> None:
     """Draw new rows from the model: .png or .npz."""
-    from aae.runs.outputs import samples
-
-    typer.echo(samples(run, n, label, seed, out))
+    if check_place(out, *DECODED) == ".png":
+        from aae.report.sheets import sample_sheet as write
+    else:
+        from aae.runs.outputs import samples as write
+    typer.echo(write(run, n, label, seed, out))

@@ -28,7 +28,7 @@ from aae.system.progress import counted, say
 if TYPE_CHECKING:
     from aae.distributed.processes import ProcessGroup
 
-__all__ = ["codes", "predictions", "read_input", "reconstructions", "samples"]
+__all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reconstructions", "samples"]
 
 BLOCK = 2000  # rows that a process takes at a time, where several divide them
 ROW_GROUP = 10_000  # rows of a Parquet file that are written together
@@ -93,7 +93,7 @@ def class_names(model: Autoencoder, count: int) -> list[str]:
     return [str(name) for name in (model.classes or range(count))]
 
 
-def _label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
+def label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
     """Label numbers of rows where the model reads the label itself; -1 where a row has none."""
     latent = next((latent for latent in model.latents if latent.label == "observed"), None)
     if names is None or latent is None:
@@ -241,49 +241,46 @@ def _gathered(parts: Parts) -> Parts:
 
 
 def reconstructions(run: Path, spec: str, out: Path) -> str:
-    """Write reconstructions as ``x`` (.npz) or columns (.csv), or the first of them beside their originals (.png)."""
-    suffix = check_place(out, ".npz", ".png", ".csv")
+    """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv)."""
+    suffix = check_place(out, ".npz", ".csv")
     model = load(run)
     if suffix == ".csv":
         _check_named(model)
     rows, names, _ = read_input(spec, model)
-    if suffix == ".png":
-        rows, names = rows[:20], None if names is None else names[:20]
-    labels = _label_numbers(model, names)
-    if suffix != ".png":
-        parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
-        parts = _counted("Reconstructing", rows, parts)
-        every = chain([next(parts)], parts)
-        if suffix == ".npz":
-            write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
-        else:
-            write_atomically(out, lambda file: _write_columns(file, model, (part["x"] for part in every)))
+    labels = label_numbers(model, names)
+    parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
+    parts = _counted("Reconstructing", rows, parts)
+    every = chain([next(parts)], parts)
+    if suffix == ".npz":
+        write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
     else:
-        from aae.report import plots
-
-        x = inference.prepare(model, rows)
-        plots.save(plots.reconstructions(x, inference.reconstruct(model, x, labels, prepared=True)), out)
+        write_atomically(out, lambda file: _write_columns(file, model, (part["x"] for part in every)))
     return f"{len(rows)} reconstructions: {out}"
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Draw rows from the model's priors and decode them; those of a table can be had as columns (.csv)."""
-    suffix = check_place(out, ".npz", ".png", ".csv")
+    """Write rows that are decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
+    suffix = check_place(out, ".npz", ".csv")
     model = load(run)
     if suffix == ".csv":
         _check_named(model)
-    labels = None if label is None else np.full(n, _class_number(model, label))
-    torch.manual_seed(seed)
-    drawn = inference.sample(model, n, labels)
+    drawn = draw_samples(model, n, label, seed)
     if suffix == ".npz":
         write_atomically(out, lambda file: np.savez(file, x=drawn))
-    elif suffix == ".csv":
-        write_atomically(out, lambda file: _write_columns(file, model, iter([drawn])))
     else:
-        from aae.report import plots
-
-        plots.save(plots.samples(drawn), out)
+        write_atomically(out, lambda file: _write_columns(file, model, iter([drawn])))
     return f"{n} samples: {out}"
+
+
+def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np.ndarray:
+    """Rows ``(n, *shape)`` decoded from draws of the priors, of one class if its name is given.
+
+    Raises:
+        AAEError: The model has no such class, or a latent has no prior.
+    """
+    labels = None if label is None else np.full(n, _class_number(model, label))
+    torch.manual_seed(seed)
+    return inference.sample(model, n, labels)
 
 
 def _check_named(model: Autoencoder) -> None:

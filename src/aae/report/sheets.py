@@ -1,0 +1,52 @@
+"""Contact sheets as files: reconstructions beside their originals, and samples."""
+
+from pathlib import Path
+
+from aae.evaluation import inference
+from aae.model.artifact import load
+from aae.report import plots
+from aae.runs.outputs import draw_samples, label_numbers, read_input
+from aae.system.files import check_place
+
+__all__ = ["reconstruction_sheet", "sample_sheet"]
+
+SHOWN = 20  # reconstructions on a sheet
+
+
+def reconstruction_sheet(run: Path, spec: str, out: Path) -> str:
+    """Draw the first rows of an input beside their reconstructions.
+
+    Args:
+        run: A run, or the folder of a model.
+        spec: Rows, as for `aae.runs.outputs.read_input`.
+        out: The ``.png`` file.
+
+    Raises:
+        AAEError: The input cannot be read, or the file cannot be written.
+    """
+    check_place(out, ".png")
+    model = load(run)
+    rows, names, _ = read_input(spec, model)
+    rows, names = rows[:SHOWN], None if names is None else names[:SHOWN]
+    x = inference.prepare(model, rows)
+    decoded = inference.reconstruct(model, x, label_numbers(model, names), prepared=True)
+    plots.save(plots.reconstructions(x, decoded), out)
+    return f"{len(rows)} reconstructions: {out}"
+
+
+def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
+    """Draw rows that are decoded from the priors.
+
+    Args:
+        run: A run, or the folder of a model.
+        n: How many.
+        label: Name of the class to draw from; None for all.
+        seed: Seed of the draw.
+        out: The ``.png`` file.
+
+    Raises:
+        AAEError: The model has no such class or no prior, its rows are no images, or the file cannot be written.
+    """
+    check_place(out, ".png")
+    plots.save(plots.samples(draw_samples(load(run), n, label, seed)), out)
+    return f"{n} samples: {out}"

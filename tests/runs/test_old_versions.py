@@ -1,0 +1,76 @@
+"""Runs that aae 0.1 wrote: they open, predict and evaluate as they did; training cannot be continued.
+
+The runs in ``tests/data/version-0.1`` were trained for twelve steps, two of them with options whose names have changed.
+"""
+
+import csv
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aae
+from aae.evaluation.figures import evaluate
+from aae.runs.open import open_run
+from aae.runs.outputs import predictions
+from aae.runs.train import resume_run
+from aae.system.errors import AAEError
+
+OLD = Path(__file__).parents[1] / "data" / "version-0.1"
+INPUTS = {"semi-supervised": "digits", "clustering": "digits", "table": str(OLD / "table" / "rows.csv")}
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_model_predicts_as_it_did(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # old names in a run are the package's business, not the user's
+        predictions(OLD / name, INPUTS[name], tmp_path / "now.csv")
+    before = rows_of(OLD / name / "predictions.csv")
+    now = rows_of(tmp_path / "now.csv")[: len(before)]
+    assert [row["label"] for row in now] == [row["label"] for row in before]
+    # Six digits were written; sums of some hundred float32 numbers round in the seventh.
+    numbers = [[float(value) for key, value in row.items() if key.startswith("p_")] for row in (*now, *before)]
+    assert np.allclose(numbers[: len(now)], numbers[len(now) :], rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "clustering"])
+def test_a_run_is_evaluated_as_it_was(name):
+    run = open_run(OLD / name)
+    found, before = evaluate(run.model, run.data, run.split), json.loads((OLD / name / "evaluation.json").read_text())
+    for key in ("test_error", "cluster_error", "validation_error"):
+        if key in before:  # half a row may change sides where two classes are as likely
+            assert found[key] == pytest.approx(before[key], abs=100 / len(run.data.test_x))
+    assert found["reconstruction_loss"] == pytest.approx(before["reconstruction_loss"], rel=1e-4)
+
+
+def test_a_run_on_a_table_opens_with_its_data(monkeypatch):
+    monkeypatch.chdir(OLD / "table")
+    run = open_run(".")
+    assert run.data.classes == ["cat", "dog"]
+    assert aae.classify(run.model, run.data.test_x).shape == (len(run.data.test_x), 2)
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_training_is_not_continued(name, tmp_path, monkeypatch):
+    shutil.copytree(OLD / name, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    with pytest.raises(AAEError, match="written by an older version of aae, which this one cannot continue"):
+        resume_run(tmp_path / "run", progress=False)
+
+
+def test_old_names_of_classes_still_work():
+    for old, new in {"Beginnings": aae.Restarts, "Dividing": aae.SplitClusters, "Reading": aae.ReadOptions,
+                     "Interpolation": aae.InterpolationConsistency, "Neighbours": aae.NeighbourTargets,
+                     "LearnedTransformation": aae.TangentAugmentation}.items():  # fmt: skip
+        with pytest.warns(FutureWarning, match=f"aae.{old} is now called aae.{new.__name__}"):
+            assert getattr(aae, old) is new
+    with pytest.raises(AttributeError):
+        aae.Nonsense  # noqa: B018
