@@ -55,7 +55,7 @@ class Trainer:
     ) -> None:
         keep_freed_memory()
         self.settings, self.fabric, self.shard, self.precision = settings, fabric, shard, precision
-        self.model: Autoencoder = fabric.to_device(model)
+        self.model = model.to(fabric.device)
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if shard is not None:
             share_batch_norm(self.model)

@@ -20,14 +20,18 @@ class Extra(Protocol):
 
     Attributes:
         name: Key of its state in a checkpoint.
-        tentative: Whether the training may still continue from other weights than the present ones.
     """
 
     name: str
-    tentative: bool = False
+
+    @property
+    def tentative(self) -> bool:
+        """Whether the training may still continue from other weights than the present ones."""
+        return False
 
     def prepare(self, trainer: "Trainer") -> None:
         """Get ready, once, before the phases are built; model, losses and batches are there."""
+        return
 
     def before_step(self, trainer: "Trainer", progress: float) -> float:
         """Act before a step.
@@ -43,12 +47,15 @@ class Extra(Protocol):
 
     def after_step(self, trainer: "Trainer", metrics: Mapping[str, Tensor]) -> None:
         """Act after the step has moved the weights; ``metrics`` holds what it measured."""
+        return
 
     def restart(self) -> None:
         """Forget what was learned from the weights: they have just been drawn anew."""
+        return
 
     def finish(self, trainer: "Trainer") -> None:
         """Act once the training has ended, early or not; the last checkpoint is written already."""
+        return
 
     def state_dict(self) -> dict[str, Any]:
         """What the next step depends on, for a checkpoint: tensors, numbers, texts, None, and dictionaries of these."""
@@ -56,3 +63,4 @@ class Extra(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to what `state_dict` gave."""
+        return
