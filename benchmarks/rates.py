@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import aae
 from aae.distributed.fabric import make_fabric
 from aae.runs.train import prepare
+from aae.training.precision import choose_precision
 from aae.training.trainer import Trainer
 
 # The tutorial's model and batch, trained our way; its few-label terms are ours alone and are left out.
@@ -44,7 +45,8 @@ def trainer_of(preset: str, data: aae.Dataset, changes: dict[str, Any], precisio
     labels = 0 if preset == "aae" else 3000
     model, settings, split, _ = prepare(preset, data, labels, "tutorial" if labels else "random", 0, changes,
                                         {"steps": 1_000_000})  # fmt: skip
-    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=precision)
+    chosen = choose_precision(precision, model, settings.batch_size, torch.device("cpu"))
+    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=chosen.name)
 
 
 def _times(step: Callable[[], Any], steps: int, rows: int) -> Contender:

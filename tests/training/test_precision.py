@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 def no_memory(monkeypatch):
     """Trials of other tests are not remembered; the processor has bf16 instructions."""
     monkeypatch.setattr(precision, "_TRIALS", {})
-    monkeypatch.setattr(precision, "_multiplies_bf16", lambda device: True)
+    monkeypatch.setattr(precision, "supports_bf16", lambda device: True)
 
 
 def with_times(monkeypatch, **milliseconds):
@@ -68,7 +68,7 @@ def test_what_is_asked_for_is_not_timed(asked, monkeypatch):
 
 def test_without_bf16_instructions_nothing_is_timed(monkeypatch):
     passes = with_times(monkeypatch, float32=50.0, bf16=6.0)
-    monkeypatch.setattr(precision, "_multiplies_bf16", lambda device: False)
+    monkeypatch.setattr(precision, "supports_bf16", lambda device: False)
     assert choose_precision("auto", FAMILIES["aae"](), 100, CPU).name == "32"
     assert not passes
     with pytest.raises(AAEError, match="This GPU has no bf16; use --precision 32"):

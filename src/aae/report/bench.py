@@ -4,22 +4,27 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from aae.data.sources import Dataset, load_data
+from aae.data.splits import Split
 from aae.distributed.fabric import make_fabric
+from aae.model.autoencoder import Autoencoder
 from aae.presets.presets import PRESETS
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.runs.train import prepare
 from aae.system.files import check_place
 from aae.system.progress import spinner
+from aae.training.precision import Precision, choose_precision, supports_bf16
+from aae.training.settings import Settings
 from aae.training.trainer import Trainer
 
-__all__ = ["bench", "step_times"]
+__all__ = ["auto_precision", "bench", "step_times"]
 
 PASSES = 500  # the tutorial's length
 BLOCKS = 5
@@ -35,14 +40,13 @@ def step_times(
         data: The data set.
         changes: Options that differ.
         device: ``"cpu"`` or ``"cuda"``.
-        precision: ``"auto"``, ``"32"`` or ``"bf16"``.
+        precision: ``"32"`` or ``"bf16"``.
         steps: Steps that are timed, in five blocks, after five that are not.
 
     Returns:
         ``ms_per_step`` (median of the blocks), ``rows_per_second`` and ``minutes_500_epochs``.
     """
-    labels = PRESETS[preset].labels
-    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 1_000_000})
+    model, settings, split = _prepared(preset, data, changes)
     trainer = Trainer(model, data, split, settings, 0, make_fabric(device), precision=precision)
     times = []
     for block in range(BLOCKS + 1):
@@ -63,38 +67,68 @@ def step_times(
     }
 
 
+def _prepared(preset: str, data: Dataset, changes: dict[str, Any]) -> tuple[Autoencoder, Settings, Split]:
+    labels = PRESETS[preset].labels
+    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 1_000_000})
+    return model, settings, split
+
+
+def auto_precision(preset: str, data: Dataset, device: str) -> Precision:
+    """What ``--precision auto`` takes for a preset with its own options."""
+    model, settings, _ = _prepared(preset, data, {})
+    return choose_precision("auto", model, settings.batch_size, torch.device(device))
+
+
 def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     """Time a preset on every device here, print a table (or JSON) and draw the bar chart.
+
+    Our settings are timed in each precision that the device computes; ``ours`` without a precision is the one that
+    ``--precision auto`` takes.
 
     Raises:
         AAEError: Unknown preset or data, or a chart that cannot be written.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     check_place(out, ".png", ".svg", ".pdf")
     rows = load_data(data)
-    settings: list[tuple[str, dict[str, Any], str]] = [("ours", {}, "auto")]
-    if preset in RECIPES["tutorial"]:
-        settings.insert(0, ("tutorial", {"recipe": "tutorial"}, "32"))
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     found: dict[str, Any] = {"preset": preset, "data": rows.name, "threads": torch.get_num_threads()}
-    bars = []
-    table = Table("device", "settings", "ms per step", "rows per second", "500 epochs, minutes")
-    for device in devices:
-        for name, changes, precision in settings:
-            with spinner(f"Timing {name} settings on {device}"):
-                measured = step_times(preset, rows, changes, device, precision)
-            found |= {f"{device}_{name}_{key}": round(value, 3) for key, value in measured.items()}
-            bars.append((f"{device}, {name} settings", measured["minutes_500_epochs"]))
-            table.add_row(
-                device,
-                name,
-                *(f"{measured[key]:.1f}" for key in ("ms_per_step", "rows_per_second", "minutes_500_epochs")),
-            )
+    bars, lines, notes = [], [], []
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        with spinner(f"Timing a pass in each precision on {device}"):
+            auto = auto_precision(preset, rows, device)
+        found[f"{device}_auto_precision"] = auto.name
+        trial = f" (one pass {auto.reason})" if auto.reason else ""
+        notes.append(f"--precision auto takes {auto.name} on {device}{trial}.")
+        for name, changes, precision in _settings(preset, device):
+            with spinner(f"Timing {name} settings in {precision} on {device}"):
+                measured = {key: round(v, 3) for key, v in step_times(preset, rows, changes, device, precision).items()}
+            if name == "ours":
+                found |= {f"{device}_ours_{precision}_{key}": value for key, value in measured.items()}
+            if name != "ours" or precision == auto.name:
+                found |= {f"{device}_{name}_{key}": value for key, value in measured.items()}
+                bars.append((f"{device}, {name} settings", measured["minutes_500_epochs"]))
+            lines.append((device, name, precision, *(f"{value:.1f}" for value in measured.values())))
     plots.save(plots.training_time(bars), out)
     if as_json:
         print(json.dumps(found))
     else:
-        Console().print(table)
+        _print_table(lines, notes)
         print(f"Chart: {out}", file=sys.stderr)
+
+
+def _settings(preset: str, device: str) -> list[tuple[str, dict[str, Any], str]]:
+    """What is timed on a device: name, options that differ, and precision."""
+    tutorial = [("tutorial", {"recipe": "tutorial"}, "32")] if preset in RECIPES["tutorial"] else []
+    precisions = ["32", "bf16"] if supports_bf16(torch.device(device)) else ["32"]
+    return [*tutorial, *(("ours", {}, precision) for precision in precisions)]
+
+
+def _print_table(lines: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("device", "settings", "precision", "ms per step", "rows per second", "500 epochs, minutes")
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+    for note in notes:
+        print(note)

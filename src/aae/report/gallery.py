@@ -239,6 +239,7 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 "seed",
                 "device",
                 "precision",
+                "precision_trial",
                 "options",
                 "changes",
                 "length",

@@ -13,7 +13,7 @@ import torch
 from aae.model.autoencoder import Autoencoder
 from aae.system.errors import AAEError
 
-__all__ = ["Precision", "autocast", "choose_precision"]
+__all__ = ["Precision", "autocast", "choose_precision", "supports_bf16"]
 
 SECONDS = 0.05  # for the trial, after one pass in each precision that is not counted
 GAIN = 1.05  # how many times as fast bf16 has to be: where the two are equal, float32 is the more exact
@@ -56,7 +56,7 @@ def choose_precision(asked: str, model: Autoencoder, rows: int, device: torch.de
     Raises:
         AAEError: bf16 was asked for on a GPU that has none.
     """
-    supported = _multiplies_bf16(device)
+    supported = supports_bf16(device)
     if asked == "bf16" and device.type == "cuda" and not supported:
         raise AAEError("This GPU has no bf16; use --precision 32.")
     if asked != "auto":
@@ -67,7 +67,7 @@ def choose_precision(asked: str, model: Autoencoder, rows: int, device: torch.de
     return Precision("bf16" if GAIN * trial["bf16"] < trial["32"] else "32", trial)
 
 
-def _multiplies_bf16(device: torch.device) -> bool:
+def supports_bf16(device: torch.device) -> bool:
     """Whether the device has instructions for it, without which it takes a hundred times as long."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
