@@ -146,6 +146,23 @@ def test_what_presets_tells_can_be_given_back(cli, folder):
     assert all(torch.equal(a, b) for a, b in zip(load("all").parameters(), load("none").parameters(), strict=True))
 
 
+def test_old_names_of_options_still_work_and_bring_a_note(cli, folder):
+    words = ["--steps", 2, "--no-report", "--set", "hidden=[8]", "--set", "network=mlp", "--set", "consistency=0"]
+    old = ["--set", "beginnings=1", "--set", "dividing=false", "--set", "neighbours=0.5"]
+    done = cli("train", "clustering", *words, *old, "--out", "old")
+    notes = [line for line in done.err.splitlines() if line.startswith("Note: ")]
+    assert notes == [
+        f"Note: The option {name} is now called {current}; the old name still works in 0.2, and not in 0.3."
+        for name, current in (("beginnings", "restarts"), ("dividing", "split_clusters"),
+                              ("neighbours", "neighbour_targets"))
+    ]
+    new = ["--set", "restarts=1", "--set", "split_clusters=false", "--set", "neighbour_targets=0.5"]
+    assert (done.code, cli("train", "clustering", *words, *new, "--out", "new").code) == (0, 0)
+    assert all(torch.equal(a, b) for a, b in zip(load("old").parameters(), load("new").parameters(), strict=True))
+    done = cli("train", "clustering", "--set", "beginnings=2", "--set", "restarts=2")
+    assert (done.code, "given twice, once by its old name beginnings" in done.err) == (2, True)
+
+
 def test_version_and_help(cli):
     assert cli("--version").out == f"{__version__}\n"
     for words in ([], ["train"], ["evaluate"], ["sample"], ["bench"]):

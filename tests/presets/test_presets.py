@@ -145,3 +145,8 @@ def test_clusters_of_images_and_of_vectors():
     assert (usual.consistency, usual.neighbour_targets, usual.interpolation) == (0.0, 0.0, 0.0)
     assert usual.adversarial_radius == 0.2
     assert usual.lr_adversarial is None  # follows a changed lr
+
+
+def test_an_old_name_of_an_option_brings_a_warning():
+    with pytest.warns(FutureWarning, match="The option beginnings is now called restarts"):
+        assert resolve("clustering", {"beginnings": 2}).restarts == 2
