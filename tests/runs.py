@@ -15,7 +15,8 @@ from aae.presets import PRESETS
 from aae.runs import train_preset
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2}
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+THREADS = int(os.environ.get("AAE_TEST_THREADS") or 1)
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "COLUMNS": "200"}
 
 # Every preset, and the variants that take another way through the code: (preset, labels, changes).
 VARIANTS = {
@@ -78,7 +79,7 @@ import torch
 from aae import cli, runs
 from aae.data.sources import load_data
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 load_data("digits")
 for line in sys.stdin:
     arguments, log, faults = json.loads(line)

@@ -13,6 +13,9 @@ from aae.neighbours import wanted_frequencies
 from aae.phases import Batch
 from aae.presets import resolve
 from aae.trainer import Trainer, make_fabric
+from close import assert_close, rounding
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture
@@ -60,7 +63,8 @@ def test_the_teachers_own_word_comes_back(model, rows):
         torch.manual_seed(2)
         apart.append((teaching(model, batch_of(rows, progress)) - own).norm().item())
     assert apart[0] == apart[1] > 0
-    assert apart[2] == pytest.approx(apart[0] / 2, rel=1e-4)
+    near = rounding(10) * own.norm().item()  # they are differences of numbers as large
+    assert apart[2] == pytest.approx(apart[0] / 2, abs=near)
     assert apart[3:] == [0.0, 0.0]
 
 
@@ -72,7 +76,7 @@ def test_a_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch
         teaching = aae.Neighbours(nearest=3, wide=3)
         teaching.prepare(rows, wanted)
         found = teaching(model, batch_of(rows, 0.0))[: len(rows)]
-        assert torch.allclose(found, torch.tensor(taught_shares).expand(len(rows), 2))
+        assert_close(found, torch.tensor(taught_shares).expand(len(rows), 2), 2 * (4 + 10))
 
 
 def test_rows_are_drawn_from_the_whole_neighbourhood():
@@ -89,10 +93,11 @@ def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
     inside = torch.tensor([[0.8, 0.2], [0.3, 0.7]])
     for _ in range(200):
         found = teaching._held(inside, wanted)
-    assert torch.allclose(found, inside)
+    assert_close(found, inside, 10)
     for _ in range(500):  # until nothing but this is remembered
         found = teaching._held(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
-    assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2))
+    expected = torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2)
+    assert_close(found[:, 0] / found[:, 1], expected, 2 * 20 + 10, expected)  # a memory is as of twenty batches
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert torch.equal(teaching._held(sure, wanted), sure)
 
@@ -111,7 +116,7 @@ def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without
     probabilities = [0.3, 0.7]
     model = FAMILIES["semi-supervised"]()
     model.category.prior = aae.CategoricalPrior(2, probabilities)
-    assert torch.allclose(wanted_frequencies(model), torch.tensor(probabilities))
+    assert_close(wanted_frequencies(model), probabilities, 2 + 2)
     model.category.prior = None
     assert wanted_frequencies(model) is None
     assert wanted_frequencies(FAMILIES["clustering"]()) is None

@@ -48,11 +48,15 @@ def test_of_two_that_start_together_one_trains(processes, others, straight, tmp_
 @pytest.mark.parametrize("name", VARIANTS if ALL else ["few-labels", "clustering"])
 def test_the_same_seed_gives_the_same_weights(name, tmp_path):
     """In processes of their own."""
-    code = "import sys; from runs import train_small; train_small(sys.argv[1], steps=11, seed=3, out=sys.argv[2])"
-    tests = str(Path(__file__).parent.parent)
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from runs import train_small
+train_small(sys.argv[1], steps=11, seed=3, out=sys.argv[2])
+"""
     with tally("Same seed twice") as count:
         for k in range(2):
-            done = python(code, name, tmp_path / str(k), PYTHONPATH=tests)
+            done = python(code, name, tmp_path / str(k))
             assert done.returncode == 0, done.stderr
         count.add(weights(tmp_path / "0") == weights(tmp_path / "1"))
 
