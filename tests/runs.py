@@ -1,5 +1,6 @@
 """Small runs on digits, a command line to call in this process, and one whose processes can be killed."""
 
+import hashlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from aae import neighbours, transformation
 from aae.checkpoints import latest_checkpoint
 from aae.presets import PRESETS
 from aae.runs import train_preset
@@ -28,6 +30,28 @@ VARIANTS = {
     "tutorial semi-supervised": ("semi-supervised", None, {"recipe": "tutorial"}),
     "paper semi-supervised": ("semi-supervised", None, {"recipe": "paper"}),
 }
+
+
+def _remember():
+    """Let what is learned from rows of digits be learned once in a process, for it takes most of a small training.
+
+    It follows from the points alone. Fewer points, as in its own tests, are learned from each time.
+    """
+    learn, known = transformation.learn_generators, {}
+
+    def learn_generators(points, count, nearest=4):
+        key = hashlib.sha256(points.numpy().tobytes()).digest(), points.shape, count, nearest
+        if len(points) < 1000:
+            return learn(points, count, nearest)
+        if key not in known:
+            known[key] = learn(points, count, nearest)
+        found = known[key]
+        return None if found is None else tuple(part.clone() for part in found)
+
+    transformation.learn_generators = neighbours.learn_generators = learn_generators
+
+
+_remember()
 
 
 def train_small(name, **settings):
@@ -76,11 +100,12 @@ def python(code, *arguments, **environment):
 _SERVER = """
 import json, os, random, resource, sys, time
 import torch
-from aae import cli, runs
-from aae.data.sources import load_data
+from aae import cli
+sys.path.insert(0, sys.argv[1])
+from runs import train_small
 
-torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-load_data("digits")
+torch.set_num_threads(1)
+train_small("semi-supervised", steps=1)  # what takes time at first: modules to load, changes of rows to learn
 for line in sys.stdin:
     arguments, log, faults = json.loads(line)
     child = os.fork()
@@ -115,8 +140,10 @@ class Processes:
     def __init__(self, log):
         self.log = Path(log)
         self.server = subprocess.Popen(
-            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
-        )
+            [sys.executable, "-c", _SERVER, str(Path(__file__).parent)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},  # a fork finds none of the other threads there
+        )  # fmt: skip
 
     def _say(self, text):
         self.server.stdin.write(text + "\n")

@@ -44,7 +44,6 @@ def trained(kind, captured):
     return trainer.kept.state_dict(), measured
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize("kind", ["semi-supervised", "few-labels", "tutorial", "ring", "supervised", "vae"])
 def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
     (plain, expected), (fast, measured) = trained(kind, False), trained(kind, True)

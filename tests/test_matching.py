@@ -51,7 +51,7 @@ def test_every_penalty(rule):
 
 
 def test_adversarial_rule():
-    rule = Adversarial(Discriminator(2, (6,)), weight=0.3)
+    rule = Adversarial(Discriminator(2, (50,)), weight=0.3)  # wide enough to say something of every row
     codes, samples = torch.randn(5, 2, requires_grad=True), torch.randn(5, 2)
     assert not without_gradient(rule, rule.discriminator_loss(codes, samples))
     (gradient,) = torch.autograd.grad(rule.generator_loss(codes), codes)
