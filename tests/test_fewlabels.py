@@ -153,10 +153,14 @@ class Shift(nn.Module):
         return x + self.by * torch.linspace(0, 1, x.shape[1])
 
 
-def test_consistency_grows_with_the_change(model):
-    model.eval()
-    batch = batch_for(model)
-    costs = [Consistency(Shift(by))(model, model, batch)[0].item() for by in (0.0, 0.5, 2.0)]
+def test_consistency_grows_with_the_change():
+    """On the whole, of five models: there are some that hardly see it."""
+    costs = [0.0, 0.0, 0.0]
+    for _ in range(5):
+        model = new_model().eval()
+        batch = batch_for(model)
+        found = [Consistency(Shift(by))(model, model, batch)[0].item() / 5 for by in (0.0, 0.5, 2.0)]
+        costs = [sum(pair) for pair in zip(costs, found, strict=True)]
     assert costs[0] == pytest.approx(0, abs=2 * math.log(CLASSES) * rounding(2 * CLASSES + 10))
     assert costs[0] + 1e-5 < costs[1] < costs[2]
 
@@ -212,6 +216,9 @@ def test_the_virtual_adversary_does_more_harm_than_chance(model):
 
 def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_row(model):
     model.eval()
+    for layer in model.trunk.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.constant_(layer.bias, 3.0)  # so that no row is without a direction
     batch = batch_for(model)
     batch.x[0] = batch.x[1]
     seen = []

@@ -269,7 +269,7 @@ def test_an_independent_style_cannot_tell_the_class():
     for name in ("semi-supervised", "independent"):
         model = FAMILIES[name]()
         rule = model.style.matching[0]
-        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.01)
+        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.02)
         codes = {"y": F.one_hot((x[:, 0] > 0).long(), CLASSES).float(), "z": x[:, :2]}
         for _ in range(60):
             metrics = {}
