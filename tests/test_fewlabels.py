@@ -217,7 +217,7 @@ def test_the_virtual_adversary_does_more_harm_than_chance(model):
 def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_row(model):
     model.eval()
     for layer in model.trunk.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.BatchNorm1d):
             nn.init.constant_(layer.bias, 3.0)  # so that no row is without a direction
     batch = batch_for(model)
     batch.x[0] = batch.x[1]
