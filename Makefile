@@ -6,13 +6,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint faults fuzz setup clean
+.PHONY: demo test portable check lint faults fuzz setup clean
 
 demo: setup
 	$(BIN)/python examples/demo.py
 
 test: check
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(BIN)/python tests/portable.py
+
+# The tests that compare numbers, with every set of instructions and number of threads that `test` tries some of.
+portable: setup
+	$(BIN)/python tests/portable.py --all
 
 # Style, types, the levels of the rooms; `lint` asks about the pinned packages as well, which needs the network.
 check: setup

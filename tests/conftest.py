@@ -1,4 +1,4 @@
-"""What every test shares: one thread, a fixed seed, and small data on disk."""
+"""What every test shares: one thread, or as many as AAE_TEST_THREADS says, a fixed seed, and small data on disk."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ import torch
 
 from aae.cli.app import main
 from helpers.harness import command
-from helpers.runs import Processes, train_small
+from helpers.runs import THREADS, Processes, train_small
 from helpers.written import write_idx, write_picture
 
-torch.set_num_threads(1)
+torch.set_num_threads(THREADS)
 
 _MNIST_MISSING = "MNIST is not at $AAE_DATA_DIR/mnist; set AAE_DATA_DIR to the folder that holds mnist/"
 

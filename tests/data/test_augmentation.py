@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from aae.data.augmentation import Affine
+from helpers.close import assert_close
 from helpers.models import same_output, through_json
+
+pytestmark = pytest.mark.numeric
 
 NOTHING = {"degrees": 0, "scale": 0, "shift": 0, "shear": 0}
 SHAPES = [(12, 12), (9, 17), (12, 12, 3), (8, 8, 1)]
@@ -54,7 +57,7 @@ def test_every_shape(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_change_is_the_identity(shape):
     x = torch.rand(5, *shape)
-    assert torch.allclose(Affine(**NOTHING)(x), x, atol=1e-5)
+    assert_close(Affine(**NOTHING)(x), x, 10, max(shape))  # places are counted in pixels, and so is their rounding
 
 
 def test_every_image_gets_a_change_of_its_own():
@@ -69,14 +72,14 @@ def test_paper_stays_paper_black_or_white():
     on_black = change(ink)
     torch.manual_seed(0)
     on_white = change(1 - ink)
-    assert torch.allclose(on_white, 1 - on_black, atol=1e-5)
+    assert_close(on_white, 1 - on_black, 2 * 4 + 10)
     assert on_white.flatten(1).amax(1).min() > 0.99
 
 
 def test_each_channel_has_a_paper_of_its_own():
     paper = torch.tensor([0.9, 0.2, 0.5])
     images = paper.expand(6, 10, 14, 3).clone()
-    assert torch.allclose(Affine(shift=0.5)(images), images, atol=1e-5)
+    assert_close(Affine(shift=0.5)(images), images, 2 * 4 + 10)
     images[:, 0, 0] = torch.tensor([0.0, 1.0, 0.0])  # a speck on it
     moved = Affine(degrees=0, scale=0, shear=0, shift=0.5)(images)
     assert (moved - paper).abs().amax(-1).gt(0.01).flatten(1).sum(1).max() <= 4
@@ -113,7 +116,7 @@ def test_scales_are_drawn_for_each_axis():
     factors = centres(images) / 8
     assert factors.min() == pytest.approx(0.75, abs=0.02)
     assert factors.max() == pytest.approx(1.25, abs=0.02)
-    assert torch.corrcoef(factors.T)[0, 1].abs() < 0.15
+    assert torch.corrcoef(factors.T)[0, 1].abs() < 5 / math.sqrt(500)  # five standard errors
     # A spot drawn farther out is drawn larger, by the same factor.
     grown = (spreads(images)[:, :2] / 2.25).sqrt()
     assert torch.allclose(grown, factors, atol=0.08)

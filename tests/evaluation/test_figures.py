@@ -10,6 +10,7 @@ from aae.evaluation import inference, metrics
 from aae.evaluation.figures import ENOUGH, evaluate
 from aae.model.artifact import load
 from aae.runs.open import open_run
+from helpers.close import rounding
 from helpers.runs import VARIANTS
 
 ALWAYS = {"reconstruction_loss", "squared_error", "style_leak"}
@@ -42,6 +43,7 @@ def test_the_figures_of_every_model(name, trained):
     assert 0 <= found.get("prior_mismatch", 0) <= 50
 
 
+@pytest.mark.numeric
 def test_the_figures_are_those_of_the_test_rows(trained):
     run = open_run(trained("semi-supervised"))
     found = evaluate(run.model, run.data, run.split)
@@ -50,20 +52,23 @@ def test_the_figures_are_those_of_the_test_rows(trained):
     known = run.split.validation
     expected = metrics.error_percent(run.data.y[known], inference.classify(run.model, run.data.x[known]))
     assert found["validation_error"] == expected
-    assert found["reconstruction_loss"] == pytest.approx(metrics.reconstruction_loss(run.model, x, y), rel=1e-6)
+    near = rounding(64 + inference.CHUNK)  # the sum of a row, and of the rows of a chunk
+    assert found["reconstruction_loss"] == pytest.approx(metrics.reconstruction_loss(run.model, x, y), rel=near)
     assert found["style_leak"] == metrics.style_leak(inference.encode(run.model, x)["z"], y)
     assert evaluate(run.model, run.data, run.split) == found
 
 
+@pytest.mark.numeric
 def test_a_denoiser_is_judged_on_the_clean_rows(trained):
     run = open_run(trained("denoising"))
     found = evaluate(run.model, run.data)
     clean = run.data.test_x.astype(np.float32) / 255
     torch.manual_seed(0)
     noisy = run.model.corruption.corrupt(torch.from_numpy(clean)).numpy()
-    assert found["noisy_error"] == pytest.approx(np.square(noisy - clean).sum((1, 2)).mean(), rel=1e-4)
+    near = rounding(64 + len(clean))
+    assert found["noisy_error"] == pytest.approx(np.square(noisy - clean).sum((1, 2)).mean(), rel=near)
     output = inference.reconstruct(run.model, noisy)
-    assert found["denoising_error"] == pytest.approx(np.square(output - clean).sum((1, 2)).mean(), rel=1e-4)
+    assert found["denoising_error"] == pytest.approx(np.square(output - clean).sum((1, 2)).mean(), rel=near)
 
 
 def test_without_validation_rows_or_labels(trained):

@@ -5,7 +5,10 @@ import torch
 from aae.data.sources import as_float
 from aae.evaluation import inference
 from aae.system.errors import AAEError
-from helpers.models import CLASSES, FAMILIES
+from helpers.close import assert_close
+from helpers.models import CLASSES, FAMILIES, TERMS
+
+pytestmark = pytest.mark.numeric
 
 IMAGE = (4, 4)
 ROWS = np.random.default_rng(0).integers(0, 256, (7, *IMAGE), dtype=np.uint8)
@@ -27,16 +30,17 @@ def test_chunks_are_put_together_in_order(model):
         codes, p, images = model.encode(x), model.classify(x), model(x)
     found = inference.encode(model, ROWS)
     assert found.keys() == {"z", "y"}
-    assert all(np.allclose(found[name], codes[name], atol=1e-6) for name in found)
-    assert np.allclose(inference.classify(model, ROWS), p, atol=1e-6)
-    assert np.allclose(inference.reconstruct(model, ROWS), images, atol=1e-6)
-    assert np.allclose(inference.decode(model, found), images, atol=1e-6)
+    for name in found:
+        assert_close(found[name], codes[name], TERMS, name=name)
+    assert_close(inference.classify(model, ROWS), p, TERMS)
+    assert_close(inference.reconstruct(model, ROWS), images, TERMS)
+    assert_close(inference.decode(model, found), images, TERMS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bytes_and_their_fractions_are_the_same_input(model, dtype):
     fractions = ROWS.astype(dtype) / dtype(255)
-    assert np.allclose(inference.encode(model, ROWS)["z"], inference.encode(model, fractions)["z"], atol=1e-6)
+    assert_close(inference.encode(model, ROWS)["z"], inference.encode(model, fractions)["z"], TERMS)
     assert inference.reconstruct(model, fractions).dtype == np.float32
 
 
@@ -44,7 +48,7 @@ def test_labels_go_with_their_rows():
     model = FAMILIES["supervised"](shape=IMAGE)
     labels = np.arange(7) % CLASSES
     expected = model(torch.from_numpy(as_float(ROWS)), torch.from_numpy(labels)).detach()
-    assert np.allclose(inference.reconstruct(model, ROWS, labels), expected, atol=1e-6)
+    assert_close(inference.reconstruct(model, ROWS, labels), expected, TERMS)
     with pytest.raises(AAEError, match="give labels as well"):
         inference.reconstruct(model, ROWS)
 

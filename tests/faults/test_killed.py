@@ -65,7 +65,7 @@ def test_killed_many_times_on_the_way(processes, straight, tmp_path):
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "Ctrl-C")])
 def test_asked_to_end_at_any_moment(processes, straight, tmp_path, number, name):
     """Checkpoints come by the clock every half minute only: what is left is written on the way out."""
-    rng, steps, out = np.random.default_rng(2), 300, tmp_path / "run"
+    rng, steps, out = np.random.default_rng(2), 120, tmp_path / "run"
     begin = time.monotonic()
     processes.start(*command(out, steps))
     assert wait_for(lambda: checkpoints(out))

@@ -16,6 +16,9 @@ from aae.model.posteriors import Category, Gaussian, Noisy, Point
 from aae.model.priors import CategoricalPrior, GaussianPrior, ring_mixture
 
 WIDTH, CLASSES, SHAPE = 8, 3, (6,)
+# Terms (see `close.rounding`) on the longest way through one of these models and its loss: an image of 16 values, the
+# hidden layer, the codes, the hidden layer of the decoder, the loss of 16 values, and functions of a few terms each.
+TERMS = 16 + WIDTH + 5 + WIDTH + 16 + 20
 
 
 def autoencoder(*latents, shape=SHAPE, merge=None, **options):

@@ -1,5 +1,6 @@
 """Small runs on digits, a command line to call in this process, and one whose processes can be killed."""
 
+import hashlib
 import json
 import os
 import signal
@@ -10,13 +11,16 @@ from pathlib import Path
 
 import torch
 
+from aae.objectives import neighbours, tangents
 from aae.presets.presets import PRESETS
 from aae.runs.train import train_preset
 from aae.training.checkpoints import latest_checkpoint
+from aae.training.extras import tangent_augmentation
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2}
+THREADS = int(os.environ.get("AAE_TEST_THREADS") or 1)
 PATHS = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "PYTHONPATH": PATHS}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "COLUMNS": "200", "PYTHONPATH": PATHS}
 
 # Every preset, and the variants that take another way through the code: (preset, labels, changes).
 VARIANTS = {
@@ -28,6 +32,28 @@ VARIANTS = {
     "tutorial semi-supervised": ("semi-supervised", None, {"recipe": "tutorial"}),
     "paper semi-supervised": ("semi-supervised", None, {"recipe": "paper"}),
 }
+
+
+def _remember():
+    """Let what is learned from rows of digits be learned once in a process, for it takes most of a small training.
+
+    It follows from the points alone. Fewer points, as in its own tests, are learned from each time.
+    """
+    learn, known = tangents.learn_generators, {}
+
+    def learn_generators(points, count, nearest=4):
+        key = hashlib.sha256(points.numpy().tobytes()).digest(), points.shape, count, nearest
+        if len(points) < 1000:
+            return learn(points, count, nearest)
+        if key not in known:
+            known[key] = learn(points, count, nearest)
+        found = known[key]
+        return None if found is None else tuple(part.clone() for part in found)
+
+    neighbours.learn_generators = tangent_augmentation.learn_generators = learn_generators
+
+
+_remember()
 
 
 def train_small(name, **settings):
@@ -76,12 +102,11 @@ def python(code, *arguments, **environment):
 _SERVER = """
 import json, os, random, resource, sys, time
 import torch
-from aae.cli import app as cli
-from aae.runs import train as runs
-from aae.data.sources import load_data
+from aae import cli
+from helpers.runs import train_small
 
 torch.set_num_threads(1)
-load_data("digits")
+train_small("semi-supervised", steps=1)  # what takes time at first: modules to load, changes of rows to learn
 for line in sys.stdin:
     arguments, log, faults = json.loads(line)
     child = os.fork()
@@ -116,8 +141,10 @@ class Processes:
     def __init__(self, log):
         self.log = Path(log)
         self.server = subprocess.Popen(
-            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
-        )
+            [sys.executable, "-c", _SERVER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},  # a fork finds none of the other threads there
+        )  # fmt: skip
 
     def _say(self, text):
         self.server.stdin.write(text + "\n")

@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from aae.model.posteriors import Category, Delta, Gaussian, Noisy, Point, SoftCategory
+from helpers.close import assert_close
 from helpers.models import same_output, through_json, without_gradient
+
+pytestmark = pytest.mark.numeric
 
 POSTERIORS = {
     "point": lambda: Point(5, 3),
@@ -45,8 +48,8 @@ def test_gaussian_moments_come_from_the_network():
     assert torch.allclose(draws.mean(0), mean, atol=0.05)
     assert torch.allclose(draws.std(0), log_std.exp(), rtol=0.05)
     value = torch.zeros(1, 3)
-    expected = torch.distributions.Normal(mean, log_std.exp()).log_prob(value).sum(-1)
-    assert torch.allclose(posterior(features).log_prob(value), expected)
+    expected = torch.distributions.Normal(mean, log_std.exp()).log_prob(value)
+    assert_close(posterior(features).log_prob(value), expected.sum(-1), 3 + 10, expected.abs().sum(-1))
 
 
 def test_gaussian_spread_stays_finite():
@@ -69,13 +72,13 @@ def test_category_without_temperature_is_the_softmax():
     distribution = SoftCategory(logits)
     assert torch.equal(distribution.mean, logits.softmax(-1))
     assert torch.equal(distribution.rsample(), logits.softmax(-1))
-    assert torch.allclose(distribution.categorical().probs, logits.softmax(-1))
+    assert_close(distribution.categorical().probs, logits.softmax(-1), 2 * 3 + 10)
 
 
 def test_relaxed_samples_lie_on_the_simplex_and_fall_on_classes_as_often_as_they_should():
     logits = torch.tensor([0.0, 1.0, 2.0])
     draws = SoftCategory(logits.expand(1, 3), temperature=0.5).sample((20_000,))[:, 0]
-    assert torch.allclose(draws.sum(-1), torch.ones(20_000))
+    assert_close(draws.sum(-1), torch.ones(20_000), 2 * 3 + 5)
     # The largest coordinate of a Gumbel-softmax sample has exactly the softmax's distribution.
     share = torch.bincount(draws.argmax(-1), minlength=3) / 20_000
     assert torch.allclose(share, logits.softmax(-1), atol=0.015)

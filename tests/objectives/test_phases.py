@@ -14,9 +14,11 @@ from aae.model.posteriors import Gaussian, Point
 from aae.model.priors import GaussianPrior
 from aae.objectives.phases import Losses, build_phases
 from aae.system.errors import AAEError
+from helpers.close import assert_close, rounding
 from helpers.models import (
     CLASSES,
     FAMILIES,
+    TERMS,
     WIDTH,
     adversarial,
     autoencoder,
@@ -24,6 +26,8 @@ from helpers.models import (
     category,
     style,
 )
+
+pytestmark = pytest.mark.numeric
 
 # What each phase moves: trunk (t), heads by latent, decoder (d), merge (m), discriminators by latent (D).
 ALTERNATING = {
@@ -119,30 +123,31 @@ def test_the_joint_loss_is_the_sum_of_its_parts(name):
     torch.manual_seed(2)
     loss, metrics = losses.joint(batch)
     assert metrics.keys() == measured.keys()
-    assert loss.item() == pytest.approx(total.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(total.item(), rel=rounding(TERMS))
     merge = model.merge.penalty() if hasattr(model.merge, "penalty") else 0.0
     weights = {"reconstruction": 0.5, "kl": 0.5, "mmd": 0.5, "generator": 1.0, "classification": 2.0}
     summed = sum(weights[key.split("_")[0]] * value for key, value in metrics.items()) + merge
-    assert loss.item() == pytest.approx(summed.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(summed.item(), rel=rounding(TERMS))
 
 
-def step_of(model, batch, optimizer):
-    """Metrics of one joint step, and the model after it."""
+def step_of(model, batch):
+    """Metrics and gradients of one joint step."""
     model = copy.deepcopy(model)
     metrics = {}
     for phase in build_phases(Losses(model, reconstruction_weight=0.01), "joint"):
-        moves = (torch.optim.Adam if optimizer == "adam" else torch.optim.SGD)(phase.parameters, lr=0.01)
+        # Not Adam, which divides each gradient by its own size, so that one that is all rounding counts like any other.
+        moves = torch.optim.SGD(phase.parameters, lr=0.01)
         batch.codes = batch.codes if phase.name == "discriminator" else {}
         loss, measured = phase.loss(batch)
         loss.backward(inputs=phase.parameters)
         moves.step()
         metrics |= measured
-    return {name: value.item() for name, value in metrics.items()}, model.state_dict()
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    return {name: value.item() for name, value in metrics.items()}, gradients
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("name", [name for name in FAMILIES if "discriminator" in ALTERNATING[name]])
-def test_one_pass_through_a_discriminator_teaches_what_three_did(name, optimizer):
+def test_one_pass_through_a_discriminator_teaches_what_three_did(name):
     model = FAMILIES[name]()
     for module in model.modules():
         if isinstance(module, Adversarial):
@@ -151,11 +156,11 @@ def test_one_pass_through_a_discriminator_teaches_what_three_did(name, optimizer
     found = []
     for each in (model, apart(copy.deepcopy(model))):
         torch.manual_seed(3)
-        found.append(step_of(each, batch, optimizer))
-    (fast, weights), (plain, expected) = found
-    assert fast == pytest.approx(plain, rel=1e-5)
+        found.append(step_of(each, batch))
+    (fast, gradients), (plain, expected) = found
+    assert fast == pytest.approx(plain, rel=rounding(TERMS))
     for key, value in expected.items():
-        assert (weights[key] - value).norm() <= 1e-5 * value.norm(), key
+        assert_close(gradients[key], value, TERMS + len(batch.x), name=key)
 
 
 @pytest.mark.parametrize("logit", [-200.0, -40.0, 0.0, 40.0, 200.0])
@@ -167,8 +172,8 @@ def test_the_shared_pass_gives_codes_the_generators_gradient_however_sure_the_di
     (expected,) = torch.autograd.grad(rule.generator_loss(codes), codes)
     fooled, told = rule.both_losses(codes, torch.randn(6, 2))
     (gradient,) = torch.autograd.grad(fooled + told, codes)
-    assert torch.allclose(gradient, expected, rtol=1e-5, atol=0)
-    assert fooled.item() == pytest.approx(rule.generator_loss(codes).item())
+    assert_close(gradient, expected, TERMS, expected.abs().amax(1, keepdim=True))
+    assert fooled.item() == pytest.approx(rule.generator_loss(codes).item(), rel=rounding(TERMS))
 
 
 def test_reconstruction_is_the_mean_over_rows_of_the_sum_over_values():
@@ -176,8 +181,9 @@ def test_reconstruction_is_the_mean_over_rows_of_the_sum_over_values():
     batch = batch_for(model)
     loss, metrics = Losses(model, reconstruction_weight=1 / 12).reconstruction(batch)
     expected = F.binary_cross_entropy(model(batch.x), batch.x)
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert metrics["reconstruction_loss"].item() == pytest.approx(12 * expected.item(), rel=1e-5)
+    near = rounding(TERMS + len(batch.x))
+    assert loss.item() == pytest.approx(expected.item(), rel=near)
+    assert metrics["reconstruction_loss"].item() == pytest.approx(12 * expected.item(), rel=near)
 
 
 def test_classification_is_the_cross_entropy_of_the_labelled_rows():
@@ -185,8 +191,8 @@ def test_classification_is_the_cross_entropy_of_the_labelled_rows():
     batch = batch_for(model)
     loss, metrics = Losses(model, classification_weight=3.0).classification(batch)
     expected = F.nll_loss(model.classify(batch.labelled_x).log(), batch.labelled_y)
-    assert metrics["classification_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
-    assert loss.item() == pytest.approx(3 * expected.item(), rel=1e-5)
+    assert metrics["classification_loss"].item() == pytest.approx(expected.item(), rel=rounding(TERMS))
+    assert loss.item() == pytest.approx(3 * expected.item(), rel=rounding(TERMS))
 
 
 def test_rules_of_one_latent_add_up():
@@ -201,8 +207,8 @@ def test_rules_of_one_latent_add_up():
     codes = model.posteriors(batch.x)["z"].rsample()
     torch.manual_seed(1)
     loss, metrics = phases["generator"].loss(batch)
-    assert torch.allclose(loss, first.generator_loss(codes) + second.generator_loss(codes))
-    assert torch.allclose(metrics["generator_loss_z"], loss)
+    assert_close(loss, first.generator_loss(codes) + second.generator_loss(codes), TERMS)
+    assert_close(metrics["generator_loss_z"], loss, TERMS)
     joint, apart_from_it = build_phases(losses, "joint")
     assert len(apart_from_it.parameters) == len(list(second.parameters()))
     assert {id(p) for p in first.parameters()} <= {id(p) for p in joint.parameters}
@@ -245,6 +251,9 @@ def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model
     model, listening = FAMILIES["independent"](), Listening()
     model.style.matching[0].discriminator = listening
     batch = batch_for(model)
+    head = model.category.posterior.logits
+    with torch.no_grad():  # so that rows are of several classes
+        head.bias -= head(model.trunk(batch.x)).mean(0)
     for phase in build_phases(Losses(model), schedule):
         phase.loss(batch)
     inferred = model.posteriors(batch.x)["y"].mean.argmax(1)
@@ -261,7 +270,7 @@ def test_an_independent_style_cannot_tell_the_class():
     for name in ("semi-supervised", "independent"):
         model = FAMILIES[name]()
         rule = model.style.matching[0]
-        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.01)
+        optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.02)
         codes = {"y": F.one_hot((x[:, 0] > 0).long(), CLASSES).float(), "z": x[:, :2]}
         for _ in range(60):
             metrics = {}
@@ -329,14 +338,14 @@ def test_terms_join_the_classification(name):
     phases = {phase.name: phase for phase in build_phases(losses, "alternating")}
     loss, metrics = phases["classification"].loss(batch)
     plain = Losses(model).classification(batch)[0].item() if name == "semi-supervised" else 0.0
-    assert loss.item() == pytest.approx(plain + 10 * metrics["size"].item(), rel=1e-5)
+    assert loss.item() == pytest.approx(plain + 10 * metrics["size"].item(), rel=rounding(TERMS))
     owned = parts(model)
     assert {id(p) for p in phases["classification"].parameters} == owned["t"] | owned["y"]
     torch.manual_seed(0)
     joint = Losses(model).joint(batch)[0]
     torch.manual_seed(0)  # the same prior samples for the discriminators
     extended = losses.joint(batch)[0]
-    assert extended.item() == pytest.approx((joint + 10 * metrics["size"]).item(), rel=1e-5)
+    assert extended.item() == pytest.approx((joint + 10 * metrics["size"]).item(), rel=rounding(TERMS))
 
 
 @pytest.mark.parametrize("name", ["aae", "supervised"])

@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -9,9 +10,12 @@ from aae.model.corruption import GaussianNoise
 from aae.model.networks import MLPDecoder, MLPTrunk
 from aae.objectives.phases import Losses
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial, frozen_statistics
-from helpers.models import CLASSES, SHAPE, WIDTH, batch_for, category, same_output, style, through_json
+from helpers.close import assert_close, rounding
+from helpers.models import CLASSES, SHAPE, TERMS, WIDTH, batch_for, category, same_output, style, through_json
 
-TERMS = {
+pytestmark = pytest.mark.numeric
+
+KINDS = {
     "consistency": lambda: Consistency(GaussianNoise(0.3), weight=2.0),
     "interpolation": lambda: InterpolationConsistency(weight=2.0),
     "virtual adversarial": lambda: VirtualAdversarial(radius=0.5, weight=2.0),
@@ -20,13 +24,17 @@ TERMS = {
 
 @pytest.fixture
 def model():
+    return new_model()
+
+
+def new_model():
     trunk = MLPTrunk(SHAPE, (WIDTH, WIDTH), batch_norm=True)
     return Autoencoder([style(), category("supervised")], trunk, MLPDecoder(2 + CLASSES, SHAPE, (WIDTH,)))
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_term(name, model):
-    term, batch = TERMS[name](), batch_for(model)
+    term, batch = KINDS[name](), batch_for(model)
     buffers = {key: value.clone() for key, value in model.named_buffers() if "num_batches" not in key}
     loss, metrics = term(model, model, batch)
     (measured,) = metrics.values()
@@ -45,27 +53,29 @@ def test_every_term(name, model):
     assert repr(term).startswith(f"{type(term).__name__}(")
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", KINDS)
 def test_terms_work_on_unlabelled_rows_alone(name, model):
     batch = batch_for(model)
     batch.labelled_x = batch.labelled_y = None
-    assert TERMS[name]()(model, model, batch)[0] > 0
+    assert KINDS[name]()(model, model, batch)[0] > 0
 
 
-@pytest.mark.parametrize("name", TERMS)
-def test_minimising_a_term_makes_the_class_steady(name, model):
-    term, batch = TERMS[name](), batch_for(model)
-
-    def average():
-        return torch.stack([term(model, model, batch)[0].detach() for _ in range(10)]).mean()
-
-    before = average()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(30):
-        optimizer.zero_grad()
-        term(model, model, batch)[0].backward()
-        optimizer.step()
-    assert average() < before / 2
+@pytest.mark.parametrize(("name", "left"), [("consistency", 0.9), ("interpolation", 0.5), ("virtual adversarial", 0.5)])
+def test_minimising_a_term_makes_the_class_steady(name, left):
+    """On the whole, of five models: there are some with nothing to gain."""
+    before = after = 0.0
+    for _ in range(5):
+        model = new_model()
+        term, batch = KINDS[name](), batch_for(model)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        costs = [term(model, model, batch)[0].item() for _ in range(10)]
+        for _ in range(30):
+            optimizer.zero_grad()
+            term(model, model, batch)[0].backward()
+            optimizer.step()
+        before += sum(costs)
+        after += sum(term(model, model, batch)[0].item() for _ in range(10))
+    assert after < left * before
 
 
 def test_rows_are_mixed_with_known_classes(model):
@@ -82,13 +92,15 @@ def test_rows_are_mixed_with_known_classes(model):
         return model.category.posterior(model.trunk(x)).logits.softmax(-1)
 
     target = torch.cat([classes(batch.x), torch.eye(CLASSES)[batch.labelled_y]])
-    total = 0.0
+    total = size = 0.0
     for i, a in enumerate(share):
         j = len(rows) - 1 - i
         wanted = a * target[i] + (1 - a) * target[j]
         found = classes((a * rows[i] + (1 - a) * rows[j])[None])[0]
-        total += (wanted * (wanted.clamp_min(1e-30).log() - found.log())).sum()
-    assert loss.item() == pytest.approx(total.item() / len(rows), rel=1e-4)
+        known, told = wanted * wanted.clamp_min(1e-30).log(), wanted * found.log()
+        total += (known - told).sum().item() / len(rows)
+        size -= (known + told).sum().item() / len(rows)
+    assert loss.item() == pytest.approx(total, abs=rounding(TERMS + len(rows)) * size)
 
 
 def test_consistency_between_rows_fades(model):
@@ -141,11 +153,15 @@ class Shift(nn.Module):
         return x + self.by * torch.linspace(0, 1, x.shape[1])
 
 
-def test_consistency_grows_with_the_change(model):
-    model.eval()
-    batch = batch_for(model)
-    costs = [Consistency(Shift(by))(model, model, batch)[0].item() for by in (0.0, 0.5, 2.0)]
-    assert costs[0] == pytest.approx(0, abs=1e-6)
+def test_consistency_grows_with_the_change():
+    """On the whole, of five models: there are some that hardly see it."""
+    costs = [0.0, 0.0, 0.0]
+    for _ in range(5):
+        model = new_model().eval()
+        batch = batch_for(model)
+        found = [Consistency(Shift(by))(model, model, batch)[0].item() / 5 for by in (0.0, 0.5, 2.0)]
+        costs = [sum(pair) for pair in zip(costs, found, strict=True)]
+    assert costs[0] == pytest.approx(0, abs=2 * math.log(CLASSES) * rounding(2 * CLASSES + 10))
     assert costs[0] + 1e-5 < costs[1] < costs[2]
 
 
@@ -157,8 +173,9 @@ def test_consistency_is_the_divergence_from_the_teacher_on_all_rows(model):
     rows = torch.cat([batch.x, batch.labelled_x])
     target, found = teacher.classify(rows), model.classify(rows + 0.5 * torch.linspace(0, 1, 6))
     expected = (target * (target / found).log()).sum(1).mean()
+    size = -(target * (target * found).log()).sum(1).mean().item()
     loss, _ = Consistency(Shift(0.5))(model, teacher, batch)
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert loss.item() == pytest.approx(expected.item(), abs=rounding(TERMS + len(rows)) * size)
     loss.backward()
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
@@ -168,7 +185,7 @@ def test_consistency_warms_up(model, progress, share):
     batch = batch_for(model)
     batch.progress = progress
     loss, metrics = Consistency(Shift(2.0), weight=3.0, warmup=0.2)(model, model, batch)
-    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item())
+    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), rel=rounding(5))
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.5, 0.25), (0.9, 0.01), (1.0, 0.0), (1.1, 0.0)])
@@ -176,7 +193,8 @@ def test_consistency_fades_to_nothing(model, progress, share):
     batch = batch_for(model)
     batch.progress = progress
     loss, metrics = Consistency(Shift(2.0), weight=3.0, fade=2.0)(model, model, batch)
-    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), abs=1e-7)
+    near = rounding(2 * 10 + 5)  # 1 - 0.9 has the rounding of 0.9, and is squared
+    assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), rel=near)
 
 
 def test_the_virtual_adversary_does_more_harm_than_chance(model):
@@ -198,6 +216,9 @@ def test_the_virtual_adversary_does_more_harm_than_chance(model):
 
 def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_row(model):
     model.eval()
+    for layer in model.trunk.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            nn.init.constant_(layer.bias, 3.0)  # so that no row is without a direction
     batch = batch_for(model)
     batch.x[0] = batch.x[1]
     seen = []
@@ -207,14 +228,16 @@ def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_r
     distances = (torch.cdist(batch.x, batch.x) + torch.diag(torch.full((len(batch.x),), torch.inf))).amin(1)
     clean, probe, worst = seen
     assert torch.equal(clean, batch.x)
-    assert torch.allclose((probe - batch.x).norm(dim=1), 0.1 * distances, atol=1e-4)
-    assert torch.allclose((worst - batch.x).norm(dim=1), 0.5 * distances, atol=1e-4)
+    size = batch.x.norm(dim=1)  # of rows, whose rounding remains in their small differences
+    assert_close((probe - batch.x).norm(dim=1), 0.1 * distances, 2 * 6 + 10, size)
+    assert_close((worst - batch.x).norm(dim=1), 0.5 * distances, 2 * 6 + 10, size)
     assert torch.equal(worst[:2], batch.x[:2]), "rows that lie on each other are not moved"
 
 
 def test_a_teacher_takes_the_place_of_the_model(model):
     losses, batch = Losses(model, terms=[Consistency(Shift(0.0))]), batch_for(model)
-    assert losses.classification(batch)[1]["consistency_loss"].item() == pytest.approx(0, abs=1e-6)
+    near = 2 * math.log(CLASSES) * rounding(2 * CLASSES + 10)
+    assert losses.classification(batch)[1]["consistency_loss"].item() == pytest.approx(0, abs=near)
     losses.teacher = copy.deepcopy(model)
     with torch.no_grad():
         losses.teacher.latents[1].posterior.logits.bias.add_(torch.tensor([1.0, 0.0, -1.0]))

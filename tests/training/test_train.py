@@ -24,6 +24,7 @@ from aae.training.checkpoints import KEEP, latest_checkpoint
 from aae.training.settings import Settings
 from aae.training.train import train
 from aae.training.trainer import Trainer
+from helpers.close import rounding
 from helpers.models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, autoencoder
 from helpers.runs import differences, final_state, leftovers, rewrite, train_small
 
@@ -89,6 +90,7 @@ def test_a_division_of_ones_own(tmp_path):
     assert json.loads((result.path / "config.json").read_text())["split"] == "given"
 
 
+@pytest.mark.numeric
 def test_the_history_is_a_mean_of_the_steps(monkeypatch):
     seen = []
     step = Trainer.train_step
@@ -102,7 +104,7 @@ def test_the_history_is_a_mean_of_the_steps(monkeypatch):
     rows = train_tiny("aae").history.rows
     assert [row["step"] for row in rows[:3]] == [2, 4, 6]
     for k, row in enumerate(rows[:3]):
-        assert row["reconstruction_loss"] == pytest.approx(np.mean(seen[2 * k : 2 * k + 2]))
+        assert row["reconstruction_loss"] == pytest.approx(np.mean(seen[2 * k : 2 * k + 2]), rel=rounding(2))
         assert row["epoch"] == k + 1
 
 
@@ -410,7 +412,8 @@ def test_tensorboard(tmp_path, monkeypatch):
     result = train_tiny(out=tmp_path / "run", tensorboard=True)
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
-    found = [(event.step, pytest.approx(event.value, rel=1e-5)) for event in events.Scalars("reconstruction_loss")]
+    near = rounding(1)
+    found = [(event.step, pytest.approx(event.value, rel=near)) for event in events.Scalars("reconstruction_loss")]
     assert found == [(row["step"], row["reconstruction_loss"]) for row in result.history.rows[:3]]
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(AAEError, match=r"TensorBoard is not installed; `pip install 'adversarial-autoencoder\[tensorb"):

@@ -22,7 +22,8 @@ from aae.runs.train import prepare
 from aae.system.errors import AAEError
 from aae.training.settings import Settings
 from aae.training.trainer import Trainer
-from helpers.models import CLASSES, FAMILIES, SHAPE, WIDTH
+from helpers.close import assert_close, layers, rounding
+from helpers.models import CLASSES, FAMILIES, SHAPE, TERMS, WIDTH
 
 ROWS = 60
 RATES = {"reconstruction": 0.01, "adversarial": 0.02, "classification": 0.03}
@@ -75,6 +76,7 @@ def test_every_phase_has_its_rate_and_momentum(optimizer):
         assert group.get("betas") == ((momentum[kind], 0.999) if optimizer == "adam" else None)
 
 
+@pytest.mark.numeric
 def test_a_phase_takes_one_step_of_its_optimizer():
     trainer = trainer_of("autoencoder", optimizer="sgd", momentum=dict.fromkeys(RATES, 0.0))
     model = copy.deepcopy(trainer.model)
@@ -82,9 +84,9 @@ def test_a_phase_takes_one_step_of_its_optimizer():
     loss = model.likelihood.loss(model.decoder(model.encode(x)["z"]), x).mean()
     gradients = torch.autograd.grad(loss, list(model.parameters()))
     metrics = trainer.train_step()
-    assert float(metrics["reconstruction_loss"]) == pytest.approx(loss.item(), rel=1e-5)
+    assert float(metrics["reconstruction_loss"]) == pytest.approx(loss.item(), rel=rounding(TERMS + len(x)))
     for after, before, gradient in zip(trainer.model.parameters(), model.parameters(), gradients, strict=True):
-        assert torch.allclose(after, before - 0.01 * gradient, atol=1e-6)
+        assert_close(after, before - 0.01 * gradient, 10)  # of a gradient a hundredth is taken, and of its rounding
 
 
 def test_lengths():
@@ -117,6 +119,7 @@ def test_the_rate_follows_the_clock():
         assert trainer.optimizers["joint"].param_groups[0]["lr"] == pytest.approx(0.01 * factor)
 
 
+@pytest.mark.numeric
 def test_the_moving_average():
     trainer = trainer_of("aae", ema=0.2)
     assert trainer.averaged is not trainer.model
@@ -128,11 +131,13 @@ def test_the_moving_average():
         expected = now if expected is None else [
             old + weight * (new - old) for old, new in zip(expected, now, strict=True)
         ]
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(trainer.averaged.parameters(), expected, strict=True))
+    for average, by_hand in zip(trainer.averaged.parameters(), expected, strict=True):
+        assert_close(average, by_hand, 5 * 4)
     without = trainer_of("aae")
     assert without.averaged is without.model is without.losses.teacher
 
 
+@pytest.mark.numeric
 def test_the_moving_average_holds_the_statistics_of_batch_norm():
     trunk = MLPTrunk(SHAPE, (WIDTH,), batch_norm=True)
     model = Autoencoder([Latent("z", Point(WIDTH, 2))], trunk, MLPDecoder(2, SHAPE, (WIDTH,)))
@@ -147,7 +152,7 @@ def test_the_moving_average_holds_the_statistics_of_batch_norm():
     trainer.step = 1000
     trainer.train_step()
     expected = (before + trunk.layers[1].running_mean) / 2
-    assert torch.allclose(trainer.averaged.trunk.layers[1].running_mean, expected, atol=1e-6)
+    assert_close(trainer.averaged.trunk.layers[1].running_mean, expected, 4)
 
 
 def test_an_evaluation_changes_nothing_about_the_teacher():
@@ -166,6 +171,7 @@ def test_an_evaluation_changes_nothing_about_the_teacher():
     assert seen[0][0]
 
 
+@pytest.mark.numeric
 def test_the_same_seed_takes_the_same_steps():
     def weights(seed):
         torch.manual_seed(0)
@@ -178,6 +184,7 @@ def test_the_same_seed_takes_the_same_steps():
     assert not torch.equal(weights(0), weights(1))
 
 
+@pytest.mark.numeric
 def test_a_state_is_all_that_the_next_steps_need():
     trainer, twin = trainer_of("conditioned", ema=0.9), trainer_of("conditioned", ema=0.9)
     for _ in range(3):
@@ -212,22 +219,28 @@ def test_bf16_keeps_weights_and_losses_in_float32():
     assert all(torch.isfinite(value) for value in metrics.values())
 
 
-def plain_step(model, losses, optimizers, batches, step):
-    """A joint step as one would write it down: floats divided by hand, a phase for the discriminators, plain Adam."""
-    batch = batches.at(step)
+def plain_step(losses, optimizers, batch, gradients, terms):
+    """A joint step as one would write it down: floats divided by hand, a phase for the discriminators, plain Adam.
+
+    Its gradients are compared with those of the fast one, ``gradients`` by parameter, which then take their place:
+    Adam divides each gradient by its own size, so that what is rounding in a small one would be a step like any other.
+    """
     for phase in build_phases(losses, "joint"):
-        optimizers[phase.name].zero_grad()
         loss, _ = phase.loss(batch)
-        gradients = torch.autograd.grad(loss, phase.parameters)
-        for parameter, gradient in zip(phase.parameters, gradients, strict=True):
-            parameter.grad = gradient
+        expected = torch.autograd.grad(loss, phase.parameters)
+        # What the rows and the losses say of a weight may all but cancel out.
+        size = max(gradient.abs().max().item() for gradient in expected)
+        for parameter, gradient in zip(phase.parameters, expected, strict=True):
+            name, parameter.grad = gradients[parameter]
+            assert_close(parameter.grad, gradient, terms, size, name)
         optimizers[phase.name].step()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("preset", ["semi-supervised", "aae", "supervised", "clustering", "embedding"])
 def test_fast_steps_teach_what_plain_ones_do(preset):
     data = load_data("digits")
-    # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
+    # Batch norm takes all effect from the biases before it: their gradients are nothing but rounding.
     changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
                "hidden": [50, 50], "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9,
                "network": "mlp", "consistency": 0.0, "split_clusters": False, "lr": 1e-3}
@@ -245,15 +258,18 @@ def test_fast_steps_teach_what_plain_ones_do(preset):
         phase.name: torch.optim.Adam(phase.parameters, lr=1e-3, foreach=False)
         for phase in build_phases(losses, "joint")
     }
+    terms = layers(model) + settings.batch_size
     for step in range(5):
         torch.manual_seed(step)
         fast.train_step()
         torch.manual_seed(step)
-        plain_step(plain, losses, optimizers, batches, step)
+        named = [(name, parameter.grad.clone()) for name, parameter in fast.model.named_parameters()]
+        gradients = dict(zip(plain.parameters(), named, strict=True))
+        plain_step(losses, optimizers, batches.at(step), gradients, terms)
     taught = fast.model.state_dict()
     for name, value in plain.state_dict().items():
         if value.is_floating_point():
-            assert (taught[name] - value).norm() <= 1e-5 * value.norm(), name
+            assert_close(taught[name], value, 5 * 10, name=name)
 
 
 # Processors without bf16 products take a hundred times longer over them.
@@ -264,7 +280,7 @@ SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0,
 def test_bf16_teaches_what_float32_does():
     data = load_data("digits")
     errors = {"32": [], "bf16": []}
-    for seed in range(10):
+    for seed in range(5):
         for precision, found in errors.items():
             model, settings, split, _ = prepare("semi-supervised", data, 100, "random", seed, SMALL, {"steps": 120})
             torch.manual_seed(seed)

@@ -220,7 +220,7 @@ WORKER = """
 import sys, numpy as np, aae, aae.tuning.studies as s, aae.tuning.tune as t
 s.HEARTBEAT, s.GRACE = 1, 3
 t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv[2]), progress=True,
-       changes={"network": "mlp", "hidden": [8]})
+       changes={"network": "mlp", "hidden": [8], "neighbours": 0.0, "transformation": 0.0})
 """
 
 

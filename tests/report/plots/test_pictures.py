@@ -8,8 +8,9 @@ from aae.model.priors import CategoricalPrior
 from aae.report import plots
 from aae.report.plots.drawing import to_pixels
 from aae.system.errors import AAEError
+from helpers.close import assert_close
 from helpers.figures import IMAGE, RNG, STRANGE, draw, legend
-from helpers.models import CLASSES, FAMILIES, WIDTH, autoencoder, category, style
+from helpers.models import CLASSES, FAMILIES, TERMS, WIDTH, autoencoder, category, style
 
 
 def two_categories():
@@ -17,6 +18,7 @@ def two_categories():
     return autoencoder(style(), category(), second, shape=IMAGE)
 
 
+@pytest.mark.numeric
 def test_manifold_is_the_tutorials_grid():
     model = FAMILIES["aae"](shape=IMAGE).eval()
     axes = plots.manifold(model).axes[0]
@@ -27,8 +29,8 @@ def test_manifold_is_the_tutorials_grid():
     # The image at z = (-10, -10) is at the bottom left, the one at (9.5, 9.5) at the top right.
     with torch.no_grad():
         first, last = model.decode({"z": torch.tensor([[-10.0, -10.0], [9.5, 9.5]])}).numpy()
-    assert np.allclose(picture[-4:, :4, 0], first, atol=1e-6)
-    assert np.allclose(picture[:4, -4:, 0], last, atol=1e-6)
+    assert_close(picture[-4:, :4, 0], first, TERMS)
+    assert_close(picture[:4, -4:, 0], last, TERMS)
     left, right, bottom, top = axes.images[0].get_extent()
     assert (left + 0.75, right - 0.75, bottom + 0.75, top - 0.75) == pytest.approx((-10, 9.5, -10, 9.5))
 
@@ -63,6 +65,7 @@ def test_manifold_errors(model, arguments, message):
         plots.manifold(model(), **arguments)
 
 
+@pytest.mark.numeric
 def test_styles_keep_the_style_along_a_row_and_the_class_down_a_column():
     model = FAMILIES["supervised"](shape=IMAGE, classes=STRANGE).eval()
     axes = plots.styles(model, rows=4, seed=3).axes[0]
@@ -72,7 +75,7 @@ def test_styles_keep_the_style_along_a_row_and_the_class_down_a_column():
     z = model.sample_codes(4)["z"]
     with torch.no_grad():
         expected = model.decode({"z": z[[2]], "y": torch.eye(3)[[1]]}).numpy()[0]
-    assert np.allclose(axes.images[0].get_array()[10:14, 5:9, 0], expected, atol=1e-6)
+    assert_close(axes.images[0].get_array()[10:14, 5:9, 0], expected, TERMS)
 
 
 def test_clusters_are_numbered_even_if_the_model_knows_classes():

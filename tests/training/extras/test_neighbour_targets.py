@@ -16,7 +16,10 @@ from aae.presets.presets import resolve
 from aae.training.extras import neighbour_targets
 from aae.training.extras.neighbour_targets import NeighbourTargets, class_frequencies
 from aae.training.trainer import Trainer
+from helpers.close import assert_close, rounding
 from helpers.models import FAMILIES
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture
@@ -64,7 +67,8 @@ def test_the_teachers_own_prediction_comes_back(model, rows):
         torch.manual_seed(2)
         apart.append((targets(model, batch_of(rows, progress)) - own).norm().item())
     assert apart[0] == apart[1] > 0
-    assert apart[2] == pytest.approx(apart[0] / 2, rel=1e-4)
+    near = rounding(10) * own.norm().item()  # they are differences of numbers as large
+    assert apart[2] == pytest.approx(apart[0] / 2, abs=near)
     assert apart[3:] == [0.0, 0.0]
 
 
@@ -76,7 +80,7 @@ def test_the_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypat
         targets = NeighbourTargets(neighbours=3, pool=3)
         targets.keep(rows, wanted)
         found = targets(model, batch_of(rows, 0.0))[: len(rows)]
-        assert torch.allclose(found, torch.tensor(shares).expand(len(rows), 2))
+        assert_close(found, torch.tensor(shares).expand(len(rows), 2), 2 * (4 + 10))
 
 
 def test_rows_are_drawn_from_the_whole_neighbourhood():
@@ -93,10 +97,11 @@ def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
     inside = torch.tensor([[0.8, 0.2], [0.3, 0.7]])
     for _ in range(200):
         found = targets._aligned(inside, wanted)
-    assert torch.allclose(found, inside)
+    assert_close(found, inside, 10)
     for _ in range(500):  # until nothing but this is remembered
         found = targets._aligned(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
-    assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2))
+    expected = torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2)
+    assert_close(found[:, 0] / found[:, 1], expected, 2 * 20 + 10, expected)  # a memory is as of twenty batches
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert torch.equal(targets._aligned(sure, wanted), sure)
 
@@ -115,7 +120,7 @@ def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without
     probabilities = [0.3, 0.7]
     model = FAMILIES["semi-supervised"]()
     model.category.prior = aae.CategoricalPrior(2, probabilities)
-    assert torch.allclose(class_frequencies(model), torch.tensor(probabilities))
+    assert_close(class_frequencies(model), probabilities, 2 + 2)
     model.category.prior = None
     assert class_frequencies(model) is None
     assert class_frequencies(FAMILIES["clustering"]()) is None
