@@ -63,7 +63,7 @@ class NpyRows:
         else:
             runs = list(_runs(part))
         rows = np.empty((sum(length for *_, length in runs), *self.shape[1:]), self.dtype)
-        bytes_of = memoryview(rows.reshape(-1).view(np.uint8)) if rows.size else memoryview(b"")
+        bytes_of = rows.reshape(-1).view(np.uint8).data if rows.size else memoryview(b"")
         places = np.argsort(part, kind="stable") if not isinstance(part, slice) else None
         with self._path.open("rb", buffering=0) as file:
             for place, start, length in runs:

@@ -57,8 +57,8 @@ class _OnDisk:
 
     home = torch.device("cpu")
 
-    def __init__(self, data: Dataset, labelled: np.ndarray) -> None:
-        self._x, self._name = data.x, data.name
+    def __init__(self, data: Dataset, rows: NpyRows, labelled: np.ndarray) -> None:
+        self._x, self._name = rows, data.name
         self._gaps = data.table is not None and data.table.named
         self._labelled, self._known = labelled, data.y[labelled]
 
@@ -114,9 +114,11 @@ class Batches:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels and none were given; use --labels N.")
-        on_disk = isinstance(data.x, NpyRows)
+        on_disk = data.x if isinstance(data.x, NpyRows) else None
         self._source = (
-            _OnDisk(data, split.labelled) if on_disk else _InMemory(data, split.labelled, torch.device(device))
+            _InMemory(data, split.labelled, torch.device(device))
+            if on_disk is None
+            else _OnDisk(data, on_disk, split.labelled)
         )
         home = self._source.home
         self._announced: list[tuple[int, int]] = []
@@ -143,7 +145,8 @@ class Batches:
             main_size = batch_size - labelled_batch_size
         self._main: Stream | BlockStream
         if isinstance(rows, Others):
-            self._main = BlockStream(rows, main_size, 2 * seed, data.x.block, processes)
+            block = 1 if on_disk is None else on_disk.block
+            self._main = BlockStream(rows, main_size, 2 * seed, block, processes)
         else:
             self._main = Stream(rows, main_size, 2 * seed, home, processes)
         self._labelled = None
@@ -199,7 +202,7 @@ class Batches:
 
     def _announce(self, step: int) -> None:
         """Let the system read ahead what the next steps want, where rows stay on the disk."""
-        if not isinstance(self._main, BlockStream):
+        if not (isinstance(self._main, BlockStream) and isinstance(self._source, _OnDisk)):
             return
         blocks = [*self._main.blocks(step), *self._main.blocks(step + READ_AHEAD)]
         for start, stop in blocks if blocks != self._announced else ():

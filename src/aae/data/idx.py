@@ -4,8 +4,8 @@ import gzip
 import math
 import os
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def read_idx(path: Path) -> np.ndarray:
         raise AAEError(f"{path} cannot be read ({first_line(error)}); copy the file again.") from error
 
 
-def _read(stream: BinaryIO, path: Path, most: int) -> np.ndarray:
+def _read(stream: BufferedIOBase, path: Path, most: int) -> np.ndarray:
     """The array in a stream that cannot hold more than ``most`` bytes."""
     head = stream.read(4)
     if len(head) < 4 or head[:3] != b"\x00\x00\x08" or not 1 <= head[3] <= 4:

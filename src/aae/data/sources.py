@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Dataset:
     y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    classes: list[str | int]
+    classes: list[str | int | float]
     notes: tuple[str, ...] = ()  # what the user should know of how they were read
     table: Table | None = None  # how the networks read the columns
     bundled: bool = False  # one of the data sets known by name: handwritten digits
@@ -124,15 +124,18 @@ def names_images(spec: str | Path) -> bool:
     return str(spec) not in _NAMED and path.is_dir() and not is_idx_folder(path)
 
 
+_Rows = TypeVar("_Rows", np.ndarray, NpyRows)  # in memory, or left on the disk
+
+
 @dataclass
-class _Whole:
+class _Whole(Generic[_Rows]):
     """Rows with the names of their labels, before a part is taken for testing; the test part if it came along."""
 
     name: str
-    x: np.ndarray | NpyRows
+    x: _Rows
     labels: np.ndarray | None
     where: str
-    test: tuple[np.ndarray | NpyRows, np.ndarray | None] | None = None
+    test: tuple[np.ndarray, np.ndarray | None] | None = None
     notes: tuple[str, ...] = ()
     columns: list[str] | None = None
     values: dict[int, list[str]] = field(default_factory=dict)  # of the columns that are categories
@@ -142,7 +145,7 @@ class _Whole:
         return fit_table(rows, self.columns, self.values) if rows.ndim == 2 else None
 
 
-def _whole(path: Path, reading: ReadOptions, table: Table | None) -> _Whole:
+def _whole(path: Path, reading: ReadOptions, table: Table | None) -> _Whole[np.ndarray]:
     """The rows at a path, checked against the options that were given for them."""
     folder, of_table = path.is_dir(), path.suffix in TABLES
     _check_options(str(path), reading, folder, of_table)
@@ -163,7 +166,7 @@ def _check_options(path: str, reading: ReadOptions, folder: bool, of_table: bool
             raise UsageError(f"--label-column is for {' and '.join(TABLES)} files; {path} is none.")
 
 
-def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whole:
+def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whole[np.ndarray]:
     cells, labels = read_columns(path), None
     if label_column is not None:
         cells, labels = take_labels(cells, label_column, str(path))
@@ -173,7 +176,7 @@ def _columns(path: Path, label_column: str | None, table: Table | None) -> _Whol
     return _Whole(path.stem, x, labels, str(path), notes=tuple(notes), columns=names, values=values)
 
 
-def _with_test(whole: _Whole, reading: ReadOptions, table: Table | None) -> Dataset:
+def _with_test(whole: _Whole[np.ndarray], reading: ReadOptions, table: Table | None) -> Dataset:
     """The data set, with the test rows that were named, that came along, or that are held out."""
     test, notes, where = whole.test, whole.notes, f"{whole.where} (x_test)"
     classes, y = _label_numbers(whole.labels, len(whole.x), whole.where)
@@ -191,7 +194,7 @@ def _with_test(whole: _Whole, reading: ReadOptions, table: Table | None) -> Data
     return Dataset(whole.name, whole.x, y, test[0], test_y, classes, notes, table or whole.table(whole.x))
 
 
-def _other(path: Path, whole: _Whole, reading: ReadOptions, table: Table | None) -> _Whole:
+def _other(path: Path, whole: _Whole[Any], reading: ReadOptions, table: Table | None) -> _Whole[np.ndarray]:
     """Rows to test on from a path of their own, read as those to train on were."""
     images, named = whole.x.ndim > 2, whole.columns is not None
     if images and names_images(path):
@@ -222,7 +225,7 @@ def _large_file(path: Path, reading: ReadOptions, table: Table | None) -> Datase
 
 
 def _on_disk(
-    whole: _Whole, y: np.ndarray, classes: list[str | int], reading: ReadOptions, table: Table | None
+    whole: _Whole[NpyRows], y: np.ndarray, classes: list[str | int | float], reading: ReadOptions, table: Table | None
 ) -> Dataset:
     _check_options(whole.where, reading, False, whole.columns is not None)
     rows, path = whole.x, whole.where
@@ -232,7 +235,7 @@ def _on_disk(
     notes = (*whole.notes, f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk.")
     if reading.test is not None:
         held = np.arange(0)
-        test = _other(Path(reading.test), replace(whole, x=rows[:1]), reading, table)
+        test = _other(Path(reading.test), whole, reading, table)
         test_x, test_y = test.x, _label_numbers(test.labels, len(test.x), test.where, classes)[1]
     else:
         held = generator.choice(pool, min(TESTED, pool // 10), replace=False, shuffle=False)
@@ -247,13 +250,13 @@ def _on_disk(
     return Dataset(whole.name, rows, y, test_x, test_y, classes, notes, table, held=held)
 
 
-def _read(whole: _Whole, numbers: np.ndarray) -> np.ndarray:
+def _read(whole: _Whole[NpyRows], numbers: np.ndarray) -> np.ndarray:
     """Some rows of a file that stays on the disk; in columns with names a cell may be empty."""
     rows = whole.x[numbers]
     return _stored(rows if whole.columns is not None else check_finite(rows, numbers, whole.where))
 
 
-def _image_folder(folder: Path, reading: ReadOptions) -> _Whole:
+def _image_folder(folder: Path, reading: ReadOptions) -> _Whole[np.ndarray]:
     from aae.data.images import file_labels, folder_labels, read_images
 
     pictures = read_images(folder, reading.image_size, reading.colour, reading.strict)
@@ -289,7 +292,7 @@ def _mnist() -> Dataset:
     return replace(_from_arrays("mnist", *load_mnist()), bundled=True)
 
 
-def _npz(path: Path) -> _Whole:
+def _npz(path: Path) -> _Whole[np.ndarray]:
     """``x`` and optional ``y``; ``x_test`` and ``y_test`` if given."""
     arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
     labels = _labels(arrays, "y", path)
@@ -317,8 +320,8 @@ def _stored(x: np.ndarray) -> np.ndarray:
 
 
 def _label_numbers(
-    labels: np.ndarray | None, rows: int, where: str, classes: list[str | int] | None = None
-) -> tuple[list[str | int], np.ndarray]:
+    labels: np.ndarray | None, rows: int, where: str, classes: list[str | int | float] | None = None
+) -> tuple[list[str | int | float], np.ndarray]:
     if labels is None:
         return classes or [], np.full(rows, -1, dtype=np.int64)
     if labels.shape != (rows,):

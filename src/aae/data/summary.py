@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from aae.data.arrays import NpyRows
 from aae.data.sources import Dataset
 
 __all__ = ["contact_rows", "describe_data", "warnings_about"]
@@ -50,19 +51,19 @@ def warnings_about(data: Dataset) -> list[str]:
         if count < FEW:
             labels = "label" if count == 1 else "labels"
             found.append(f"The class {name!r} has {count} {labels} to train on; label some more of it.")
-    if data.held is not None:  # to look at every row would take as long as to train on them
+    if isinstance(data.x, NpyRows):  # to look at every row would take as long as to train on them
         return found
     if not data.is_image:
         low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
+        names = data.table.names if data.table is not None else range(data.shape[0])
         flat = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
         if len(flat):
-            names = data.table.names if data.table is not None else range(data.shape[0])
             some = ", ".join(str(names[k]) for k in flat[:5]) + (" ..." if len(flat) > 5 else "")
             found.append(f"{len(flat)} of {data.shape[0]} columns hold the same in every row ({some}).")
         empty = np.isnan(data.x).mean(0)
         for k in np.argsort(-empty)[:SOME_COLUMNS]:
             if empty[k]:
-                found.append(f"The column {data.table.names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
+                found.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
     seen = {_digest(row) for row in data.x}
     double = sum(_digest(row) in seen for row in data.test_x)
     if double:

@@ -245,7 +245,8 @@ class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (rows / max(rows - 1, 1)), self.momentum)
+        unbiased = variance * (rows / max(rows - 1, 1))
+        self.running_var.lerp_(unbiased, self.momentum)  # type: ignore[union-attr]  # there with the mean
 
 
 def share_batch_norm(model: nn.Module) -> None:

@@ -44,7 +44,7 @@ def importance_bound(
         seed: Seed of the draws.
     """
 
-    def bound(model: Autoencoder, x: Tensor, y: Tensor, posteriors: Posteriors) -> Tensor:
+    def bound(model: Autoencoder, x: Tensor, y: Tensor | None, posteriors: Posteriors) -> Tensor:
         weights = torch.stack([_log_weight(model, x, y, posteriors) for _ in range(draws)])
         return weights.logsumexp(0) - math.log(draws)
 
@@ -53,7 +53,7 @@ def importance_bound(
 
 @torch.inference_mode()
 def _mean(
-    bound: Callable[[Autoencoder, Tensor, Tensor, Posteriors], Tensor],
+    bound: Callable[[Autoencoder, Tensor, Tensor | None, Posteriors], Tensor],
     model: Autoencoder,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -70,18 +70,18 @@ def _mean(
     return total / len(rows)
 
 
-def _evidence(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: Posteriors) -> Tensor:
+def _evidence(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: Posteriors) -> Tensor:
     """The evidence bound of each row, from one draw of its code."""
     codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
     bound = -_loss(model, x, labels, codes)
     for name, posterior in posteriors.items():
         latent = model.latent(name)
         (rule, *_) = latent.rules("divergence")
-        bound = bound - rule.divergence(posterior, codes[name], latent.prior(len(x)))
+        bound = bound - rule.divergence(posterior, codes[name], latent.checked_prior(len(x)))
     return bound
 
 
-def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: Posteriors) -> Tensor:
+def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: Posteriors) -> Tensor:
     """How much likelier the row and one draw of its code are in the model than the draw is in the posterior."""
     codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
     weight = -_loss(model, x, labels, codes).double()
@@ -91,11 +91,11 @@ def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor, posteriors: Poste
             drawn = posterior.categorical().log_prob(code.argmax(-1))
         else:
             drawn = posterior.log_prob(code)
-        weight += model.latent(name).prior(len(x)).log_prob(code).double() - drawn.double()
+        weight += model.latent(name).checked_prior(len(x)).log_prob(code).double() - drawn.double()
     return weight
 
 
-def _loss(model: Autoencoder, x: Tensor, labels: Tensor, codes: dict[str, Tensor]) -> Tensor:
+def _loss(model: Autoencoder, x: Tensor, labels: Tensor | None, codes: dict[str, Tensor]) -> Tensor:
     return model.likelihood.loss(model.decoder(model.merge(model.complete(codes, labels))), x)
 
 

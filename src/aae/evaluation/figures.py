@@ -40,8 +40,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         rows = _read(model, x, y)
         if metrics.can_classify(model) and labelled_test:
             found["test_error"] = metrics.error_percent(y, rows["probabilities"])
-            if len(validation):
-                found |= _only(metrics.quick_metrics(model, data, split), "validation_error")  # type: ignore[arg-type]
+            if split is not None and len(validation):
+                found |= _only(metrics.quick_metrics(model, data, split), "validation_error")
         found["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         found["squared_error"] = float(rows["square"].mean(dtype=np.float64))
         found |= _denoising(model, x, y)
@@ -132,10 +132,11 @@ def _only(found: dict[str, float], *names: str) -> dict[str, float]:
 
 def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Squared error to the clean rows, before and after the model, of rows corrupted as in training."""
-    if not hasattr(model.corruption, "corrupt"):
+    corruption = model.corruption
+    if corruption is None or not hasattr(corruption, "corrupt"):
         return {}
     clean = inference.prepare(model, x)
-    noisy = model.corruption.corrupt(torch.from_numpy(clean)).numpy()
+    noisy = corruption.corrupt(torch.from_numpy(clean)).numpy()
     before = float(np.square(noisy - clean, dtype=np.float64).reshape(len(x), -1).sum(1).mean())
     return {"noisy_error": before, "denoising_error": metrics.squared_error(model, noisy, y, target=clean)}
 

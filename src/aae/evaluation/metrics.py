@@ -141,8 +141,8 @@ def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) ->
     device = next(latent.parameters()).device
     values = torch.from_numpy(codes).to(device)
     each = [
-        latent.prior(len(values), torch.full((len(values),), k, device=device)).log_prob(values)
-        for k in range(latent.prior.components)
+        latent.checked_prior(len(values), torch.full((len(values),), k, device=device)).log_prob(values)
+        for k in range(latent.components)
     ]
     known = labels >= 0
     return float(100 * np.mean(torch.stack(each).argmax(0).cpu().numpy()[known] == labels[known]))
@@ -207,7 +207,7 @@ def _fittest(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) ->
     return int(_log_densities(samples, validation, widths).mean(1).argmax())
 
 
-def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float]) -> np.ndarray:
+def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float] | np.ndarray) -> np.ndarray:
     """Log-density of each row under Gaussians of each width around the samples, ``(widths, rows)``."""
     samples_, rows_ = torch.from_numpy(samples), torch.from_numpy(rows)
     square = samples_.square().sum(1)

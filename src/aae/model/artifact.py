@@ -84,7 +84,7 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
         AAEError: Files are missing, damaged, written by a newer version, or name unknown components.
     """
     on_hub = isinstance(path, str) and HUB_NAME.fullmatch(path) and not Path(path.partition("/")[0]).exists()
-    folder = _from_hub(path) if on_hub else Path(path)
+    folder = _from_hub(str(path)) if on_hub else Path(path)
     if (folder / "model" / "spec.json").is_file():
         folder = folder / "model"
     if not (folder / "spec.json").is_file():

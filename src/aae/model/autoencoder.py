@@ -10,6 +10,7 @@ from aae.model.component import component
 from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood
 from aae.model.merging import Concatenate
+from aae.model.parts import Corruption, Decoder, Likelihood, Merge, Trunk
 from aae.model.table import Table
 from aae.system.errors import AAEError
 
@@ -56,12 +57,15 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
+        # Each is any module that has what its type asks.
         self.latents: Sequence[Latent] = nn.ModuleList(latents)  # type: ignore[assignment]
-        self.trunk = trunk
-        self.decoder = decoder
-        self.likelihood = likelihood or BernoulliLikelihood()
-        self.corruption = corruption
-        self.merge = merge or Concatenate({latent.name: latent.dim for latent in latents})
+        self.trunk: Trunk | None = trunk  # type: ignore[assignment]
+        self.decoder: Decoder = decoder  # type: ignore[assignment]
+        self.likelihood: Likelihood = likelihood or BernoulliLikelihood()  # type: ignore[assignment]
+        self.corruption: Corruption | None = corruption
+        self.merge: Merge = merge or Concatenate(  # type: ignore[assignment]
+            {latent.name: latent.dim for latent in latents}
+        )
         self.classes = list(classes) if classes is not None else None
         self.table = table
         if table is not None and self.input_shape != (table.width,):
@@ -148,7 +152,7 @@ class Autoencoder(nn.Module):
             if latent.name not in full:
                 if labels is None:
                     raise AAEError(f"This model reads the label itself (latent {latent.name!r}); give labels as well.")
-                full[latent.name] = latent.prior(len(labels), labels).sample()
+                full[latent.name] = latent.checked_prior(len(labels), labels).sample()
         return full
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -168,9 +172,9 @@ class Autoencoder(nn.Module):
             if latent.prior is None:
                 raise AAEError(f"Latent {latent.name!r} has no prior, so this model cannot sample.")
             seen = labels if latent is self.category or latent.label != "none" else None
-            if seen is not None and seen.max() >= latent.prior.components:
+            if seen is not None and seen.max() >= latent.components:
                 raise AAEError(
-                    f"There is no class {int(seen.max())}; they run from 0 to {latent.prior.components - 1}."
+                    f"There is no class {int(seen.max())}; they run from 0 to {latent.components - 1}."
                 )
             codes[latent.name] = latent.prior(n, seen).sample()
         return codes
@@ -191,4 +195,4 @@ class Autoencoder(nn.Module):
             raise AAEError(
                 "This model has no class or cluster output; train semi-supervised, few-labels or clustering."
             )
-        return category.posterior(self.trunk(x)).mean
+        return category.posterior(self.trunk(x)).mean  # type: ignore[misc]  # what is encoded has a trunk

@@ -101,7 +101,7 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
 def _kinds(cls: type) -> dict[str, Any]:
     """What the constructor says of its arguments; nothing where it cannot be told."""
     try:
-        return get_type_hints(cls.__init__)
+        return get_type_hints(cls.__init__)  # type: ignore[misc]  # of this very class, whatever its subclasses take
     except Exception:  # a user's class may name types that are only there for a type checker
         return {}
 

@@ -1,10 +1,12 @@
 """The list of latents: names, roles, and a refusal of combinations that cannot work."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Literal, overload
 
-from torch import nn
+from torch import Tensor, nn
 
 from aae.model.component import component
+from aae.model.parts import Adversary, Divergence, Penalty, Posterior, Prior
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Latent", "check_latents"]
@@ -40,8 +42,8 @@ class Latent(nn.Module):
     ) -> None:
         super().__init__()
         self.name = name
-        self.posterior = posterior
-        self.prior = prior
+        self.posterior: Posterior | None = posterior  # type: ignore[assignment]  # any module that has what it asks
+        self.prior: Prior | None = prior  # type: ignore[assignment]  # likewise
         self.matching = nn.ModuleList([matching] if isinstance(matching, nn.Module) else matching)
         self.label = label
         _check(self)
@@ -49,7 +51,7 @@ class Latent(nn.Module):
     @property
     def dim(self) -> int:
         """Length of this part of the code."""
-        return int((self.posterior if self.posterior is not None else self.prior).dim)  # type: ignore[union-attr]
+        return int((self.posterior if self.posterior is not None else self.checked_prior).dim)
 
     @property
     def is_category(self) -> bool:
@@ -61,9 +63,31 @@ class Latent(nn.Module):
         """Number of classes a label of this latent can name, or None if labels play no part."""
         if self.label == "none":
             return None
-        return int(self.prior.components) if self.label == "conditioned" else self.dim  # type: ignore[union-attr]
+        return self.components if self.label == "conditioned" else self.dim
 
-    def rules(self, kind: str) -> list[nn.Module]:
+    @property
+    def checked_prior(self) -> Prior:
+        """The prior of a latent that is observed or has a rule: it has been checked that there is one."""
+        return self.prior  # type: ignore[return-value]  # a check of its own would run several times a step
+
+    @property
+    def components(self) -> int:
+        """Number of the prior's components, of which a label picks one."""
+        prior: Any = self.prior
+        return int(prior.components)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Class logits ``(B, K)`` from features ``(B, H)``, of a latent whose posterior is a `Category`."""
+        posterior: Any = self.posterior
+        return posterior(features).logits
+
+    @overload
+    def rules(self, kind: Literal["penalty"]) -> list[Penalty]: ...
+    @overload
+    def rules(self, kind: Literal["divergence"]) -> list[Divergence]: ...
+    @overload
+    def rules(self, kind: Literal["generator_loss", "given"]) -> list[Adversary]: ...
+    def rules(self, kind: str) -> list[Any]:
         """The matching rules that have a method ``kind``, such as ``"generator_loss"``."""
         return [rule for rule in self.matching if hasattr(rule, kind)]
 

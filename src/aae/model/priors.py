@@ -71,6 +71,7 @@ class GaussianPrior(nn.Module):
     """
 
     has_density = True
+    _zero: Tensor
 
     def __init__(self, dim: int, std: float = 1.0, components: int | None = None) -> None:
         super().__init__()
@@ -90,6 +91,7 @@ class CubePrior(nn.Module):
 
     has_density = True
     bounded = True
+    _zero: Tensor
 
     def __init__(self, dim: int, side: float = 2.0) -> None:
         super().__init__()
@@ -131,6 +133,7 @@ class BallPrior(nn.Module):
 
     has_density = True
     bounded = True
+    _zero: Tensor
 
     def __init__(self, dim: int, radius: float = 1.0) -> None:
         super().__init__()
@@ -151,6 +154,8 @@ class MixturePrior(nn.Module):
     """
 
     has_density = True
+    _means: Tensor
+    _scale: Tensor
 
     def __init__(self, means: Sequence[Sequence[float]], covariances: Sequence[Sequence[Sequence[float]]]) -> None:
         super().__init__()
@@ -261,6 +266,7 @@ class SwissRollPrior(nn.Module):
 
     has_density = True
     dim = 2
+    _zero: Tensor
 
     def __init__(self, components: int = 10, noise: float = 0.05) -> None:
         super().__init__()
@@ -295,6 +301,7 @@ class CategoricalPrior(nn.Module):
 
     has_density = True
     is_category = True
+    _probabilities: Tensor
 
     def __init__(self, dim: int, balance: Sequence[float] | None = None) -> None:
         super().__init__()

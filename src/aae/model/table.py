@@ -37,6 +37,13 @@ class Table(nn.Module):
         AAEError: A column without one of these, or a scale that is not above zero.
     """
 
+    _numbers: Tensor
+    _marked: Tensor
+    _owners: Tensor
+    _places: Tensor
+    _mean: Tensor
+    _scale: Tensor
+
     def __init__(self, columns: Sequence[Mapping[str, Any]], bounded: bool = False) -> None:
         super().__init__()
         self.columns = [dict(column) for column in columns]

@@ -27,6 +27,7 @@ from aae.distributed import shards
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.latent import Latent
+from aae.model.parts import Adversary, Part
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Losses", "Metrics", "Phase", "build_phases"]
@@ -100,7 +101,11 @@ class Losses:
             for rule in latent.rules("penalty"):
                 own = codes[latent.name]
                 whole = getattr(rule, "whole", False)
-                prior = _batch_prior(latent, batch) if whole else latent.prior(len(own), _condition(latent, batch))
+                prior = (
+                    _batch_prior(latent, batch)
+                    if whole
+                    else latent.checked_prior(len(own), _condition(latent, batch))
+                )
                 penalty = rule.penalty(posteriors[latent.name], shards.all_gather(own) if whole else own, prior)
                 # Penalties are in nats, like the reconstruction, and keep their ratio to it.
                 loss = loss + self.reconstruction_weight * penalty
@@ -132,13 +137,13 @@ class Losses:
         return torch.stack(list(metrics.values())).sum(), metrics
 
     def _generator_loss(
-        self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]
+        self, metrics: Metrics, batch: Batch, latent: Latent, rule: Adversary, codes: dict[str, Tensor]
     ) -> None:
         loss = rule.generator_loss(codes[latent.name], _discriminator_labels(rule, latent, batch, codes))
         _add(metrics, f"generator_loss_{latent.name}", loss)
 
     def _discriminator_loss(
-        self, metrics: Metrics, batch: Batch, latent: Latent, rule: nn.Module, codes: dict[str, Tensor]
+        self, metrics: Metrics, batch: Batch, latent: Latent, rule: Adversary, codes: dict[str, Tensor]
     ) -> None:
         samples = _prior_sample(latent, batch, _condition(latent, batch))
         labels = _discriminator_labels(rule, latent, batch, codes)
@@ -175,8 +180,8 @@ class Losses:
         losses: list[Tensor] = []
         metrics: Metrics = {}
         if labelled_features is not None:
-            logits = self.supervised[0].posterior(labelled_features).logits
-            metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)
+            logits = self.supervised[0].logits(labelled_features)  # labelled rows come with labels
+            metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)  # type: ignore[arg-type]
             losses.append(self.classification_weight * metrics["classification_loss"])
         batch.targets = None  # a batch that stays in place has those of the step before
         if self.targets is not None:
@@ -242,11 +247,11 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
     return [phase for phase in phases if phase.parameters]
 
 
-def _shares_pass(rule: nn.Module) -> bool:
+def _shares_pass(rule: Adversary) -> bool:
     return bool(getattr(rule, "shares", False))
 
 
-def _parameters(modules: Iterable[nn.Module | None]) -> list[nn.Parameter]:
+def _parameters(modules: Iterable[Part | None]) -> list[nn.Parameter]:
     return [parameter for module in modules if module is not None for parameter in module.parameters()]
 
 
@@ -259,7 +264,7 @@ def _condition(latent: Latent, batch: Batch) -> Tensor | None:
     return batch.labels if latent.label == "conditioned" else None
 
 
-def _discriminator_labels(rule: nn.Module, latent: Latent, batch: Batch, codes: dict[str, Tensor]) -> Tensor | None:
+def _discriminator_labels(rule: Adversary, latent: Latent, batch: Batch, codes: dict[str, Tensor]) -> Tensor | None:
     """Labels that a discriminator sees beside the codes: those of the data, or the classes that the model infers."""
     given = getattr(rule, "given", None)
     return _condition(latent, batch) if given is None else codes[given].detach().argmax(1)
@@ -268,7 +273,7 @@ def _discriminator_labels(rule: nn.Module, latent: Latent, batch: Batch, codes: 
 def _prior_sample(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:
     """A prior sample for each row of the batch; ``labels`` are the batch's, or None."""
     if shards.world_size() == 1:
-        return latent.prior(len(batch.x), labels).sample()
+        return latent.checked_prior(len(batch.x), labels).sample()
     return shards.local_rows(_batch_prior(latent, batch, labels is not None).sample())
 
 
@@ -277,4 +282,4 @@ def _batch_prior(latent: Latent, batch: Batch, labelled: bool | None = None) -> 
     if labelled is None:
         labelled = latent.label == "conditioned"
     labels = batch.labels if batch.all_labels is None else batch.all_labels
-    return latent.prior(len(batch.x) * shards.world_size(), labels if labelled else None)
+    return latent.checked_prior(len(batch.x) * shards.world_size(), labels if labelled else None)

@@ -129,7 +129,7 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
     return maker(PIXEL_STD) if maker is GaussianLikelihood and data.is_image else maker()
 
 
-def _trunk(options: Options, data: Dataset) -> nn.Module:
+def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk:
     shape, hidden = data.input_shape, _hidden(options.hidden, data)
     return _pick(
         "network",

@@ -30,7 +30,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
     }
     adversarial = options.momentum_adversarial
     return Settings(
-        **length,  # type: ignore[arg-type]
+        **length,  # type: ignore[arg-type]  # the names are those of arguments
         batch_size=options.batch_size,
         labelled_batch_size=options.labelled_batch_size,
         schedule=options.schedule,

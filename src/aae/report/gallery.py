@@ -66,7 +66,7 @@ def _reconstructions(run: Run) -> Figure:
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
     with inference.seeded(run.model, 0):  # of the noise, and of the labels of rows that have none
-        if not hasattr(corruption, "corrupt"):
+        if corruption is None or not hasattr(corruption, "corrupt"):
             return plots.reconstructions(x, inference.reconstruct(run.model, x, labels, prepared=True))
         noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
         return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels, prepared=True), noisy)
@@ -229,7 +229,7 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 continue
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
-        facts = {
+        facts: dict[str, object] = {
             name: config[name]
             for name in (
                 "preset",

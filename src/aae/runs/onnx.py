@@ -2,10 +2,10 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -90,9 +90,13 @@ def export_onnx(run: Path, out: Path) -> str:
         raise AAEError(f"The exported model is {worst:.2g} from torch's, more than {TOLERANCE}; nothing was written.")
     out.mkdir(exist_ok=True)
     for name, data in written.items():
-        write_atomically(out / f"{name}.onnx", lambda file, data=data: file.write(data))
+        write_atomically(out / f"{name}.onnx", _writer(data))
     write_json(out / "model.json", _description(model, encoded, every))
     return f"{', '.join(f'{name}.onnx' for name in written)}, model.json (largest difference {worst:.1e}): {out}"
+
+
+def _writer(data: bytes) -> Callable[[BinaryIO], object]:
+    return lambda file: file.write(data)
 
 
 def _check_installed() -> None:
@@ -119,7 +123,7 @@ def _exported(
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
         raise AAEError(f"The {what} has a part that ONNX cannot hold ({str(error).partition(chr(10))[0]}).") from error
-    return bytes(program.model_proto.SerializeToString())  # type: ignore[union-attr]
+    return bytes(program.model_proto.SerializeToString())  # type: ignore[union-attr]  # None is for dynamo=False
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3)
 
 
-def _renumbered(data: Dataset, classes: list[str | int] | None) -> Dataset:
+def _renumbered(data: Dataset, classes: list[str | int | float] | None) -> Dataset:
     """The data set with its labels numbered as the model's classes are; not every class need occur in it."""
     if classes is None or data.classes == classes:
         return data

@@ -21,6 +21,7 @@ from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
+from aae.model.table import Table
 from aae.system.errors import AAEError
 from aae.system.files import check_place, csv_cell, write_atomically
 from aae.system.progress import counted, say
@@ -173,8 +174,9 @@ def _parts(
 
 def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: inference.Call) -> Parts:
     """The same from several processes, which take blocks of rows in turn; only the first one is given the rest."""
+    rank = 0 if group.shard is None else group.shard.rank
     for start in range(0, max(len(rows), 1), BLOCK * group.world_size):
-        own = start + BLOCK * group.shard.rank
+        own = start + BLOCK * rank
         # A process whose block is beyond the end does the last row again, so that all have something to send.
         first = min(own, max(len(rows) - 1, 0))
         found = list(inference.parts(model, rows[first : max(own, first) + BLOCK], call))
@@ -244,17 +246,16 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv)."""
     suffix = check_place(out, ".npz", ".csv")
     model = load(run)
-    if suffix == ".csv":
-        _check_named(model)
+    table = _named_table(model) if suffix == ".csv" else None
     rows, names, _ = read_input(spec, model)
     labels = label_numbers(model, names)
     parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
     parts = _counted("Reconstructing", rows, parts)
     every = chain([next(parts)], parts)
-    if suffix == ".npz":
+    if table is None:
         write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
     else:
-        write_atomically(out, lambda file: _write_columns(file, model, (part["x"] for part in every)))
+        write_atomically(out, lambda file: _write_columns(file, table, (part["x"] for part in every)))
     return f"{len(rows)} reconstructions: {out}"
 
 
@@ -262,13 +263,12 @@ def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
     """Write rows that are decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
     suffix = check_place(out, ".npz", ".csv")
     model = load(run)
-    if suffix == ".csv":
-        _check_named(model)
+    table = _named_table(model) if suffix == ".csv" else None
     drawn = draw_samples(model, n, label, seed)
-    if suffix == ".npz":
+    if table is None:
         write_atomically(out, lambda file: np.savez(file, x=drawn))
     else:
-        write_atomically(out, lambda file: _write_columns(file, model, iter([drawn])))
+        write_atomically(out, lambda file: _write_columns(file, table, iter([drawn])))
     return f"{n} samples: {out}"
 
 
@@ -283,18 +283,19 @@ def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np
     return inference.sample(model, n, labels)
 
 
-def _check_named(model: Autoencoder) -> None:
+def _named_table(model: Autoencoder) -> Table:
     if model.table is None or not model.table.named:
         raise AAEError("The model's rows have no named columns, which a CSV file needs; write .npz.")
+    return model.table
 
 
-def _write_columns(file: BinaryIO, model: Autoencoder, parts: Iterator[np.ndarray]) -> None:
+def _write_columns(file: BinaryIO, table: Table, parts: Iterator[np.ndarray]) -> None:
     """Write rows of a table under the names of its columns, in their own units."""
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([csv_cell(name) for name in model.table.names])
+    writer.writerow([csv_cell(name) for name in table.names])
     for part in parts:
-        cells = model.table.cells(part)
+        cells = table.cells(part)
         writer.writerows(zip(*([_cell(value) for value in column] for column in cells.values()), strict=True))
     text.detach()
 

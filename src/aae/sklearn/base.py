@@ -61,7 +61,7 @@ class Estimator(BaseEstimator):
         names = [value.item() if isinstance(value, np.generic) else value for value in classes]
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
-        length = {} if self.max_iter is None else {"steps": self.max_iter}
+        length: dict[str, float] = {} if self.max_iter is None else {"steps": self.max_iter}
         with torch.random.fork_rng(devices=[]):
             model, settings, *_ = prepare(
                 preset, data, len(split.labelled), split, seed, {**changes, **(self.options or {})}, length

@@ -40,7 +40,7 @@ def printable(text: str) -> str:
     return text.translate(dict.fromkeys(map(ord, steering), "\N{REPLACEMENT CHARACTER}"))
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What a library says went wrong, short enough for a sentence of ours; its kind if it says nothing."""
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 

@@ -6,6 +6,7 @@ On a GPU, starting the many small kernels of a step one by one takes longer than
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ class CapturedStep:
             return self._beside(batch) if self._record else self._take(batch)
         if self._place is None:
             self._place = _kept(batch)
-            if self._record and not self._recorded():
+            if self._record and not self._recorded(self._place):
                 return self._take(batch)
         _copy(batch, self._place)
         if self._graph is None:
@@ -68,14 +69,14 @@ class CapturedStep:
         torch.cuda.current_stream().wait_stream(stream)
         return measured
 
-    def _recorded(self) -> bool:
+    def _recorded(self, place: Batch) -> bool:
         graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.current_stream()
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         before = generator.clone_state()
         try:
             with torch.cuda.graph(graph), self._noticed():
-                self._measured = self._take(self._place)  # type: ignore[arg-type]
+                self._measured = self._take(place)
         except RuntimeError as error:
             # A part of the user's own may need what a record cannot hold; steps are then taken as on a CPU.
             self.failure = self.failure or _said(error)
@@ -107,9 +108,8 @@ def _kept(batch: Batch) -> Batch:
     """A copy of a batch whose every part is a tensor on the device."""
     device = batch.x.device
     parts = {name: getattr(batch, name) for name in _PARTS}
-    return replace(
-        batch, codes={}, **{k: v if v is None else torch.as_tensor(v, device=device).clone() for k, v in parts.items()}
-    )
+    kept: dict[str, Any] = {k: v if v is None else torch.as_tensor(v, device=device).clone() for k, v in parts.items()}
+    return replace(batch, codes={}, **kept)
 
 
 def _copy(batch: Batch, place: Batch) -> None:

@@ -94,7 +94,8 @@ def _flat(value: Any, tensors: list[Tensor]) -> Any:
     """A value as JSON that refers to tensors by their numbers; an object of one entry says what it was."""
     if isinstance(value, Tensor):
         # In the order in which it lies in memory: a fused optimiser takes neighbours, wherever they belong.
-        order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))
+        strides = value.stride()
+        order = sorted(range(value.dim()), key=lambda axis: -strides[axis])
         tensors.append(value.permute(order))
         return {"tensor": [len(tensors) - 1, order]}
     if isinstance(value, dict):

@@ -87,9 +87,9 @@ class Loop:
         self._probe_rows: np.ndarray | None = None  # rows that tell whether the code has collapsed
         self._stopped = 0  # the one that was followed
 
-    def resume(self) -> None:
+    def resume(self, run: RunDir) -> None:
         """Take up the newest usable checkpoint, and what was measured until then."""
-        state, damaged = self.group.broadcast_result(lambda: _saved(self.path))
+        state, damaged = self.group.broadcast_result(lambda: _saved(run))
         self.trainer.restore(state)
         self.history = History.restored(state["history"])
         self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
@@ -147,7 +147,7 @@ class Loop:
         if self.path is None or trainer.rate_factor < 1:
             raise error
         notes, seconds = self.notes, trainer.seconds
-        self.resume()
+        self.resume(self.path)
         trainer.rate_factor = SLOWER
         if trainer.settings.max_seconds is not None:
             trainer.seconds = seconds  # the time is gone all the same

@@ -110,8 +110,8 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
-        if resume:
-            loop.resume()
+        if resume and run is not None:
+            loop.resume(run)
         return loop.run()
 
 
@@ -144,7 +144,8 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
-    if getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None:
+    bounded = getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None
+    if bounded and isinstance(data.x, np.ndarray):  # those on the disk are too many to look at
         outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
         if len(outside):
             raise AAEError(

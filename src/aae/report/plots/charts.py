@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -136,7 +137,7 @@ def _smooth(x: np.ndarray, y: np.ndarray, width: int) -> tuple[np.ndarray, np.nd
     return np.convolve(x, kernel, "valid"), np.convolve(y, kernel, "valid")
 
 
-def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | int] | None = None) -> Figure:
+def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | int | float] | None = None) -> Figure:
     """How often each class is taken for each other one: shares of the row as shade, counts as numbers.
 
     Args:
@@ -164,7 +165,9 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
     dress(axes, f"{wrong:.2f} % of {len(true):,} rows wrong", "predicted", "true", frame=False)
     names = class_names(classes, count, length=16)
-    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 3 else {}
+    slanted: dict[str, Any] = {}
+    if max(map(len, names)) > 3:
+        slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(range(count), names, parse_math=False, **slanted)
     axes.set_yticks(range(count), names, parse_math=False)
     if count <= 20:

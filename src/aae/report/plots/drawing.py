@@ -68,7 +68,7 @@ def colours(count: int) -> list[str]:
     return [PALETTE[k % len(PALETTE)] for k in range(count)]
 
 
-def class_names(classes: Sequence[str | int] | None, count: int, length: int = 24) -> list[str]:
+def class_names(classes: Sequence[str | int | float] | None, count: int, length: int = 24) -> list[str]:
     """Names of ``count`` classes or clusters; those without a name are numbered, long ones are cut."""
     names = [" ".join(printable(str(name)).split()) for name in (classes or [])[:count]]
     names += [str(k) for k in range(len(names), count)]

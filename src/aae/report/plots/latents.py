@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
-from torch import nn
 
+from aae.model.parts import Prior
 from aae.report.plots.drawing import (
     MARKERS,
     STYLE,
@@ -35,8 +35,8 @@ MOST_NAMES = 12
 PRIOR_SAMPLES = 200_000
 
 
-def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int] | None = None,
-               prior: nn.Module | None = None) -> Figure:
+def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int | float] | None = None,
+               prior: Prior | None = None) -> Figure:
     """Codes as points coloured by class, with the regions that hold 50 % and 90 % of the prior.
 
     Codes of more than two numbers are shown in their two principal components, without the prior;
@@ -69,7 +69,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
 
 
 def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
-                classes: Sequence[str | int] | None = None) -> Figure:
+                classes: Sequence[str | int | float] | None = None) -> Figure:
     """Features that were put in the plane, as points coloured by class; the axes mean nothing and carry no numbers.
 
     Args:
@@ -88,7 +88,7 @@ def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
     return figure
 
 
-def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str | int] | None,
+def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str | int | float] | None,
              what: str) -> tuple[Figure, Axes, list[Line2D], list[str]]:
     """A figure of the points under a title, and what its legend is to show."""
     labels = np.full(len(points), -1) if labels is None else np.asarray(labels)
@@ -138,7 +138,8 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
     for group in np.unique(groups):
         member = groups == group
         marker = MARKERS[group % len(MARKERS)] if group >= 0 else MARKERS[0]
-        axes.scatter(*points[member].T, s=size, c=palette[labels[member]], marker=marker, alpha=0.6, linewidths=0,
+        x, y = points[member].T
+        axes.scatter(x, y, s=size, c=palette[labels[member]], marker=marker, alpha=0.6, linewidths=0,
                      rasterized=True, zorder=2 if group >= 0 else 1)
     present = [k for k in np.unique(labels) if k >= 0]
     for k in present if len(present) <= MOST_NAMES else []:
@@ -158,7 +159,8 @@ def _densest(points: np.ndarray) -> np.ndarray:
 
 def _name_on_map(axes: Axes, place: np.ndarray, name: str) -> None:
     """Write a class's name among its codes: the map can be read without telling colours apart."""
-    text = axes.text(*place, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
+    x, y = place
+    text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
                      path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
     set_text(text, name if len(name) <= 12 else name[:11] + "…")
 
@@ -172,7 +174,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def prior_samples(prior: nn.Module, n: int, seed: int) -> np.ndarray:
+def prior_samples(prior: Prior, n: int, seed: int) -> np.ndarray:
     """Draw ``(n, D)`` codes from a prior."""
     with seeded(seed):
         chunks = [prior(min(20_000, n - start)).sample().cpu() for start in range(0, n, 20_000)]
@@ -184,7 +186,8 @@ def _contours(axes: Axes, samples: np.ndarray) -> str:
     low, high = np.quantile(samples, [0.0005, 0.9995], axis=0)
     margin = 0.15 * (high - low) + 1e-6
     edges = [np.linspace(a - m, b + m, 241) for a, b, m in zip(low, high, margin, strict=True)]
-    density = _smooth(*(np.histogram2d(*half.T, bins=edges)[0] for half in (samples[::2], samples[1::2])))
+    halves = (samples[::2].T, samples[1::2].T)
+    density = _smooth(*(np.histogram2d(x, y, bins=edges)[0] for x, y in halves))
     ordered = np.sort(density, axis=None)[::-1]
     mass = ordered.cumsum() / ordered.sum()
     thresholds = [ordered[np.searchsorted(mass, share)] for share in (0.05, 0.5, 0.9)]
@@ -214,7 +217,7 @@ def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return gaussian_filter(first + second, max((0.7, 1, 1.5, 2, 3, 5, 8), key=score))
 
 
-def prior_range(prior: nn.Module) -> tuple[float, float, float]:
+def prior_range(prior: Prior) -> tuple[float, float, float]:
     """Range and step for `manifold`: round numbers around the middle 95 % of a prior's coordinates.
 
     The step makes 14 images a side, as in the tutorial.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -131,7 +132,7 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     show_tiles(axes, pixels, count)
     title = f"Each row one style, each column one {word}"
     dress(axes, title + (f" (the first {count} of {category.dim})" if count < category.dim else ""), frame=False)
-    slanted = {"rotation": 45, "ha": "left", "va": "bottom"} if longest > 3 else {}
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "left", "va": "bottom"} if longest > 3 else {}
     axes.xaxis.tick_top()
     axes.set_xticks(range(count), names[:count], parse_math=False, **slanted)
     axes.set_yticks([])
@@ -222,7 +223,8 @@ def _lines_beside(rows: dict[str, np.ndarray], most: int = 12) -> Figure:
     return figure
 
 
-def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str | int] | None = None,
+def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray,
+             classes: Sequence[str | int | float] | None = None,
              count: int = 25) -> Figure:
     """The mistakes a classifier is surest of, each with ``true → predicted`` and the predicted class's probability.
 

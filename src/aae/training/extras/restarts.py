@@ -82,7 +82,7 @@ class Restarts(Extra):
         """Restart where that is due, or continue from the best start; returns the progress of the present start."""
         number, progress = self.position(progress)
         if number > self.number:
-            if self._improves(trainer):
+            if self._score is not None and self._improves(trainer):
                 self._best = {
                     "score": float(self._score),
                     "steps": trainer.steps_since_restart,

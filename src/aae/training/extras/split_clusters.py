@@ -175,7 +175,7 @@ class SplitClusters(Extra):
         few = self.spare * sum(sizes) / len(sizes)
         halved = {number: found for number, cluster in enumerate(clusters) if (found := _halves(cluster)) is not None}
         # How far apart halves have to be, how large, and of which clusters the first is then given up.
-        offers = [
+        offers: list[tuple[float, float, tuple[int, ...]]] = [
             (self.least, max(SMALLEST, 2 * sizes[number]), (number,))
             for number in _by_size(range(len(sizes)), sizes)
             if sizes[number] < few
