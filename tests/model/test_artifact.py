@@ -124,8 +124,8 @@ def test_a_wrong_value_anywhere_is_told_in_a_sentence(saved, value):
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"format": FORMAT + 1, "aae": "9.8.7"}, rf"by aae 9.8.7, in a newer format \({FORMAT + 1}\) .* upgrade aae"),
     ({"format": "new"}, "is not the specification of a model"),
-    ({"model": {"type": "GaussianPrior", "dim": 2}}, "describes no Autoencoder"),
-    ({"model": [1]}, "describes no Autoencoder"),
+    ({"model": {"type": "GaussianPrior", "dim": 2}}, "does not describe an Autoencoder"),
+    ({"model": [1]}, "does not describe an Autoencoder"),
     ({"model": {"type": "Autoencoder"}}, "incomplete: missing a required argument: 'latents'"),
     ({"model": {"type": "Point", "features": 3, "dims": 2}}, "no argument of Point 'dims'; did you mean 'dim'"),
 ])
@@ -283,7 +283,7 @@ def test_a_model_by_its_name_on_the_hub(hub, model):
     for name, revision in (("someone/digits", None), ("someone/digits@v2", "v2")):
         assert describe(load(name)) == describe(model)
         assert hub[-1] == ("someone/digits", revision)
-    with pytest.raises(AAEError, match=r"There is no folder someone/else, and the Hugging Face Hub gives .*404"):
+    with pytest.raises(AAEError, match=r"There is no folder someone/else, and the Hugging Face Hub has no such .*404"):
         load("someone/else")
 
 

@@ -103,12 +103,12 @@ REFUSED = {
     "label without classes": (
         lambda: FAMILIES["aae"]().sample(2, torch.tensor([0, 1])), "has no classes, so a label cannot be asked for"),
     "label too high": (
-        lambda: FAMILIES["clustering"]().sample(2, torch.tensor([0, CLASSES])), "no class 3; they run from 0 to 2"),
+        lambda: FAMILIES["clustering"]().sample(2, torch.tensor([0, CLASSES])), "no class 3; classes run from 0 to 2"),
     "component too high": (lambda: FAMILIES["conditioned"]().sample(1, torch.tensor([5])), "no class 5"),
     "classify without classes": (lambda: FAMILIES["vae"]().classify(torch.rand(2, 6)), "no class or cluster output"),
     "classify by given labels": (
         lambda: FAMILIES["supervised"]().classify(torch.rand(2, 6)), "no class or cluster output"),
-    "labels missing": (lambda: FAMILIES["supervised"]()(torch.rand(2, 6)), "reads the label itself .*'y'"),
+    "labels missing": (lambda: FAMILIES["supervised"]()(torch.rand(2, 6)), "needs labels as input .*'y'"),
     "decoder": (
         lambda: Autoencoder([style()], MLPTrunk((6,), (WIDTH,)), MLPDecoder(3, (6,))), "takes 3 numbers, .* give 2"),
 }

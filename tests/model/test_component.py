@@ -63,7 +63,7 @@ def test_own_classes_are_built_only_if_they_are_passed():
 
 
 def test_a_decorated_class_is_known_by_name(monkeypatch):
-    monkeypatch.setattr("aae.model.component._KNOWN", {})
+    monkeypatch.setattr("aae.model.component._REGISTRY", {})
     component(Scale)
     assert rebuild(describe(Scale(2.0))).factor == 2.0
 

@@ -68,9 +68,9 @@ REFUSED = {
         lambda: point(ring_mixture(3), adversarial(2), "conditioned"), "3 components, .* classes=3"),
     "conditioned, other classes": (
         lambda: point(SwissRollPrior(10), adversarial(2, classes=3), "conditioned"), "10 components, .* 3 classes"),
-    "no rule": (lambda: point(GaussianPrior(2), nn.ReLU()), "ReLU is no matching rule"),
-    "KL of a point": (lambda: point(GaussianPrior(2), KL()), "which Point is not; use a Gaussian posterior"),
-    "KL of a softmax": (lambda: classes(CategoricalPrior(3), KL()), "Category is not; use temperature=0.5"),
+    "no rule": (lambda: point(GaussianPrior(2), nn.ReLU()), "ReLU is not a matching rule"),
+    "KL of a point": (lambda: point(GaussianPrior(2), KL()), "and Point has none; use a Gaussian posterior"),
+    "KL of a softmax": (lambda: classes(CategoricalPrior(3), KL()), "and Category has none; use temperature=0.5"),
     "KL to samples": (lambda: gauss(NoDensity(), KL()), "If NoDensity's distribution has one"),
     "KL to a cube": (lambda: gauss(CubePrior(2), KL()), "to a CubePrior is infinite"),
     "KL to a ball": (lambda: gauss(BallPrior(2), [MMD(), KL()]), "to a BallPrior is infinite"),

@@ -166,8 +166,8 @@ def test_categories_are_one_hots_with_the_given_balance():
     (lambda: CategoricalPrior(3, balance=[0.5, 0.5]), "3 probabilities that sum to 1"),
     (lambda: CategoricalPrior(2, balance=[0.5, 0.6]), "2 probabilities that sum to 1"),
     (lambda: CategoricalPrior(2, balance=[1.5, -0.5]), "2 probabilities that sum to 1"),
-    (lambda: ring_mixture(tangential=0), "no width in some direction"),
-    (lambda: MixturePrior([[0, 0]], [[[1, 2], [2, 1]]]), "no width in some direction"),
+    (lambda: ring_mixture(tangential=0), "not positive definite; give it a width above 0"),
+    (lambda: MixturePrior([[0, 0]], [[[1, 2], [2, 1]]]), "not positive definite"),
 ])
 def test_impossible_arguments_are_refused(build, sentence):
     with pytest.raises(AAEError, match=sentence):

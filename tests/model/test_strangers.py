@@ -45,7 +45,7 @@ def test_memory_that_the_weights_do_not_fill_is_not_taken(saved, what):
     spec = json.loads((saved / "spec.json").read_text())["model"]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rewrite(saved / "spec.json", model={**spec, place: part})
-    with pytest.raises(AAEError, match=r"no model that can be built: This asks for|does not describe a model"):
+    with pytest.raises(AAEError, match=r"does not describe a model (that can be built: This asks for|\()"):
         load(saved)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
@@ -63,7 +63,7 @@ def test_a_budget_counts_what_is_kept_and_no_views():
             torch.full((201,), 1.0)
 
 
-@pytest.mark.parametrize(("count", "sentence"), [(1001, "1000 latents at most"), (10**6, "more than 10000 parts")])
+@pytest.mark.parametrize(("count", "sentence"), [(1001, "at most 1000 latents"), (10**6, "more than 10000 parts")])
 def test_a_million_latents(saved, count, sentence):
     spec = json.loads((saved / "spec.json").read_text())["model"]
     latent = {"type": "Latent", "name": "z", "posterior": {"type": "Point", "features": 16, "dim": 1}}
@@ -96,7 +96,7 @@ def test_values_of_another_kind(saved, part, name, value):
     spec = json.loads((saved / "spec.json").read_text())["model"]
     (spec[part] if part else spec)[name] = value
     rewrite(saved / "spec.json", model=spec)
-    with pytest.raises(AAEError, match=r"does not take|does not have|does not describe|describes no"):
+    with pytest.raises(AAEError, match=r"does not take|does not have|does not describe"):
         load(saved)
 
 

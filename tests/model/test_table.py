@@ -102,7 +102,7 @@ def test_columns_by_name_in_any_order(rows):
 
 @pytest.mark.parametrize(("name", "cells", "sentence"), [
     ("height", None, "new.csv has no column 'height', which the model was trained on; is it 'heights'?"),
-    ("height", ["tall"], "new.csv: column 'height' holds 'tall' in row 0, and the model takes numbers there."),
+    ("height", ["tall"], "new.csv: column 'height' holds 'tall' in row 0, but the model takes numbers there."),
     ("height", [np.inf], "new.csv: column 'height' holds inf in row 0"),
     ("height", [1e300], "new.csv: column 'height' holds 1e+300 in row 0"),
     ("colour", ["mauve"], "new.csv: column 'colour' holds 'mauve' in row 0, which the model has never seen; it knows "
