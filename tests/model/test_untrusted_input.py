@@ -1,4 +1,4 @@
-"""Models, runs and data of people who mean harm."""
+"""Models, runs and data from untrusted sources."""
 
 import csv
 import json
