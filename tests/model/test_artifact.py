@@ -109,7 +109,7 @@ def test_nothing_but_known_components_is_built(saved, name):
 
 
 @pytest.mark.parametrize("value", [None, -1, 0, 2.5, 10**15, "word", True, [], ["a"], {}, {"type": "Point"}])
-def test_a_wrong_value_anywhere_is_told_in_a_sentence(saved, value):
+def test_a_wrong_value_anywhere_is_reported_in_a_sentence(saved, value):
     spec, refused = spec_of(saved)["model"], []
     for where in places(spec):
         (saved / "spec.json").write_text(json.dumps({"format": FORMAT, "model": replaced(spec, where, value)}))
@@ -206,7 +206,7 @@ class Forgetful(OwnTrunk):
         super().__init__(shape, features)
 
 
-def test_a_component_of_ones_own(tmp_path):
+def test_a_users_own_component(tmp_path):
     model = Autoencoder([style()], OwnTrunk(SHAPE, WIDTH, slope=0.3), MLPDecoder(2, SHAPE, (WIDTH,)))
     save_model(model, tmp_path)
     with pytest.raises(AAEError, match=r"'OwnTrunk', which .* aae.load\(path, components=\[OwnTrunk\]\)"):
@@ -265,18 +265,18 @@ def test_a_packed_model_comes_back(model):
 
 @pytest.fixture
 def hub(saved, monkeypatch):
-    """A hub that has one model, and a list of what it was asked for."""
+    """A hub that has one model, and a list of its requests."""
     huggingface_hub = pytest.importorskip("huggingface_hub")
-    asked = []
+    requests = []
 
     def snapshot_download(name, *, revision, allow_patterns):
-        asked.append((name, revision))
+        requests.append((name, revision))
         if name != "someone/digits":
             raise huggingface_hub.errors.HFValidationError("404: no such repository\nmore")
         return str(saved)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    return asked
+    return requests
 
 
 def test_a_model_by_its_name_on_the_hub(hub, model):
@@ -288,7 +288,7 @@ def test_a_model_by_its_name_on_the_hub(hub, model):
 
 
 @pytest.mark.parametrize("path", [Path("someone/digits"), "digits", "./digits", "runs/a/model", "/tmp/absent"])
-def test_what_is_no_name_on_the_hub(hub, path):
+def test_paths_that_are_not_names_on_the_hub(hub, path):
     with pytest.raises(AAEError, match="holds no model"):
         load(path)
     assert not hub

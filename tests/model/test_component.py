@@ -49,7 +49,7 @@ def test_a_mixture_given_as_arrays_is_described_like_one_given_as_lists():
     assert describe(MixturePrior(means, covariances)) == describe(MixturePrior(means.tolist(), covariances.tolist()))
 
 
-def test_a_forgotten_argument_is_named():
+def test_an_argument_that_is_not_kept_is_named():
     with pytest.raises(AAEError, match=r"Forgetful cannot be written .* 'size' .* `self.size = size`"):
         describe(Forgetful(3))
 

@@ -32,28 +32,28 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         ``log_likelihood``, ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``,
         ``noisy_error`` (summed over a row's values).
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     x, y = data.test_x, data.test_y
     validation = split.validation if split is not None else np.arange(0)
     labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
     with inference.seeded(model, 0):
         rows = _measure_rows(model, x, y)
         if metrics.can_classify(model) and labelled_test:
-            found["test_error"] = metrics.error_percent(y, rows["probabilities"])
+            values["test_error"] = metrics.error_percent(y, rows["probabilities"])
             if len(validation):
-                found |= _only(metrics.quick_metrics(model, data, split), "validation_error")  # type: ignore[arg-type]
-        found["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
-        found["squared_error"] = float(rows["square"].mean(dtype=np.float64))
-        found |= _denoising(model, x, y)
+                values |= _only(metrics.quick_metrics(model, data, split), "validation_error")  # type: ignore[arg-type]
+        values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
+        values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
+        values |= _denoising(model, x, y)
         bound = bounds.elbo(model, x, y)
         if bound is not None:
-            found["elbo"] = bound
-        found |= _cluster(model, data, validation, labelled_test)
+            values["elbo"] = bound
+        values |= _cluster(model, data, validation, labelled_test)
         if model.style is not None and "style" in rows:
-            found |= _style(model, model.style, x, y, rows["style"], labelled_test)
+            values |= _style(model, model.style, x, y, rows["style"], labelled_test)
         if len(validation) and len(x) >= MIN_ROWS:
-            found |= _likelihood(model, data, validation)
-    return found
+            values |= _likelihood(model, data, validation)
+    return values
 
 
 def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[str, float]:
@@ -155,15 +155,15 @@ def _style(
     model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray, labelled_test: bool
 ) -> dict[str, float]:
     """How well the style latent matches its prior, and how much it reveals of the class."""
-    found = {}
+    values = {}
     if style.prior is not None and len(x) >= MIN_ROWS:
-        found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
+        values["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
     if labelled_test:
         if len(x) >= MIN_ROWS and (np.bincount(y) > 1).sum() > 1:
-            found["style_leak"] = metrics.style_leak(codes, y)
+            values["style_leak"] = metrics.style_leak(codes, y)
         if style.label == "conditioned" and model.category is None and getattr(style.prior, "has_density", False):
-            found["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
-    return found
+            values["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+    return values
 
 
 def _likelihood(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:

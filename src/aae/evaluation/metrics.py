@@ -116,7 +116,7 @@ def squared_error(
 ) -> float:
     """Squared error of the reconstruction, summed over a row's values and averaged over rows.
 
-    Rows are as the networks read them; ``target`` is what should come out, if that is not ``rows`` (denoising).
+    Rows are network inputs; ``target`` is the expected output, if that is not ``rows`` (denoising).
     """
     difference = inference.reconstruct(model, rows, labels, prepared=True) - (rows if target is None else target)
     return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())

@@ -139,11 +139,11 @@ def _load_model(spec: object, weights: Callable[[], bytes], components: Collecti
         ) from error
     model.eval()
     if not components:  # a user's own classes may not accept rows of zeros
-        _check_runs(model, where)
+        _check_parts(model, where)
     return model
 
 
-def _check_runs(model: Autoencoder, where: str) -> None:
+def _check_parts(model: Autoencoder, where: str) -> None:
     """Run every part once: parts combined by hand may load and still fail to run."""
     rows = torch.zeros(2, *model.input_shape)
     try:

@@ -102,7 +102,7 @@ class Autoencoder(nn.Module):
 
     @property
     def style(self) -> Latent | None:
-        """The first continuous latent: what the class does not describe."""
+        """The first continuous latent: it holds what the class does not."""
         continuous = [latent for latent in self.latents if not latent.is_category]
         return continuous[0] if continuous else None
 

@@ -184,7 +184,7 @@ def _check_given(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> 
         return
     condition = next((other for other in latents if other.name == given), None)
     if condition is None or condition is latent or not condition.is_category or condition.posterior is None:
-        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent of classes.")
+        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent with classes.")
     classes = getattr(getattr(rule, "discriminator", None), "classes", condition.dim)
     if classes != condition.dim or latent.label == "conditioned":
         raise AAEError(

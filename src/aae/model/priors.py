@@ -160,7 +160,7 @@ class MixturePrior(nn.Module):
         self.register_buffer("_means", means_tensor, persistent=False)
         scale, failed = torch.linalg.cholesky_ex(torch.as_tensor(covariances, dtype=torch.float32))
         if failed.any():
-            raise AAEError("A covariance of the mixture is not positive definite; give it a width above 0 everywhere.")
+            raise AAEError("A covariance of the mixture is not positive definite; make every width positive.")
         self.register_buffer("_scale", scale, persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
