@@ -80,7 +80,7 @@ def stream_one(path: Path) -> dict[str, float]:
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = _memory_mb("VmRSS")
     rows = _Stamped(path)
-    for _ in inference.parts(model, rows, lambda x, _: model.encode(x)):
+    for _ in inference.map_chunks(model, rows, lambda x, _: model.encode(x)):
         pass
     tenth = len(rows.stamps) // 10
     first, last = (rows.stamps[k + tenth] - rows.stamps[k] for k in (0, len(rows.stamps) - tenth - 1))

@@ -3,14 +3,14 @@ import logging
 import pytest
 import torch
 
-from aae.distributed.fabric import check_place, make_fabric
+from aae.distributed.fabric import check_device, make_fabric
 from aae.system.errors import AAEError
 
 
 @pytest.mark.parametrize(("device", "precision"), [("gpu", "32"), ("cpu", "16"), ("", "auto"), ("cpu", "bf16-mixed")])
 def test_unknown_devices_and_precisions(device, precision):
     with pytest.raises(AAEError, match=r"Device is auto, cpu or cuda and precision auto, 32 or bf16; not "):
-        check_place(device, precision)
+        check_device(device, precision)
 
 
 def test_cuda_where_there_is_none(monkeypatch):

@@ -23,9 +23,9 @@ def ip(*words):
 
 @pytest.fixture
 def hosts():
-    """Address of the first host, and what to put before a command to run it on each of the two.
+    """Address of the first host, and the prefix of a command to run it on each of the two.
 
-    They are network namespaces joined by a cable; where those are refused, one loopback device has to do.
+    They are network namespaces joined by a virtual cable; where those are not allowed, one loopback device is used.
     """
     names = [f"aae{os.getpid()}{k}" for k in "ab"]
     ends = [f"v{os.getpid()}{k}" for k in "ab"]
@@ -83,16 +83,16 @@ def test_two_hosts_train_together_and_one_that_is_lost_ends_the_other(hosts, tmp
     finally:
         for pid in (*processes_of(run).values(), *(host.pid for host in started if host.poll() is None)):
             os.kill(pid, signal.SIGKILL)
-    said = (tmp_path / "host0.txt").read_text()
-    assert "aae: Process 0 of 2 stops, because another one of this training ended" in said
-    assert f"--out {run} --resume" in said
+    output = (tmp_path / "host0.txt").read_text()
+    assert "aae: Process 0 of 2 stops, because another one of this training ended" in output
+    assert f"--out {run} --resume" in output
     reached = latest_checkpoint(run / "checkpoints")[0]["step"]
     alone = resume_run(run, progress=False, watch=_stop_after(reached + 3))
     assert alone.step > reached
 
 
 def _stop_after(step):
-    """Ends a training by an interrupt at the first look after a step."""
+    """Interrupts a training at the first evaluation after a step."""
 
     def watch(model, share):
         if share < 1 and share * 1_000_000 >= step:

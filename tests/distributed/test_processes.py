@@ -38,8 +38,8 @@ def both(tmp_path_factory):
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
     two = start(TESTS / "helpers" / "several.py", 2, folders[1])
     several.main(1, folders[0])
-    said = two.communicate(timeout=200)
-    assert two.returncode == 0, said
+    output = two.communicate(timeout=200)
+    assert two.returncode == 0, output
     return folders
 
 
@@ -105,18 +105,18 @@ def test_a_lost_process_ends_the_others_with_a_sentence(victim, tmp_path):
         assert wait_for(lambda: list((run / "checkpoints").glob("step-*.safetensors")))
         (other,) = children(first.pid)
         os.kill(first.pid if victim == "first" else other, signal.SIGKILL)
-        said = first.communicate(timeout=60)[1]  # ends once both have let go of it
+        errors = first.communicate(timeout=60)[1]  # ends once both processes have closed it
     finally:
         for pid in filter(None, (first.pid, other)):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-    lines = [line for line in said.splitlines() if "aae: " in line]
-    assert len(lines) == 1, said
+    lines = [line for line in errors.splitlines() if "aae: " in line]
+    assert len(lines) == 1, errors
     assert "stops, because another one of this training ended" in lines[0]
     assert f"--out {run} --resume" in lines[0]
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert first.returncode == (-signal.SIGKILL if victim == "first" else 1)
     step = latest_checkpoint(run / "checkpoints")[0]["step"]
     assert f"from step {step} " in lines[0]
@@ -130,28 +130,28 @@ def test_a_lost_process_ends_the_others_with_a_sentence(victim, tmp_path):
         (["--num-nodes", "2"], 2, "set MASTER_ADDR, MASTER_PORT, NODE_RANK"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused(options, code, sentence, cli, tmp_path):
-    found = cli("train", "aae", *options, "--device", "cpu", "--out", tmp_path / "run")
-    assert found.code == code
-    assert sentence in found.err
+def test_impossible_numbers_of_processes_are_refused(options, code, sentence, cli, tmp_path):
+    result = cli("train", "aae", *options, "--device", "cpu", "--out", tmp_path / "run")
+    assert result.code == code
+    assert sentence in result.err
     assert not (tmp_path / "run").exists()
 
 
-def test_what_torchrun_started_is_not_contradicted(monkeypatch):
+def test_options_must_agree_with_torchrun(monkeypatch):
     for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("LOCAL_WORLD_SIZE", "3"), ("GROUP_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
-    assert processes._wanted(None, None) == (3, 2)
-    assert processes._wanted(3, 2) == (3, 2)
+    assert processes._process_counts(None, None) == (3, 2)
+    assert processes._process_counts(3, 2) == (3, 2)
     with pytest.raises(UsageError, match="torchrun started 3 processes on each of 2 machines"):
-        processes._wanted(2, None)
+        processes._process_counts(2, None)
 
 
-def test_processes_that_do_not_come_are_waited_for_so_long_only():
+def test_waiting_for_missing_processes_ends_after_a_timeout():
     code = "from aae.distributed import processes as p; p.JOIN_TIMEOUT = 2; p.launch('cpu', '32', 1, 2)"
     port = str(processes._free_port())
     for rank in ("0", "1"):
-        found = python(code, MASTER_ADDR="127.0.0.1", MASTER_PORT=port, NODE_RANK=rank)
-        assert f"did not meet at 127.0.0.1:{port} within 2 seconds" in found.stderr
+        done = python(code, MASTER_ADDR="127.0.0.1", MASTER_PORT=port, NODE_RANK=rank)
+        assert f"did not meet at 127.0.0.1:{port} within 2 seconds" in done.stderr
 
 
 def test_one_process_is_a_group_of_its_own():
@@ -163,7 +163,7 @@ def test_one_process_is_a_group_of_its_own():
     group.barrier()
 
 
-def test_other_errors_than_of_lost_processes_pass_unchanged():
+def test_errors_that_are_not_about_lost_processes_pass_unchanged():
     group = ProcessGroup(make_fabric("cpu"))
     for error in (RuntimeError("Connection closed by peer"), AAEError("no"), ZeroDivisionError()):
         with pytest.raises(type(error)) as found, group.explain_lost_process(lambda: ""):
@@ -180,7 +180,7 @@ def test_other_errors_than_of_lost_processes_pass_unchanged():
         "NCCL error: remote process exited or there was a network error",
     ],
 )
-def test_what_pytorch_says_of_a_lost_process_becomes_a_sentence(text):
+def test_pytorchs_error_about_a_lost_process_becomes_a_sentence(text):
     group = ProcessGroup(make_fabric("cpu"), Shard(1, 2))
     sentence = r"Process 1 of 2 stops, .* Go on\."
     with pytest.raises(LostProcessError, match=sentence) as found, group.explain_lost_process(lambda: "Go on."):

@@ -20,7 +20,7 @@ MAIN, LABELLED = 6, 4  # rows of a process's share
 
 
 def shares(make, count=2):
-    """What every process makes of its share, each from the same state of the generator."""
+    """The result of every process on its share, each from the same state of the generator."""
     found = []
     for rank in range(count):
         shard = Shard(rank, count)
@@ -69,13 +69,13 @@ def test_every_process_leaves_the_generator_in_the_same_state():
     ],
     ids=["dropout", "rsample", "sample"],
 )
-def test_parts_that_draw_do_so_for_the_whole_batch(make):
+def test_modules_draw_for_the_whole_batch(make):
     x = torch.randn(2 * MAIN, 3)
     shard = iter((x[:MAIN], x[MAIN:]))
     assert_close(torch.cat(shares(lambda: make(next(shard)))), whole(lambda: make(x)), 3 + 10)
 
 
-def test_without_others_everything_is_the_plain_operation():
+def test_with_one_process_everything_is_the_plain_operation():
     x = torch.randn(4, 2)
     assert (shards.world_size(), shards.rank()) == (1, 0)
     assert shards.all_gather(x) is x
@@ -92,7 +92,7 @@ def test_sharing_ends_with_the_block():
     assert shards.world_size() == 1
 
 
-def test_batch_norm_keeps_its_parameters_and_is_itself_outside_of_sharing():
+def test_batch_norm_keeps_its_parameters_and_is_unchanged_outside_of_sharing():
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Unflatten(1, (4, 1, 1)), nn.BatchNorm2d(4))
     x = torch.randn(8, 3)
     before, names = model.eval()(x), list(model.state_dict())

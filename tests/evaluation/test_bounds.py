@@ -72,7 +72,7 @@ def test_elbo_needs_densities_and_a_seed():
 
 
 def linear_model(std=0.7):
-    """A model that is a linear Gaussian one: the rows that it draws are Gaussian, with mean and covariance."""
+    """A linear Gaussian model, and the Gaussian density of its samples."""
     latent = Latent("z", Gaussian(WIDTH, 2), GaussianPrior(2), KL())
     model = fixed(autoencoder(latent, likelihood=GaussianLikelihood(std)), OUTPUT, [0.0, 0.0, 0.2, 0.2])
     weight = torch.randn(len(OUTPUT), 2) * 0.5
@@ -92,7 +92,7 @@ def test_the_importance_bound_lies_between_the_evidence_bound_and_the_likelihood
     assert many == pytest.approx(exact, abs=0.02)
 
 
-def test_with_one_draw_it_is_the_evidence_bound_but_for_chance():
+def test_with_one_draw_it_is_the_evidence_bound_up_to_chance():
     model, _ = linear_model()
     rows, labels = np.tile(ROWS, (200, 1)), np.tile(LABELS, 200)
     assert bounds.importance_bound(model, rows, labels, 1) == pytest.approx(bounds.elbo(model, rows, labels), abs=0.2)

@@ -7,7 +7,7 @@ import torch
 from aae.data.sources import Dataset, load_data
 from aae.data.splits import split_data
 from aae.evaluation import inference, metrics
-from aae.evaluation.figures import ENOUGH, evaluate
+from aae.evaluation.figures import MIN_ROWS, evaluate
 from aae.model.artifact import load
 from aae.runs.open import open_run
 from helpers.close import rounding
@@ -59,7 +59,7 @@ def test_the_figures_are_those_of_the_test_rows(trained):
 
 
 @pytest.mark.numeric
-def test_a_denoiser_is_judged_on_the_clean_rows(trained):
+def test_a_denoiser_is_compared_with_the_clean_rows(trained):
     run = open_run(trained("denoising"))
     found = evaluate(run.model, run.data)
     clean = run.data.test_x.astype(np.float32) / 255
@@ -83,7 +83,7 @@ def test_without_validation_rows_or_labels(trained):
         "reconstruction_loss", "squared_error", "prior_mismatch"}
 
 
-@pytest.mark.parametrize("rows", [1, 2, ENOUGH - 1])
+@pytest.mark.parametrize("rows", [1, 2, MIN_ROWS - 1])
 @pytest.mark.parametrize("name", ["semi-supervised", "clustering", "vae", "supervised", "conditioned"])
 def test_few_rows_give_fewer_figures_and_no_failure(name, rows, trained):
     data = load_data("digits")

@@ -24,7 +24,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(inference, "CHUNK", 3)
 
 
-def test_chunks_are_put_together_in_order(model):
+def test_chunks_are_joined_in_order(model):
     x = torch.from_numpy(as_float(ROWS))
     with torch.no_grad():
         codes, p, images = model.encode(x), model.classify(x), model(x)
@@ -66,7 +66,7 @@ def test_rows_of_another_shape_are_refused(model, shape):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_mode_is_left_as_it_was_and_results_are_those_of_evaluation(training):
+def test_the_mode_does_not_change_and_results_are_those_of_evaluation(training):
     model = FAMILIES["discrete-vae"](shape=IMAGE).train(training)
     first, second = (inference.reconstruct(model, ROWS) for _ in range(2))
     assert np.array_equal(first, second)

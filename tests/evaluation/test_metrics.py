@@ -27,7 +27,7 @@ def test_error_percent():
     assert metrics.error_percent(np.array([0, -1, 1, 0, -1]), probabilities) == pytest.approx(100 / 3)
 
 
-def test_cluster_error_names_a_cluster_by_its_surest_validation_row():
+def test_cluster_error_labels_a_cluster_by_its_most_confident_validation_row():
     probabilities = np.array([[0.6, 0.3, 0.1], [0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
     labels = np.array([7, 4, 4, 9])  # cluster 0 is a 4 (0.9 beats 0.6), cluster 1 a 4, cluster 2 a 9
     test = np.array([[1.0, 0, 0], [0.0, 1, 0], [0, 0.4, 0.6], [0, 0, 1.0]])
@@ -62,7 +62,7 @@ def test_parzen_picks_the_width_on_validation_rows():
     assert metrics.parzen(samples, near, near)[0] > metrics.parzen(samples, far, near)[0] + 5
 
 
-def test_parzen_finds_a_width_between_those_of_its_first_look():
+def test_parzen_finds_a_width_between_those_of_its_first_grid():
     rows = 0.17 * RNG.standard_normal((400, 40))
     best = norm.logpdf(rows, scale=rows.std()).sum(1).mean()
     assert metrics.parzen(np.zeros((10, 40)), rows, rows)[0] == pytest.approx(best, abs=0.1)
@@ -95,11 +95,11 @@ def test_component_accuracy():
     assert metrics.component_accuracy(latent, np.where(half[:, None] < 0, 0, codes).astype(np.float32), half) >= 99
 
 
-def test_component_accuracy_on_the_roll():
+def test_component_accuracy_on_the_swiss_roll():
     latent = Latent("z", Point(WIDTH, 2), SwissRollPrior(4), adversarial(2, classes=4), label="conditioned")
     labels = np.arange(2000) % 4
     codes = latent.prior(2000, torch.from_numpy(labels)).sample().numpy()
-    assert metrics.component_accuracy(latent, codes, labels) > 90  # stretches touch
+    assert metrics.component_accuracy(latent, codes, labels) > 90  # segments touch
 
 
 def test_squared_error_against_numpy():
@@ -145,7 +145,7 @@ def test_quick_metrics():
     assert found["validation_reconstruction_loss"] == metrics.reconstruction_loss(model, ROWS[30:], LABELS[30:])
 
 
-def test_quick_metrics_leave_out_what_makes_no_sense():
+def test_quick_metrics_leave_out_what_does_not_apply():
     model, loss = FAMILIES["semi-supervised"](), {"validation_reconstruction_loss"}
     assert metrics.quick_metrics(FAMILIES["clustering"](), data_of(), split_of()).keys() == loss
     assert metrics.quick_metrics(model, data_of(), split_of(validation=[])).keys() == {"train_error"}
@@ -208,7 +208,7 @@ def test_a_code_that_is_the_same_for_every_row(name):
     rows = data_of().x[:32]
     model = FAMILIES[name]()
     assert not metrics.collapsed(model, rows)
-    for latent in model.latents:  # one part that says something is enough
+    for latent in model.latents:  # one part that varies is enough
         assert not metrics.collapsed(model, rows)
         if latent.posterior is not None:
             model = collapse(model, latent.name)

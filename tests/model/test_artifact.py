@@ -109,7 +109,7 @@ def test_nothing_but_known_components_is_built(saved, name):
 
 
 @pytest.mark.parametrize("value", [None, -1, 0, 2.5, 10**15, "word", True, [], ["a"], {}, {"type": "Point"}])
-def test_a_wrong_value_anywhere_is_told_in_a_sentence(saved, value):
+def test_a_wrong_value_anywhere_is_reported_in_a_sentence(saved, value):
     spec, refused = spec_of(saved)["model"], []
     for where in places(spec):
         (saved / "spec.json").write_text(json.dumps({"format": FORMAT, "model": replaced(spec, where, value)}))
@@ -124,8 +124,8 @@ def test_a_wrong_value_anywhere_is_told_in_a_sentence(saved, value):
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"format": FORMAT + 1, "aae": "9.8.7"}, rf"by aae 9.8.7, in a newer format \({FORMAT + 1}\) .* upgrade aae"),
     ({"format": "new"}, "is not the specification of a model"),
-    ({"model": {"type": "GaussianPrior", "dim": 2}}, "describes no Autoencoder"),
-    ({"model": [1]}, "describes no Autoencoder"),
+    ({"model": {"type": "GaussianPrior", "dim": 2}}, "does not describe an Autoencoder"),
+    ({"model": [1]}, "does not describe an Autoencoder"),
     ({"model": {"type": "Autoencoder"}}, "incomplete: missing a required argument: 'latents'"),
     ({"model": {"type": "Point", "features": 3, "dims": 2}}, "no argument of Point 'dims'; did you mean 'dim'"),
 ])
@@ -206,7 +206,7 @@ class Forgetful(OwnTrunk):
         super().__init__(shape, features)
 
 
-def test_a_component_of_ones_own(tmp_path):
+def test_a_users_own_component(tmp_path):
     model = Autoencoder([style()], OwnTrunk(SHAPE, WIDTH, slope=0.3), MLPDecoder(2, SHAPE, (WIDTH,)))
     save_model(model, tmp_path)
     with pytest.raises(AAEError, match=r"'OwnTrunk', which .* aae.load\(path, components=\[OwnTrunk\]\)"):
@@ -265,30 +265,30 @@ def test_a_packed_model_comes_back(model):
 
 @pytest.fixture
 def hub(saved, monkeypatch):
-    """A hub that has one model, and a list of what it was asked for."""
+    """A hub that has one model, and a list of its requests."""
     huggingface_hub = pytest.importorskip("huggingface_hub")
-    asked = []
+    requests = []
 
     def snapshot_download(name, *, revision, allow_patterns):
-        asked.append((name, revision))
+        requests.append((name, revision))
         if name != "someone/digits":
             raise huggingface_hub.errors.HFValidationError("404: no such repository\nmore")
         return str(saved)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    return asked
+    return requests
 
 
 def test_a_model_by_its_name_on_the_hub(hub, model):
     for name, revision in (("someone/digits", None), ("someone/digits@v2", "v2")):
         assert describe(load(name)) == describe(model)
         assert hub[-1] == ("someone/digits", revision)
-    with pytest.raises(AAEError, match=r"There is no folder someone/else, and the Hugging Face Hub gives .*404"):
+    with pytest.raises(AAEError, match=r"There is no folder someone/else, and the Hugging Face Hub has no such .*404"):
         load("someone/else")
 
 
 @pytest.mark.parametrize("path", [Path("someone/digits"), "digits", "./digits", "runs/a/model", "/tmp/absent"])
-def test_what_is_no_name_on_the_hub(hub, path):
+def test_paths_that_are_not_names_on_the_hub(hub, path):
     with pytest.raises(AAEError, match="holds no model"):
         load(path)
     assert not hub

@@ -85,7 +85,7 @@ def test_a_label_picks_the_component_of_a_conditioned_prior_and_of_no_other():
     means = torch.tensor(model.latents[0].prior.means)
     labels = torch.arange(300) % CLASSES
     assert torch.cdist(model.sample_codes(300, labels)["z"], means).argmin(1).eq(labels).float().mean() > 0.95
-    # The roll's ten stretches have nothing to do with the three classes of y.
+    # The swiss roll's ten segments are unrelated to the three classes of y.
     free = autoencoder(Latent("z", Point(WIDTH, 2), SwissRollPrior(10), adversarial(2)), category())
     radius = free.sample_codes(300, torch.zeros(300, dtype=torch.long))["z"].norm(dim=1)
     assert radius.max() > 2.5
@@ -105,12 +105,12 @@ REFUSED = {
     "label without classes": (
         lambda: FAMILIES["aae"]().sample(2, torch.tensor([0, 1])), "has no classes, so a label cannot be asked for"),
     "label too high": (
-        lambda: FAMILIES["clustering"]().sample(2, torch.tensor([0, CLASSES])), "no class 3; they run from 0 to 2"),
+        lambda: FAMILIES["clustering"]().sample(2, torch.tensor([0, CLASSES])), "no class 3; classes run from 0 to 2"),
     "component too high": (lambda: FAMILIES["conditioned"]().sample(1, torch.tensor([5])), "no class 5"),
     "classify without classes": (lambda: FAMILIES["vae"]().classify(torch.rand(2, 6)), "no class or cluster output"),
     "classify by given labels": (
         lambda: FAMILIES["supervised"]().classify(torch.rand(2, 6)), "no class or cluster output"),
-    "labels missing": (lambda: FAMILIES["supervised"]()(torch.rand(2, 6)), "reads the label itself .*'y'"),
+    "labels missing": (lambda: FAMILIES["supervised"]()(torch.rand(2, 6)), "needs labels as input .*'y'"),
     "decoder": (
         lambda: Autoencoder([style()], MLPTrunk((6,), (WIDTH,)), MLPDecoder(3, (6,))), "takes 3 numbers, .* give 2"),
 }
@@ -248,7 +248,7 @@ def own_model():
     return Autoencoder([latent], Sorted((6,), WIDTH), MLPDecoder(2, (6,), (WIDTH,)))
 
 
-def test_own_parts_work_in_a_model():
+def test_a_users_own_parts_work_in_a_model():
     model = own_model()
     (phase,) = build_phases(Losses(model))
     loss, metrics = phase.loss(batch_for(model))
@@ -259,7 +259,7 @@ def test_own_parts_work_in_a_model():
     assert model.sample(4).shape == (4, 6)
 
 
-def test_own_parts_are_rebuilt_if_their_classes_are_passed():
+def test_a_users_own_parts_are_rebuilt_if_their_classes_are_passed():
     model, x = own_model(), torch.rand(3, 6)
     twin = through_json(model, extra=[Laplace, Sorted, Moments])
     assert torch.equal(model.encode(x)["z"], twin.encode(x)["z"])

@@ -49,7 +49,7 @@ def test_a_mixture_given_as_arrays_is_described_like_one_given_as_lists():
     assert describe(MixturePrior(means, covariances)) == describe(MixturePrior(means.tolist(), covariances.tolist()))
 
 
-def test_a_forgotten_argument_is_named():
+def test_an_argument_that_is_not_kept_is_named():
     with pytest.raises(AAEError, match=r"Forgetful cannot be written .* 'size' .* `self.size = size`"):
         describe(Forgetful(3))
 
@@ -63,7 +63,7 @@ def test_own_classes_are_built_only_if_they_are_passed():
 
 
 def test_a_decorated_class_is_known_by_name(monkeypatch):
-    monkeypatch.setattr("aae.model.component._KNOWN", {})
+    monkeypatch.setattr("aae.model.component._REGISTRY", {})
     component(Scale)
     assert rebuild(describe(Scale(2.0))).factor == 2.0
 

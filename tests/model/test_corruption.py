@@ -58,7 +58,7 @@ def test_shares_run_from_none_to_all(build):
             build(share)
 
 
-def test_gradients_pass_where_the_input_survives():
+def test_gradients_pass_where_the_input_is_kept():
     x = torch.full((50,), 0.5, requires_grad=True)
     masked = Masking(0.5)(x)
     masked.sum().backward()

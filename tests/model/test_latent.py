@@ -23,7 +23,7 @@ from helpers.models import (
 
 
 class NoDensity(nn.Module):
-    """A prior of one's own, known by its samples."""
+    """A user's own prior, which can only be sampled."""
 
     dim = 2
 
@@ -64,13 +64,13 @@ REFUSED = {
         lambda: point(GaussianPrior(2), adversarial(2), "conditioned"), "no components to pick from"),
     "conditioned without a discriminator": (
         lambda: point(ring_mixture(3), MMD(), "conditioned"), "needs Adversarial matching"),
-    "conditioned, blind discriminator": (
+    "conditioned, unconditional discriminator": (
         lambda: point(ring_mixture(3), adversarial(2), "conditioned"), "3 components, .* classes=3"),
     "conditioned, other classes": (
         lambda: point(SwissRollPrior(10), adversarial(2, classes=3), "conditioned"), "10 components, .* 3 classes"),
-    "no rule": (lambda: point(GaussianPrior(2), nn.ReLU()), "ReLU is no matching rule"),
-    "KL of a point": (lambda: point(GaussianPrior(2), KL()), "which Point is not; use a Gaussian posterior"),
-    "KL of a softmax": (lambda: classes(CategoricalPrior(3), KL()), "Category is not; use temperature=0.5"),
+    "no rule": (lambda: point(GaussianPrior(2), nn.ReLU()), "ReLU is not a matching rule"),
+    "KL of a point": (lambda: point(GaussianPrior(2), KL()), "and Point has none; use a Gaussian posterior"),
+    "KL of a softmax": (lambda: classes(CategoricalPrior(3), KL()), "and Category has none; use temperature=0.5"),
     "KL to samples": (lambda: gauss(NoDensity(), KL()), "If NoDensity's distribution has one"),
     "KL to a cube": (lambda: gauss(CubePrior(2), KL()), "to a CubePrior is infinite"),
     "KL to a ball": (lambda: gauss(BallPrior(2), [MMD(), KL()]), "to a BallPrior is infinite"),
@@ -108,13 +108,13 @@ def test_dimension_and_number_of_classes(latent, dim, known):
     assert latent.is_category == (latent.name == "y")
 
 
-def test_rules_are_told_apart_by_what_they_offer():
+def test_rules_are_selected_by_their_methods():
     both = gauss(GaussianPrior(2), [KL(), adversarial(2), MMD()])
     assert [type(rule).__name__ for rule in both.rules("penalty")] == ["KL", "MMD"]
     assert [type(rule).__name__ for rule in both.rules("generator_loss")] == ["Adversarial"]
 
 
-def test_a_discriminator_that_says_nothing_of_its_size_is_taken_at_its_word():
+def test_a_discriminator_without_a_size_is_not_checked():
     class Own(nn.Module):
         def forward(self, codes, labels=None):
             return codes.sum(1)

@@ -40,7 +40,7 @@ def test_bernoulli_takes_shades_of_grey():
     assert (loss(x.logit(), x) < loss(output, x)).all(), "nothing costs less than the shades themselves"
 
 
-def test_bernoulli_survives_a_sure_decoder():
+def test_bernoulli_is_finite_for_a_confident_decoder():
     assert BernoulliLikelihood().loss(torch.tensor([[800.0, -800.0]]), torch.tensor([[0.0, 0.0]])).item() == 800
 
 

@@ -19,16 +19,16 @@ def normal(mean, std):
     return Independent(Normal(mean, std), 1)
 
 
-class Verdict(nn.Module):
-    """A discriminator that gives every row the same logit, and remembers the labels it saw."""
+class ConstantLogit(nn.Module):
+    """A discriminator that gives every row the same logit, and records its labels."""
 
     def __init__(self, logit):
         super().__init__()
         self.logit = nn.Parameter(torch.tensor(float(logit)))
-        self.seen = []
+        self.labels = []
 
     def forward(self, codes, labels=None):
-        self.seen.append(labels)
+        self.labels.append(labels)
         return self.logit.expand(len(codes)) + 0 * codes.sum(1)
 
 
@@ -96,14 +96,14 @@ def test_categorical_divergence_is_the_closed_form():
     assert at_prior.abs().max() < 2 * rounding(3 + 10)
 
 
-def test_mutual_information_of_sure_and_balanced_classes_is_perfect():
-    sure = SoftCategory(100 * torch.eye(4))
+def test_mutual_information_of_confident_and_balanced_classes_is_perfect():
+    confident = SoftCategory(100 * torch.eye(4))
     rule, prior = MutualInformation(), CategoricalPrior(4)
     near = rounding(4 + 10)
-    assert rule.penalty(sure, sure.mean, prior(4)) == pytest.approx(0, abs=4 * math.log(4) * near)
-    one = SoftCategory(100 * torch.eye(4)[[2, 2, 2, 2]])  # all rows in one class: balance times log 4
-    assert rule.penalty(one, one.mean, prior(4)) == pytest.approx(4 * math.log(4), rel=near)
-    flat = SoftCategory(torch.zeros(4, 4))  # nobody sure of anything: the entropy is log 4
+    assert rule.penalty(confident, confident.mean, prior(4)) == pytest.approx(0, abs=4 * math.log(4) * near)
+    collapsed = SoftCategory(100 * torch.eye(4)[[2, 2, 2, 2]])  # all rows in one class: balance times log 4
+    assert rule.penalty(collapsed, collapsed.mean, prior(4)) == pytest.approx(4 * math.log(4), rel=near)
+    flat = SoftCategory(torch.zeros(4, 4))  # no confident row: the entropy is log 4
     found = MutualInformation(0.3, 2.0).penalty(flat, flat.mean, prior(4))
     assert found == pytest.approx(0.3 * math.log(4), rel=5 * near)  # and the balance twice that less twice that
 
@@ -114,7 +114,7 @@ def test_mutual_information_follows_the_balance_of_the_prior():
     assert found == pytest.approx(0, abs=4 * math.log(4) * rounding(4 + 10))
 
 
-def test_mutual_information_brings_a_dead_class_back():
+def test_mutual_information_recovers_a_dead_class():
     logits = torch.tensor([0.0, 0.0, -3.0]).repeat(6, 1) + 0.1 * torch.randn(6, 3)
     logits.requires_grad_()
     rule, optimizer = MutualInformation(), torch.optim.Adam([logits], 0.1)
@@ -166,7 +166,7 @@ def test_discrepancy_is_unbiased_and_sees_a_shift():
     assert draws(0.0, 1.0).mean() > 10 * error
 
 
-def test_following_the_discrepancy_moves_codes_onto_the_prior():
+def test_minimising_the_discrepancy_moves_codes_onto_the_prior():
     shift, spread = torch.full((2,), 3.0, requires_grad=True), torch.full((2,), 0.3, requires_grad=True)
     optimizer = torch.optim.Adam([shift, spread], lr=0.1)
     for _ in range(80):
@@ -183,8 +183,8 @@ def test_following_the_discrepancy_moves_codes_onto_the_prior():
     (-500.0, 500.0, 500.0),
     (500.0, 500.0, 0.0),
 ])
-def test_adversarial_losses_of_a_constant_verdict(logit, discriminator, generator):
-    rule, codes = Adversarial(Verdict(logit), weight=0.5), torch.randn(6, 2)
+def test_adversarial_losses_of_a_constant_logit(logit, discriminator, generator):
+    rule, codes = Adversarial(ConstantLogit(logit), weight=0.5), torch.randn(6, 2)
     loss = rule.discriminator_loss(codes, codes + 1)
     assert loss.item() == pytest.approx(discriminator, rel=rounding(6 + 10))
     assert rule.generator_loss(codes).item() == pytest.approx(0.5 * generator, rel=rounding(6 + 10))
@@ -204,8 +204,8 @@ def test_a_discriminator_that_is_right_has_no_loss_and_leaves_the_encoder_a_larg
 
 
 def test_labels_reach_the_discriminator():
-    rule, codes, labels = Adversarial(Verdict(0.0)), torch.randn(3, 2), torch.tensor([0, 1, -1])
+    rule, codes, labels = Adversarial(ConstantLogit(0.0)), torch.randn(3, 2), torch.tensor([0, 1, -1])
     rule.discriminator_loss(codes, codes, labels)
     rule.generator_loss(codes, labels)
-    assert all(seen is labels for seen in rule.discriminator.seen)
-    assert len(rule.discriminator.seen) == 3
+    assert all(given is labels for given in rule.discriminator.labels)
+    assert len(rule.discriminator.labels) == 3

@@ -41,7 +41,7 @@ def test_heads_start_apart(count, dim):
     assert torch.pdist(merge.head_map.weight.T).min() > 3.9
 
 
-def test_heads_that_are_too_close_cost_their_squared_shortfall():
+def test_the_penalty_of_heads_that_are_too_close_is_their_squared_shortfall():
     merge = LinearSum({"y": 3, "z": 2}, dim=2, separation=4.0)
     heads = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]])
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_heads_that_are_too_close_cost_their_squared_shortfall():
     assert merge.penalty().item() == 0
 
 
-def test_following_the_cost_separates_the_heads():
+def test_minimising_the_penalty_separates_the_heads():
     merge = LinearSum({"y": 3, "z": 2}, dim=2, separation=4.0)
     with torch.no_grad():
         merge.head_map.weight.mul_(0.05)

@@ -66,10 +66,10 @@ def test_a_discriminator_for_classes_reads_the_label():
     discriminator, codes = Discriminator(2, (16,), classes=3), torch.randn(5, 2)
     unlabelled = torch.full((5,), -1)
     assert torch.equal(discriminator(codes), discriminator(codes, unlabelled))
-    verdicts = [discriminator(codes, torch.full((5,), k)) for k in (-1, 0, 1, 2)]
-    assert all((a - b).abs().min() > 0 for i, a in enumerate(verdicts) for b in verdicts[:i])
-    blind = Discriminator(2, (16,))
-    assert torch.equal(blind(codes), blind(codes, torch.arange(5)))
+    logits = [discriminator(codes, torch.full((5,), k)) for k in (-1, 0, 1, 2)]
+    assert all((a - b).abs().min() > 0 for i, a in enumerate(logits) for b in logits[:i])
+    unconditional = Discriminator(2, (16,))
+    assert torch.equal(unconditional(codes), unconditional(codes, torch.arange(5)))
 
 
 def test_what_is_off_is_left_out_and_what_is_on_comes_in_order():
@@ -96,7 +96,7 @@ def test_dropout_masks_are_independent_between_elements_rows_and_calls():
         assert (first * other).mean().abs() < 0.008  # five standard deviations
 
 
-def test_dropout_passes_gradients_where_it_passes_values_and_rests_in_evaluation():
+def test_dropout_passes_gradients_where_it_passes_values_and_is_off_in_evaluation():
     dropout, x = Dropout(0.3), torch.randn(40, 7, requires_grad=True)
     out = dropout(x)
     (gradient,) = torch.autograd.grad(out.sum(), x)
@@ -132,13 +132,13 @@ def test_a_decoder_may_give_any_real_number():
 def test_a_trunk_reads_the_last_axis_as_colours():
     trunk, x = ConvTrunk((8, 8, 3), channels=2, features=6).eval(), torch.rand(2, 8, 8, 3)
     with torch.no_grad():
-        trunk.layers[0].weight[:, 1:] = 0  # blind to all but the first colour
+        trunk.layers[0].weight[:, 1:] = 0  # reads the first colour only
     recoloured = torch.cat([x[..., :1], torch.rand(2, 8, 8, 2)], -1)
     assert torch.equal(trunk(x), trunk(recoloured))
     assert not torch.equal(trunk(x), trunk(x.flip(-1)))
 
 
-def test_colours_and_rows_keep_their_places():
+def test_colours_and_rows_keep_their_positions():
     """A convolution sees neighbours in the image, so a change in one corner stays near it."""
     decoder = ConvDecoder(2, (32, 32, 3), channels=2).eval()
     with torch.no_grad():

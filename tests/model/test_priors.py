@@ -51,10 +51,10 @@ def test_every_prior(name):
 
 
 @pytest.mark.parametrize("name", PLANE)
-def test_a_prior_moves_with_its_model_and_stores_nothing(name):
+def test_a_prior_follows_its_models_device_and_stores_nothing(name):
     holder = nn.Module()
     holder.prior = PRIORS[name]()
-    assert not holder.state_dict(), "what the arguments tell is not stored a second time"
+    assert not holder.state_dict(), "what the arguments define is not stored a second time"
     assert holder.to("meta").prior(3).sample().device.type == "meta"
 
 
@@ -127,7 +127,7 @@ def test_a_label_picks_a_component_and_none_picks_any(name):
     count = prior.components
     labels = torch.arange(count).repeat_interleave(each)
     assert (_place(name, prior, prior(len(labels), labels).sample()) - labels).abs().max() < 0.65
-    # Only the rows with a label are bound by it; the unlabelled ones cover all components.
+    # Only labelled rows keep to one component; the unlabelled ones cover all.
     mixed = torch.where(torch.arange(len(labels)) % 2 == 0, labels, -1)
     place = _place(name, prior, prior(len(labels), mixed).sample())
     known = mixed >= 0
@@ -138,7 +138,7 @@ def test_a_label_picks_a_component_and_none_picks_any(name):
 
 
 def _place(name, prior, draws):
-    """Number of the component each row lies in; on the swiss roll, a stretch and its noise reach 0.65 either way."""
+    """Number of the component each row lies in; on the swiss roll, a segment and its noise extend 0.65 either way."""
     if name == "categories":
         return draws.argmax(1).float()
     if name == "swiss roll":
@@ -171,8 +171,8 @@ def test_categories_are_one_hots_with_the_given_balance():
     (lambda: CategoricalPrior(3, balance=[0.5, 0.5]), "3 probabilities that sum to 1"),
     (lambda: CategoricalPrior(2, balance=[0.5, 0.6]), "2 probabilities that sum to 1"),
     (lambda: CategoricalPrior(2, balance=[1.5, -0.5]), "2 probabilities that sum to 1"),
-    (lambda: ring_mixture(tangential=0), "no width in some direction"),
-    (lambda: MixturePrior([[0, 0]], [[[1, 2], [2, 1]]]), "no width in some direction"),
+    (lambda: ring_mixture(tangential=0), "not positive definite; make every width positive"),
+    (lambda: MixturePrior([[0, 0]], [[[1, 2], [2, 1]]]), "not positive definite"),
 ])
 def test_impossible_arguments_are_refused(build, sentence):
     with pytest.raises(AAEError, match=sentence):

@@ -34,7 +34,7 @@ def table_of(rows):
     return fit_table(rows, NAMES, {1: COLOURS})
 
 
-def test_as_scikit_learn_does_it(rows):
+def test_the_same_as_scikit_learn(rows):
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     alone = fit_table(rows[:, [0]], ["height"])(torch.from_numpy(rows[:, [0]]))
     # A number close to its column's mean has the rounding of both: 170 with a spread of 9, and 0.07 with one of 0.001.
@@ -52,7 +52,7 @@ def test_as_scikit_learn_does_it(rows):
     assert np.array_equal(found[:, 4:], expected[:, 1:])
 
 
-def test_there_and_back(rows):
+def test_round_trip(rows):
     table = table_of(rows)
     full = rows[~np.isnan(rows).any(1)]
     back = table.restore(table(torch.from_numpy(full))).numpy()
@@ -71,7 +71,7 @@ def test_through_json(rows):
     assert not table.state_dict()
 
 
-def test_pixels_are_divided_and_held():
+def test_pixels_are_scaled_and_clipped():
     pixels = RNG.integers(0, 17, (50, 20)).astype(np.float32)
     pixels[:, 0] = 0
     table = fit_table(pixels)
@@ -87,7 +87,7 @@ def test_pixels_are_divided_and_held():
     RNG.random((50, 20)) * np.arange(1, 21),
     np.zeros((50, 20)),
 ])
-def test_others_are_standardised(x):
+def test_other_columns_are_standardised(x):
     table = fit_table(x.astype(np.float32))
     assert not table.bounded
     found = table(torch.from_numpy(x.astype(np.float32))).numpy()
@@ -108,7 +108,7 @@ def test_columns_by_name_in_any_order(rows):
 
 @pytest.mark.parametrize(("name", "cells", "sentence"), [
     ("height", None, "new.csv has no column 'height', which the model was trained on; is it 'heights'?"),
-    ("height", ["tall"], "new.csv: column 'height' holds 'tall' in row 0, and the model takes numbers there."),
+    ("height", ["tall"], "new.csv: column 'height' holds 'tall' in row 0, but the model takes numbers there."),
     ("height", [np.inf], "new.csv: column 'height' holds inf in row 0"),
     ("height", [1e300], "new.csv: column 'height' holds 1e+300 in row 0"),
     ("colour", ["mauve"], "new.csv: column 'colour' holds 'mauve' in row 0, which the model has never seen; it knows "
@@ -130,7 +130,7 @@ def test_wrong_cells(rows, name, cells, sentence):
     {"mean": 0.0, "scale": 1.0}, {"name": "a"}, {"name": "a", "mean": 0.0, "scale": 0.0},
     {"name": "a", "mean": float("nan"), "scale": 1.0}, {"name": "a", "values": "red"},
 ])  # fmt: skip
-def test_a_column_that_says_too_little(column):
+def test_an_incomplete_column_is_refused(column):
     with pytest.raises(AAEError, match="A column needs a name"):
         Table([column])
 

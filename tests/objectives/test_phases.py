@@ -29,7 +29,7 @@ from helpers.models import (
 
 pytestmark = pytest.mark.numeric
 
-# What each phase moves: trunk (t), heads by latent, decoder (d), merge (m), discriminators by latent (D).
+# What each phase updates: trunk (t), heads by latent, decoder (d), merge (m), discriminators by latent (D).
 ALTERNATING = {
     "autoencoder": {"reconstruction": "t z d"},
     "vae": {"reconstruction": "t z d"},
@@ -52,21 +52,21 @@ JOINT = {
     name: {"joint": f"{phases['reconstruction']} {phases.get('discriminator', '')}"}
     for name, phases in ALTERNATING.items()
 }
-JOINT_APART = {
+JOINT_SEPARATE = {
     name: {"joint": phases["reconstruction"], **{k: v for k, v in phases.items() if k == "discriminator"}}
     for name, phases in ALTERNATING.items()
 }
-SCHEDULES = {"alternating": ALTERNATING, "joint": JOINT, "joint, apart": JOINT_APART}
+SCHEDULES = {"alternating": ALTERNATING, "joint": JOINT, "joint, separate": JOINT_SEPARATE}
 CASES = [(schedule, name) for schedule in SCHEDULES for name in FAMILIES]
 
 
 def phases_of(model, schedule):
-    if schedule == "joint, apart":
-        model = apart(model)
+    if schedule == "joint, separate":
+        model = separate(model)
     return build_phases(Losses(model), schedule.split(",")[0])
 
 
-def apart(model):
+def separate(model):
     """The model, its discriminators no longer known to read row by row."""
     for module in model.modules():
         if isinstance(module, Discriminator):
@@ -83,7 +83,7 @@ def parts(model):
 
 
 @pytest.mark.parametrize(("schedule", "name"), CASES)
-def test_each_phase_moves_exactly_its_own_parameters(schedule, name):
+def test_each_phase_updates_exactly_its_own_parameters(schedule, name):
     model, expected = FAMILIES[name](), SCHEDULES[schedule][name]
     phases, batch, owned = phases_of(model, schedule), batch_for(model), parts(model)
     assert [phase.name for phase in phases] == list(expected)
@@ -111,7 +111,7 @@ def test_every_parameter_belongs_to_a_phase(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_joint_loss_is_the_sum_of_its_parts(name):
-    model = apart(FAMILIES[name]())
+    model = separate(FAMILIES[name]())
     losses, batch = Losses(model, reconstruction_weight=0.5, classification_weight=2.0), batch_for(model)
     by_name = {phase.name: phase for phase in build_phases(losses, "alternating")}
     total, measured = torch.zeros(()), {}
@@ -136,25 +136,25 @@ def step_of(model, batch):
     metrics = {}
     for phase in build_phases(Losses(model, reconstruction_weight=0.01), "joint"):
         # Not Adam, which divides each gradient by its own size, so that one that is all rounding counts like any other.
-        moves = torch.optim.SGD(phase.parameters, lr=0.01)
+        update = torch.optim.SGD(phase.parameters, lr=0.01)
         batch.codes = batch.codes if phase.name == "discriminator" else {}
         loss, measured = phase.loss(batch)
         loss.backward(inputs=phase.parameters)
-        moves.step()
+        update.step()
         metrics |= measured
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     return {name: value.item() for name, value in metrics.items()}, gradients
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if "discriminator" in ALTERNATING[name]])
-def test_one_pass_through_a_discriminator_teaches_what_three_did(name):
+def test_one_pass_through_a_discriminator_gives_the_update_of_three(name):
     model = FAMILIES[name]()
     for module in model.modules():
         if isinstance(module, Adversarial):
             module.weight = 0.3
     batch = batch_for(model)
     found = []
-    for each in (model, apart(copy.deepcopy(model))):
+    for each in (model, separate(copy.deepcopy(model))):
         torch.manual_seed(3)
         found.append(step_of(each, batch))
     (fast, gradients), (plain, expected) = found
@@ -164,16 +164,16 @@ def test_one_pass_through_a_discriminator_teaches_what_three_did(name):
 
 
 @pytest.mark.parametrize("logit", [-200.0, -40.0, 0.0, 40.0, 200.0])
-def test_the_shared_pass_gives_codes_the_generators_gradient_however_sure_the_discriminator_is(logit):
+def test_the_shared_pass_gives_codes_the_generators_gradient_however_confident_the_discriminator(logit):
     rule = Adversarial(Discriminator(2, (8,)), weight=0.5)
     with torch.no_grad():
         rule.discriminator.layers[-1].bias += logit
     codes = torch.randn(6, 2, requires_grad=True)
     (expected,) = torch.autograd.grad(rule.generator_loss(codes), codes)
-    fooled, told = rule.both_losses(codes, torch.randn(6, 2))
-    (gradient,) = torch.autograd.grad(fooled + told, codes)
+    generator, discriminator = rule.both_losses(codes, torch.randn(6, 2))
+    (gradient,) = torch.autograd.grad(generator + discriminator, codes)
     assert_close(gradient, expected, TERMS, expected.abs().amax(1, keepdim=True))
-    assert fooled.item() == pytest.approx(rule.generator_loss(codes).item(), rel=rounding(TERMS))
+    assert generator.item() == pytest.approx(rule.generator_loss(codes).item(), rel=rounding(TERMS))
 
 
 def test_reconstruction_is_the_mean_over_rows_of_the_sum_over_values():
@@ -209,8 +209,8 @@ def test_rules_of_one_latent_add_up():
     loss, metrics = phases["generator"].loss(batch)
     assert_close(loss, first.generator_loss(codes) + second.generator_loss(codes), TERMS)
     assert_close(metrics["generator_loss_z"], loss, TERMS)
-    joint, apart_from_it = build_phases(losses, "joint")
-    assert len(apart_from_it.parameters) == len(list(second.parameters()))
+    joint, separate_phase = build_phases(losses, "joint")
+    assert len(separate_phase.parameters) == len(list(second.parameters()))
     assert {id(p) for p in first.parameters()} <= {id(p) for p in joint.parameters}
     loss, _ = discriminator.loss(batch)
     loss.backward(inputs=discriminator.parameters)
@@ -218,18 +218,18 @@ def test_rules_of_one_latent_add_up():
     assert {"kl_z", "mmd_z"} <= losses.reconstruction(batch)[1].keys()
 
 
-class Listening(nn.Module):
-    """A discriminator that keeps what it was shown."""
+class Recorder(nn.Module):
+    """A discriminator that records its inputs."""
 
     dim, classes = 2, CLASSES
 
     def __init__(self):
         super().__init__()
         self.layer = nn.Linear(2, 1)
-        self.shown = []
+        self.inputs = []
 
     def forward(self, codes, labels=None):
-        self.shown.append((codes.detach().clone(), labels))
+        self.inputs.append((codes.detach().clone(), labels))
         return self.layer(codes).squeeze(1)
 
 
@@ -237,19 +237,19 @@ class Listening(nn.Module):
 def test_the_discriminator_sees_labels_only_of_a_conditioned_latent(role):
     model = FAMILIES["conditioned"]()
     model.latents[0].label = role
-    listening = Listening()
-    model.latents[0].matching[0].discriminator = listening
+    recorder = Recorder()
+    model.latents[0].matching[0].discriminator = recorder
     batch = batch_for(model)
     for phase in build_phases(Losses(model), "alternating")[1:]:
         phase.loss(batch)
-    assert len(listening.shown) == 3
-    assert all(labels is (batch.labels if role == "conditioned" else None) for _, labels in listening.shown)
+    assert len(recorder.inputs) == 3
+    assert all(labels is (batch.labels if role == "conditioned" else None) for _, labels in recorder.inputs)
 
 
 @pytest.mark.parametrize("schedule", ["alternating", "joint"])
 def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model_infers(schedule):
-    model, listening = FAMILIES["independent"](), Listening()
-    model.style.matching[0].discriminator = listening
+    model, recorder = FAMILIES["independent"](), Recorder()
+    model.style.matching[0].discriminator = recorder
     batch = batch_for(model)
     head = model.category.posterior.logits
     with torch.no_grad():  # so that rows are of several classes
@@ -257,13 +257,13 @@ def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model
     for phase in build_phases(Losses(model), schedule):
         phase.loss(batch)
     inferred = model.posteriors(batch.x)["y"].mean.argmax(1)
-    assert len(listening.shown) == 3
+    assert len(recorder.inputs) == 3
     assert len(inferred.unique()) > 1
-    assert all(torch.equal(labels, inferred) for _, labels in listening.shown)
+    assert all(torch.equal(labels, inferred) for _, labels in recorder.inputs)
 
 
-def test_an_independent_style_cannot_tell_the_class():
-    """Codes that lie apart by class fit the prior as a whole; the discriminator that sees the class finds out."""
+def test_an_independent_style_carries_no_class():
+    """Codes separated by class fit the prior as a whole; only a discriminator that sees the class detects them."""
     torch.manual_seed(0)
     x = torch.randn(4000, 6)
     found = {}
@@ -285,46 +285,46 @@ def test_an_independent_style_cannot_tell_the_class():
 
 def test_a_conditioned_prior_is_sampled_at_the_rows_own_labels():
     model = FAMILIES["conditioned"]()
-    listening = Listening()
-    model.latents[0].matching[0].discriminator = listening
+    recorder = Recorder()
+    model.latents[0].matching[0].discriminator = recorder
     batch = batch_for(model, rows=300)
     Losses(model).discriminator(batch)
-    samples, known = listening.shown[0][0], batch.labels >= 0
+    samples, known = recorder.inputs[0][0], batch.labels >= 0
     nearest = torch.cdist(samples, torch.tensor(model.latents[0].prior.means)).argmin(1)
     assert (nearest[known] == batch.labels[known]).float().mean() > 0.95
     assert (nearest[~known] == batch.labels[~known].clamp_min(0)).float().mean() < 0.6
 
 
 def test_the_joint_schedule_trains_the_discriminator_on_the_codes_of_its_encoder_pass():
-    model, listening = autoencoder(style()), Listening()
-    model.latents[0].matching[0].discriminator = listening
+    model, recorder = autoencoder(style()), Recorder()
+    model.latents[0].matching[0].discriminator = recorder
     batch = batch_for(model)
     joint, discriminator = build_phases(Losses(model), "joint")
     joint.loss(batch)
     with torch.no_grad():
         model.trunk.layers[0].weight.zero_()
     loss, _ = discriminator.loss(batch)
-    assert torch.equal(listening.shown[-1][0], batch.codes["z"])
-    assert torch.equal(listening.shown[-1][0], listening.shown[0][0])
+    assert torch.equal(recorder.inputs[-1][0], batch.codes["z"])
+    assert torch.equal(recorder.inputs[-1][0], recorder.inputs[0][0])
     loss.backward()
     assert all(parameter.grad is None for parameter in model.trunk.parameters())
 
 
-def test_the_alternating_discriminator_sees_codes_without_dropout_and_leaves_batch_norm_alone():
+def test_the_alternating_discriminator_sees_codes_without_dropout_and_keeps_batch_norm_statistics():
     trunk = MLPTrunk((6,), (WIDTH,), dropout=0.9, batch_norm=True)
-    listening = Listening()
-    model = Autoencoder([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(listening))], trunk,
+    recorder = Recorder()
+    model = Autoencoder([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(recorder))], trunk,
                         MLPDecoder(2, (6,), (WIDTH,)))
     batch = batch_for(model)
     before = {name: value.clone() for name, value in model.named_buffers()}
     build_phases(Losses(model), "alternating")[1].loss(batch)
     assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
     assert model.training
-    assert torch.equal(listening.shown[-1][0], model.eval().encode(batch.x)["z"])
+    assert torch.equal(recorder.inputs[-1][0], model.eval().encode(batch.x)["z"])
 
 
 class Term(nn.Module):
-    """A term of one's own: the size of the class head."""
+    """A user's own term: the size of the class head."""
 
     def forward(self, model, teacher, batch):
         size = model.latent("y").posterior.logits.weight.square().sum()
@@ -360,8 +360,8 @@ def test_an_unknown_schedule_is_refused():
 
 
 def test_a_weight_of_zero_leaves_the_encoder_to_the_reconstruction():
-    silent = Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), weight=0.0))
-    model = autoencoder(silent, category())
+    unweighted = Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), weight=0.0))
+    model = autoencoder(unweighted, category())
     batch = batch_for(model)
     loss, metrics = Losses(model).generator(batch)
     assert metrics["generator_loss_z"] == 0

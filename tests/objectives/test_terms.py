@@ -41,7 +41,7 @@ def test_every_term(name, model):
     assert loss.item() == pytest.approx(2 * measured.item())
     assert measured > 0
     for key, value in model.named_buffers():
-        assert "num_batches" in key or torch.equal(value, buffers[key]), "batch norm does not remember the copies"
+        assert "num_batches" in key or torch.equal(value, buffers[key]), "batch norm's running statistics do not change"
     loss.backward()
     reached = {key for key, value in model.named_parameters() if value.grad is not None and value.grad.abs().max() > 0}
     heads = {f"latents.1.posterior.{key}" for key, _ in model.latents[1].posterior.named_parameters()}
@@ -61,7 +61,7 @@ def test_terms_work_on_unlabelled_rows_alone(name, model):
 
 
 @pytest.mark.parametrize(("name", "left"), [("consistency", 0.9), ("interpolation", 0.5), ("virtual adversarial", 0.5)])
-def test_minimising_a_term_makes_the_class_steady(name, left):
+def test_minimising_a_term_makes_predictions_consistent(name, left):
     """On the whole, of five models: there are some with nothing to gain."""
     before = after = 0.0
     for _ in range(5):
@@ -114,7 +114,7 @@ def test_consistency_between_rows_fades(model):
     assert costs[0] > 0
 
 
-def test_frozen_statistics_are_restored_whatever_happens(model):
+def test_frozen_statistics_are_restored_after_an_error(model):
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     norms[0].track_running_stats = False
     x = 5 + torch.rand(8, *SHAPE)
@@ -143,7 +143,7 @@ def test_frozen_statistics_still_normalise_by_the_batch(model):
 
 
 class Shift(nn.Module):
-    """A change that can be none."""
+    """A perturbation that may be zero."""
 
     def __init__(self, by=0.0):
         super().__init__()
@@ -197,7 +197,7 @@ def test_consistency_fades_to_nothing(model, progress, share):
     assert loss.item() == pytest.approx(3 * share * metrics["consistency_loss"].item(), rel=near)
 
 
-def test_the_virtual_adversary_does_more_harm_than_chance(model):
+def test_the_virtual_adversary_is_worse_than_a_random_step(model):
     model.eval()
     batch, radius = batch_for(model, rows=24), 0.5
     distances = torch.cdist(batch.x, batch.x) + torch.diag(torch.full((24,), torch.inf))
@@ -207,11 +207,11 @@ def test_the_virtual_adversary_does_more_harm_than_chance(model):
     def harm(x):
         return (target * (target / model.classify(x)).log()).sum(1).mean().item()
 
-    by_chance = [harm(batch.x + length * nn.functional.normalize(torch.randn_like(batch.x))) for _ in range(20)]
+    random = [harm(batch.x + length * nn.functional.normalize(torch.randn_like(batch.x))) for _ in range(20)]
     worst = [VirtualAdversarial(radius)(model, model, batch)[0].item() for _ in range(20)]
-    assert sum(worst) > 1.5 * sum(by_chance)
+    assert sum(worst) > 1.5 * sum(random)
     # No step of that length does much more: one power iteration finds nearly the worst direction.
-    assert max(by_chance) < 1.1 * max(worst)
+    assert max(random) < 1.1 * max(worst)
 
 
 def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_row(model):
@@ -234,7 +234,7 @@ def test_the_step_of_the_virtual_adversary_follows_the_distance_to_the_nearest_r
     assert torch.equal(worst[:2], batch.x[:2]), "rows that lie on each other are not moved"
 
 
-def test_a_teacher_takes_the_place_of_the_model(model):
+def test_targets_come_from_the_teacher(model):
     losses, batch = Losses(model, terms=[Consistency(Shift(0.0))]), batch_for(model)
     near = 2 * math.log(CLASSES) * rounding(2 * CLASSES + 10)
     assert losses.classification(batch)[1]["consistency_loss"].item() == pytest.approx(0, abs=near)
@@ -244,12 +244,12 @@ def test_a_teacher_takes_the_place_of_the_model(model):
     assert losses.classification(batch)[1]["consistency_loss"] > 0.05
 
 
-def test_the_teacher_is_asked_once_a_step(model, monkeypatch):
-    asked = []
+def test_the_teacher_predicts_once_a_step(model, monkeypatch):
+    calls = []
     teacher = copy.deepcopy(model)
-    monkeypatch.setattr(teacher.trunk, "forward", lambda x, read=teacher.trunk.forward: asked.append(len(x)) or read(x))
+    monkeypatch.setattr(teacher.trunk, "forward", lambda x, read=teacher.trunk.forward: calls.append(len(x)) or read(x))
     losses, batch = Losses(model, terms=[Consistency(Shift(0.0)), InterpolationConsistency()]), batch_for(model)
     losses.teacher = teacher
     for steps in (1, 2):
         losses.classification(batch)
-        assert asked == [len(batch.x) + len(batch.labelled_x)] * steps
+        assert calls == [len(batch.x) + len(batch.labelled_x)] * steps

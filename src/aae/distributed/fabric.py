@@ -8,11 +8,11 @@ from lightning_fabric import Fabric
 
 from aae.system.errors import AAEError
 
-__all__ = ["check_place", "make_fabric"]
+__all__ = ["check_device", "make_fabric"]
 
 
-def check_place(device: str, precision: str) -> None:
-    """Check the names of device and precision, and that a device that was asked for by name is there.
+def check_device(device: str, precision: str) -> None:
+    """Check the names of device and precision, and that CUDA is available where it is asked for.
 
     Raises:
         AAEError: A name is unknown, or CUDA was asked for and there is none.
@@ -28,14 +28,14 @@ def make_fabric(device: str = "auto", **processes: Any) -> Fabric:
 
     Args:
         device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
-        **processes: What Fabric needs to know of several processes (see `aae.distributed.processes`).
+        **processes: Fabric's options for several processes (see `aae.distributed.processes`).
 
     Raises:
         AAEError: The name is unknown, or CUDA was asked for and there is none.
     """
-    check_place(device, "auto")
+    check_device(device, "auto")
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     # Fabric logs what it uses; the configuration of a run holds the same.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    # Precision is the trainer's: Fabric would fix it here, before the model is known that is to be timed in both.
+    # The trainer chooses the precision, for which it times the model in both. Fabric would fix it here, before that.
     return Fabric(accelerator="cuda" if cuda else "cpu", precision="32-true", **{"devices": 1, **processes})

@@ -1,7 +1,7 @@
-"""Several processes for one training: starting them, what they tell each other, and the error when one is lost.
+"""Several processes for one training: how they start and communicate, and the error when one is lost.
 
 PyTorch's distributed package does the work, set up by Lightning Fabric. Under ``torchrun`` the processes
-are there already; otherwise the first one of a machine starts the others with its own command line.
+are running already; otherwise the first one of a machine starts the others with its own command line.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-from aae.distributed.fabric import check_place, make_fabric
+from aae.distributed.fabric import check_device, make_fabric
 from aae.distributed.shards import Shard
 from aae.system.errors import AAEError, LostProcessError, UsageError, first_line
 
@@ -31,7 +31,7 @@ __all__ = ["ProcessGroup", "launch", "terminate_children"]
 
 JOIN_TIMEOUT = 60  # seconds that processes wait for each other at the start
 TIMEOUT = 50  # seconds without an answer after which another process counts as lost
-LONG_TIMEOUT = timedelta(hours=1)  # while one works and the others wait; a broken connection is noticed all the same
+LONG_TIMEOUT = timedelta(hours=1)  # while one works and the others wait; a broken connection is still noticed
 ADDRESS_OF_INTERFACE = 0x8915  # Linux's SIOCGIFADDR
 EXIT_TIMEOUT = 20  # seconds that the other processes of this machine have to end once the first one is done
 
@@ -41,14 +41,14 @@ _children: list[subprocess.Popen] = []  # the processes that this one started
 
 @dataclass
 class ProcessGroup:
-    """The processes of one training, as one of them sees them.
+    """The processes of one training, seen from one of them.
 
     Args:
         fabric: Device and precision.
         shard: This process's share of every batch; None if it is the only process.
-        precision: The precision that was asked for: ``auto``, ``32`` or ``bf16``.
+        precision: The requested precision: ``auto``, ``32`` or ``bf16``.
         control: ``torch.distributed`` group for short messages.
-        waiting: ``torch.distributed`` group for operations that others may have to wait long for.
+        waiting: ``torch.distributed`` group for operations with long waits.
     """
 
     fabric: Fabric
@@ -68,7 +68,7 @@ class ProcessGroup:
         return 1 if self.shard is None else self.shard.world_size
 
     def barrier(self) -> None:
-        """Wait until all processes have come here, however long it takes."""
+        """Wait until all processes reach this call, however long it takes."""
         if self.shard is not None:
             dist.barrier(group=self.waiting)
 
@@ -80,20 +80,20 @@ class ProcessGroup:
         """
         if self.shard is None:
             return work()
-        found: list[Any] = [None, None]
+        outcome: list[Any] = [None, None]  # result and error
         if self.is_rank_zero:
             try:
-                found[0] = work()
+                outcome[0] = work()
             except AAEError as error:
                 error.alone = False
-                found[1] = error
-        dist.broadcast_object_list(found, src=0, group=self.waiting)
-        if found[1] is not None:
-            raise found[1]
-        return found[0]
+                outcome[1] = error
+        dist.broadcast_object_list(outcome, src=0, group=self.waiting)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
 
     def mean_and_any(self, row: Mapping[str, float], **flags: bool) -> tuple[dict[str, float], dict[str, bool]]:
-        """The mean over processes of what each measured, and for each flag whether it is set in any of them."""
+        """The mean of each value over the processes, and for each flag whether it is set in any of them."""
         if self.shard is None:
             return dict(row), flags
         values = torch.tensor([*row.values(), *flags.values()], dtype=torch.float64)
@@ -102,23 +102,23 @@ class ProcessGroup:
         return means, {name: value > 0 for name, value in zip(flags, values[len(row) :].tolist(), strict=True)}
 
     def gather(self, part: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """The arrays of all processes, by rank, in the first one; nothing in the others. All have the same shape."""
-        found: list[dict[str, np.ndarray]] = [{} for _ in range(self.world_size if self.is_rank_zero else 0)]
+        """Collect arrays of equal shape in the first process, by rank; the others get an empty list."""
+        gathered: list[dict[str, np.ndarray]] = [{} for _ in range(self.world_size if self.is_rank_zero else 0)]
         for name, value in part.items():
             sent = torch.from_numpy(np.ascontiguousarray(value))
-            into = [torch.empty_like(sent) for _ in found]
-            dist.gather(sent, into or None, dst=0, group=self.waiting)
-            for one, values in zip(found, into, strict=True):
-                one[name] = values.numpy()
-        return found
+            received = [torch.empty_like(sent) for _ in gathered]
+            dist.gather(sent, received or None, dst=0, group=self.waiting)
+            for arrays, values in zip(gathered, received, strict=True):
+                arrays[name] = values.numpy()
+        return gathered
 
     def broadcast(self, value: float) -> float:
-        """The value that the first process has of a number."""
+        """The first process's value of a number."""
         if self.shard is None:
             return value
-        held = torch.tensor(value, dtype=torch.float64)
-        dist.broadcast(held, src=0, group=self.control)
-        return float(held)
+        tensor = torch.tensor(value, dtype=torch.float64)
+        dist.broadcast(tensor, src=0, group=self.control)
+        return float(tensor)
 
     @contextmanager
     def explain_lost_process(self, advice: Callable[[], str]) -> Iterator[None]:
@@ -138,14 +138,14 @@ class ProcessGroup:
                 raise
             raise LostProcessError(
                 f"Process {self.shard.rank} of {self.world_size} stops, because another one of this training ended or "
-                f"has not answered for {TIMEOUT} seconds; if it could, it said why. {advice()}"
+                f"has not answered for {TIMEOUT} seconds; its own output may say why. {advice()}"
             ) from error
 
 
 def launch(
     device: str = "auto", precision: str = "auto", devices: int | None = None, num_nodes: int | None = None
 ) -> ProcessGroup:
-    """Start the processes that were asked for, and wait until all of them have joined.
+    """Start the requested processes, and wait until all of them have joined.
 
     Args:
         device: As for `aae.train`.
@@ -155,11 +155,11 @@ def launch(
         num_nodes: Machines; under ``torchrun`` the number that it knows of.
 
     Raises:
-        UsageError: Numbers that contradict ``torchrun``, or machines without a place to meet.
+        UsageError: Numbers that contradict ``torchrun``, or several machines without an address to meet at.
         AAEError: More devices than there are, or the others could not be reached.
     """
-    check_place(device, precision)
-    devices, num_nodes = _wanted(devices, num_nodes)
+    check_device(device, precision)
+    devices, num_nodes = _process_counts(devices, num_nodes)
     if devices * num_nodes == 1:
         return ProcessGroup(make_fabric(device), precision=precision)
     cuda = make_fabric(device).device.type == "cuda"
@@ -170,7 +170,7 @@ def launch(
     if not cuda and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // devices))
     if num_nodes > 1 and not cuda and "GLOO_SOCKET_IFNAME" not in os.environ:
-        os.environ |= _interface(os.environ.get("MASTER_ADDR", ""))
+        os.environ |= _network_interface(os.environ.get("MASTER_ADDR", ""))
     environment = TorchElasticEnvironment() if elastic else LightningEnvironment()
     strategy = DDPStrategy(process_group_backend="nccl" if cuda else "gloo", timeout=timedelta(seconds=JOIN_TIMEOUT))
     fabric = make_fabric(device, devices=devices, num_nodes=num_nodes, strategy=strategy, plugins=[environment])
@@ -190,27 +190,27 @@ def launch(
     return ProcessGroup(fabric, shard, precision, control, waiting)
 
 
-def _wanted(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
+def _process_counts(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
     for name, number in (("--devices", devices), ("--num-nodes", num_nodes)):
         if number is not None and number < 1:
             raise UsageError(f"{name} must be 1 or more, not {number}.")
     if not TorchElasticEnvironment.detect():
         return devices or 1, num_nodes or 1
-    there = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", 1))
-    if (devices or there[0], num_nodes or there[1]) != there:
+    started = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", 1))
+    if (devices or started[0], num_nodes or started[1]) != started:
         raise UsageError(
-            f"torchrun started {there[0]} processes on each of {there[1]} machines; drop --devices and --num-nodes."
+            f"torchrun started {started[0]} processes on each of {started[1]} machines; drop --devices and --num-nodes."
         )
-    return there
+    return started
 
 
 def _check_devices(devices: int, cuda: bool, elastic: bool) -> None:
-    there = torch.cuda.device_count() if cuda else os.cpu_count() or 1
-    if devices > there and (cuda or not elastic):
+    available = torch.cuda.device_count() if cuda else os.cpu_count() or 1
+    if devices > available and (cuda or not elastic):
         kind = "GPU" if cuda else "processor core"
         raise AAEError(
-            f"{devices} devices were asked for, but this machine has {there} {kind}{'s' * (there > 1)}; use "
-            f"--devices {there}."
+            f"{devices} devices were asked for, but this machine has {available} {kind}{'s' * (available > 1)}; use "
+            f"--devices {available}."
         )
 
 
@@ -227,26 +227,26 @@ def _start_children(devices: int, num_nodes: int) -> None:
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(_free_port()))
     os.environ |= {"LOCAL_RANK": "0", "WORLD_SIZE": str(devices * num_nodes), "AAE_STARTED_BY": str(os.getpid())}
-    atexit.register(_end)
+    atexit.register(_wait_for_children)
     for rank in range(1, devices):
         environment = {**os.environ, "LOCAL_RANK": str(rank)}
         _children.append(subprocess.Popen(_own_command(), env=environment, stdin=subprocess.DEVNULL))
 
 
-def _interface(address: str) -> dict[str, str]:
-    """Tells gloo of the network interface from which an address is reached.
+def _network_interface(address: str) -> dict[str, str]:
+    """Environment that makes gloo use the network interface from which an address is reached.
 
-    It would take the one of the machine's own name, which many machines give the address 127.0.0.1.
+    By default it takes the one of the machine's own name, which is 127.0.0.1 on many machines.
     """
     with suppress(OSError, ImportError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         from fcntl import ioctl
 
         probe.connect((address, 9))  # sends nothing
-        here = probe.getsockname()[0]
+        own_address = probe.getsockname()[0]
         for _, name in socket.if_nameindex():
             with suppress(OSError):  # an interface without an address
-                found = ioctl(probe, ADDRESS_OF_INTERFACE, struct.pack("256s", name.encode()))
-                if socket.inet_ntoa(found[20:24]) == here:
+                entry = ioctl(probe, ADDRESS_OF_INTERFACE, struct.pack("256s", name.encode()))
+                if socket.inet_ntoa(entry[20:24]) == own_address:
                     return {"GLOO_SOCKET_IFNAME": name}
     return {}
 
@@ -261,24 +261,24 @@ def _own_command() -> list[str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def terminate_children() -> None:
     """Stop the processes that this one started."""
-    for other in _children:
-        other.terminate()
+    for child in _children:
+        child.terminate()
 
 
-def _end() -> None:
-    """Leave no process behind; once the work is done, they end by themselves."""
-    for other in _children:
+def _wait_for_children() -> None:
+    """Wait for the other processes, which end by themselves when the work is done; kill those that do not."""
+    for child in _children:
         try:
-            other.wait(EXIT_TIMEOUT)
+            child.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
-            other.kill()
+            child.kill()
 
 
 def _is_lost_process(error: RuntimeError) -> bool:

@@ -1,8 +1,8 @@
-"""One batch divided among processes: which rows belong to which, and what has to be known of all of them.
+"""One batch divided among processes: the rows of each, and the operations across all of them.
 
 Each process works on its share of every batch and computes what one process would have computed on the whole. Every
 process draws the random numbers of the whole batch from the same generator and keeps those of its rows. Batch norm, and
-whatever else looks across rows, sees all rows. Only then does a seed mean the same on any number of processes.
+whatever else compares rows, uses all rows. Only then does a seed mean the same on any number of processes.
 
 Outside of `sharing`, and with one process, everything here is the plain operation.
 """
@@ -37,9 +37,9 @@ class Shard:
     """This process's place among those that share a batch.
 
     Args:
-        rank: Its number, from 0.
+        rank: Its rank, from 0.
         world_size: Number of processes.
-        group: The process group they reduce in.
+        group: Their ``torch.distributed`` group.
     """
 
     rank: int
@@ -48,14 +48,14 @@ class Shard:
     _parts: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def local_rows(self, whole: Tensor) -> Tensor:
-        """This process's rows of a whole batch; every share is as large."""
+        """This process's rows of a whole batch; all shares are equal in size."""
         each = len(whole) // self.world_size
         return whole[self.rank * each : (self.rank + 1) * each]
 
     def all_gather(self, x: Tensor) -> Tensor:
-        """What each process has, one after the other: ``(world_size, *)``.
+        """The tensors of all processes, by rank: ``(world_size, *)``.
 
-        The tensors are small, so that latency is what costs time, and a sum would need twice as many messages.
+        They are small, so that latency is what costs time, and an all-reduce would need twice as many messages.
         """
         parts = x.new_empty((self.world_size, *x.shape))
         dist.all_gather(list(parts.unbind()), x.contiguous(), group=self.group)
@@ -68,13 +68,13 @@ class Shard:
         """
         self._parts = {2 * main: (main, main), main + labelled: (main, labelled), labelled: (labelled,), main: (main,)}
 
-    def stretches(self, length: int) -> list[tuple[int, int]]:
-        """Start and length, within the whole batch, of what a share of that length is of; empty if it is none."""
-        start, found = 0, []
+    def intervals(self, length: int) -> list[tuple[int, int]]:
+        """Start and length, in the whole batch, of each part of a share of ``length`` rows; empty if it is no share."""
+        start, intervals = 0, []
         for part in self._parts.get(length, ()):
-            found.append((start + self.rank * part, part))
+            intervals.append((start + self.rank * part, part))
             start += part * self.world_size
-        return found
+        return intervals
 
 
 _current: Shard | None = None
@@ -82,13 +82,13 @@ _current: Shard | None = None
 
 @contextmanager
 def sharing(shard: Shard | None) -> Iterator[None]:
-    """Within the block, tensors are shares of batches that all processes hold together; None changes nothing."""
+    """Within the block, tensors hold this process's share of a batch; None changes nothing."""
     global _current
-    before, _current = _current, shard
+    previous, _current = _current, shard
     try:
         yield
     finally:
-        _current = before
+        _current = previous
 
 
 def world_size() -> int:
@@ -97,7 +97,7 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """Number of this process among them, from 0."""
+    """Rank of this process among them, from 0."""
     return 0 if _current is None else _current.rank
 
 
@@ -119,16 +119,16 @@ def draw(
         shape: Shape of the tensor.
         fill: Fills an empty tensor with random numbers and returns it.
         dim: The dimension of the rows.
-        device: Where it lies.
+        device: Its device.
         dtype: Its type.
     """
-    stretches = [] if _current is None else _current.stretches(shape[dim])
-    if _current is None or not stretches:
+    intervals = [] if _current is None else _current.intervals(shape[dim])
+    if _current is None or not intervals:
         return fill(torch.empty(tuple(shape), device=device, dtype=dtype))
     whole = list(shape)
     whole[dim] *= _current.world_size
     values = fill(torch.empty(whole, device=device, dtype=dtype))
-    return torch.cat([values.narrow(dim, start, length) for start, length in stretches], dim)
+    return torch.cat([values.narrow(dim, start, length) for start, length in intervals], dim)
 
 
 def randn_like(x: Tensor) -> Tensor:
@@ -197,34 +197,34 @@ class _Normalise(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, variance = context.saved_tensors
         shard: Shard = context.shard
-        # As if mean and variance were constants; what goes through them follows.
-        slope, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+        # The gradient as if mean and variance were constants; the part through them is added below.
+        direct, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, mean, variance, None, None, False, context.eps, [True, True, True]
         )
         sums = torch.stack([of_bias, of_weight])
         first, second = shard.all_gather(sums).sum(0) / (x.numel() // len(mean) * shard.world_size)
         inverse = torch.rsqrt(variance + context.eps)
         factor = inverse * weight
-        view = _across(x)[0]
+        view = _channel_dims(x)[0]
         through = torch.addcmul(
             (factor * (mean * inverse * second - first)).view(view), x, (-factor * inverse * second).view(view)
         )
-        return slope.add_(through.to(slope.dtype)), of_weight, of_bias, None, None, None, None
+        return direct.add_(through.to(direct.dtype)), of_weight, of_bias, None, None, None, None
 
 
-def _across(x: Tensor) -> tuple[list[int], list[int]]:
-    """How one value for each channel is laid beside ``x``, and the dimensions that a channel goes through."""
+def _channel_dims(x: Tensor) -> tuple[list[int], list[int]]:
+    """Shape that broadcasts one value per channel over ``x``, and the dimensions that statistics reduce."""
     return [1, -1] + [1] * (x.dim() - 2), [dim for dim in range(x.dim()) if dim != 1]
 
 
 class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm that reads the rows of all processes while they share a batch.
+    """Batch norm over the rows of all processes while they share a batch.
 
-    PyTorch's own `torch.nn.SyncBatchNorm` does so on GPUs only.
+    PyTorch's own `torch.nn.SyncBatchNorm` works on GPUs only.
     """
 
     def _check_input_dim(self, x: Tensor) -> None:
-        """Any shape: the class it stands in for has checked it."""
+        """Accept any shape: the class it replaces has checked it."""
 
     def forward(self, x: Tensor) -> Tensor:
         shard = _current
@@ -232,7 +232,7 @@ class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(x)
         with torch.no_grad():
             values = x.float()
-            variance, mean = torch.var_mean(values, _across(x)[1], correction=0)
+            variance, mean = torch.var_mean(values, _channel_dims(x)[1], correction=0)
             parts = shard.all_gather(torch.stack([mean, variance]))
             mean = parts[:, 0].mean(0)
             variance = parts[:, 1].mean(0) + parts[:, 0].var(0, correction=0)
@@ -250,7 +250,7 @@ class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def share_batch_norm(model: nn.Module) -> None:
-    """Let every batch norm of a model look at all processes' rows; its parameters and their names stay."""
+    """Make every batch norm of a model use the rows of all processes; parameters and their names stay."""
     for module in model.modules():
         if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) and module.affine:
             module.__class__ = _SharedBatchNorm

@@ -22,9 +22,9 @@ def elbo(model: Autoencoder, rows: np.ndarray, labels: np.ndarray, seed: int = 0
     r"""Evidence lower bound in nats per row, one sample of the code for each.
 
     :math:`E_q[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))` (Kingma and Welling, arXiv
-    1312.6114, equation 3). None for a model some of whose latents have no KL rule.
+    1312.6114, equation 3). None if a latent with a posterior has no KL rule.
     """
-    return _mean(_evidence, model, rows, labels, seed)
+    return _mean(_elbo_of_rows, model, rows, labels, seed)
 
 
 def importance_bound(
@@ -34,7 +34,7 @@ def importance_bound(
 
     :math:`E \log \frac{1}{K} \sum_k p(x \mid z_k) p(z_k) / q(z_k \mid x)` with :math:`K` draws from the posterior
     (Burda et al., *Importance Weighted Autoencoders*, arXiv 1509.00519, equation 8); it grows with :math:`K`.
-    None for a model some of whose latents have no KL rule.
+    None if a latent with a posterior has no KL rule.
 
     Args:
         model: The model.
@@ -70,8 +70,8 @@ def _mean(
     return total / len(rows)
 
 
-def _evidence(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: Posteriors) -> Tensor:
-    """The evidence bound of each row, from one draw of its code."""
+def _elbo_of_rows(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: Posteriors) -> Tensor:
+    """The evidence lower bound of each row, from one draw of its code."""
     codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
     bound = -_loss(model, x, labels, codes)
     for name, posterior in posteriors.items():
@@ -82,7 +82,7 @@ def _evidence(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: 
 
 
 def _log_weight(model: Autoencoder, x: Tensor, labels: Tensor | None, posteriors: Posteriors) -> Tensor:
-    """How much likelier the row and one draw of its code are in the model than the draw is in the posterior."""
+    r"""Log importance weight of each row with one draw of its code: :math:`\log p(x, z) - \log q(z \mid x)`."""
     codes = {name: _draw(posterior) for name, posterior in posteriors.items()}
     weight = -_loss(model, x, labels, codes).double()
     for name, posterior in posteriors.items():
@@ -100,7 +100,7 @@ def _loss(model: Autoencoder, x: Tensor, labels: Tensor | None, codes: dict[str,
 
 
 def _draw(posterior: Distribution) -> Tensor:
-    """A code of each row; of a category one class, not the probabilities of all that stand for it elsewhere."""
+    """A code of each row; for a category one class as a one-hot, not the class probabilities used elsewhere."""
     if isinstance(posterior, SoftCategory):
         return one_hot(posterior.categorical().sample(), posterior.logits.shape[-1]).float()
     return posterior.rsample()

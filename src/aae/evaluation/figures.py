@@ -1,4 +1,4 @@
-"""All test-set figures of one trained model, as one flat dictionary."""
+"""All test metrics of one trained model, as one flat dictionary."""
 
 from dataclasses import replace
 
@@ -14,17 +14,17 @@ from aae.system.errors import AAEError
 
 __all__ = ["evaluate", "validation_figure"]
 
-ENOUGH = 50  # test rows without which the figures that compare distributions would say nothing
-COMPARED = 2000  # validation rows that judge a model while settings are tried
+MIN_ROWS = 50  # test rows; with fewer, metrics that compare distributions mean nothing
+MAX_VALIDATION_ROWS = 2000  # that compare settings
 
 
 def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> dict[str, float]:
-    """Measure a model on the test rows; figures that make no sense for it are left out.
+    """Measure a model on the test rows; metrics that do not apply to it are left out.
 
     Args:
         model: The model.
-        data: The data set; its test rows are judged.
-        split: The division used in training; its validation rows are judged too.
+        data: The data set; its test rows are evaluated.
+        split: The split used in training; its validation rows are evaluated too.
 
     Returns:
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak``,
@@ -32,41 +32,41 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         ``log_likelihood``, ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``,
         ``noisy_error`` (summed over a row's values).
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     x, y = data.test_x, data.test_y
     validation = split.validation if split is not None else np.arange(0)
     labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
     with inference.seeded(model, 0):
-        rows = _read(model, x, y)
+        rows = _measure_rows(model, x, y)
         if metrics.can_classify(model) and labelled_test:
-            found["test_error"] = metrics.error_percent(y, rows["probabilities"])
+            values["test_error"] = metrics.error_percent(y, rows["probabilities"])
             if split is not None and len(validation):
-                found |= _only(metrics.quick_metrics(model, data, split), "validation_error")
-        found["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
-        found["squared_error"] = float(rows["square"].mean(dtype=np.float64))
-        found |= _denoising(model, x, y)
+                values |= _only(metrics.quick_metrics(model, data, split), "validation_error")
+        values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
+        values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
+        values |= _denoising(model, x, y)
         bound = bounds.elbo(model, x, y)
         if bound is not None:
-            found["elbo"] = bound
-        found |= _cluster(model, data, validation, labelled_test)
+            values["elbo"] = bound
+        values |= _cluster(model, data, validation, labelled_test)
         if model.style is not None and "style" in rows:
-            found |= _style(model, model.style, x, y, rows["style"], labelled_test)
-        if len(validation) and len(x) >= ENOUGH:
-            found |= _likelihood(model, data, validation)
-    return found
+            values |= _style(model, model.style, x, y, rows["style"], labelled_test)
+        if len(validation) and len(x) >= MIN_ROWS:
+            values |= _likelihood(model, data, validation)
+    return values
 
 
 def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[str, float]:
-    """The one figure by which settings are compared; it is of validation rows only, and lower is better.
+    """The one metric by which settings are compared: on validation rows only, lower is better.
 
     The first of these that the model has: error of its classes, error of its clusters (half of the
-    rows name them), negative evidence bound, negative Parzen likelihood of what it draws, squared
+    rows label them), negative evidence bound, negative Parzen likelihood of its samples, squared
     error of denoised rows, squared error of reconstructed rows.
 
     Args:
         model: The model.
         data: The data set.
-        split: The division used in training.
+        split: The split used in training.
 
     Returns:
         Its name and value.
@@ -74,7 +74,7 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
     Raises:
         AAEError: No validation rows, or none with a label for a classifier.
     """
-    rows = split.validation[:COMPARED]
+    rows = split.validation[:MAX_VALIDATION_ROWS]
     if len(rows) < 2:
         raise AAEError(f"{data.name} leaves no validation rows to compare settings on; use fewer labels.")
     if metrics.can_classify(model):
@@ -82,16 +82,16 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
         if not len(known):
             raise AAEError(f"No validation row of {data.name} has a label to compare settings on; use fewer labels.")
         return "validation_error", metrics.error_percent(data.y[known], inference.classify(model, data.x[known]))
-    naming, judged = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
-    x, y = judged.test_x, judged.test_y
+    labelling, held_out = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
+    x, y = held_out.test_x, held_out.test_y
     with inference.seeded(model, 0):
-        clusters = _cluster(model, judged, naming, bool((y >= 0).all()))
+        clusters = _cluster(model, held_out, labelling, bool((y >= 0).all()))
         if clusters:
             return "cluster_error", clusters["cluster_error"]
         bound = bounds.elbo(model, x, y)
         if bound is not None and any(latent.rules("divergence") for latent in model.latents):
             return "negative_elbo", -bound
-        likelihood = _likelihood(model, judged, naming)
+        likelihood = _likelihood(model, held_out, labelling)
         if likelihood:
             return "negative_log_likelihood", -likelihood["log_likelihood"]
         denoised = _denoising(model, x, y)
@@ -101,10 +101,10 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
 
 
 @torch.inference_mode()
-def _read(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """One look at every row: its ``loss`` and ``square`` of the error, ``probabilities`` and a draw of its ``style``.
+def _measure_rows(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """For every row its ``loss``, squared error (``square``), ``probabilities`` and a draw of its ``style``.
 
-    The style is one draw from the row's posterior, which is what the discriminator was shown.
+    The style is one draw from the row's posterior, which is what the discriminator sees.
     """
     model.eval()
     category, style = model.category, model.style
@@ -113,21 +113,21 @@ def _read(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndar
         posteriors = model.posteriors(rows)
         codes = model.complete({name: posterior.mean for name, posterior in posteriors.items()}, labels)
         output = model.decoder(model.merge(codes))
-        found = {
+        values = {
             "loss": model.likelihood.loss(output, rows),
             "square": (model.likelihood.mean(output) - rows).square().flatten(1).sum(1),
         }
         if category is not None and category.posterior is not None:
-            found["probabilities"] = posteriors[category.name].mean
+            values["probabilities"] = posteriors[category.name].mean
         if style is not None and style.posterior is not None:
-            found["style"] = posteriors[style.name].sample()
-        for name, value in found.items():
+            values["style"] = posteriors[style.name].sample()
+        for name, value in values.items():
             parts.setdefault(name, []).append(value.cpu().numpy())
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    return {name: np.concatenate(chunks) for name, chunks in parts.items()}
 
 
-def _only(found: dict[str, float], *names: str) -> dict[str, float]:
-    return {name: found[name] for name in names if name in found}
+def _only(values: dict[str, float], *names: str) -> dict[str, float]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -148,23 +148,23 @@ def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray, labelled
     known = validation[data.y[validation] >= 0]
     if not len(known):
         return {}
-    judged = (inference.classify(model, data.test_x), data.test_y)
-    return {"cluster_error": metrics.cluster_error((inference.classify(model, data.x[known]), data.y[known]), judged)}
+    test = (inference.classify(model, data.test_x), data.test_y)
+    return {"cluster_error": metrics.cluster_error((inference.classify(model, data.x[known]), data.y[known]), test)}
 
 
 def _style(
     model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray, labelled_test: bool
 ) -> dict[str, float]:
-    """How the style latent matches its prior, and what it tells of the class."""
-    found = {}
-    if style.prior is not None and len(x) >= ENOUGH:
-        found["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
+    """How well the style latent matches its prior, and how much it reveals of the class."""
+    values = {}
+    if style.prior is not None and len(x) >= MIN_ROWS:
+        values["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
     if labelled_test:
-        if len(x) >= ENOUGH and (np.bincount(y) > 1).sum() > 1:
-            found["style_leak"] = metrics.style_leak(codes, y)
+        if len(x) >= MIN_ROWS and (np.bincount(y) > 1).sum() > 1:
+            values["style_leak"] = metrics.style_leak(codes, y)
         if style.label == "conditioned" and model.category is None and getattr(style.prior, "has_density", False):
-            found["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
-    return found
+            values["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+    return values
 
 
 def _likelihood(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:

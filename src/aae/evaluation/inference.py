@@ -1,4 +1,4 @@
-"""A trained model over many rows: arrays in, arrays out, in chunks, without gradients."""
+"""A trained model on many rows: arrays in, arrays out, in chunks, without gradients."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,12 +13,12 @@ from aae.model.autoencoder import Autoencoder
 from aae.system.errors import AAEError
 
 __all__ = [
-        "chunks",
+    "chunks",
     "classify",
     "decode",
     "encode",
     "features",
-    "parts",
+    "map_chunks",
     "prepare",
     "reconstruct",
     "restore",
@@ -29,7 +29,7 @@ __all__ = [
 
 Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
-CHUNK = 200  # rows at a time: on a CPU, what a layer gives for more no longer fits its cache
+CHUNK = 200  # rows at a time: on a CPU, a layer's output for more no longer fits its cache
 CHUNK_CUDA = 4000
 
 
@@ -38,8 +38,8 @@ def _device(model: Autoencoder) -> torch.device:
 
 
 @contextmanager
-def _evaluation(model: Autoencoder) -> Iterator[None]:
-    """Evaluation mode for a while."""
+def _evaluation_mode(model: Autoencoder) -> Iterator[None]:
+    """Evaluation mode within the block."""
     training = model.training
     model.eval()
     try:
@@ -49,15 +49,15 @@ def _evaluation(model: Autoencoder) -> Iterator[None]:
 
 
 def without_side_effects(device: torch.device) -> AbstractContextManager[None]:
-    """What is drawn within the block, on the CPU and on a device, leaves the streams there as they were."""
+    """Random draws within the block leave the generators of the CPU and of a device unchanged."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 @contextmanager
 def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
-    """Within the block, what the model draws follows from a seed; the caller's own stream goes on after it as before.
+    """Seed the model's random draws within the block; the caller's random state does not change.
 
-    `torch.manual_seed` would set the streams of all devices, and only those named are given back.
+    `torch.manual_seed` would seed all devices, of which only the model's is restored.
     """
     device = _device(model)
     with without_side_effects(device):
@@ -71,9 +71,9 @@ def seeded(model: Autoencoder, seed: int) -> Iterator[None]:
 def chunks(
     model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, prepared: bool = False
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Rows and labels as the networks read them, some thousand at a time, on the model's device.
+    """Network inputs and labels, chunk by chunk, on the model's device.
 
-    ``prepared`` rows are as the networks read them already.
+    ``prepared`` rows are network inputs already.
     """
     shape, table = (model.input_shape, None) if prepared else (model.shape, model.table)
     if tuple(rows.shape[1:]) != shape:
@@ -86,20 +86,20 @@ def chunks(
         some = rows[part]
         if some.dtype != np.uint8:
             some = some.astype(np.float32, copy=False)
-        # A copy: torch would warn of rows that cannot be written to.
+        # A copy: torch warns about arrays that cannot be written to.
         yield to_input(torch.tensor(some), device, table), known
 
 
 @torch.inference_mode()
-def parts(
+def map_chunks(
     model: Autoencoder,
     rows: Rows,
     call: Call,
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """What ``call`` makes of the rows and labels, chunk after chunk, so that nothing has to fit in memory."""
-    with _evaluation(model):
+    """Results of ``call`` on rows and labels, chunk by chunk, so that they need not fit in memory."""
+    with _evaluation_mode(model):
         for x, y in chunks(model, rows, labels, prepared):
             yield {key: value.float().cpu().numpy() for key, value in call(x, y).items()}
 
@@ -111,15 +111,15 @@ def _collect(
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+    results: dict[str, np.ndarray] = {}
     done = 0
-    for part in parts(model, rows, call, labels, prepared):
+    for part in map_chunks(model, rows, call, labels, prepared):
         for key, value in part.items():
-            if key not in found:
-                found[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
-            found[key][done : done + len(value)] = value
+            if key not in results:
+                results[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
+            results[key][done : done + len(value)] = value
         done += len(value)
-    return found
+    return results
 
 
 def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
@@ -135,10 +135,10 @@ def features(model: Autoencoder, rows: Rows) -> np.ndarray:
     """The trunk's features ``(N, H)``, which every posterior reads.
 
     Raises:
-        AAEError: Rows of another shape, or a model that encodes nothing.
+        AAEError: Rows of another shape, or a model without an encoder.
     """
     if model.trunk is None:
-        raise AAEError("This model encodes nothing, so it has no features.")
+        raise AAEError("This model has no encoder, so it has no features.")
     return _collect(model, rows, lambda x, _: {"features": model.features(x)})["features"]
 
 
@@ -152,12 +152,12 @@ def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
 
 
 def prepare(model: Autoencoder, rows: Rows) -> np.ndarray:
-    """Rows as the networks read them, ``(N, *input_shape)``, float32: what is ``prepared`` elsewhere."""
+    """Network inputs ``(N, *input_shape)``, float32: the ``prepared`` rows of other functions."""
     return _collect(model, rows, lambda x, _: {"x": x})["x"]
 
 
 def restore(model: Autoencoder, x: Tensor) -> Tensor:
-    """What the decoder gave as rows: columns of the table where there is one, images in [0, 1]."""
+    """Decoder output as rows: columns of the table where there is one, images in [0, 1]."""
     return x if model.table is None else model.table.restore(x)
 
 
@@ -170,7 +170,7 @@ def reconstruct(
         model: The model.
         rows: Rows ``(N, *shape)``.
         labels: Class numbers ``(N,)``, where a latent is observed.
-        prepared: Rows are given, and come back, as the networks read them.
+        prepared: Rows and reconstructions are network inputs.
 
     Raises:
         AAEError: Rows of another shape, or labels missing.
@@ -184,9 +184,9 @@ def reconstruct(
 
 @torch.inference_mode()
 def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
-    """Images or vectors ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
+    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
     tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
-    with _evaluation(model):
+    with _evaluation_mode(model):
         return restore(model, model.decode(tensors)).cpu().numpy()
 
 
@@ -198,5 +198,5 @@ def sample(model: Autoencoder, n: int, labels: np.ndarray | None = None) -> np.n
         AAEError: A latent has no prior, or labels are given to a model without classes.
     """
     known = None if labels is None else torch.as_tensor(labels, device=_device(model))
-    with _evaluation(model):
+    with _evaluation_mode(model):
         return restore(model, model.sample(n, known)).cpu().numpy()

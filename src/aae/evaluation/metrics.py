@@ -1,4 +1,4 @@
-"""Figures of a trained model: each a plain function of arrays or of a model and rows."""
+"""Metrics of a trained model: plain functions of arrays, or of a model and rows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ __all__ = [
     "style_leak",
 ]
 
-WON = 0.02  # a discriminator's loss below which it hardly errs
+MIN_DISCRIMINATOR_LOSS = 0.02  # below it a discriminator is almost never wrong
 BANDWIDTHS = np.geomspace(0.05, 1.0, 12)
-CONSTANT = 1e-4  # of the spread that a code should have: below it is the same number but for rounding
-QUICK_ROWS = 2000  # enough to see a trend; final figures use every row
+MIN_SPREAD = 1e-4  # of the spread that a code should have; below it a code is constant up to rounding
+QUICK_ROWS = 2000  # enough to see a trend; final metrics use every row
 
 
 def error_percent(true: np.ndarray, probabilities: np.ndarray) -> float:
@@ -44,26 +44,26 @@ def can_classify(model: Autoencoder) -> bool:
 
 def quick_metrics(model: Autoencoder, data: Dataset, split: Split) -> dict[str, float]:
     """Error on labelled and validation rows (percent) and reconstruction loss on validation rows."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     rows = split.validation
     if can_classify(model):
         known = rows[data.y[rows] >= 0]
         if len(known):
-            found["validation_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
+            metrics["validation_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
         known = split.labelled[:QUICK_ROWS]
         if len(known):
-            found["train_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
+            metrics["train_error"] = error_percent(data.y[known], inference.classify(model, data.x[known]))
     if len(rows):
         some = rows[:QUICK_ROWS]
-        found["validation_reconstruction_loss"] = reconstruction_loss(model, data.x[some], data.y[some])
-    return found
+        metrics["validation_reconstruction_loss"] = reconstruction_loss(model, data.x[some], data.y[some])
+    return metrics
 
 
 def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, float]) -> dict[str, str]:
     """Early warnings: a discriminator that has won, a code that has collapsed."""
     warnings = {}
     for name, value in row.items():
-        if name.startswith("discriminator_loss_") and value < WON:
+        if name.startswith("discriminator_loss_") and value < MIN_DISCRIMINATOR_LOSS:
             latent_name = name.removeprefix("discriminator_loss_")
             warnings[name] = (
                 f"The discriminator of {latent_name!r} has won (loss {value:.4f}, 1.386 is balance): the encoder no "
@@ -83,13 +83,13 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
 
 
 def collapsed(model: Autoencoder, rows: np.ndarray) -> bool:
-    """Whether the whole code is the same for every one of some rows, so that it says nothing of them any more."""
+    """Whether the whole code is the same for all given rows, and so carries no information about them."""
     if len(rows) < 2 or all(latent.posterior is None for latent in model.latents):
         return False
     for name, codes in inference.encode(model, rows).items():
         latent = model.latent(name)
-        usual = 1 / latent.dim if latent.is_category else _prior_std(latent)
-        if not np.isfinite(codes).all() or codes.std(0).max() > CONSTANT * usual:
+        expected = 1 / latent.dim if latent.is_category else _prior_std(latent)
+        if not np.isfinite(codes).all() or codes.std(0).max() > MIN_SPREAD * expected:
             return False
     return True
 
@@ -116,7 +116,7 @@ def squared_error(
 ) -> float:
     """Squared error of the reconstruction, summed over a row's values and averaged over rows.
 
-    Rows are as the networks read them; ``target`` is what should come out, if that is not ``rows`` (denoising).
+    Rows are network inputs; ``target`` is the expected output, if that is not ``rows`` (denoising).
     """
     difference = inference.reconstruct(model, rows, labels, prepared=True) - (rows if target is None else target)
     return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())
@@ -132,42 +132,42 @@ def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndar
         validation: Probabilities ``(N, K)`` and labels ``(N,)``.
         test: The same of the test rows.
     """
-    names = validation[1][validation[0].argmax(0)]
-    return float(100 * np.mean(names[test[0].argmax(1)] != test[1]))
+    labels = validation[1][validation[0].argmax(0)]
+    return float(100 * np.mean(labels[test[0].argmax(1)] != test[1]))
 
 
 def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) -> float:
     """Share of codes, in percent, whose most likely component of the prior is that of their label."""
     device = next(latent.parameters()).device
     values = torch.from_numpy(codes).to(device)
-    each = [
+    log_probs = [
         latent.checked_prior(len(values), torch.full((len(values),), k, device=device)).log_prob(values)
         for k in range(latent.components)
     ]
     known = labels >= 0
-    return float(100 * np.mean(torch.stack(each).argmax(0).cpu().numpy()[known] == labels[known]))
+    return float(100 * np.mean(torch.stack(log_probs).argmax(0).cpu().numpy()[known] == labels[known]))
 
 
 def prior_mismatch(codes: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
-    """How far a classifier gets in telling codes from prior samples: accuracy above chance, in points.
+    """How well a classifier separates codes from prior samples: accuracy above chance, in points.
 
-    Gradient-boosted trees, trained on one half and judged on the other; 0 is a perfect match, 50
+    Gradient-boosted trees, trained on one half and tested on the other; 0 is a perfect match, 50
     complete separation. Both arrays are ``(N, D)``.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rows = np.concatenate([codes, samples])
-    kind = np.repeat([0, 1], [len(codes), len(samples)])
+    source = np.repeat([0, 1], [len(codes), len(samples)])
     order = np.random.default_rng(seed).permutation(len(rows))
-    fit, judge = np.array_split(order, 2)
-    classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=True).fit(rows[fit], kind[fit])
-    return float(max(0.0, 100 * classifier.score(rows[judge], kind[judge]) - 50))
+    train, test = np.array_split(order, 2)
+    classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=True).fit(rows[train], source[train])
+    return float(max(0.0, 100 * classifier.score(rows[test], source[test]) - 50))
 
 
 def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
     """Accuracy, in percent, of a linear probe that reads the class from the style.
 
-    Half the rows train the probe, half judge it; the halves are balanced, whatever the order of the rows.
+    Half the rows train the probe, half test it; the halves are balanced, whatever the order of the rows.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -175,9 +175,9 @@ def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
 
     order = np.random.default_rng(0).permutation(len(codes))
     order = order[np.argsort(labels[order], kind="stable")]
-    fit, judge = order[::2], order[1::2]
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes[fit], labels[fit])
-    return float(100 * probe.score(codes[judge], labels[judge]))
+    train, test = order[::2], order[1::2]
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes[train], labels[train])
+    return float(100 * probe.score(codes[test], labels[test]))
 
 
 def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:
@@ -189,21 +189,21 @@ def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tup
     Args:
         samples: ``(N, ...)`` rows drawn from the model.
         validation: ``(M, ...)`` rows that choose the bandwidth.
-        test: ``(T, ...)`` rows to be judged.
+        test: ``(T, ...)`` rows to evaluate.
     """
     samples, validation, test = (
         rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in (samples, validation, test)
     )
-    best = _fittest(samples, validation, BANDWIDTHS)
+    best = _best_width(samples, validation, BANDWIDTHS)
     between = BANDWIDTHS[max(best - 1, 0)], BANDWIDTHS[min(best + 1, len(BANDWIDTHS) - 1)]
     finer = np.geomspace(*between, 9)
-    width = float(finer[_fittest(samples, validation, finer)])
+    width = float(finer[_best_width(samples, validation, finer)])
     (density,) = _log_densities(samples, test, [width])
     return float(density.mean()), float(density.std(ddof=1) / math.sqrt(len(density)))
 
 
-def _fittest(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) -> int:
-    """Which of these widths gives the validation rows the highest density."""
+def _best_width(samples: np.ndarray, validation: np.ndarray, widths: np.ndarray) -> int:
+    """Index of the width that gives the validation rows the highest density."""
     return int(_log_densities(samples, validation, widths).mean(1).argmax())
 
 
@@ -212,7 +212,7 @@ def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float
     samples_, rows_ = torch.from_numpy(samples), torch.from_numpy(rows)
     square = samples_.square().sum(1)
     dim = samples.shape[1]
-    # Written over again and again: fresh ones of this size would scatter over the memory.
+    # Reused for every part: new ones of this size would fragment the memory.
     distances, weights = torch.empty(200, len(samples)), torch.empty(200, len(samples))
     parts = []
     for part in rows_.split(200):
@@ -221,11 +221,11 @@ def _log_densities(samples: np.ndarray, rows: np.ndarray, widths: Sequence[float
         nearest = distance.amin(1, keepdim=True)
         distance -= nearest
         nearest = (nearest[:, 0] + part.square().sum(1)).double()
-        found = []
+        densities = []
         for width in widths:
             scale = 1 / (-2 * width**2)
             torch.mul(distance, scale, out=weight)
-            found.append(weight.exp_().sum(1).log().double() + scale * nearest)
-        parts.append(torch.stack(found))
+            densities.append(weight.exp_().sum(1).log().double() + scale * nearest)
+        parts.append(torch.stack(densities))
     constant = [math.log(len(samples)) + dim / 2 * math.log(2 * math.pi * width**2) for width in widths]
     return (torch.cat(parts, 1) - torch.tensor(constant, dtype=torch.float64)[:, None]).numpy()

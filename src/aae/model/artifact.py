@@ -10,7 +10,7 @@ import torch
 
 from aae._version import __version__
 
-# First, for the effect: a specification may name any component, whatever else was imported before.
+# Imported to register the components, any of which a specification may name.
 from aae.model import (
     corruption,  # noqa: F401
     likelihoods,  # noqa: F401
@@ -30,8 +30,8 @@ from aae.system.tensors import pack_tensors, unpack_tensors
 __all__ = ["load", "pack", "save_model", "unpack"]
 
 FORMAT = 1
-MOST = 10_000  # parts of a model
-SPARE = 2**26  # bytes that a model may take beside its weights
+MAX_COMPONENTS = 10_000
+MEMORY_MARGIN = 2**26  # bytes that a model may need besides its weights
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
 
@@ -40,7 +40,7 @@ def save_model(model: Autoencoder, folder: str | Path) -> Path:
 
     Args:
         model: The model; every part of it keeps its constructor arguments as attributes.
-        folder: Where to write; made if it is not there.
+        folder: Where to write; created if missing.
 
     Raises:
         AAEError: A part cannot be described, or the folder cannot be written.
@@ -64,12 +64,12 @@ def pack(model: Autoencoder) -> tuple[dict[str, Any], bytes]:
 
 
 def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
-    """The model that `pack` gave, in evaluation mode.
+    """The model that was packed, in evaluation mode.
 
     Raises:
         AAEError: Specification and weights do not describe a model.
     """
-    return _filled(spec, lambda: weights, (), "the packed model")
+    return _load_model(spec, lambda: weights, (), "the packed model")
 
 
 def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
@@ -92,17 +92,17 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
         )
     spec = read_sealed(folder / "spec.json")
-    return _filled(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
+    return _load_model(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
 
 
 def _from_hub(name: str) -> Path:
-    """Fetch the files of a model, and nothing else, into the Hub's own cache."""
+    """Download the files of a model, and nothing else, into the Hub's own cache."""
     try:
         import huggingface_hub
     except ImportError as error:
         raise AAEError(
             f"There is no folder {name}; if it is a model on the Hugging Face Hub, "
-            "`pip install 'adversarial-autoencoder[hub]'` brings what loads it."
+            "`pip install 'adversarial-autoencoder[hub]'` installs what is needed to load it."
         ) from error
     repository, _, revision = name.partition("@")
     files = ["spec.json", "weights.safetensors", "model/spec.json", "model/weights.safetensors"]
@@ -110,13 +110,13 @@ def _from_hub(name: str) -> Path:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=files))
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
         reason = first_line(error)
-        raise AAEError(f"There is no folder {name}, and the Hugging Face Hub gives none ({reason}).") from error
+        raise AAEError(f"There is no folder {name}, and the Hugging Face Hub has no such model ({reason}).") from error
 
 
-def _filled(spec: object, weights: Callable[[], bytes], components: Collection[type], where: str) -> Autoencoder:
-    """The model that a specification describes, with those weights."""
+def _load_model(spec: object, weights: Callable[[], bytes], components: Collection[type], where: str) -> Autoencoder:
+    """The model that a specification describes, with its weights."""
     if not isinstance(spec, dict) or not isinstance(spec.get("format"), int) or "model" not in spec:
-        raise AAEError(f"What {where} holds as spec.json is not the specification of a model.")
+        raise AAEError(f"The spec.json of {where} is not the specification of a model.")
     if spec["format"] > FORMAT:
         raise AAEError(
             f"{where} was written by aae {spec.get('aae')}, in a newer format ({spec['format']}) than aae "
@@ -126,7 +126,7 @@ def _filled(spec: object, weights: Callable[[], bytes], components: Collection[t
         raw = weights()
         tensors, facts = unpack_tensors(raw, f"weights.safetensors of {where}")
         model = _rebuild_model(spec["model"], components, where, len(raw))
-        # A specification that was changed by hand no longer carries a checksum, and its weights stay its own.
+        # A specification that was changed by hand no longer has a checksum; its weights still belong to it.
         if SEAL in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
             raise AAEError(f"The weights in {where} belong to another model than its spec.json; copy the whole folder.")
         _check_weights(model, tensors, where)
@@ -138,56 +138,56 @@ def _filled(spec: object, weights: Callable[[], bytes], components: Collection[t
             f"The weights in {where} are damaged or belong to another model ({str(error)[:200]})."
         ) from error
     model.eval()
-    if not components:  # classes of a user's own may want other rows than zeros
-        _try(model, where)
+    if not components:  # a user's own classes may not accept rows of zeros
+        _check_parts(model, where)
     return model
 
 
-def _try(model: Autoencoder, where: str) -> None:
-    """Use every part once: parts that were put together by hand may fit in the file and fail at work."""
+def _check_parts(model: Autoencoder, where: str) -> None:
+    """Run every part once: parts combined by hand may load and still fail to run."""
     rows = torch.zeros(2, *model.input_shape)
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             fits = model(rows, torch.full((2,), -1)).shape == rows.shape
-            with suppress(AAEError):  # a model without a prior draws nothing
+            with suppress(AAEError):  # a model without a prior cannot sample
                 model.sample(2)
     except AAEError:
         raise
-    except Exception as error:  # of every kind, as the parts are
-        raise AAEError(f"The parts of the model in {where} do not go together ({first_line(error)}).") from error
+    except Exception as error:  # any part may raise any error
+        raise AAEError(f"The parts of the model in {where} do not fit together ({first_line(error)}).") from error
     if not fits:
-        raise AAEError(f"The parts of the model in {where} do not go together: rows come back in another shape.")
+        raise AAEError(f"The parts of the model in {where} do not fit together: outputs have another shape.")
 
 
 def _check_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], where: str) -> None:
     for name, own in model.state_dict().items():
-        given = tensors.get(name, own)  # what is missing is told by torch
+        given = tensors.get(name, own)  # torch reports what is missing
         if given.dtype != own.dtype:
-            kinds = f"{name} is {given.dtype}, not {own.dtype}"
-            raise AAEError(f"The weights in {where} belong to another model ({kinds}).")
+            reason = f"{name} is {given.dtype}, not {own.dtype}"
+            raise AAEError(f"The weights in {where} belong to another model ({reason}).")
         if not given.isfinite().all():
             raise AAEError(f"The weights in {where} hold NaN or infinity in {name}; the model cannot be used.")
 
 
-def _parts(spec: object) -> int:
+def _count_components(spec: object) -> int:
     """Number of components in a specification."""
     if isinstance(spec, dict):
-        return ("type" in spec) + sum(map(_parts, spec.values()))
-    return sum(map(_parts, spec)) if isinstance(spec, list) else 0
+        return ("type" in spec) + sum(map(_count_components, spec.values()))
+    return sum(map(_count_components, spec)) if isinstance(spec, list) else 0
 
 
 def _rebuild_model(spec: object, components: Iterable[type], where: str, size: int) -> Autoencoder:
-    """The model as it was initialised; it may not take much more memory than the ``size`` bytes of its weights."""
+    """The model with initial weights; it may not take much more memory than the ``size`` bytes of its weights."""
     try:
-        if _parts(spec) > MOST:
-            raise AAEError(f"The specification in {where} names more than {MOST} parts, which no model has.")
-        # Initial weights are drawn and thrown away; leave the caller's stream.
-        with torch.random.fork_rng(devices=[]), Budget(2 * size + SPARE):
+        if _count_components(spec) > MAX_COMPONENTS:
+            raise AAEError(f"The specification in {where} has more than {MAX_COMPONENTS} parts.")
+        # Initial weights are drawn and replaced; the caller's random state must not change.
+        with torch.random.fork_rng(devices=[]), Budget(2 * size + MEMORY_MARGIN):
             model = rebuild(spec, components)
     except AAEError as error:
-        raise AAEError(f"The specification in {where} describes no model that can be built: {error}") from error
-    except Exception as error:  # wrong values meet constructors of every kind
+        raise AAEError(f"The specification in {where} does not describe a model that can be built: {error}") from error
+    except Exception as error:  # wrong values can make a constructor raise any error
         raise AAEError(f"The specification in {where} does not describe a model ({first_line(error)}).") from error
     if not isinstance(model, Autoencoder):
-        raise AAEError(f"The specification in {where} describes no Autoencoder.")
+        raise AAEError(f"The specification in {where} does not describe an Autoencoder.")
     return model

@@ -19,7 +19,7 @@ __all__ = ["Autoencoder"]
 
 @component
 class Autoencoder(nn.Module):
-    """Every autoencoder of the package: which one it is follows from its latents.
+    """Every autoencoder of the package: its latents decide which one it is.
 
     Args:
         latents: The parts of the code.
@@ -27,13 +27,13 @@ class Autoencoder(nn.Module):
             are observed. It has the attributes ``shape`` and ``features``.
         decoder: Module from codes ``(B, dim)`` to outputs ``(B, *shape)``.
         likelihood: How outputs are read; Bernoulli (inputs in [0, 1]) if not given.
-        corruption: What is done to the encoder's input while training.
-        merge: How latents become the decoder's code; side by side if not given.
+        corruption: Applied to the encoder's input while training.
+        merge: How latents become the decoder's code; concatenated if not given.
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
         table: What the columns of the data are; None if the networks read the rows as they are.
 
     Raises:
-        AAEError: The parts do not go together.
+        AAEError: The parts do not fit together.
 
     Example:
         >>> import torch, aae
@@ -84,31 +84,31 @@ class Autoencoder(nn.Module):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one row as it is given: columns of a table where there is one, else `input_shape`."""
+        """Shape of one row of the data: columns of a table where there is one, else `input_shape`."""
         return self.table.shape if self.table is not None else self.input_shape
 
     def latent(self, name: str) -> Latent:
-        """The latent of that name."""
+        """The latent called ``name``."""
         return next(latent for latent in self.latents if latent.name == name)
 
     @property
     def category(self) -> Latent | None:
         """The latent that is the label (observed or supervised), else the one that holds classes, if just one does."""
-        found = [latent for latent in self.latents if latent.is_category]
-        labelled = [latent for latent in found if latent.label in ("observed", "supervised")]
-        return labelled[0] if labelled else found[0] if len(found) == 1 else None
+        categories = [latent for latent in self.latents if latent.is_category]
+        labelled = [latent for latent in categories if latent.label in ("observed", "supervised")]
+        return labelled[0] if labelled else categories[0] if len(categories) == 1 else None
 
     @property
     def label_latent(self) -> Latent | None:
         """The latent that labels act on, if any."""
-        found = [latent for latent in self.latents if latent.classes is not None]
-        return found[0] if found else None
+        labelled = [latent for latent in self.latents if latent.classes is not None]
+        return labelled[0] if labelled else None
 
     @property
     def style(self) -> Latent | None:
-        """The first continuous latent: what is left when the class is taken out."""
-        found = [latent for latent in self.latents if not latent.is_category]
-        return found[0] if found else None
+        """The first continuous latent: it holds what the class does not."""
+        continuous = [latent for latent in self.latents if not latent.is_category]
+        return continuous[0] if continuous else None
 
     @property
     def merged_is_map(self) -> bool:
@@ -141,7 +141,7 @@ class Autoencoder(nn.Module):
         """Add the one-hot code of an observed latent.
 
         Args:
-            codes: What the encoder gave.
+            codes: Codes from the encoder.
             labels: ``(B,)`` class numbers; a row labelled -1 gets a draw from the prior.
 
         Raises:
@@ -151,7 +151,7 @@ class Autoencoder(nn.Module):
         for latent in self.latents:
             if latent.name not in full:
                 if labels is None:
-                    raise AAEError(f"This model reads the label itself (latent {latent.name!r}); give labels as well.")
+                    raise AAEError(f"This model needs labels as input (latent {latent.name!r}); give labels as well.")
                 full[latent.name] = latent.checked_prior(len(labels), labels).sample()
         return full
 
@@ -171,12 +171,12 @@ class Autoencoder(nn.Module):
         for latent in self.latents:
             if latent.prior is None:
                 raise AAEError(f"Latent {latent.name!r} has no prior, so this model cannot sample.")
-            seen = labels if latent is self.category or latent.label != "none" else None
-            if seen is not None and seen.max() >= latent.components:
+            known = labels if latent is self.category or latent.label != "none" else None
+            if known is not None and known.max() >= latent.components:
                 raise AAEError(
-                    f"There is no class {int(seen.max())}; they run from 0 to {latent.components - 1}."
+                    f"There is no class {int(known.max())}; classes run from 0 to {latent.components - 1}."
                 )
-            codes[latent.name] = latent.prior(n, seen).sample()
+            codes[latent.name] = latent.prior(n, known).sample()
         return codes
 
     @torch.no_grad()

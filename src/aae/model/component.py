@@ -18,12 +18,12 @@ from aae.system.errors import AAEError, unknown
 __all__ = ["component", "describe", "fits", "get_params", "rebuild"]
 
 T = TypeVar("T")
-_KNOWN: dict[str, type] = {}
+_REGISTRY: dict[str, type] = {}
 
 
 def component(cls: type[T]) -> type[T]:
-    """Class decorator: let ``cls`` be named in a model's specification."""
-    _KNOWN[cls.__name__] = cls
+    """Class decorator: a model's specification may name ``cls``."""
+    _REGISTRY[cls.__name__] = cls
     return cls
 
 
@@ -68,9 +68,9 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
         extra: A user's own component classes that the specification may name.
 
     Raises:
-        AAEError: An unknown component or argument is named, or an argument is missing or of another kind.
+        AAEError: An unknown component or argument is named, or an argument is missing or of the wrong type.
     """
-    known = _KNOWN | {cls.__name__: cls for cls in extra}
+    known = _REGISTRY | {cls.__name__: cls for cls in extra}
     if isinstance(spec, list):
         return [rebuild(item, extra) for item in spec]
     if not isinstance(spec, dict):
@@ -92,27 +92,27 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
         signature.bind(**arguments)
     except TypeError as error:
         raise AAEError(f"The specification of {name} is incomplete: {error}.") from error
-    for key, kind in _kinds(known[name]).items():
+    for key, kind in _type_hints(known[name]).items():
         if key in arguments and not fits(arguments[key], kind):
             raise AAEError(f"{name} does not take a {key} such as {arguments[key]!r:.60}.")
     return known[name](**arguments)
 
 
-def _kinds(cls: type) -> dict[str, Any]:
-    """What the constructor says of its arguments; nothing where it cannot be told."""
+def _type_hints(cls: type) -> dict[str, Any]:
+    """Type hints of the constructor; empty if they cannot be resolved."""
     try:
         return get_type_hints(cls.__init__)  # type: ignore[misc]  # of this very class, whatever its subclasses take
-    except Exception:  # a user's class may name types that are only there for a type checker
+    except Exception:  # a user's class may name types imported only for a type checker
         return {}
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value out of JSON, or a component, is of the kind that an annotation names."""
+    """Whether a value from JSON, or a component, has the type that an annotation names."""
     if kind is Any:
         return True
-    inside = get_args(kind)
+    args = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
-        return any(fits(value, one) for one in inside)
+        return any(fits(value, one) for one in args)
     if kind is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and abs(value) <= sys.float_info.max  # neither NaN nor infinity, nor an integer beyond them
@@ -124,7 +124,7 @@ def fits(value: Any, kind: Any) -> bool:
     if not isinstance(base, type):
         return True
     if issubclass(base, Mapping):
-        return isinstance(value, base) and (not inside or all(fits(item, inside[1]) for item in value.values()))
+        return isinstance(value, base) and (not args or all(fits(item, args[1]) for item in value.values()))
     if issubclass(base, Sequence) and base is not str:
-        return isinstance(value, list | tuple) and (not inside or all(fits(item, inside[0]) for item in value))
+        return isinstance(value, list | tuple) and (not args or all(fits(item, args[0]) for item in value))
     return isinstance(value, base)

@@ -1,4 +1,4 @@
-"""The list of latents: names, roles, and a refusal of combinations that cannot work."""
+"""The list of latents: names, roles, and checks that reject combinations that cannot work."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
@@ -11,7 +11,7 @@ from aae.system.errors import AAEError, unknown
 
 __all__ = ["Latent", "check_latents"]
 
-MOST = 1000
+MAX_LATENTS = 1000
 ROLES = ("none", "conditioned", "observed", "supervised")
 
 
@@ -20,7 +20,7 @@ class Latent(nn.Module):
     """One part of the code: where it comes from, what it should look like, and what labels do to it.
 
     Args:
-        name: How the latent is addressed, such as ``"z"`` or ``"y"``.
+        name: Name of the latent, such as ``"z"`` or ``"y"``.
         posterior: Module from features to a distribution over codes; None only for an observed latent.
         prior: Module from ``(n, labels or None)`` to a distribution; may be None if nothing is matched.
         matching: A rule, or several, that match posterior and prior.
@@ -29,7 +29,7 @@ class Latent(nn.Module):
             ``"supervised"``: labelled rows train the posterior as a classifier.
 
     Raises:
-        AAEError: The parts do not go together; the text says what to change.
+        AAEError: The parts do not fit together; the message says what to change.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Latent(nn.Module):
 
     @property
     def classes(self) -> int | None:
-        """Number of classes a label of this latent can name, or None if labels play no part."""
+        """Number of classes that labels of this latent can take, or None if it uses no labels."""
         if self.label == "none":
             return None
         return self.components if self.label == "conditioned" else self.dim
@@ -149,15 +149,15 @@ def _check_conditioned(latent: Latent) -> None:
 def _check_rule(latent: Latent, rule: nn.Module) -> None:
     kind = type(rule).__name__
     if not hasattr(rule, "penalty") and not hasattr(rule, "generator_loss"):
-        raise AAEError(f"{kind} is no matching rule: it has neither `penalty` nor `generator_loss`.")
+        raise AAEError(f"{kind} is not a matching rule: it has neither `penalty` nor `generator_loss`.")
     if getattr(rule, "needs_category", False) and not latent.is_category:
         raise AAEError(f"Latent {latent.name!r}: {kind} is for classes; its posterior must be a Category.")
     if getattr(rule, "needs_density", False):
         if not getattr(latent.posterior, "has_density", False):
             advice = "temperature=0.5" if getattr(latent.posterior, "is_category", False) else "a Gaussian posterior"
             raise AAEError(
-                f"Latent {latent.name!r}: {kind} needs a posterior with a density, which "
-                f"{type(latent.posterior).__name__} is not; use {advice}, or Adversarial or MMD matching."
+                f"Latent {latent.name!r}: {kind} needs a posterior with a density, and "
+                f"{type(latent.posterior).__name__} has none; use {advice}, or Adversarial or MMD matching."
             )
         if not getattr(latent.prior, "has_density", False):
             raise AAEError(
@@ -175,7 +175,7 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
 
 
 def check_latents(latents: Iterable[Latent], features: int | None) -> None:
-    """Check what concerns the whole list: names, label roles and the trunk's width.
+    """Check the list as a whole: names, label roles and the trunk's width.
 
     Raises:
         AAEError: The list is empty, names repeat, or two latents disagree about labels.
@@ -184,8 +184,8 @@ def check_latents(latents: Iterable[Latent], features: int | None) -> None:
     if not latents:
         raise AAEError("A model needs at least one latent.")
     names = [latent.name for latent in latents]
-    if len(names) > MOST:
-        raise AAEError(f"A model has {MOST} latents at most, not {len(names)}.")
+    if len(names) > MAX_LATENTS:
+        raise AAEError(f"A model can have at most {MAX_LATENTS} latents, not {len(names)}.")
     for name in names:
         if names.count(name) > 1:
             raise AAEError(f"Two latents are called {name!r}; give each its own name.")
@@ -206,12 +206,12 @@ def _check_given(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> 
     given = getattr(rule, "given", None)
     if given is None:
         return
-    seen = next((other for other in latents if other.name == given), None)
-    if seen is None or seen is latent or not seen.is_category or seen.posterior is None:
-        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent: a Category.")
-    classes = getattr(getattr(rule, "discriminator", None), "classes", seen.dim)
-    if classes != seen.dim or latent.label == "conditioned":
+    condition = next((other for other in latents if other.name == given), None)
+    if condition is None or condition is latent or not condition.is_category or condition.posterior is None:
+        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent with classes.")
+    classes = getattr(getattr(rule, "discriminator", None), "classes", condition.dim)
+    if classes != condition.dim or latent.label == "conditioned":
         raise AAEError(
-            f"Latent {latent.name!r} is matched given {given!r} of {seen.dim} classes, so it needs "
-            f"Discriminator(..., classes={seen.dim}), and labels cannot condition it as well."
+            f"Latent {latent.name!r} is matched given {given!r} of {condition.dim} classes, so it needs "
+            f"Discriminator(..., classes={condition.dim}), and labels cannot condition it as well."
         )

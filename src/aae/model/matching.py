@@ -1,9 +1,9 @@
-r"""Matching rules: what pulls the codes of the data onto the prior.
+r"""Matching rules: how the codes of the data are matched to the prior.
 
 A rule is a module with either ``penalty``, a term that joins the reconstruction phase, or the
 pair ``discriminator_loss`` / ``generator_loss``, each with a phase of its own. All of them return
 a scalar: the mean over rows, times the rule's ``weight``. A penalty that compares rows with each other
-has an attribute ``whole = True``: where processes share a batch, it is then given the codes of all rows.
+has an attribute ``whole = True``: where processes share a batch, it then gets the codes of all rows.
 """
 
 import torch
@@ -20,8 +20,8 @@ __all__ = ["KL", "MMD", "Adversarial", "MutualInformation"]
 
 @register_kl(SoftCategory, OneHotCategorical)
 def _kl_category(posterior: SoftCategory, prior: OneHotCategorical) -> Tensor:
-    wanted = torch.distributions.Categorical(probs=prior.probs, validate_args=False)
-    return kl_divergence(posterior.categorical(), wanted)
+    target = torch.distributions.Categorical(probs=prior.probs, validate_args=False)
+    return kl_divergence(posterior.categorical(), target)
 
 
 @component
@@ -77,7 +77,7 @@ class MMD(nn.Module):
         return torch.stack([unit * s / (unit * s + squared) for s in self._scales]).sum(0)
 
     def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
-        # In double precision: what is left is small beside the three means it is the difference of.
+        # In double precision: the result is a small difference of three larger means.
         codes, samples = codes.double(), prior.sample().double()
         n = len(codes)
         within_codes, within_samples = _squared_distances(codes, codes), _squared_distances(samples, samples)
@@ -95,12 +95,12 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 @component
 class MutualInformation(nn.Module):
-    r"""Each row sure of its class, and the classes together as frequent as the prior has them.
+    r"""Confident predictions for each row, with classes as frequent as in the prior.
 
     :math:`E_x[H(q(y \mid x))] + b \, KL(q(y) \,\|\, p(y))` in nats, with :math:`q(y)` the batch's mean:
     for a prior of equal classes and :math:`b = 1` the negative mutual information of row and class,
-    up to a constant (Krause et al., *Regularized Information Maximization*, NIPS 2010). It holds the
-    classes apart from the first step on, where a discriminator lets many of them die out.
+    up to a constant (Krause et al., *Regularized Information Maximization*, NIPS 2010). It separates the
+    classes from the first step on, where a discriminator lets many of them die out.
 
     Args:
         weight: Factor on the sum.
@@ -114,15 +114,15 @@ class MutualInformation(nn.Module):
         self.weight, self.balance = weight, balance
 
     def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
-        each = posterior.categorical()
-        together = torch.distributions.Categorical(probs=shards.mean(each.probs.mean(0)), validate_args=False)
-        wanted = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
-        return self.weight * (each.entropy().mean() + self.balance * kl_divergence(together, wanted))
+        conditional = posterior.categorical()
+        marginal = torch.distributions.Categorical(probs=shards.mean(conditional.probs.mean(0)), validate_args=False)
+        target = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
+        return self.weight * (conditional.entropy().mean() + self.balance * kl_divergence(marginal, target))
 
 
 @component
 class Adversarial(nn.Module):
-    r"""A discriminator tells prior samples from codes; the encoder learns to fool it.
+    r"""A discriminator distinguishes prior samples from codes; the encoder learns to fool it.
 
     With :math:`D` the discriminator's logit, the two losses are
     :math:`\mathrm{softplus}(-D(z_{prior})) + \mathrm{softplus}(D(z_{code}))` and, for the encoder,
@@ -130,12 +130,12 @@ class Adversarial(nn.Module):
 
     Args:
         discriminator: Module from codes ``(B, D)`` and labels ``(B,)`` or None to logits ``(B,)``. One that
-            reads each row by itself (no batch norm) may say so with an attribute ``rowwise = True``: the
-            joint schedule then passes through it once where it would pass three times.
+            reads each row by itself (no batch norm) may have an attribute ``rowwise = True``: the joint
+            schedule then needs one pass through it instead of three.
         weight: Factor on the encoder's loss. It does not change the discriminator's.
-        given: Name of a latent of classes whose class, as the model infers it, the discriminator sees beside
-            codes and samples alike. The codes of every class are then to follow the prior, so that they cannot
-            say which class it is (as the label does in the paper's section 4, without labels).
+        given: Name of a categorical latent. The discriminator sees the class that the model infers beside the
+            codes and beside the samples. The codes of every class must then follow the prior, so that they carry
+            no information on the class (the effect of the label in the paper's section 4, without labels).
     """
 
     def __init__(self, discriminator: nn.Module, weight: float = 1.0, given: str | None = None) -> None:
@@ -159,32 +159,32 @@ class Adversarial(nn.Module):
     def both_losses(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""The losses of generator and discriminator from one pass through the discriminator.
 
-        Run backward on their sum, the discriminator receives the gradient of its own loss and the
-        codes that of the generator's. Logit :math:`D_i` depends on row :math:`i` alone, so the two
+        When backward runs on their sum, the discriminator receives the gradient of its own loss and
+        the codes that of the generator's. Logit :math:`D_i` depends on row :math:`i` alone, so the two
         gradients of a code differ by the factor
-        :math:`-w \, \sigma(-D_i) / \sigma(D_i)`, which is put in where they enter the codes.
+        :math:`-w \, \sigma(-D_i) / \sigma(D_i)`, which a hook applies where they reach the codes.
         """
         entry = codes.view_as(codes)
         real, fake = self._logits(entry, samples, labels)
         logits = fake.detach()
-        # Far below -30 the pull on the discriminator is nothing beside the other rows' in float32, but it is the
-        # divisor of the factor.
-        pull = torch.sigmoid(logits.clamp_min(-30))
+        # Clamped because it is a divisor. Far below -30, such a row's gradient for the discriminator is negligible
+        # beside the other rows' in float32.
+        slope = torch.sigmoid(logits.clamp_min(-30))
         if entry.requires_grad:
-            factor = -self.weight * torch.sigmoid(-logits) / pull
+            factor = -self.weight * torch.sigmoid(-logits) / slope
             entry.register_hook(lambda gradient: gradient * factor[:, None])
-        told = F.softplus(-real).mean() + _with_slope(F.softplus(logits).mean(), (pull * fake).mean())
-        return self.weight * F.softplus(-logits).mean(), told
+        fake_loss = _with_gradient_of(F.softplus(logits).mean(), (slope * fake).mean())
+        return self.weight * F.softplus(-logits).mean(), F.softplus(-real).mean() + fake_loss
 
     def _logits(self, codes: Tensor, samples: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits of prior samples and of codes; in one pass where that cannot make a difference."""
+        """Logits of prior samples and of codes; in one pass if that gives the same."""
         if not self.shares:
             return self.discriminator(samples, labels).float(), self.discriminator(codes, labels).float()
-        twice = None if labels is None else labels.repeat(2)
-        real, fake = self.discriminator(torch.cat([samples, codes]), twice).float().chunk(2)
+        both_labels = None if labels is None else labels.repeat(2)
+        real, fake = self.discriminator(torch.cat([samples, codes]), both_labels).float().chunk(2)
         return real, fake
 
 
-def _with_slope(value: Tensor, slope: Tensor) -> Tensor:
-    """``value``, with the gradient of ``slope``."""
-    return value + slope - slope.detach()
+def _with_gradient_of(value: Tensor, other: Tensor) -> Tensor:
+    """``value``, with the gradient of ``other``."""
+    return value + other - other.detach()

@@ -13,7 +13,7 @@ __all__ = ["Concatenate", "LinearSum"]
 
 @component
 class Concatenate(nn.Module):
-    """Latents side by side, in the order of the list."""
+    """Concatenation of the latents, in the order of the list."""
 
     def __init__(self, dims: Mapping[str, int]) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class LinearSum(nn.Module):
         dims: Length of each latent.
         dim: Length of the merged code.
         heads: Name of the latent whose probabilities weigh the cluster heads.
-        separation: Distance below which two heads cost something.
+        separation: Distance below which two heads are penalised.
     """
 
     def __init__(self, dims: Mapping[str, int], dim: int, heads: str = "y", separation: float = 6.0) -> None:
@@ -44,7 +44,7 @@ class LinearSum(nn.Module):
             raise unknown("latent for the cluster heads", heads, dims)
         for name, length in dims.items():
             if name != heads and length != dim:
-                raise AAEError(f"LinearSum adds latents of {dim} numbers, but {name!r} has {length}; make them alike.")
+                raise AAEError(f"LinearSum adds latents of {dim} numbers, but {name!r} has {length}; make them equal.")
         self.dims, self.dim, self.heads, self.separation = dict(dims), dim, heads, separation
         self.head_map = nn.Linear(self.dims[heads], dim, bias=False)
         with torch.no_grad():
@@ -62,7 +62,7 @@ class LinearSum(nn.Module):
 def _spread(points: Tensor, separation: float) -> Tensor:
     """Push points that are too close apart, pair by pair.
 
-    Heads start where they may end: a learning rate made for weights hardly moves them.
+    Heads must start apart: a learning rate for weights hardly moves them.
     """
     for _ in range(500):
         offsets = points[:, None] - points

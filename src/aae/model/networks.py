@@ -3,7 +3,7 @@
 Shapes: an input is ``(B, *shape)`` with ``shape`` one of ``(D,)``, ``(H, W)`` or ``(H, W, C)``.
 A trunk maps it to features ``(B, features)``, a decoder maps a code ``(B, dim)`` back to
 ``(B, *shape)`` (logits or means, as the likelihood reads them), a discriminator maps a code to
-one logit, ``(B,)``. A network of one's own is any module with the same call and attributes.
+one logit, ``(B,)``. Your own network can be any module with the same call and attributes.
 """
 
 import math
@@ -35,13 +35,13 @@ class CodeLinear(nn.Linear):
 
 
 class Dropout(nn.Module):
-    """Dropout whose masks on a CPU come from raw random bits, four to a draw of the generator.
+    """Dropout whose masks on a CPU come from raw random bits, four for each draw of the generator.
 
-    torch draws a 53-bit number for every element, which takes longer than the products around it.
+    torch draws a 53-bit number for every element, which takes longer than the matrix products around it.
     The rate is rounded to a multiple of 1/65536.
 
     Args:
-        p: Share of the elements set to zero while training; the others grow to keep the mean.
+        p: Share of the elements set to zero while training; the others are scaled up to keep the mean.
     """
 
     def __init__(self, p: float) -> None:
@@ -61,10 +61,10 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
-def _unbiased(layer: nn.Module) -> nn.Module:
-    """A linear layer that batch norm follows, without the bias that batch norm would take out again.
+def _without_bias(layer: nn.Module) -> nn.Module:
+    """Remove the bias of a linear layer before batch norm, which would cancel it.
 
-    Its gradient would be rounding errors only, of which Adam makes whole steps.
+    The gradient of that bias would be rounding errors only, which Adam scales up to full steps.
     """
     layer.register_parameter("bias", None)
     return layer
@@ -73,12 +73,12 @@ def _unbiased(layer: nn.Module) -> nn.Module:
 def _layers(
     sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0, first: type[nn.Linear] = nn.Linear
 ) -> list[nn.Module]:
-    """Hidden layers: linear, batch norm, noise, ReLU, dropout; the ones that are off are left out."""
+    """Hidden layers: linear, batch norm, noise, ReLU, dropout; those that are off are left out."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers.append(nn.Linear(before, after) if layers else first(before, after))
         if batch_norm:
-            layers[-1] = _unbiased(layers[-1])
+            layers[-1] = _without_bias(layers[-1])
             layers.append(nn.BatchNorm1d(after))
         if noise:
             layers.append(GaussianNoise(noise))
@@ -151,14 +151,14 @@ class MLPDecoder(nn.Module):
 
 @component
 class Discriminator(nn.Module):
-    """Tells prior samples from codes: ``(B, dim)`` to one logit each, ``(B,)``.
+    """Distinguishes prior samples from codes: ``(B, dim)`` to one logit each, ``(B,)``.
 
     Args:
         dim: Length of the code.
         hidden: Widths of the hidden layers.
         dropout: Share of hidden units dropped while training.
         classes: If above zero, a label ``(B,)`` enters as a one-hot of ``classes + 1``; the last
-            place stands for "unlabelled" (label -1), as in the paper's section 2.3.
+            entry stands for "unlabelled" (label -1), as in the paper's section 2.3.
     """
 
     rowwise = True
@@ -173,8 +173,8 @@ class Discriminator(nn.Module):
         if self.classes:
             if labels is None:
                 labels = torch.full((len(codes),), -1, device=codes.device)
-            place = torch.where(labels < 0, self.classes, labels).long()
-            codes = torch.cat([codes, F.one_hot(place, self.classes + 1).to(codes.dtype)], 1)
+            index = torch.where(labels < 0, self.classes, labels).long()
+            codes = torch.cat([codes, F.one_hot(index, self.classes + 1).to(codes.dtype)], 1)
         return self.layers(codes).squeeze(1)
 
 
@@ -187,7 +187,7 @@ def _image_size(shape: Sequence[int]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def _halvings(height: int, width: int) -> list[tuple[int, int]]:
+def _halved_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Image sizes from the full one down to about 4 on the shorter side."""
     sizes = [(height, width)]
     while min(sizes[-1]) >= 7:
@@ -213,7 +213,7 @@ class ConvTrunk(nn.Module):
         super().__init__()
         self.shape, self.channels, self.features, self.dropout = tuple(shape), channels, features, dropout
         height, width, before = _image_size(shape)
-        sizes = _halvings(height, width)
+        sizes = _halved_sizes(height, width)
         layers: list[nn.Module] = []
         for stage in range(len(sizes) - 1):
             after = channels * 2 ** min(stage, 3)
@@ -221,9 +221,9 @@ class ConvTrunk(nn.Module):
                 layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
                 before = after
         flat = before * math.prod(sizes[-1])
-        layers += [nn.Flatten(), _unbiased(nn.Linear(flat, features)), nn.BatchNorm1d(features), nn.ReLU()]
+        layers += [nn.Flatten(), _without_bias(nn.Linear(flat, features)), nn.BatchNorm1d(features), nn.ReLU()]
         self.layers = nn.Sequential(*layers, *([Dropout(dropout)] if dropout else []))
-        # Convolutions of few channels are a third faster so.
+        # A third faster for convolutions of few channels.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types leave this use out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -245,7 +245,7 @@ class ConvDecoder(nn.Module):
         super().__init__()
         self.dim, self.shape, self.channels = dim, tuple(shape), channels
         height, width, colours = _image_size(shape)
-        sizes = _halvings(height, width)[::-1]
+        sizes = _halved_sizes(height, width)[::-1]
         widths = [channels * 2 ** min(stage, 3) for stage in range(len(sizes) - 1)][::-1]
         before = widths[0]
         layers: list[nn.Module] = [

@@ -2,7 +2,7 @@ r"""Posteriors: from the trunk's features to a distribution over codes, :math:`q
 
 Each is a module that maps features ``(B, H)`` to a `torch.distributions.Distribution`
 with batch shape ``(B,)`` and event shape ``(D,)``. ``rsample()`` draws codes that carry
-gradients; ``.mean`` is the code that is used once training is over.
+gradients; ``.mean`` is the code that is used after training.
 
 The three continuous posteriors are those of Makhzani et al., arXiv 1511.05644, section 2:
 deterministic, Gaussian, and the "universal approximator" that takes noise as an extra input.
@@ -41,12 +41,12 @@ class Delta(Distribution):
         return self.location.expand(*sample_shape, *self.location.shape)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        # A view made without gradients would still ask for them.
+        # A view made without gradients would still require them.
         return self.rsample(sample_shape).detach()
 
 
 class _Normal(Normal):
-    """A normal distribution whose draws belong to rows of a batch that processes may share."""
+    """A normal distribution that draws for the rows of a batch, which processes may share."""
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
@@ -82,26 +82,26 @@ class SoftCategory(Distribution):
         return ((logits - noise.log()) / self.temperature).softmax(-1)
 
     def categorical(self) -> CategoricalDistribution:
-        """The discrete distribution that the relaxation stands for."""
+        """The discrete distribution that is relaxed."""
         return CategoricalDistribution(logits=self.logits, validate_args=False)
 
 
 class _Implicit(Delta):
-    """A posterior known by its samples only: fresh noise at every draw, zero noise for the mean."""
+    """A posterior that can only be sampled: fresh noise for every draw, zero noise for the mean."""
 
     def __init__(self, features: Tensor, network: nn.Module, noise_dim: int) -> None:
         self._features = features
         self._network = network
         self._noise_dim = noise_dim
-        super().__init__(self._push(features.new_zeros(len(features), noise_dim)))
+        super().__init__(self._code(features.new_zeros(len(features), noise_dim)))
 
-    def _push(self, noise: Tensor) -> Tensor:
+    def _code(self, noise: Tensor) -> Tensor:
         features = self._features.expand(*noise.shape[:-1], self._features.shape[-1])
         return self._network(torch.cat([features, noise], -1))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = (*sample_shape, len(self._features), self._noise_dim)
-        return self._push(shards.draw(shape, Tensor.normal_, len(sample_shape), self._features.device))
+        return self._code(shards.draw(shape, Tensor.normal_, len(sample_shape), self._features.device))
 
 
 @component

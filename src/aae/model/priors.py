@@ -5,7 +5,7 @@ shape ``(D,)``. A prior with ``components`` can be conditioned: ``prior(n, label
 ``(n,)`` draws row ``i`` from component ``labels[i]``, and from the whole prior where the label is
 -1. Sampling is all that adversarial matching and MMD need; ``log_prob`` is needed for KL only.
 
-A prior of one's own is any module with a ``dim`` and the same call; for conditioning it also
+Your own prior can be any module with a ``dim`` and the same call; for conditioning it also
 needs ``components``.
 """
 
@@ -42,17 +42,17 @@ __all__ = [
 ]
 
 
-# Whatever is asked of them, two of torch's distributions look at their own parameters when they draw. On a GPU a
-# training step would wait for that, and could not be recorded. A draw for each row stays the same, number by number.
+# Two of torch's distributions check their parameters' values when they draw, even with validate_args=False. On a GPU a
+# training step would wait for that, and could not be captured. One draw for each row is the same as torch's.
 class _Normal(Normal):
-    """Normal draws that no step waits for."""
+    """Normal draws without waiting for the device."""
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return self.rsample(sample_shape).detach()
 
 
-class _Choice(Categorical):
-    """Draws of a number that no step waits for: by a race of exponential times, the probabilities being the rates."""
+class _Categorical(Categorical):
+    """Categorical draws without waiting for the device: the first of exponential times at these rates."""
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         rates = self.probs.expand(*sample_shape, *self.probs.shape)
@@ -66,7 +66,7 @@ class GaussianPrior(nn.Module):
     Args:
         dim: Length of the code.
         std: Standard deviation of every coordinate.
-        components: If given, labels may condition this prior. They all pick the same Gaussian, so
+        components: If given, labels may condition this prior. Every label picks the same Gaussian, so
             that matching makes the code independent of the label.
     """
 
@@ -165,7 +165,7 @@ class MixturePrior(nn.Module):
         self.register_buffer("_means", means_tensor, persistent=False)
         scale, failed = torch.linalg.cholesky_ex(torch.as_tensor(covariances, dtype=torch.float32))
         if failed.any():
-            raise AAEError("A component of the mixture has no width in some direction; give it one above zero.")
+            raise AAEError("A covariance of the mixture is not positive definite; make every width positive.")
         self.register_buffer("_scale", scale, persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
@@ -177,20 +177,20 @@ class MixturePrior(nn.Module):
         )
 
 
-def _own_or(weights: Tensor, labels: Tensor | None) -> Tensor:
-    """All weight on the row's own component where its label is known, else ``weights`` ``(n, K)``."""
+def _condition_on(weights: Tensor, labels: Tensor | None) -> Tensor:
+    """All weight on the label's component where the label is known, else ``weights`` ``(n, K)``."""
     if labels is None:
         return weights
-    # Chosen without looking at the values: a look would make a GPU wait.
-    own = nn.functional.one_hot(labels.clamp_min(0).long(), weights.shape[1]).float()
-    return torch.where((labels >= 0)[:, None], own, weights)
+    # No branch on the values: reading them would make a GPU wait.
+    one_hot = nn.functional.one_hot(labels.clamp_min(0).long(), weights.shape[1]).float()
+    return torch.where((labels >= 0)[:, None], one_hot, weights)
 
 
 def _component_weights(n: int, components: int, labels: Tensor | None, device: torch.device) -> Categorical:
-    """Equal weights, or all weight on the row's own component where its label is known."""
-    weights = _own_or(torch.full((n, components), 1.0 / components, device=device), labels)
-    # As logarithms: `probs` would keep 1e-7 of the other components in the density.
-    return _Choice(logits=weights.log(), validate_args=False)
+    """Equal weights, or all weight on the label's component where the label is known."""
+    weights = _condition_on(torch.full((n, components), 1.0 / components, device=device), labels)
+    # As logits: with `probs`, 1e-7 of the other components would stay in the density.
+    return _Categorical(logits=weights.log(), validate_args=False)
 
 
 def ring_mixture(
@@ -225,8 +225,8 @@ def grid_mixture(rows: int = 2, columns: int = 5, spacing: float = 4.0, std: flo
     return MixturePrior(means, [[[std**2, 0.0], [0.0, std**2]]] * len(means))
 
 
-class _Roll(Distribution):
-    """Swiss roll, rows restricted to the stretch ``[start, start + length]`` of the unit interval."""
+class _SwissRoll(Distribution):
+    """Swiss roll, each row restricted to the segment ``[start, start + length]`` of the unit interval."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
@@ -245,7 +245,7 @@ class _Roll(Distribution):
         return points + self._noise * torch.randn_like(points)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        # The density along the curve has no closed form: a sum over midpoints, finer than the noise is wide.
+        # The density along the curve has no closed form: sum over midpoints that are closer than the noise is wide.
         count = max(1, math.ceil(512 * float(self._length.max())))
         middle = (torch.arange(count, device=value.device) + 0.5) / count
         points = self._curve(middle.view(-1, *[1] * self._start.dim()))
@@ -257,10 +257,10 @@ class _Roll(Distribution):
 class SwissRollPrior(nn.Module):
     r"""2-D swiss roll: radius :math:`3\sqrt u`, angle :math:`4\pi\sqrt u`, ``u`` uniform on [0, 1].
 
-    A label picks one of ``components`` equal stretches of ``u`` (the paper, figure 4b).
+    A label picks one of ``components`` equal segments of ``u`` (the paper, figure 4b).
 
     Args:
-        components: Number of stretches.
+        components: Number of segments.
         noise: Standard deviation of the Gaussian noise around the curve.
     """
 
@@ -279,14 +279,14 @@ class SwissRollPrior(nn.Module):
             known = labels >= 0
             start = torch.where(known, labels / self.components, start)
             length = torch.where(known, 1 / self.components, length)
-        return _Roll(start, length, self.noise)
+        return _SwissRoll(start, length, self.noise)
 
 
 class _OneHot(OneHotCategorical):
-    """One-hot draws without torch's checks of the probabilities, for which a step would wait for the device."""
+    """One-hot draws without torch's checks of the probabilities, which make a step wait for the device."""
 
     def __init__(self, probs: Tensor) -> None:
-        self._categorical = _Choice(probs=probs, validate_args=False)
+        self._categorical = _Categorical(probs=probs, validate_args=False)
         Distribution.__init__(self, probs.shape[:-1], probs.shape[-1:], validate_args=False)
 
 
@@ -313,5 +313,5 @@ class CategoricalPrior(nn.Module):
         self.register_buffer("_probabilities", probabilities, persistent=False)
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
-        probabilities = _own_or(self._probabilities.expand(n, -1), labels)
+        probabilities = _condition_on(self._probabilities.expand(n, -1), labels)
         return _OneHot(probabilities)

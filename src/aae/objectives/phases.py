@@ -1,9 +1,9 @@
 """What one training step optimises, derived from the list of latents.
 
-Four phases exist; those that a model has no use for vanish:
+Four phases exist; those that a model does not need are left out:
 
 - *reconstruction*: reconstruction loss, penalties (KL, MMD) and the merge's own cost,
-- *discriminator*: each discriminator learns to tell prior samples from codes,
+- *discriminator*: each discriminator learns to distinguish prior samples from codes,
 - *generator*: the encoder learns to fool the discriminators,
 - *classification*: cross-entropy on labelled rows, plus the terms for few labels.
 
@@ -37,7 +37,7 @@ Metrics = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimisation: a loss and the parameters it moves, by the learning rate they follow.
+    """One optimisation: a loss and the parameters it updates, by the learning rate they use.
 
     The learning rates are ``reconstruction``, ``adversarial`` and ``classification``.
     """
@@ -93,20 +93,20 @@ class Losses:
     ) -> tuple[Tensor, Metrics]:
         model = self.model
         observed = [latent for latent in model.latents if latent.posterior is None]
-        given = {latent.name: _prior_sample(latent, batch, batch.labels) for latent in observed}
-        output = model.decoder(model.merge(codes | given))
+        labels = {latent.name: _prior_sample(latent, batch, batch.labels) for latent in observed}
+        output = model.decoder(model.merge(codes | labels))
         reconstruction = model.likelihood.loss(output, batch.x).mean()
         loss, metrics = self.reconstruction_weight * reconstruction, {"reconstruction_loss": reconstruction}
         for latent in model.latents:
             for rule in latent.rules("penalty"):
-                own = codes[latent.name]
+                code = codes[latent.name]
                 whole = getattr(rule, "whole", False)
                 prior = (
                     _batch_prior(latent, batch)
                     if whole
-                    else latent.checked_prior(len(own), _condition(latent, batch))
+                    else latent.checked_prior(len(code), _condition(latent, batch))
                 )
-                penalty = rule.penalty(posteriors[latent.name], shards.all_gather(own) if whole else own, prior)
+                penalty = rule.penalty(posteriors[latent.name], shards.all_gather(code) if whole else code, prior)
                 # Penalties are in nats, like the reconstruction, and keep their ratio to it.
                 loss = loss + self.reconstruction_weight * penalty
                 metrics[f"{type(rule).__name__.lower()}_{latent.name}"] = penalty
@@ -129,7 +129,7 @@ class Losses:
         return torch.stack(list(metrics.values())).sum(), metrics
 
     def separate_discriminator(self, batch: Batch) -> tuple[Tensor, Metrics]:
-        """The discriminators that the joint loss left out, on the codes that it drew."""
+        """The losses of the discriminators that the joint loss leaves out, on the codes that it drew."""
         metrics: Metrics = {}
         for latent, rule in self.rules:
             if not _shares_pass(rule):
@@ -151,7 +151,7 @@ class Losses:
         _add(metrics, f"discriminator_loss_{latent.name}", loss)
 
     def _both_losses(self, batch: Batch, codes: dict[str, Tensor]) -> tuple[Tensor, Metrics]:
-        """Generator losses, and those of the discriminators that can learn from the same pass."""
+        """Generator losses, and the losses of the discriminators that can learn from the same pass."""
         metrics: Metrics = {}
         for latent, rule in self.rules:
             if _shares_pass(rule):
@@ -166,7 +166,7 @@ class Losses:
 
     @torch.no_grad()
     def _codes_in_evaluation_mode(self, batch: Batch) -> dict[str, Tensor]:
-        """Codes without dropout, as the tutorial does; the statistics of batch norm stay as they are."""
+        """Codes without dropout, as in the tutorial; batch norm's running statistics do not change."""
         self.model.eval()
         codes = {name: p.sample() for name, p in self.model.posteriors(batch.x).items()}
         self.model.train()
@@ -183,17 +183,17 @@ class Losses:
             logits = self.supervised[0].logits(labelled_features)  # labelled rows come with labels
             metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)  # type: ignore[arg-type]
             losses.append(self.classification_weight * metrics["classification_loss"])
-        batch.targets = None  # a batch that stays in place has those of the step before
+        batch.targets = None  # a batch that is reused in place still has those of the last step
         if self.targets is not None:
             batch.targets = self.targets(self.teacher, batch)
         for term in self.terms:
-            extra, measured = term(self.model, self.teacher, batch)
-            losses.append(extra)
+            loss, measured = term(self.model, self.teacher, batch)
+            losses.append(loss)
             metrics |= measured
         return torch.stack(losses).sum(), metrics
 
     def joint(self, batch: Batch) -> tuple[Tensor, Metrics]:
-        """Reconstruction, adversaries and classification on one pass through the encoder."""
+        """Reconstruction, adversarial and classification losses on one pass through the encoder."""
         n = len(batch.x)
         features = self.model.features(batch.x if batch.labelled_x is None else torch.cat([batch.x, batch.labelled_x]))
         posteriors = self.model.heads(features[:n])
@@ -203,8 +203,8 @@ class Losses:
             adversarial, measured = self._both_losses(batch, batch.codes)
             loss, metrics = loss + adversarial, metrics | measured
         if self.classifies:
-            classifying, measured = self._classify(batch, features[n:] if batch.labelled_x is not None else None)
-            loss, metrics = loss + classifying, metrics | measured
+            classification, measured = self._classify(batch, features[n:] if batch.labelled_x is not None else None)
+            loss, metrics = loss + classification, metrics | measured
         return loss, metrics
 
 
@@ -233,14 +233,14 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
         ]
     elif schedule == "alternating":
         heads = [latent.posterior for latent in losses.adversarial]
-        encoding = _parameters([model.trunk, *heads]) if heads else []
+        generator = _parameters([model.trunk, *heads]) if heads else []
         classifier = [model.category.posterior] if losses.classifies and model.category else []
-        classifying = _parameters([model.trunk, *classifier]) if classifier else []
+        classification = _parameters([model.trunk, *classifier]) if classifier else []
         phases = [
             Phase("reconstruction", {"reconstruction": autoencoder}, losses.reconstruction),
             Phase("discriminator", {"adversarial": shared + separate}, losses.discriminator),
-            Phase("generator", {"adversarial": encoding}, losses.generator),
-            Phase("classification", {"classification": classifying}, losses.classification),
+            Phase("generator", {"adversarial": generator}, losses.generator),
+            Phase("classification", {"classification": classification}, losses.classification),
         ]
     else:
         raise unknown("schedule", schedule, ["alternating", "joint"])
@@ -256,7 +256,7 @@ def _parameters(modules: Iterable[Part | None]) -> list[nn.Parameter]:
 
 
 def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
-    """Two rules of one latent share a name; their losses add up."""
+    """Add a loss to the metrics; rules of one latent share a name, and their losses are summed."""
     metrics[name] = metrics[name] + loss if name in metrics else loss
 
 
@@ -278,7 +278,7 @@ def _prior_sample(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor
 
 
 def _batch_prior(latent: Latent, batch: Batch, labelled: bool | None = None) -> Distribution:
-    """The prior of every row of the batch, those of other processes included."""
+    """The prior for every row of the batch, including those of other processes."""
     if labelled is None:
         labelled = latent.label == "conditioned"
     labels = batch.labels if batch.all_labels is None else batch.all_labels

@@ -31,29 +31,29 @@ __all__ = [
 
 @contextmanager
 def frozen_statistics(model: nn.Module) -> Iterator[None]:
-    """Let batch norm use the batch's statistics without remembering them.
+    """Let batch norm use the batch's statistics without updating its running ones.
 
     A pass on perturbed inputs would otherwise pull the running statistics away from the data's.
     """
-    norms: list[Any] = _norms(model)
-    kept = [norm.track_running_stats for norm in norms]
+    norms: list[Any] = _batch_norms(model)
+    tracked = [norm.track_running_stats for norm in norms]
     for norm in norms:
         norm.track_running_stats = False
     try:
         yield
     finally:
-        for norm, tracks in zip(norms, kept, strict=True):
+        for norm, tracks in zip(norms, tracked, strict=True):
             norm.track_running_stats = tracks
 
 
-_FOUND: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[nn.Module, list[nn.Module]] = WeakKeyDictionary()
 
 
-def _norms(model: nn.Module) -> list[nn.Module]:
-    """The batch norms of a model, looked for once: with small networks the looking takes longer than the pass."""
-    if model not in _FOUND:
-        _FOUND[model] = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    return _FOUND[model]
+def _batch_norms(model: nn.Module) -> list[nn.Module]:
+    """The batch norms of a model, cached: with small networks the search takes longer than the pass."""
+    if model not in _CACHE:
+        _CACHE[model] = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return _CACHE[model]
 
 
 def class_logits(model: Autoencoder, x: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def all_rows(batch: Batch) -> Tensor:
 
 
 def class_targets(teacher: Autoencoder, batch: Batch) -> Tensor:
-    """Target class probabilities of `all_rows`, by the teacher if none are set; several terms of a step use them."""
+    """Target class probabilities of `all_rows`, by the teacher if none are set; the terms of a step share them."""
     if batch.targets is None:
         with torch.no_grad(), frozen_statistics(teacher):
             batch.targets = class_logits(teacher, all_rows(batch)).softmax(-1)
@@ -82,7 +82,7 @@ def divergence(target: Tensor, logits: Tensor) -> Tensor:
 
 @component
 class Consistency(nn.Module):
-    r"""The class of a row must survive a change that keeps its meaning.
+    r"""The class of a row must not change under a perturbation that keeps its meaning.
 
     :math:`KL(q(y \mid x) \,\|\, q(y \mid a(x)))` with the target from the teacher on the clean row
     (Sajjadi et al., arXiv 1606.04586; Tarvainen and Valpola, arXiv 1703.01780).
@@ -91,9 +91,10 @@ class Consistency(nn.Module):
         change: Module that perturbs inputs ``(B, *shape)`` while training.
         weight: Factor on the divergence.
         warmup: Share of the training over which the weight grows from zero.
-        metric: Name that its loss is reported by.
-        fade: Power of the share of the training that is left; times it, the weight falls to nothing at the end. 0: the
-            weight stays. Where no labels hold classes apart, it would keep what is certain so, right or wrong.
+        metric: Name under which its loss is reported.
+        fade: Power of the remaining share of the training, by which the weight is multiplied; it falls to zero at the
+            end. With 0 it stays; without labels that separate the classes, this preserves every confident
+            prediction, right or wrong.
     """
 
     def __init__(
@@ -111,24 +112,24 @@ class Consistency(nn.Module):
         target = class_targets(teacher, batch)
         with frozen_statistics(model):
             loss = divergence(target, class_logits(model, self.change(all_rows(batch))))
-        over = torch.as_tensor(batch.progress)
-        ramp = (over / self.warmup).clamp(max=1.0) if self.warmup else 1.0
-        left = (1.0 - over).clamp(min=0.0) ** self.fade if self.fade else 1.0
-        return self.weight * ramp * left * loss, {self.metric: loss}
+        progress = torch.as_tensor(batch.progress)
+        ramp = (progress / self.warmup).clamp(max=1.0) if self.warmup else 1.0
+        remaining = (1.0 - progress).clamp(min=0.0) ** self.fade if self.fade else 1.0
+        return self.weight * ramp * remaining * loss, {self.metric: loss}
 
 
 @component
 class InterpolationConsistency(nn.Module):
-    r"""Between two rows the class must change evenly, so that it changes where few rows are.
+    r"""Between two rows the prediction must change linearly, so that classes change where there are few rows.
 
     :math:`KL(\lambda t_i + (1 - \lambda) t_j \,\|\, q(y \mid \lambda x_i + (1 - \lambda) x_j))` with
-    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else what the teacher
-    says (Verma et al., arXiv 1903.03825). Where few labels lie badly, whole groups of rows take on a neighbour's class
-    and smoothness around each row keeps it so; this brings them back. That is work of the beginning: later on, classes
-    that are certain between rows as well are the better ones, and the weight falls to nothing.
+    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else the teacher's
+    prediction (Verma et al., arXiv 1903.03825). If few labels are badly placed, whole groups of rows take a
+    neighbour's class, and smoothness around each row keeps them there; this brings them back. It helps early in the
+    training: later, predictions that are also certain between rows are better, so the weight falls to zero.
 
     Args:
-        weight: Factor on the divergence at the beginning; it falls in a straight line to zero at the end.
+        weight: Factor on the divergence at the start; it falls linearly to zero at the end.
     """
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -146,20 +147,20 @@ class InterpolationConsistency(nn.Module):
         with frozen_statistics(model):
             between = torch.lerp(_partners(target, lengths), target, share[:, None])
             loss = divergence(between, class_logits(model, mixed))
-        left = 1.0 - torch.as_tensor(batch.progress)  # in the precision of a step that is recorded
-        return self.weight * left * loss, {"interpolation_loss": loss}
+        remaining = 1.0 - torch.as_tensor(batch.progress)  # float32, as in a captured step
+        return self.weight * remaining * loss, {"interpolation_loss": loss}
 
 
 def _partners(rows: Tensor, lengths: list[int]) -> Tensor:
-    """Another row for each: the batch, which is in random order, from its end to its beginning."""
+    """A partner for each row: the batch, which is in random order, reversed."""
     whole = [shards.all_gather(part) for part in rows.split(lengths)]
-    turned = torch.cat(whole).flip(0).split([len(part) for part in whole])
-    return torch.cat([shards.local_rows(part) for part in turned])
+    partners = torch.cat(whole).flip(0).split([len(part) for part in whole])
+    return torch.cat([shards.local_rows(part) for part in partners])
 
 
 @component
 class VirtualAdversarial(nn.Module):
-    r"""Virtual adversarial training: the class must survive the worst small step.
+    r"""Virtual adversarial training: the class must not change under the worst small step.
 
     The direction comes from one power iteration (Miyato et al., arXiv 1704.03976, algorithm 1).
     The radius of each row follows the data: a share of the distance to its nearest neighbour in
@@ -168,8 +169,8 @@ class VirtualAdversarial(nn.Module):
     Args:
         radius: Length of the step, as a share of the distance to the nearest row of the batch.
         weight: Factor on the divergence.
-        probe: Length of the probing step, on the same scale as ``radius``. It reaches far: right
-            beside a row that the model is sure of, the divergence is flat and shows no direction.
+        probe: Length of the probing step, on the same scale as ``radius``. It is long: close to
+            a row of which the model is certain, the divergence is flat and shows no direction.
     """
 
     def __init__(self, radius: float = 0.2, weight: float = 1.0, probe: float = 1.5) -> None:
@@ -197,6 +198,6 @@ def _nearest_distance(x: Tensor) -> Tensor:
     """Distance of each row to the nearest other one of the batch, ``(B,)``."""
     flat = x.flatten(1).float()
     distances = torch.cdist(flat, shards.all_gather(flat))
-    itself = torch.arange(len(x), device=x.device)
-    distances[itself, itself + shards.rank() * len(x)] = distances.new_full((), float("inf"))  # made on the device
+    index = torch.arange(len(x), device=x.device)
+    distances[index, index + shards.rank() * len(x)] = distances.new_full((), float("inf"))  # made on the device
     return distances.amin(1)

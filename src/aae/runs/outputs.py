@@ -162,7 +162,7 @@ def _parts(
 ) -> "Parts | None":
     """What ``call`` makes of the rows, in their order; None beside the first process, once the share is done."""
     if group is None or group.world_size == 1:
-        return _counted(text, rows, inference.parts(model, rows, call))
+        return _counted(text, rows, inference.map_chunks(model, rows, call))
     model.to(group.fabric.device)
     parts = _divided(group, model, rows, call)
     if group.is_rank_zero:
@@ -179,7 +179,7 @@ def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: infere
         own = start + BLOCK * rank
         # A process whose block is beyond the end does the last row again, so that all have something to send.
         first = min(own, max(len(rows) - 1, 0))
-        found = list(inference.parts(model, rows[first : max(own, first) + BLOCK], call))
+        found = list(inference.map_chunks(model, rows[first : max(own, first) + BLOCK], call))
         whole = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
         padded = {name: np.resize(value, (BLOCK, *value.shape[1:])) for name, value in whole.items()}
         for number, part in enumerate(group.gather(padded)):
@@ -249,7 +249,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     table = _named_table(model) if suffix == ".csv" else None
     rows, names, _ = read_input(spec, model)
     labels = label_numbers(model, names)
-    parts = inference.parts(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
+    parts = inference.map_chunks(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
     parts = _counted("Reconstructing", rows, parts)
     every = chain([next(parts)], parts)
     if table is None:

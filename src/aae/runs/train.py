@@ -12,7 +12,7 @@ from aae.data.batches import Batches
 from aae.data.sources import Dataset, ReadOptions, load_data
 from aae.data.splits import VALIDATED, Split, split_data
 from aae.distributed.processes import launch
-from aae.model.artifact import SPARE
+from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
 from aae.presets.build import build_model
 from aae.presets.build_settings import build_settings
@@ -174,7 +174,7 @@ def _as_before(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoe
     """What a run was begun with; its model may not be larger than the checkpoints that are there."""
     data = load_data(config["data"], read_options(config))
     largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
-    with Budget(largest + SPARE):
+    with Budget(largest + MEMORY_MARGIN):
         how = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
         model, settings, split, _ = prepare(config["preset"], data, *how)
     return data, model, settings, split

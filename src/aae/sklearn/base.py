@@ -92,7 +92,7 @@ class Estimator(BaseEstimator):
         rows = self._read(X)
         size = -(-len(rows) // inference.CHUNK) * inference.CHUNK
         filled = rows[np.arange(size) % len(rows)]
-        parts = list(inference.parts(self.model_, filled, lambda x, _: call(self.model_, x)))
+        parts = list(inference.map_chunks(self.model_, filled, lambda x, _: call(self.model_, x)))
         return {name: np.concatenate([part[name] for part in parts])[: len(rows)] for name in parts[0]}
 
     def _given_back(self, rows: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from aae.evaluation.outliers import REFERENCES, OutlierScore
+from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
 from aae.model.table import fit_table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
@@ -63,7 +63,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
             raise AAEError(f"contamination is a share above 0 and at most 0.5, not {self.contamination}.")
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows))
-        order = np.random.default_rng(0).permutation(len(rows))[:REFERENCES]
+        order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else rows[order]
         decoded = self._look(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
         self.score_ = OutlierScore().fit(decoded)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from aae.distributed import shards
 from aae.model.component import component
-from aae.objectives.tangents import learn_generators, principal, with_one
+from aae.objectives.tangents import homogeneous, learn_generators, principal_components
 from aae.training.extras.protocol import Extra
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class TangentAugmentation(nn.Module, Extra):
         lowest, highest = torch.aminmax(x.flatten(1).float(), dim=0)
         if torch.equal(lowest, highest):  # one row, or equal rows
             return
-        centre, axes, points = principal(x, self.directions)
+        centre, axes, points = principal_components(x, self.directions)
         found = learn_generators(points, self.generators, self.nearest)
         if found is None:
             return
@@ -79,7 +79,7 @@ class TangentAugmentation(nn.Module, Extra):
             return x
         with torch.autocast(x.device.type, enabled=False):
             flat = x.flatten(1).float()
-            start = with_one((flat - self.centre) @ self.axes / self.unit)
+            start = homogeneous((flat - self.centre) @ self.axes / self.unit)
             drawn = shards.draw((len(x), len(self.learned)), lambda empty: empty.normal_(), device=x.device)
             flow = torch.einsum("nk,kij->nij", self.scale / STEPS * drawn @ self.spread, self.learned)
             moved = start.unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Models, runs and data of people who mean harm."""
+"""Models, runs and data from untrusted sources."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ HUGE = {
     "a trillion channels": ("trunk", {"type": "ConvTrunk", "shape": [8, 8], "channels": 2**40}),
     "more than a machine has": ("decoder", {"type": "MLPDecoder", "dim": 2**60, "shape": [8, 8]}),
     "an image of billions of pixels": ("decoder", {"type": "MLPDecoder", "dim": 2, "shape": [2**20, 2**20]}),
-    "numbers beyond all numbers": ("trunk", {"type": "MLPTrunk", "shape": [10**400], "hidden": [2]}),
+    "a number too large for any float": ("trunk", {"type": "MLPTrunk", "shape": [10**400], "hidden": [2]}),
     "a gigabyte, which would fit": ("trunk", {"type": "MLPTrunk", "shape": [8, 8], "hidden": [2**14, 2**14]}),
 }
 
@@ -40,12 +40,12 @@ def saved(copied):
 
 
 @pytest.mark.parametrize("what", HUGE)
-def test_memory_that_the_weights_do_not_fill_is_not_taken(saved, what):
+def test_memory_is_limited_by_the_size_of_the_weights(saved, what):
     place, part = HUGE[what]
     spec = json.loads((saved / "spec.json").read_text())["model"]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rewrite(saved / "spec.json", model={**spec, place: part})
-    with pytest.raises(AAEError, match=r"no model that can be built: This asks for|does not describe a model"):
+    with pytest.raises(AAEError, match=r"does not describe a model (that can be built: This asks for|\()"):
         load(saved)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
@@ -63,7 +63,7 @@ def test_a_budget_counts_what_is_kept_and_no_views():
             torch.full((201,), 1.0)
 
 
-@pytest.mark.parametrize(("count", "sentence"), [(1001, "1000 latents at most"), (10**6, "more than 10000 parts")])
+@pytest.mark.parametrize(("count", "sentence"), [(1001, "at most 1000 latents"), (10**6, "more than 10000 parts")])
 def test_a_million_latents(saved, count, sentence):
     spec = json.loads((saved / "spec.json").read_text())["model"]
     latent = {"type": "Latent", "name": "z", "posterior": {"type": "Point", "features": 16, "dim": 1}}
@@ -96,7 +96,7 @@ def test_values_of_another_kind(saved, part, name, value):
     spec = json.loads((saved / "spec.json").read_text())["model"]
     (spec[part] if part else spec)[name] = value
     rewrite(saved / "spec.json", model=spec)
-    with pytest.raises(AAEError, match=r"does not take|does not have|does not describe|describes no"):
+    with pytest.raises(AAEError, match=r"does not take|does not have|does not describe"):
         load(saved)
 
 
@@ -132,7 +132,7 @@ def test_pickles_are_not_opened(saved, tmp_path):
 
 
 def test_weights_of_a_model_of_the_same_shape(tmp_path):
-    """Whose classes may stand in another order."""
+    """Its classes may be in another order."""
     for name, classes in (("one", ["cat", "dog"]), ("other", ["dog", "cat"])):
         torch.manual_seed(0)
         model = autoencoder(Latent("z", Point(WIDTH, 2), None))
@@ -154,7 +154,7 @@ CONFIG = [
 
 
 @pytest.mark.parametrize(("name", "value"), CONFIG)
-def test_configurations_of_a_strangers_run(copied, name, value):
+def test_configurations_of_an_untrusted_run(copied, name, value):
     run = copied("semi-supervised")
     rewrite(run / "config.json", **{name: value})
     with pytest.raises(AAEError, match=r"\.$"):
@@ -193,40 +193,40 @@ def test_names_that_are_code(cli, tmp_path, monkeypatch):
     assert list(read_columns(tmp_path / "drawn.csv")) == ["=a", "<img src=x onerror=alert(1)>", "$x^{"]
     assert cli("predict", "semi-supervised", "drawn.csv", "--out", "again.csv").code == 0
 
-    said = cli("data", "rows.csv", "--label-column", "kind")
-    assert said.code == 0
-    assert "\x1b" not in said.out + said.err
-    assert "<script>" in said.out
-    said = cli("data", "rows.csv", "--label-column", "\x1b[31m")
-    assert said.code == 2
-    assert "\x1b" not in said.err
+    result = cli("data", "rows.csv", "--label-column", "kind")
+    assert result.code == 0
+    assert "\x1b" not in result.out + result.err
+    assert "<script>" in result.out
+    result = cli("data", "rows.csv", "--label-column", "\x1b[31m")
+    assert result.code == 2
+    assert "\x1b" not in result.err
 
 
-def test_what_may_steer_a_terminal_is_replaced():
+def test_terminal_control_characters_are_replaced():
     assert printable("a\x1b[2Jb\r\x07\u202e\n\tä 1") == "a�[2Jb���\n\tä 1"
 
 
 def test_whole_networks_still_fit(tmp_path):
-    """The budget is one for hostile models only."""
+    """The memory budget stops hostile models only."""
     z = Latent("z", Point(2000, 50), None)
     model = Autoencoder([z], MLPTrunk((28, 28), (2000,)), MLPDecoder(50, (28, 28), (2000, 2000)))
     save_model(model, tmp_path)
     assert list(load(tmp_path).trunk.hidden) == [2000]
 
 
-SPOILT = {
+BROKEN = {
     "dropout of 30": lambda model: model["trunk"].update(dropout=30),
-    "a prior wider than numbers": lambda model: model["latents"][0]["prior"].update(std=1e308),
+    "a prior wider than float32 holds": lambda model: model["latents"][0]["prior"].update(std=1e308),
     "a latent of another name": lambda model: model["latents"][0].update(name="w"),
     "a prior for a likelihood": lambda model: model.update(likelihood=model["latents"][0]["prior"]),
     "a likelihood for a merge": lambda model: model.update(merge={"type": "BernoulliLikelihood"}),
 }
 
 
-@pytest.mark.parametrize("what", SPOILT)
-def test_parts_that_fit_in_the_file_and_fail_at_work(saved, what):
+@pytest.mark.parametrize("what", BROKEN)
+def test_parts_that_load_but_cannot_run_are_refused(saved, what):
     spec = json.loads((saved / "spec.json").read_text())["model"]
-    SPOILT[what](spec)
+    BROKEN[what](spec)
     rewrite(saved / "spec.json", model=spec)
     state = torch.get_rng_state()
     with pytest.raises(AAEError, match=r"\.$"):
