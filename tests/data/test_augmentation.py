@@ -52,7 +52,7 @@ def test_every_shape(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_change_is_the_identity(shape):
+def test_zero_ranges_are_the_identity(shape):
     x = torch.rand(5, *shape)
     assert torch.allclose(Affine(**NOTHING)(x), x, atol=1e-5)
 
@@ -62,7 +62,7 @@ def test_every_image_gets_a_change_of_its_own():
     assert all(not torch.allclose(images[i], images[j], atol=0.01) for i in range(6) for j in range(i))
 
 
-def test_paper_stays_paper_black_or_white():
+def test_the_background_stays_black_or_white():
     ink = torch.nn.functional.pad(torch.rand(40, 8, 8), (3, 3, 3, 3))
     change = Affine(degrees=40, shift=0.3)
     torch.manual_seed(0)
@@ -73,7 +73,7 @@ def test_paper_stays_paper_black_or_white():
     assert on_white.flatten(1).amax(1).min() > 0.99
 
 
-def test_each_channel_has_a_paper_of_its_own():
+def test_each_channel_has_its_own_background():
     paper = torch.tensor([0.9, 0.2, 0.5])
     images = paper.expand(6, 10, 14, 3).clone()
     assert torch.allclose(Affine(shift=0.5)(images), images, atol=1e-5)

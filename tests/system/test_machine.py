@@ -29,7 +29,7 @@ def test_machine_is_described_by_its_threads():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
-def test_kept_memory_is_not_taken_anew():
+def test_freed_memory_is_reused():
     """The memory of a step costs thousands of page faults to take anew; kept, only a step here and there needs more."""
     found = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 100

@@ -41,13 +41,13 @@ def trained(kind, captured):
     torch.manual_seed(0)
     trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu"))
     if captured:
-        trainer.captured = CapturedStep(trainer._take, record=False)
+        trainer.captured = CapturedStep(trainer._run_phases, capture=False)
     measured = [trainer.train_step() for _ in range(STEPS)]
     return trainer.averaged.state_dict(), measured
 
 
 @pytest.mark.parametrize("kind", ["semi-supervised", "few-labels", "tutorial", "ring", "supervised", "vae"])
-def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
+def test_steps_on_the_static_batch_give_the_same_weights(kind):
     (plain, expected), (fast, measured) = trained(kind, False), trained(kind, True)
     assert all(torch.equal(value, fast[name]) for name, value in plain.items())
     assert [{k: float(v) for k, v in row.items()} for row in measured] == [
@@ -56,7 +56,7 @@ def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_step_waits_for_the_device_or_brings_anything_to_it(kind, monkeypatch):
+def test_no_step_waits_for_the_device_or_copies_to_it(kind, monkeypatch):
     # Tensors without values: reading one, or meeting one that lies on the CPU, is an error.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     model, settings, *_ = made(kind)
@@ -98,14 +98,14 @@ def test_no_operator_of_a_whole_step_waits_for_the_device(kind, monkeypatch):
     data = load_data("digits")
     model, settings, split, _ = made(kind)
     trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu"))
-    watch, take = Watch(), trainer._take
+    watch, take = Watch(), trainer._run_phases
 
     def watched(batch):
         batch.progress = torch.as_tensor(batch.progress)
         with watch:
             return take(batch)
 
-    trainer._take = watched
+    trainer._run_phases = watched
     trainer.train_step()
     assert not watch.seen & WAITING
     assert "mm" in watch.seen or "addmm" in watch.seen
@@ -152,7 +152,7 @@ def batch_of(value):
     return Batch(torch.full((4, 2), value), torch.full((4,), int(value)), progress=value / 10)
 
 
-def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
+def test_a_captured_step_is_replayed_on_each_new_batch(cuda):
     taken = []
 
     def take(batch):
@@ -166,7 +166,7 @@ def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
     place, graph = taken[-1], step._graph
     assert graph.replays == 1
     for value in (7.0, 8.0):
-        before = step._measured["sum"]
+        before = step._static_metrics["sum"]
         found = step(batch_of(value))
         assert place.x.tolist() == [[value] * 2] * 4
         assert place.labels.tolist() == [int(value)] * 4
@@ -176,7 +176,7 @@ def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
     assert graph.replays == 3
 
 
-def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
+def test_a_step_that_cannot_be_captured_runs_without_a_graph(cuda, monkeypatch):
     generator = torch.cuda.default_generators[0]
 
     @contextlib.contextmanager
@@ -207,7 +207,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
     assert len(streams) == 1
 
 
-def test_rates_that_lie_on_the_device_are_followed_and_restored():
+def test_learning_rates_on_the_device_are_updated_and_restored():
     from aae.training.optimizers import make_optimizer
 
     data = load_data("digits")

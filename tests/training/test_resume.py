@@ -66,7 +66,7 @@ def test_a_resumed_run_ends_like_one_that_was_never_stopped(case, error, tmp_pat
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_what_a_difference_is(tmp_path):
+def test_the_comparison_detects_a_single_bit(tmp_path):
     """The comparison above sees a single bit."""
     state, other = (final_state(train_small("semi-supervised", out=tmp_path / name).path) for name in "ab")
     assert not differences(state, other)
@@ -84,7 +84,7 @@ def test_what_a_difference_is(tmp_path):
     assert differences(state, {**other, "step": 3}) == ["state.step"]
 
 
-def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
+def test_history_continues_from_the_checkpoint(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         stop_at(patch, STOP, KeyboardInterrupt())

@@ -40,7 +40,7 @@ def trainer_of(family="semi-supervised", seed=0, model=None, **settings):
 
 @pytest.mark.parametrize("schedule", ["joint", "alternating"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_each_phase_moves_its_own_parameters_and_no_others(schedule, optimizer):
+def test_each_phase_trains_its_own_parameters_and_no_others(schedule, optimizer):
     trainer = trainer_of(schedule=schedule, optimizer=optimizer)
     phases = trainer.phases
     assert [phase.name for phase in phases] == {
@@ -178,7 +178,7 @@ def test_the_same_seed_takes_the_same_steps():
     assert not torch.equal(weights(0), weights(1))
 
 
-def test_a_state_is_all_that_the_next_steps_need():
+def test_the_state_holds_all_that_the_next_steps_need():
     trainer, twin = trainer_of("conditioned", ema=0.9), trainer_of("conditioned", ema=0.9)
     for _ in range(3):
         trainer.train_step()
@@ -225,7 +225,7 @@ def plain_step(model, losses, optimizers, batches, step):
 
 
 @pytest.mark.parametrize("preset", ["semi-supervised", "aae", "supervised", "clustering", "embedding"])
-def test_fast_steps_teach_what_plain_ones_do(preset):
+def test_fast_steps_give_the_weights_of_plain_ones(preset):
     data = load_data("digits")
     # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
     changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
@@ -261,7 +261,7 @@ SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0,
          "transformation": 0.0, "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
 
 
-def test_bf16_teaches_what_float32_does():
+def test_bf16_learns_what_float32_does():
     data = load_data("digits")
     errors = {"32": [], "bf16": []}
     for seed in range(10):

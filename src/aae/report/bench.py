@@ -15,7 +15,7 @@ from aae.presets.presets import PRESETS
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.runs.train import prepare
-from aae.system.files import check_place
+from aae.system.files import check_output_path
 from aae.system.progress import spinner
 from aae.training.trainer import Trainer
 
@@ -72,7 +72,7 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    check_place(out, ".png", ".svg", ".pdf")
+    check_output_path(out, ".png", ".svg", ".pdf")
     rows = load_data(data)
     settings: list[tuple[str, dict[str, Any], str]] = [("ours", {}, "auto")]
     if preset in RECIPES["tutorial"]:

@@ -74,13 +74,13 @@ def test_one_start_is_a_plain_training():
     assert [Restarts(1).position(k / 8) for k in range(9)] == [(int(k >= 4), k / 8) for k in range(9)]
 
 
-def test_each_start_is_as_long_and_the_rest_continues_from_there():
+def test_starts_have_equal_length_and_the_rest_continues_from_the_last():
     parts = [(n, k / 8) for n in range(3) for k in range(4)] + [(3, 0.5 + k / 8) for k in range(4)]
     assert steps_of(trainer_of(), STEPS) == parts
 
 
 @pytest.mark.parametrize(("preset", "changes"), [("clustering", {}), ("embedding", {"neighbour_targets": 0.9})])
-def test_every_part_begins_anew(preset, changes):
+def test_a_restart_resets_weights_optimizers_and_extras(preset, changes):
     trainer = trainer_of(preset=preset, restarts=3, **changes)
     heads = trainer.model.merge.penalty().item() if preset == "embedding" else None
     steps_of(trainer, 4)
@@ -137,7 +137,7 @@ class Watching(Extra):
         return progress
 
 
-def test_other_extras_go_by_the_steps_of_each_start():
+def test_other_extras_see_the_steps_of_each_start():
     trainer, watching = trainer_of(), Watching()
     trainer.extras.append(watching)
     steps_of(trainer, STEPS)
@@ -164,7 +164,7 @@ def test_a_start_that_diverged_does_not_continue():
     assert all(bool(value.isfinite().all()) for value in trainer.averaged.state_dict().values())
 
 
-def test_a_clock_that_runs_on_after_a_divergence_passes_a_start_over():
+def test_a_start_may_be_skipped_after_a_divergence_in_a_timed_training():
     trainer = trainer_of()
     trainer.step = 5  # of the second, while nothing is known of the first
     trainer.first_step = 5
@@ -198,7 +198,7 @@ def test_the_average_follows_each_start_from_its_own_first_step():
 
 
 @pytest.mark.parametrize("stopped", [2, 6, 11, 14])
-def test_a_training_that_was_stopped_goes_on_bit_by_bit(stopped, tmp_path):
+def test_a_stopped_training_resumes_bit_by_bit(stopped, tmp_path):
     from aae.training.checkpoints import latest_checkpoint, save_checkpoint
 
     whole = trainer_of()
@@ -211,7 +211,7 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(stopped, tmp_path):
     assert equal(whole.averaged.state_dict(), second.averaged.state_dict())
 
 
-def test_a_training_of_given_seconds_begins_by_the_clock():
+def test_a_timed_training_restarts_by_the_clock():
     trainer = trainer_of(length={"max_seconds": 8.0})
     for seconds, number in ((0.0, 0), (1.9, 0), (2.1, 1), (4.1, 2), (6.1, 3), (7.9, 3)):
         trainer.seconds = seconds
@@ -219,7 +219,7 @@ def test_a_training_of_given_seconds_begins_by_the_clock():
         assert restarts_of(trainer).number == number
 
 
-def test_what_the_user_can_put_right():
+def test_invalid_arguments_are_refused():
     with pytest.raises(AAEError, match="at least one start, not 0"):
         Restarts(0)
     for share in (0.0, 1.0, 2.0):
@@ -233,7 +233,7 @@ def test_what_the_user_can_put_right():
         trainer.train_step()
 
 
-def test_the_same_restarts_serve_another_training():
+def test_restarts_can_be_used_for_another_training():
     first = trainer_of()
     steps_of(first, STEPS)
     second = Trainer(*made(), 0, make_fabric("cpu"))
