@@ -11,7 +11,7 @@ SHAPES = [(12, 12), (9, 17), (12, 12, 3), (8, 8, 1)]
 
 
 def blobs(count, height, width, x, y, size=1.5):
-    """Round spots of that size whose centre is ``x`` right of and ``y`` below the middle, in pixels."""
+    """Round spots of that size, with centres ``x`` pixels right of and ``y`` below the middle."""
     down = torch.arange(height)[:, None] - (height - 1) / 2 - y
     right = torch.arange(width) - (width - 1) / 2 - x
     return torch.exp(-(down**2 + right**2) / (2 * size**2)).expand(count, -1, -1)
@@ -114,7 +114,7 @@ def test_scales_are_drawn_for_each_axis():
     assert factors.min() == pytest.approx(0.75, abs=0.02)
     assert factors.max() == pytest.approx(1.25, abs=0.02)
     assert torch.corrcoef(factors.T)[0, 1].abs() < 0.15
-    # A spot drawn farther out is drawn larger, by the same factor.
+    # A spot that is moved outwards becomes larger by the same factor.
     grown = (spreads(images)[:, :2] / 2.25).sqrt()
     assert torch.allclose(grown, factors, atol=0.08)
 

@@ -14,7 +14,7 @@ NUMBERS = np.arange(ROWS)
 
 @pytest.fixture
 def data():
-    """Each row holds its own number, so that a batch tells which rows it read."""
+    """Each row holds its own number, so that a batch shows which rows it holds."""
     x = np.repeat(NUMBERS[:, None], 6, 1).astype(np.float32)
     return Dataset("numbers", x, NUMBERS % CLASSES, x[:1], NUMBERS[:1], list(range(CLASSES)))
 

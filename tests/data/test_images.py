@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """A cache of the test's own."""
+    """An empty cache for each test."""
     place = tmp_path_factory.mktemp("cache")
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(place / name))
     return place / "aae" / "images"
@@ -30,7 +30,7 @@ def picture(path, size=(12, 12), colour=False, value=None, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three cats, two dogs, one picture without a label in each of the two places for them."""
+    """Three cats, two dogs, and one unlabelled picture in each of the two places for them."""
     root = tmp_path / "pets"
     for k in range(3):
         picture(root / "cat" / f"{k}.png")

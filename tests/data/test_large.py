@@ -1,4 +1,4 @@
-"""Files that stay on the disk: the limit is lowered, so that small ones do."""
+"""Files that stay on the disk; the limit is lowered, so that small files do."""
 
 import subprocess
 import sys

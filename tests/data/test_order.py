@@ -40,7 +40,7 @@ def test_a_pass_reads_every_row_once(block, batch):
     read = one_pass(rows)
     assert len(set(read.tolist())) == len(read) == rows.steps * rows.batch_size
     assert not set(read.tolist()) & set(LEFT_OUT.tolist())
-    assert len(read) > 995 - batch  # the last part of a batch waits for another pass
+    assert len(read) > 995 - batch  # rows that do not fill a batch are left out of the pass
 
 
 def test_any_step_can_be_read_without_those_before():

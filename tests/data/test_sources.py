@@ -263,7 +263,7 @@ def test_a_table(tmp_path):
     assert (data.test_y >= 0).all()
     assert (data.y == -1).sum() == 10
     column = data.table.columns[0]
-    assert column["mean"] == pytest.approx(data.x[:, 0].mean())  # learned from the rows to train on alone
+    assert column["mean"] == pytest.approx(data.x[:, 0].mean())  # learned from the training rows only
     assert data.table.columns[1] == {"name": "town", "values": ["Rome"], "missing": True}
     again = load_data(path)
     assert again.classes == []
@@ -285,7 +285,7 @@ def test_a_table_to_test_on(tmp_path):
 def test_a_table_read_as_a_model_requires(tmp_path):
     path = write_csv(tmp_path / "people.csv", PEOPLE)
     table = load_data(path, ReadOptions(label_column="kind")).table
-    data = load_data(path, None, table)  # the label column is one too many, and passed over
+    data = load_data(path, None, table)  # the label column is not needed and is ignored
     assert data.table is table
     assert data.shape == (2,)
 

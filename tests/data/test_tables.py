@@ -150,7 +150,7 @@ def test_numbers_categories_and_empty_columns(people):
     columns = read_columns(people)
     columns["id"] = np.array([f"row {k}" for k in range(3)], dtype=object)
     x, names, values, notes = describe_columns(columns, "people")
-    assert names == ["name", "age", "height", "town", "kind", "id"]  # so few rows cannot tell names from kinds
+    assert names == ["name", "age", "height", "town", "kind", "id"]  # too few rows to distinguish names from kinds
     assert values == {0: ["ann", "bob", "cid"], 3: ["Paris, 5e", "Rome"], 4: ["cat", "dog"],
                       5: ["row 0", "row 1", "row 2"]}  # fmt: skip
     assert np.array_equal(x[:, 4], [0, np.nan, 1], equal_nan=True)

@@ -29,7 +29,7 @@ def test_a_result_much_larger_than_its_inputs_is_refused(work):
 
 
 def test_an_embedding_of_many_classes_is_loaded():
-    """Its heads are spread in hundreds of rounds when it is built."""
+    """Its constructor spreads the heads apart in hundreds of rounds."""
     count = 150
     merge = aae.LinearSum({"y": count, "z": 2}, 2)
     y = aae.Latent("y", aae.Category(8, count), aae.CategoricalPrior(count), label="supervised")

@@ -54,7 +54,7 @@ def test_a_file_is_replaced_at_once(tmp_path):
 
     with path.open("rb") as reader:
         write_atomically(path, write)
-        assert reader.read() == b"old"  # who is reading goes on with the file that was there
+        assert reader.read() == b"old"  # an open reader keeps the old file
     assert seen == [b"old"]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
@@ -114,7 +114,7 @@ def test_a_checksum_detects_changes(tmp_path):
     write_checksummed(path, {"b": [1, 0.1], "a": {"ä": None}})
     found = read_checksummed(path)
     assert found == {"b": [1, 0.1], "a": {"ä": None}, "checksum": checksum(found)}
-    write_checksummed(path, {**found, "c": 1})  # an older checksum is none of what is sealed
+    write_checksummed(path, {**found, "c": 1})  # the old checksum is replaced and not part of the new one
     assert read_checksummed(path)["c"] == 1
     path.write_text(path.read_text().replace('"c": 1', '"c": 2'))
     with pytest.raises(AAEError, match=r"a.json does not match its checksum"):

@@ -42,7 +42,7 @@ def test_flipped_bits_and_truncation_are_detected():
 
 
 def harmless(raw):
-    """Whether bytes are taken; then they must give what was written."""
+    """Whether bytes are accepted; if so, they must give what was written."""
     try:
         tensors, _ = unpack_tensors(raw, "here")
     except AAEError:
@@ -64,7 +64,7 @@ def test_sizes_beyond_the_file_are_refused():
 
 
 def test_tensors_are_not_views_of_the_bytes():
-    """What is read are tensors of their own, not views of the bytes."""
+    """Tensors have their own memory and are not views of the bytes."""
     raw = pack_tensors(TENSORS, FACTS)
     unpack_tensors(raw, "here")[0]["a"].zero_()
     assert load(raw)["a"].sum() == 15

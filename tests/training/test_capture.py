@@ -57,13 +57,13 @@ def test_steps_on_the_static_batch_give_the_same_weights(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_step_waits_for_the_device_or_copies_to_it(kind, monkeypatch):
-    # Tensors without values: reading one, or meeting one that lies on the CPU, is an error.
+    # Tensors on the meta device have no values: reading one, or combining one with a tensor on the CPU, is an error.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     model, settings, *_ = made(kind)
     model = model.to("meta")
     x, labels = torch.empty(32, 8, 8, device="meta"), torch.empty(32, dtype=torch.long, device="meta")
-    beside = any(latent.label == "supervised" for latent in model.latents)
-    batch = Batch(x, labels, *((x[:8], labels[:8]) if beside else ()), progress=torch.empty((), device="meta"))
+    supervised = any(latent.label == "supervised" for latent in model.latents)
+    batch = Batch(x, labels, *((x[:8], labels[:8]) if supervised else ()), progress=torch.empty((), device="meta"))
     for term in settings.terms:
         term.warmup = 0.5
     for phase in build_phases(Losses(model, terms=settings.terms), settings.schedule):
@@ -72,13 +72,13 @@ def test_no_step_waits_for_the_device_or_copies_to_it(kind, monkeypatch):
         assert all(parameter.grad.device.type == "meta" for parameter in phase.parameters)
 
 
-# Operators that wait for the device, most of which the tensors without values above let pass: they read a value, or
-# check their arguments by one, or have to know how many values there are.
+# Operators that wait for the device, most of which also work on the meta device: they read a value, check the values of
+# their arguments, or need to know how many values there are.
 WAITING = {"_local_scalar_dense", "multinomial", "nonzero", "masked_select", "equal", "normal"}
 
 
 class Watch(TorchDispatchMode):
-    """Notes which operators have run."""
+    """Records which operators run."""
 
     def __init__(self):
         super().__init__()
@@ -91,7 +91,7 @@ class Watch(TorchDispatchMode):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_operator_of_a_whole_step_waits_for_the_device(kind, monkeypatch):
-    # Only on the CPU does it look at the numbers, to check that they are in range.
+    # `one_hot` checks the range of the values only on the CPU.
     monkeypatch.setattr(
         torch.nn.functional, "one_hot", lambda numbers, count: (numbers[..., None] == torch.arange(count)).long()
     )
@@ -112,7 +112,7 @@ def test_no_operator_of_a_whole_step_waits_for_the_device(kind, monkeypatch):
 
 
 class Graph:
-    """Stands in for a CUDA graph: a replay takes the step that was recorded."""
+    """Replaces a CUDA graph; counts the replays."""
 
     def __init__(self):
         self.replays = 0
@@ -123,7 +123,7 @@ class Graph:
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """What of CUDA a recording needs, on a machine without it."""
+    """The parts of CUDA that a capture needs, for a machine without a GPU."""
     class Stream:
         def wait_stream(self, other):
             pass
@@ -163,15 +163,15 @@ def test_a_captured_step_is_replayed_on_each_new_batch(cuda):
     for value in range(WARM_UP + 1):
         step(batch_of(float(value)))
     assert len(taken) == WARM_UP + 1
-    place, graph = taken[-1], step._graph
+    static, graph = taken[-1], step._graph
     assert graph.replays == 1
     for value in (7.0, 8.0):
         before = step._static_metrics["sum"]
-        found = step(batch_of(value))
-        assert place.x.tolist() == [[value] * 2] * 4
-        assert place.labels.tolist() == [int(value)] * 4
-        assert float(place.progress) == pytest.approx(value / 10)
-        assert found["sum"] is not before  # the next replay would write over it
+        metrics = step(batch_of(value))
+        assert static.x.tolist() == [[value] * 2] * 4
+        assert static.labels.tolist() == [int(value)] * 4
+        assert float(static.progress) == pytest.approx(value / 10)
+        assert metrics["sum"] is not before  # the next replay would overwrite it
     assert len(taken) == WARM_UP + 1
     assert graph.replays == 3
 
@@ -181,15 +181,15 @@ def test_a_step_that_cannot_be_captured_runs_without_a_graph(cuda, monkeypatch):
 
     @contextlib.contextmanager
     def refusing(graph):
-        generator.state = "recording"
+        generator.state = "capturing"
         try:
             yield
-        finally:  # as torch does, which then leaves its generator as it is
-            raise RuntimeError("an earlier error ended the record")
+        finally:  # as in torch, which does not restore its generator
+            raise RuntimeError("an earlier error ended the capture")
 
     def take(batch):
         seen.append(float(batch.x[0, 0]))
-        if generator.state == "recording":
+        if generator.state == "capturing":
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
         return {}
 
@@ -200,7 +200,7 @@ def test_a_step_that_cannot_be_captured_runs_without_a_graph(cuda, monkeypatch):
     step = CapturedStep(take)
     for value in range(6):
         step(batch_of(float(value)))
-    # The fourth was shown once to the recorder, which runs nothing, and once for real.
+    # The fourth batch is passed twice: once for the capture, which runs nothing, and once to take the step.
     assert seen == [0, 1, 2, 3, 3, 4, 5]
     assert step.failure == "operation not permitted when stream is capturing"
     assert generator.state == "as it was"

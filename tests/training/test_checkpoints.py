@@ -45,7 +45,7 @@ def test_the_newest_is_loaded(folder):
     found, damaged = latest_checkpoint(folder)
     assert damaged == []
     assert not differences(found, state(10))
-    assert found["optimizers"][0]["exp_avg"].stride() == IMAGE.stride()  # which a fused optimiser relies on
+    assert found["optimizers"][0]["exp_avg"].stride() == IMAGE.stride()  # a fused optimiser relies on it
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

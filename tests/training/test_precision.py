@@ -12,14 +12,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def no_memory(monkeypatch):
-    """Trials of other tests are not remembered; the processor has bf16 instructions."""
+def no_cache(monkeypatch):
+    """No cached trials of other tests; the processor has bf16 instructions."""
     monkeypatch.setattr(precision, "_TRIALS", {})
     monkeypatch.setattr(precision, "_has_bf16", lambda device: True)
 
 
 def with_times(monkeypatch, **milliseconds):
-    """Let a pass take that long, whatever the machine; returns the passes that were taken."""
+    """Let a pass take that long on any machine; returns the list of passes."""
     passes = []
     clock = iter(range(10**9))
     now = [0.0]
@@ -45,7 +45,7 @@ def test_auto_takes_the_faster_precision_and_float32_if_they_are_equal(float32, 
 def test_a_trial_alternates_and_ends_after_its_time(monkeypatch):
     passes = with_times(monkeypatch, float32=5.0, bf16=6.0)
     choose_precision("auto", FAMILIES["aae"](), 100, CPU)
-    assert passes == ["32", "bf16"] * 6  # one round that is not counted, and five in 50 ms
+    assert passes == ["32", "bf16"] * 6  # one round that is not timed, and five in 50 ms
 
 
 def test_the_result_is_cached_for_model_batch_and_threads(monkeypatch):

@@ -121,7 +121,7 @@ def test_a_locked_run_is_refused_until_it_is_released(tmp_path):
         sentence = r"Another process is training in .*run; wait until it has ended, or choose"
         with pytest.raises(AAEError, match=sentence), RunDir(tmp_path / "run").locked():
             pass
-        run.create({})  # the lock itself does not make the directory somebody else's
+        run.create({})  # the lock file alone does not count as content of the directory
     with RunDir(tmp_path / "run").locked():
         pass
 

@@ -37,7 +37,7 @@ def data_of(rows=60, classes=CLASSES, shape=SHAPE, high=1.0):
 
 
 def train_tiny(model="aae", data=None, steps=6, settings=None, **options):
-    """Train a tiny model for a few steps of 25 rows; a pass is two steps."""
+    """Train a tiny model for a few steps of 25 rows; an epoch is two steps."""
     if isinstance(model, str):
         torch.manual_seed(0)
         model = FAMILIES[model]()
@@ -141,7 +141,7 @@ def test_settings_that_do_not_fit_the_model_leave_nothing_behind(tmp_path):
 
 
 class Unnamed(nn.Module):
-    """A rule that does not keep its argument."""
+    """A matching rule that does not store its argument."""
 
     def __init__(self, factor=1.0):
         super().__init__()
@@ -214,7 +214,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
 
 @pytest.mark.parametrize("name", ["supervised", "clustering"])
 def test_how_often_it_is_evaluated_does_not_matter(name, tmp_path, monkeypatch):
-    """When evaluations come depends on the clock."""
+    """The times of evaluations depend on the clock."""
     weights = []
     for share in (1e-9, 1e9):
         monkeypatch.setattr(loop, "EVALUATE_SHARE", share)
@@ -237,12 +237,12 @@ def test_the_time_given_is_the_time_taken():
 
 
 def test_epochs_become_steps():
-    assert train_small("aae", epochs=1.5).step == 6  # a pass over digits is four steps of 256
+    assert train_small("aae", epochs=1.5).step == 6  # an epoch of digits is four steps of 256
     assert train_small("aae", epochs=0.001).step == 1
 
 
 class Failing(nn.Module):
-    """A rule whose loss becomes NaN at the given call."""
+    """A matching rule whose loss becomes NaN at the given call."""
 
     def __init__(self, call):
         super().__init__()
@@ -285,7 +285,7 @@ SPOILT = {
 
 @pytest.mark.parametrize(("what", "step"), [(what, step) for what in SPOILT for step in (0, 3, 29, 39)][:-1])
 def test_a_training_recovers_from_its_first_divergence(what, step, tmp_path, monkeypatch):
-    """Steps before the first look, between looks, after a checkpoint, and the last one."""
+    """Steps before the losses are first read, between readings, after a checkpoint, and the last one."""
     take, spoilt = Trainer.train_step, []
 
     def train_step(self):

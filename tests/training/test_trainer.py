@@ -66,7 +66,7 @@ def test_every_phase_has_its_rate_and_momentum(optimizer):
     trainer = trainer_of(schedule="alternating", optimizer=optimizer, **settings)
     kinds = {"reconstruction": "reconstruction", "discriminator": "adversarial", "generator": "adversarial",
              "classification": "classification"}
-    for _ in range(3):  # the second step of ten is beyond the first hundredth, the third at the fifth
+    for _ in range(3):  # rates fall at the second step (after 1 % of the ten) and at the third (after 20 %)
         trainer.train_step()
     for name, kind in kinds.items():
         (group,) = trainer.optimizers[name].param_groups
@@ -213,7 +213,7 @@ def test_bf16_keeps_weights_and_losses_in_float32():
 
 
 def plain_step(model, losses, optimizers, batches, step):
-    """A joint step as one would write it down: floats divided by hand, a phase for the discriminators, plain Adam."""
+    """A joint step in its simplest form: floats divided by hand, a phase for the discriminators, plain Adam."""
     batch = batches.at(step)
     for phase in build_phases(losses, "joint"):
         optimizers[phase.name].zero_grad()
@@ -227,7 +227,7 @@ def plain_step(model, losses, optimizers, batches, step):
 @pytest.mark.parametrize("preset", ["semi-supervised", "aae", "supervised", "clustering", "embedding"])
 def test_fast_steps_give_the_weights_of_plain_ones(preset):
     data = load_data("digits")
-    # Batch norm takes all effect from the biases before it: their gradients are rounding, which Adam blows up.
+    # Biases before batch norm have no effect: their gradients are rounding errors, which Adam amplifies.
     changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
                "hidden": [50, 50], "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9,
                "network": "mlp", "consistency": 0.0, "split_clusters": False, "lr": 1e-3}
@@ -250,13 +250,13 @@ def test_fast_steps_give_the_weights_of_plain_ones(preset):
         fast.train_step()
         torch.manual_seed(step)
         plain_step(plain, losses, optimizers, batches, step)
-    taught = fast.model.state_dict()
+    weights = fast.model.state_dict()
     for name, value in plain.state_dict().items():
         if value.is_floating_point():
-            assert (taught[name] - value).norm() <= 1e-5 * value.norm(), name
+            assert (weights[name] - value).norm() <= 1e-5 * value.norm(), name
 
 
-# Processors without bf16 products take a hundred times longer over them.
+# Small, because processors without bf16 instructions take a hundred times as long.
 SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "interpolation": 0.0,
          "transformation": 0.0, "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
 

@@ -69,7 +69,7 @@ def test_targets_return_to_the_teachers_prediction(model, rows):
 
 
 def test_the_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch):
-    """Of four rows that two classes share, classes get the square of the shares, clusters the shares."""
+    """If two classes share four rows, targets are the normalised squares of the shares; for clusters the shares."""
     logits = torch.tensor([[0.75, 0.25]]).log()
     monkeypatch.setattr(neighbour_targets, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
     for wanted, shares in ((torch.tensor([0.5, 0.5]), [0.9, 0.1]), (None, [0.75, 0.25])):
@@ -94,7 +94,7 @@ def test_class_frequencies_stay_within_the_margin(rows):
     for _ in range(200):
         found = targets._align(inside, wanted)
     assert torch.allclose(found, inside)
-    for _ in range(500):  # until nothing but this is remembered
+    for _ in range(500):  # until the running frequencies forget everything else
         found = targets._align(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
     assert torch.allclose(found[:, 0] / found[:, 1], torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2))
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -168,7 +168,7 @@ def test_stored_rows_include_labelled_ones():
 
 
 def running(state):
-    """Frequencies of the classes in recent targets."""
+    """Class frequencies in recent targets."""
     return state["extras"]["neighbour_targets"]["running"]
 
 

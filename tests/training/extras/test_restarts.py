@@ -34,12 +34,12 @@ def restarts_of(trainer):
 
 
 def restart_if_due(trainer):
-    """What comes before a step, without the step."""
+    """Do what comes before a step, without the step."""
     restarts_of(trainer).before_step(trainer, trainer.progress)
 
 
 def steps_of(trainer, count):
-    """Take steps; for each of them, the number of the start and the progress that its learning rate goes by."""
+    """Take steps; returns for each the number of the start and the progress that sets its learning rate."""
     seen = []
     for _ in range(count):
         number, progress = restarts_of(trainer).position(trainer.progress)
@@ -88,16 +88,16 @@ def test_a_restart_resets_weights_optimizers_and_extras(preset, changes):
     extras = {extra.name: copy.deepcopy(extra.state_dict()) for extra in trainer.extras if extra.name != "restarts"}
     restart_if_due(trainer)
     assert restarts_of(trainer).number == 1
-    # Weights are drawn again; scales and shifts of batch norm begin where all begin.
+    # Weights are drawn again; scales and shifts of batch norm always begin at the same values.
     drawn = [name for name, value in before.items() if value.dim() > 1]
     assert drawn
     assert not any(torch.equal(dict(trainer.model.named_parameters())[name], before[name]) for name in drawn)
     assert equal(trainer.model.state_dict(), trainer.averaged.state_dict())
     assert all(int(value) == 0 for name, value in trainer.model.state_dict().items() if "num_batches" in name)
     assert not any(optimizer.state for optimizer in trainer.optimizers.values())
-    if heads is not None:  # which lie apart from the start, as they did
+    if heads is not None:  # they begin as far apart as before
         assert trainer.model.merge.penalty().item() == pytest.approx(heads, abs=1e-6)
-        # The other extras begin anew as well: what one of them has learned from the old weights is gone.
+        # The other extras are reset as well: what one of them has learned from the old weights is gone.
         assert extras
         assert [extra for extra in trainer.extras if differences(extras.get(extra.name), extra.state_dict())]
 
@@ -106,15 +106,15 @@ def test_a_restart_resets_weights_optimizers_and_extras(preset, changes):
 def test_the_best_start_continues(best, monkeypatch):
     trainer = trainer_of()
     states = []
-    follow = restarts_of(trainer).after_step
+    after_step = restarts_of(trainer).after_step
 
-    def followed(trainer, metrics):
-        """The best one has least all the time, but for its last step."""
+    def with_metric(trainer, metrics):
+        """The best start has the lowest value in all its steps but the last."""
         last = trainer.steps_since_restart == 3
         value = {False: 10 - restarts_of(trainer).number, True: 50 if last else 2}[restarts_of(trainer).number == best]
-        follow(trainer, {**metrics, "mutualinformation_y": torch.tensor(float(value))})
+        after_step(trainer, {**metrics, "mutualinformation_y": torch.tensor(float(value))})
 
-    monkeypatch.setattr(restarts_of(trainer), "after_step", followed)
+    monkeypatch.setattr(restarts_of(trainer), "after_step", with_metric)
     for _ in range(3):
         steps_of(trainer, 4)
         states.append({name: value.clone() for name, value in trainer.model.state_dict().items()})
@@ -166,7 +166,7 @@ def test_a_start_that_diverged_does_not_continue():
 
 def test_a_start_may_be_skipped_after_a_divergence_in_a_timed_training():
     trainer = trainer_of()
-    trainer.step = 5  # of the second, while nothing is known of the first
+    trainer.step = 5  # a step of the second start, without any of the first
     trainer.first_step = 5
     trainer.train_step()
     assert restarts_of(trainer).number == 1
@@ -228,7 +228,7 @@ def test_invalid_arguments_are_refused():
     with pytest.raises(AAEError, match="which y_matching=adversarial does not measure; set y_matching=information, or"):
         trainer_of(y_matching="adversarial")
     trainer = trainer_of(y_matching="adversarial", restarts=1)
-    trainer.extras.append(Restarts())  # one's own, where no option is asked
+    trainer.extras.append(Restarts())  # added by hand, so that the check of the options does not see it
     with pytest.raises(AAEError, match=r"compared by mutualinformation_y, but this training measures .*recon"):
         trainer.train_step()
 
@@ -253,6 +253,6 @@ def test_the_user_is_told_why_the_losses_jump(capsys):
     changes = {"network": "mlp", "hidden": (16,), "neighbour_targets": 0.0}
     train_preset("clustering", "digits", steps=80, changes=changes, device="cpu")
     captured = capsys.readouterr()
-    said = [line for line in (captured.out + captured.err).splitlines() if "start" in line.lower()]
-    again = [f"Start {number} of 3, with new weights." for number in (2, 3)]
-    assert said == [*again, "Continuing from the best of 3 starts."]
+    messages = [line for line in (captured.out + captured.err).splitlines() if "start" in line.lower()]
+    restarts = [f"Start {number} of 3, with new weights." for number in (2, 3)]
+    assert messages == [*restarts, "Continuing from the best of 3 starts."]

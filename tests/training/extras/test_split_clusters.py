@@ -17,7 +17,7 @@ from helpers.models import CLASSES, FAMILIES, SHAPE
 
 
 def group(count, *mean, seed=0):
-    """Features of changed copies of rows around a mean; along the second axis rows are far apart, and so are copies."""
+    """Features of changed copies of rows around a mean; rows and copies spread widely along the second axis."""
     draw = torch.Generator().manual_seed(seed)
     rows = torch.randn(count, 4, generator=draw) * torch.tensor([1.0, 6.0, 1.0, 1.0]) + torch.tensor([*mean, 0.0, 0.0])
     within = torch.randn(3, count, 4, generator=draw) * torch.tensor([0.5, 6.0, 0.5, 0.5])
@@ -25,7 +25,7 @@ def group(count, *mean, seed=0):
 
 
 def model_of_heads(*heads, family="clustering"):
-    """A model whose clusters have these weights on the first feature, and these offsets."""
+    """A model whose clusters have these weights of the first feature, and these biases."""
     model = FAMILIES[family]()
     posterior = model.category.posterior
     posterior.logits = nn.Linear(4, len(heads))
@@ -64,13 +64,13 @@ def test_a_small_group_gets_an_unused_head():
     copies = torch.cat([group(300, 0.0, 0.0), group(30, 40.0, 0.0, seed=1)], 1)
     heads = (0.0, 0.0), (0.0, -20.0)
     assert split(model_of_heads(*heads), copies) == [(1, 0)]
-    assert split(model_of_heads(*heads), copies[:, :305]) == []  # five rows are no group
+    assert split(model_of_heads(*heads), copies[:, :305]) == []  # five rows are too few for a group
 
 
 @pytest.mark.parametrize(("count", "expected"), [(30, 0), (100, 1)])
 def test_a_small_group_does_not_get_the_head_of_a_shared_one(count, expected):
     copies = torch.cat([group(300, 0.0, 0.0), group(count, 40.0, 0.0, seed=1), group(300, -40.0, 0.0, seed=2)], 1)
-    model = model_of_heads((0.0, 0.0), (-1.0, -20.0), (-2.0, -60.0))  # the third group is that of two clusters
+    model = model_of_heads((0.0, 0.0), (-1.0, -20.0), (-2.0, -60.0))  # the third group is shared by two clusters
     done = split(model, copies)
     assert len(done) == expected
     assert all(large == 0 for _, large in done)
@@ -97,7 +97,7 @@ def test_rows_that_are_all_the_same_have_no_halves():
 
 def test_one_of_two_clusters_that_share_a_group_is_given_up():
     copies = torch.cat([group(300, -14.0, 0.0), group(300, -6.0, 0.0, seed=1), group(600, 10.0, 0.0, seed=2)], 1)
-    model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two groups in the first, the third one's in two
+    model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two groups in cluster 0, the third in two clusters
     assert set(clusters(model, copies.mean(0))[600:].tolist()) == {1, 2}
     smaller = int(torch.bincount(clusters(model, copies.mean(0)), minlength=3)[1:].argmin()) + 1
     assert split(model, copies) == [(smaller, 0)]
@@ -162,7 +162,7 @@ def test_features_are_of_rows_and_their_changed_copies():
 def test_rows_are_assigned_by_their_unchanged_features():
     copies = torch.cat([group(300, -4.0, 0.0), group(200, 4.0, 0.0, seed=10)], 1)
     model = model_of_heads((-1.0, 0.0), (1.0, 0.0), (0.0, 0.8), (0.0, -20.0))
-    rows = 0.1 * copies.mean(0, keepdim=True)  # all the third's, while their copies are of the first two
+    rows = 0.1 * copies.mean(0, keepdim=True)  # all in the third cluster, while their copies are in the first two
     features = torch.cat([rows, copies])
     assert set(clusters(model, rows).unique().tolist()) == {2}
     assert (clusters(model, copies) != 2).float().mean() > 0.9
@@ -225,7 +225,7 @@ def test_a_restored_training_splits_the_same_way():
         bias = trainer.model.category.posterior.logits.bias
         before = bias.detach().clone()
         trainer.train_step()
-        assert (bias - before).abs().max() > 1  # far more than a step moves it
+        assert (bias - before).abs().max() > 1  # far more than a training step changes it
         heads.append({name: value.clone() for name, value in trainer.state()["model"].items()})
     for name, value in heads[0].items():
         assert torch.equal(value, heads[1][name]), name
@@ -239,7 +239,7 @@ def test_classes_with_labels_and_other_codes_are_left_alone(preset, labels, chan
     extra = SplitClusters(nn.Identity(), begin=0.0, every=1)
     extra.prepare(trainer)
     trainer.extras.append(extra)
-    trainer.train_step()  # where a split would fail for want of a head
+    trainer.train_step()  # a split would fail, because there is no class head to split
     assert extra._inspected is None
 
 

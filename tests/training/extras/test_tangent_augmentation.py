@@ -30,7 +30,7 @@ def change_for(rows, **arguments):
 
 
 def test_rows_on_circles_are_rotated():
-    """A step of the same length in any direction would change a radius as much as it turns."""
+    """A random step of the same length would change the radius as much as the angle."""
     rows = rings()
     changed = change_for(rows, scale=3.0, generators=2)(rows)
     turned = torch.cosine_similarity(rows, changed).clamp(max=1).acos()
@@ -92,7 +92,7 @@ def test_changed_handwriting_stays_near_handwriting():
     random = torch.randn_like(rows).flatten(1)
     random *= (changed - rows).flatten(1).norm(dim=1, keepdim=True) / random.norm(dim=1, keepdim=True)
 
-    def distance(moved):  # to the nearest row of all but itself
+    def distance(moved):  # to the nearest other row
         apart = torch.cdist(moved.flatten(1), rows.flatten(1))
         return apart.fill_diagonal_(math.inf).amin(1).mean()
 
@@ -101,7 +101,7 @@ def test_changed_handwriting_stays_near_handwriting():
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_training_lets_it_learn_from_its_rows(listed):
-    """Whether it is listed among the extras as well or is part of a term only."""
+    """Both if it is listed among the extras and if it is only part of a term."""
     data = aae.load_data("digits")
     term = aae.Consistency(TangentAugmentation(), metric="transformation_loss")
     model = build_model(resolve("semi-supervised"), data, 100)
