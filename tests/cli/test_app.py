@@ -447,13 +447,13 @@ def test_data_without_images(cli, folder):
     done = cli("data", "set.npz")
     assert done.code == 0
     assert "vectors of 3 numbers" in done.out
-    assert "Warning: The class 2 has 2 labels to train on; label some more of it." in done.err
+    assert "Warning: The class 2 has 2 labels to train on; label more of its rows." in done.err
     assert not (folder / "data.png").exists()
 
 
 @pytest.mark.parametrize(("words", "code", "sentence"), [
     (["absent/folder"], 1, "No data at absent/folder: expected a file (.npz, .npy, .csv, .parquet)"),
-    (["digits", "--image-size", "9"], 2, "digits is read in one way only"),
+    (["digits", "--image-size", "9"], 2, "digits has a fixed format and fixed test rows"),
     (["digits", "--out", "sheet.txt"], 2, "sheet.txt should end in .png or .svg or .pdf"),
     (["."], 1, "holds no images"),
 ])

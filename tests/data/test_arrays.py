@@ -62,7 +62,7 @@ def test_the_first_bad_row_is_named_whichever_part_it_is_in(path, monkeypatch):
         check_rows(open_rows(path), "here")
 
 
-def test_numbers_too_large_for_float32_are_told_of_without_a_warning(tmp_path):
+def test_numbers_too_large_for_float32_are_an_error_and_no_warning(tmp_path):
     rows = np.ones((3, 2))
     rows[1] = 1e300
     with pytest.raises(AAEError, match="row 1 holds NaN or infinity"):

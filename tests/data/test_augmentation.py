@@ -14,7 +14,7 @@ SHAPES = [(12, 12), (9, 17), (12, 12, 3), (8, 8, 1)]
 
 
 def blobs(count, height, width, x, y, size=1.5):
-    """Round spots of that size whose centre is ``x`` right of and ``y`` below the middle, in pixels."""
+    """Round spots of that size, with centres ``x`` pixels right of and ``y`` below the middle."""
     down = torch.arange(height)[:, None] - (height - 1) / 2 - y
     right = torch.arange(width) - (width - 1) / 2 - x
     return torch.exp(-(down**2 + right**2) / (2 * size**2)).expand(count, -1, -1)
@@ -55,7 +55,7 @@ def test_every_shape(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_change_is_the_identity(shape):
+def test_zero_ranges_are_the_identity(shape):
     x = torch.rand(5, *shape)
     assert_close(Affine(**NOTHING)(x), x, 10, max(shape))  # places are counted in pixels, and so is their rounding
 
@@ -65,7 +65,7 @@ def test_every_image_gets_a_change_of_its_own():
     assert all(not torch.allclose(images[i], images[j], atol=0.01) for i in range(6) for j in range(i))
 
 
-def test_paper_stays_paper_black_or_white():
+def test_the_background_stays_black_or_white():
     ink = torch.nn.functional.pad(torch.rand(40, 8, 8), (3, 3, 3, 3))
     change = Affine(degrees=40, shift=0.3)
     torch.manual_seed(0)
@@ -76,7 +76,7 @@ def test_paper_stays_paper_black_or_white():
     assert on_white.flatten(1).amax(1).min() > 0.99
 
 
-def test_each_channel_has_a_paper_of_its_own():
+def test_each_channel_has_its_own_background():
     paper = torch.tensor([0.9, 0.2, 0.5])
     images = paper.expand(6, 10, 14, 3).clone()
     assert_close(Affine(shift=0.5)(images), images, 2 * 4 + 10)
@@ -117,7 +117,7 @@ def test_scales_are_drawn_for_each_axis():
     assert factors.min() == pytest.approx(0.75, abs=0.02)
     assert factors.max() == pytest.approx(1.25, abs=0.02)
     assert torch.corrcoef(factors.T)[0, 1].abs() < 5 / math.sqrt(500)  # five standard errors
-    # A spot drawn farther out is drawn larger, by the same factor.
+    # A spot that is moved outwards becomes larger by the same factor.
     grown = (spreads(images)[:, :2] / 2.25).sqrt()
     assert torch.allclose(grown, factors, atol=0.08)
 

@@ -14,7 +14,7 @@ NUMBERS = np.arange(ROWS)
 
 @pytest.fixture
 def data():
-    """Each row holds its own number, so that a batch tells which rows it read."""
+    """Each row holds its own number, so that a batch shows which rows it holds."""
     x = np.repeat(NUMBERS[:, None], 6, 1).astype(np.float32)
     return Dataset("numbers", x, NUMBERS % CLASSES, x[:1], NUMBERS[:1], list(range(CLASSES)))
 
@@ -47,7 +47,7 @@ def test_each_pass_visits_every_row_once(data, split, family, rows, batch_size):
     assert passes[0] != sorted(passes[0])
 
 
-def test_a_step_is_a_function_of_its_number(data, split):
+def test_a_batch_is_a_function_of_the_step(data, split):
     source = batches(data, split, "semi-supervised")
     walked = [source.at(step) for step in range(10)]
     for step in (7, 0, 9, 3):
@@ -56,14 +56,14 @@ def test_a_step_is_a_function_of_its_number(data, split):
             assert torch.equal(other.labelled_x, walked[step].labelled_x)
 
 
-def test_the_seed_decides_the_order(data, split):
+def test_the_order_follows_the_seed(data, split):
     first, other = (batches(data, split, "semi-supervised", seed=seed).at(0) for seed in (0, 1))
     assert read(first.x) != read(other.x)
     assert read(first.labelled_x) != read(other.labelled_x)
 
 
 @pytest.mark.parametrize("family", ["aae", "conditioned", "semi-supervised", "supervised"])
-def test_only_labelled_rows_show_their_label(data, split, family):
+def test_only_labelled_rows_have_their_label(data, split, family):
     source = batches(data, split, family)
     for step in range(source.steps_per_epoch):
         batch = source.at(step)
@@ -71,7 +71,7 @@ def test_only_labelled_rows_show_their_label(data, split, family):
         assert batch.labels.tolist() == expected
 
 
-def test_a_supervised_latent_gets_labelled_rows_beside_the_others(data, split):
+def test_a_supervised_latent_gets_labelled_rows_besides_the_others(data, split):
     source = batches(data, split, "semi-supervised")
     seen = []
     for step in range(4):
@@ -127,19 +127,19 @@ def test_a_batch_larger_than_the_set_is_the_set(data, split):
     assert sorted(read(source.at(3).x)) == list(range(50))
 
 
-def test_rows_left_over_wait_for_another_pass(data, split):
+def test_left_over_rows_are_not_read_in_the_same_pass(data, split):
     source = batches(data, split, batch_size=15)
     assert source.steps_per_epoch == 3
     assert all(len(source.at(step).x) == 15 for step in range(7))
 
 
-def test_progress_is_handed_on(data, split):
+def test_progress_is_passed_to_the_batch(data, split):
     assert batches(data, split).at(2, progress=0.25).progress == 0.25
 
 
 @pytest.mark.parametrize("family", ["supervised", "conditioned", "semi-supervised", "classifier"])
 def test_models_that_learn_from_labels_need_some(data, family):
-    with pytest.raises(AAEError, match="learns from labels and none were given; use --labels N"):
+    with pytest.raises(AAEError, match="learns from labels, but none were given; use --labels N"):
         batches(data, Split(NUMBERS[:0], NUMBERS[:50], NUMBERS[50:]), family)
 
 
@@ -149,7 +149,7 @@ def test_a_single_row_is_not_enough(data, rows):
         batches(data, Split(NUMBERS[:0], NUMBERS[:rows], NUMBERS[50:]))
 
 
-def test_bytes_become_fractions_and_numbers_stay():
+def test_bytes_are_scaled_and_numbers_are_not():
     bytes_ = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
     assert torch.allclose(to_input(bytes_), torch.tensor([[0.0, 0.2, 1.0]]))
     assert bytes_.tolist() == [[0, 51, 255]]

@@ -25,7 +25,7 @@ def test_round_trip(tmp_path, name, array):
     assert found.shape == array.shape
 
 
-def test_arrays_can_be_handed_to_torch(tmp_path):
+def test_arrays_can_be_passed_to_torch(tmp_path):
     assert read_idx(write_idx(tmp_path / "rows", ROWS)).flags.writeable
 
 

@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """A cache of the test's own."""
+    """An empty cache for each test."""
     place = tmp_path_factory.mktemp("cache")
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(place / name))
     return place / "aae" / "images"
@@ -30,7 +30,7 @@ def picture(path, size=(12, 12), colour=False, value=None, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three cats, two dogs, one picture without a label in each of the two places for them."""
+    """Three cats, two dogs, and one unlabelled picture in each of the two places for them."""
     root = tmp_path / "pets"
     for k in range(3):
         picture(root / "cat" / f"{k}.png")
@@ -70,8 +70,8 @@ def test_colour_and_grey_together(tmp_path):
     assert read_images(tmp_path, colour=False).x.shape == (2, 12, 12)
 
 
-def test_one_image_in_colour_is_not_overlooked(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "LOOKED_AT", 2)
+def test_a_single_image_in_colour_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "SAMPLED_IMAGES", 2)
     for k in range(9):
         picture(tmp_path / f"{k}.png", colour=k == 5)
     assert read_images(tmp_path).x.shape == (9, 12, 12, 3)
@@ -94,7 +94,7 @@ def test_images_are_scaled_and_cropped_at_their_centre(tmp_path):
     assert x[:, 2:8].min() == 255
 
 
-def test_a_picture_taken_sideways_is_put_upright(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     pixels = np.zeros((16, 16), np.uint8)
     pixels[:8] = 255
     exif = Image.Exif()
@@ -118,7 +118,7 @@ def spoil(folder, kind):
 
 
 @pytest.mark.parametrize("kind", ["truncated", "empty", "text"])
-def test_what_cannot_be_read_is_left_out_and_named(folder, kind):
+def test_unreadable_images_are_left_out_and_named(folder, kind):
     spoil(folder, kind)
     for _ in range(2):  # read, then taken from the cache
         pictures = read_images(folder)
@@ -136,7 +136,7 @@ def test_an_image_over_the_limit(folder, monkeypatch):
     assert read_images(folder).skipped == {"cat/1.png": "40 x 40 pixels are over the limit"}
 
 
-def test_nothing_that_can_be_read(tmp_path):
+def test_folders_without_readable_images(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(AAEError, match=r"None of the 2 images in .* can be read; a.png: "):
@@ -148,12 +148,12 @@ def test_nothing_that_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("size", [7, 129])
-def test_a_size_that_no_network_takes(folder, size):
+def test_sizes_out_of_range(folder, size):
     with pytest.raises(AAEError, match=f"8 to 128 pixels wide, not {size}; choose another --image-size"):
         read_images(folder, size=size)
 
 
-def test_the_second_reading_takes_what_the_first_kept(folder, cache, monkeypatch):
+def test_the_second_reading_uses_the_cache(folder, cache, monkeypatch):
     first = read_images(folder)
     monkeypatch.setattr(images, "_read", lambda *_: pytest.fail("read again"))
     second = read_images(folder)
@@ -163,7 +163,7 @@ def test_the_second_reading_takes_what_the_first_kept(folder, cache, monkeypatch
 
 
 @pytest.mark.parametrize("change", ["another size", "a new file", "a changed file", "damaged", "cut short"])
-def test_what_was_kept_is_not_taken_for_something_else(folder, cache, change):
+def test_the_cache_is_not_used_after_a_change(folder, cache, change):
     read_images(folder)
     kept = next(cache.glob("*.npy"))
     if change == "a new file":
@@ -182,7 +182,7 @@ def test_what_was_kept_is_not_taken_for_something_else(folder, cache, change):
         assert np.array_equal(found.x, fresh.x)
 
 
-def test_a_cache_that_cannot_be_written_stops_nothing(folder, cache):
+def test_a_cache_that_cannot_be_written_is_ignored(folder, cache):
     cache.parent.mkdir(parents=True)
     cache.write_text("a file where the folder should be")
     assert len(read_images(folder).x) == 7
@@ -205,12 +205,12 @@ def test_labels_from_a_file(folder, tmp_path):
     ([], ("a", "b"), r"no column 'file' and no column 'label'"),
     ([("dog/z.png", "dog")], ("file", "label"), r"names dog/z.png, which is not in .*pets; give paths within"),
 ])
-def test_labels_files_that_do_not_fit(folder, tmp_path, rows, head, sentence):
+def test_labels_files_that_do_not_fit_the_folder(folder, tmp_path, rows, head, sentence):
     with pytest.raises(AAEError, match=sentence):
         file_labels(labels_file(tmp_path / "labels.csv", rows, head), folder, [])
 
 
-def test_a_labels_file_that_is_none(folder, tmp_path):
+def test_files_that_are_not_labels_files(folder, tmp_path):
     (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00garbage")
     with pytest.raises(AAEError, match=r"labels.csv (cannot be read as CSV|has no column)"):
         file_labels(tmp_path / "labels.csv", folder, [])

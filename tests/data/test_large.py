@@ -1,4 +1,4 @@
-"""Files that stay on the disk: the limit is lowered, so that small ones do."""
+"""Files that stay on the disk; the limit is lowered, so that small files do."""
 
 import subprocess
 import sys
@@ -45,10 +45,10 @@ def test_rows_by_number_are_those_of_the_array(rows, numbers, large):
     np.testing.assert_array_equal(found[np.array(numbers, dtype=int)], rows[np.array(numbers, dtype=int)])
     np.testing.assert_array_equal(found[5:9], rows[5:9])
     assert found.nbytes == rows.nbytes
-    found.announce(0, 50)
+    found.prefetch(0, 50)
 
 
-def test_what_is_tested_validated_and_trained_on_does_not_overlap(large):
+def test_test_validation_and_training_rows_do_not_overlap(large):
     rows = RNG.random((600, 6)).astype(np.float32)
     data = load_data(large(rows))
     assert isinstance(data.x, NpyRows)
@@ -76,7 +76,7 @@ def test_a_step_reads_its_rows_from_the_file(large):
 
 @pytest.mark.parametrize("sampled", [2**25, 0])
 def test_a_row_with_nan_is_named_when_it_is_read(sampled, large, monkeypatch):
-    monkeypatch.setattr(sources, "SAMPLED", sampled)
+    monkeypatch.setattr(sources, "SCALE_BYTES", sampled)
     rows = RNG.random((30_000, 6)).astype(np.float32)
     row = int(split_data(load_data(large(rows)), 0).unlabelled[:100][77])
     rows[row, 3] = np.nan
@@ -101,7 +101,7 @@ def test_a_large_file_trains(name, rows, large, tmp_path):
     assert result.history.last("validation_reconstruction_loss") is not None
 
 
-def test_what_is_told_of_a_large_file(large):
+def test_the_summary_of_a_large_file(large):
     data = load_data(large(RNG.integers(0, 256, (600, 8, 8), dtype=np.uint8)))
     assert "540 rows to train on, 0 of them labelled, 540 not" in describe_data(data)
     assert len(warnings_about(data)) == 1
@@ -150,7 +150,7 @@ def test_a_large_table_is_read_like_a_small_one(table, monkeypatch):
 
 def test_a_large_table_is_decoded_once(table, monkeypatch):
     first = load_data(table)
-    monkeypatch.setattr(unpacked, "pieces", None)
+    monkeypatch.setattr(unpacked, "read_chunks", None)
     np.testing.assert_array_equal(load_data(table).x[:], first.x[:])
     table.write_bytes(table.read_bytes())  # another date
     with pytest.raises(TypeError):

@@ -25,7 +25,7 @@ def test_digits_come_with_a_fixed_balanced_test_set():
     assert np.array_equal(load_data("digits").test_x, data.test_x)
 
 
-def test_a_data_set_is_passed_on():
+def test_a_data_set_is_returned_as_it_is():
     data = load_data("digits")
     assert load_data(data) is data
 
@@ -91,7 +91,7 @@ def test_missing_labels(tmp_path, labels):
     assert (data.test_y == -1).all()
 
 
-def test_a_given_test_set_is_taken_as_it_is(tmp_path):
+def test_a_given_test_set_is_used(tmp_path):
     data = load_data(npz(tmp_path, x=IMAGES, x_test=IMAGES[:7], y_test=np.full(7, -1)))
     assert np.array_equal(data.x, IMAGES)
     assert np.array_equal(data.test_x, IMAGES[:7])
@@ -103,15 +103,15 @@ BAD_ARRAYS = {
     "no x": ({"images": VECTORS}, "holds no array called 'x'; save it with"),
     "NaN": ({"x": BAD}, r"row 4 holds NaN or infinity \(2 such rows\)"),
     "NaN in the test rows": ({"x": VECTORS, "x_test": BAD}, r"x_test\): row 4 holds NaN"),
-    "images of numbers": ({"x": IMAGES / 255}, r"expected images of bytes .* found float64 of shape \(40, 4, 5\)"),
-    "one column": ({"x": VECTORS[:, 0]}, r"found float64 of shape \(40,\)"),
-    "text": ({"x": np.array([["a"]])}, "found <U1"),
+    "images of numbers": ({"x": IMAGES / 255}, r"expected images of bytes .* not float64 of shape \(40, 4, 5\)"),
+    "one column": ({"x": VECTORS[:, 0]}, r"not float64 of shape \(40,\)"),
+    "text": ({"x": np.array([["a"]])}, "not <U1"),
     "no rows": ({"x": VECTORS[:0]}, "there are no rows"),
     "objects": ({"x": np.array([{}, None], dtype=object)}, "not a readable numpy file of plain arrays"),
     "too few labels": ({"x": VECTORS, "y": np.zeros(39)}, r"40 rows but labels of shape \(39,\)"),
     "one-hot labels": ({"x": VECTORS, "y": np.zeros((40, 3))}, r"labels of shape \(40, 3\)"),
     "new label": ({"x": VECTORS, "y": np.arange(40) % 2, "x_test": VECTORS, "y_test": np.arange(40) % 3},
-                  "label 2 is among the test rows only"),
+                  "only test rows have the label 2"),
     "other shape": ({"x": IMAGES, "x_test": IMAGES[:, :, :4]}, r"\(4, 5\), those of .*x_test\) \(4, 4\)"),
 }
 
@@ -142,7 +142,7 @@ def test_damaged_files_are_refused(tmp_path, spoil, save):
         load_data(path)
 
 
-def test_a_bare_array_is_taken_for_the_rows(tmp_path):
+def test_a_bare_array_holds_the_rows(tmp_path):
     with (tmp_path / "set.npz").open("wb") as file:
         np.save(file, VECTORS)
     data = load_data(tmp_path / "set.npz")
@@ -155,7 +155,7 @@ def test_a_bare_array_is_taken_for_the_rows(tmp_path):
     ("data/absent", "No data at data/absent"),
     ("absent.npz", "No data at absent.npz"),
 ])
-def test_what_is_not_there_is_refused(spec, sentence):
+def test_missing_data_are_refused(spec, sentence):
     with pytest.raises(AAEError, match=sentence):
         load_data(spec)
 
@@ -204,12 +204,12 @@ def test_rows_to_test_on_can_be_given(pets):
     np.savez(pets / "one.npz", **arrays)
     assert len(load_data(pets / "pets", ReadOptions(test=str(pets / "one.npz"))).test_x) == 20
     np.savez(pets / "other.npz", x=data.x[:20], y=["fish"] * 20)
-    with pytest.raises(AAEError, match=r"other.npz: label 'fish' is among the test rows only"):
+    with pytest.raises(AAEError, match=r"other.npz: only test rows have the label 'fish'"):
         load_data(pets / "pets", ReadOptions(test=str(pets / "other.npz")))
     with pytest.raises(AAEError, match=r"--test .*absent is not a folder of images or an .npz file"):
         load_data(pets / "pets", ReadOptions(test=str(pets / "absent")))
     np.savez(pets / "wide.npz", x=np.zeros((3, 12, 12), np.uint8))
-    with pytest.raises(AAEError, match=r"rows have shape \(10, 10\), those of .*wide.npz \(12, 12\); make them alike"):
+    with pytest.raises(AAEError, match=r"rows have shape \(10, 10\), those of .*wide.npz \(12, 12\); give rows of"):
         load_data(pets / "pets", ReadOptions(test=str(pets / "wide.npz")))
 
 
@@ -233,12 +233,12 @@ def test_images_that_could_not_be_read_are_noted(pets):
 
 
 @pytest.mark.parametrize(("spec", "reading", "sentence"), [
-    ("digits", {"image_size": 9}, "digits is read in one way only, test rows included; drop --image-size"),
+    ("digits", {"image_size": 9}, "digits has a fixed format and fixed test rows; drop --image-size"),
     ("digits", {"test": "x"}, "drop --test"),
     ("one.npz", {"image_size": 9}, "--image-size is for folders of images; .*one.npz is a file"),
     ("one.npz", {"strict": True}, "--strict is for folders"),
 ])
-def test_readings_that_do_not_go_with_the_data(tmp_path, spec, reading, sentence):
+def test_options_that_do_not_fit_the_data(tmp_path, spec, reading, sentence):
     np.savez(tmp_path / "one.npz", x=np.zeros((20, 3)))
     with pytest.raises(UsageError, match=sentence):
         load_data(spec if spec == "digits" else tmp_path / spec, ReadOptions(**reading))
@@ -278,14 +278,14 @@ def test_a_table_to_test_on(tmp_path):
     assert np.array_equal(data.test_x, [[1, 0], [2, np.nan]], equal_nan=True)
     assert data.test_y.tolist() == [1, -1]
     np.savez(tmp_path / "rows.npz", x=VECTORS)
-    with pytest.raises(AAEError, match=r"--test .*rows.npz is not a .csv or .parquet file, as the rows"):
+    with pytest.raises(AAEError, match=r"--test .*rows.npz is not a .csv or .parquet file, like the rows"):
         load_data(path, ReadOptions(label_column="kind", test=str(tmp_path / "rows.npz")))
 
 
-def test_a_table_as_a_model_knows_it(tmp_path):
+def test_a_table_read_as_a_model_requires(tmp_path):
     path = write_csv(tmp_path / "people.csv", PEOPLE)
     table = load_data(path, ReadOptions(label_column="kind")).table
-    data = load_data(path, None, table)  # the label column is one too many, and passed over
+    data = load_data(path, None, table)  # the label column is not needed and is ignored
     assert data.table is table
     assert data.shape == (2,)
 
@@ -293,10 +293,10 @@ def test_a_table_as_a_model_knows_it(tmp_path):
 @pytest.mark.parametrize(("name", "reading", "sentence"), [
     ("people.csv", {"label_column": "kinds"}, "no column of .*people.csv called 'kinds'; did you mean 'kind'"),
     ("people.csv", {"image_size": 9}, "--image-size is for folders of images; .*people.csv is a file"),
-    ("rows.npz", {"label_column": "kind"}, "--label-column is for .csv and .parquet files; .*rows.npz is none"),
-    ("digits", {"label_column": "kind"}, "digits is read in one way only, .* drop --label-column"),
+    ("rows.npz", {"label_column": "kind"}, "--label-column is for .csv and .parquet files; .*rows.npz is not one"),
+    ("digits", {"label_column": "kind"}, "digits has a fixed format .* drop --label-column"),
 ])
-def test_options_that_are_for_other_data(tmp_path, name, reading, sentence):
+def test_options_for_other_kinds_of_data(tmp_path, name, reading, sentence):
     write_csv(tmp_path / "people.csv", PEOPLE)
     np.savez(tmp_path / "rows.npz", x=VECTORS)
     with pytest.raises(UsageError, match=sentence):

@@ -52,7 +52,7 @@ def test_labels_are_drawn_evenly(data, labels):
     assert np.ptp(counts) <= 1
 
 
-def test_a_small_class_gives_all_it_has():
+def test_all_rows_of_a_small_class_are_used():
     data = dataset([0] * 3 + [1] * 97)
     assert np.bincount(data.y[split_data(data, 20).labelled]).tolist() == [3, 17]
 
@@ -64,7 +64,7 @@ def test_all_labels_means_every_row_outside_validation(data):
     assert (data.y[split.unlabelled] == -1).all()
 
 
-def test_the_seed_decides(data):
+def test_splits_follow_the_seed(data):
     first, again, other = (split_data(data, 40, seed=seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(parts(first), parts(again), strict=True))
     assert not np.array_equal(first.labelled, other.labelled)
@@ -87,7 +87,7 @@ def ordered():
 
 
 @pytest.mark.parametrize(("labels", "each"), [(0, 0), (30, 10), (900, 300), (None, 300)])
-def test_the_tutorial_split_goes_by_file_order(ordered, labels, each):
+def test_the_tutorial_split_follows_file_order(ordered, labels, each):
     split = split_data(ordered, labels, "tutorial", seed=5)
     for k in range(3):
         rows = np.flatnonzero(ordered.y == k)
@@ -108,20 +108,20 @@ REFUSED = {
     "empty class": ((dataset(np.arange(30) % 2, ["a", "b", "c"]), 6), "Class 'c' of set has no labelled row"),
     "unknown": ((FEW, 3, "tutorials"), "no split 'tutorials'; did you mean 'tutorial'"),
     "tutorial, small": ((FEW, 3, "tutorial"), "needs 1,300 rows of each class; class 0 of set has 10"),
-    "tutorial, uneven": ((FEW, 10, "tutorial"), "10 cannot be divided so. Use a multiple of 3 up to 900"),
-    "tutorial, too many": ((FEW, 903, "tutorial"), "at most 300, from each class; 903"),
-    "tutorial, no classes": ((dataset(np.full(30, -1), []), 0, "tutorial"), "needs labels and set has none"),
+    "tutorial, uneven": ((FEW, 10, "tutorial"), "not possible with 10. Use a multiple of 3 up to 900"),
+    "tutorial, too many": ((FEW, 903, "tutorial"), "at most 300, from each class, which is not possible with 903"),
+    "tutorial, no classes": ((dataset(np.full(30, -1), []), 0, "tutorial"), "needs labels, but set has none"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_impossible_divisions_are_refused(case):
+def test_impossible_splits_are_refused(case):
     arguments, sentence = REFUSED[case]
     with pytest.raises(AAEError, match=sentence):
         split_data(*arguments)
 
 
-def test_an_unknown_split_is_wrong_usage():
+def test_an_unknown_split_is_a_usage_error():
     with pytest.raises(UsageError):
         split_data(FEW, 3, "random split")
 

@@ -32,7 +32,7 @@ def test_facts(vectors):
     assert describe_data(replace(vectors, classes=[]))[-1] == "no labels"
 
 
-def test_nothing_to_warn_of(vectors):
+def test_no_warnings(vectors):
     assert warnings_about(vectors) == []
 
 
@@ -47,9 +47,9 @@ def test_warnings(vectors):
                                    notes=("2 images of pets could not be read.",)))
     assert found == [
         "2 images of pets could not be read.",
-        "The class 'bee' has 1 label to train on; label some more of it.",
-        "1 of 4 columns hold the same in every row (2).",
-        "2 of the 10 rows to test on are among the rows to train on; figures will flatter.",
+        "The class 'bee' has 1 label to train on; label more of its rows.",
+        "1 of 4 columns have the same value in every row (2).",
+        "2 of the 10 rows to test on are among the rows to train on; results will look too good.",
         "1 of the 50 rows to train on are copies of others.",
     ]
 

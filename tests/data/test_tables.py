@@ -19,7 +19,7 @@ VALUES = RNG.standard_normal((1000, 3)).astype(np.float32)
 @pytest.fixture
 def table(tmp_path, monkeypatch):
     """A thousand rows in row groups of 300, decoded 64 at a time."""
-    monkeypatch.setattr(tables, "PIECE", 64)
+    monkeypatch.setattr(tables, "CHUNK", 64)
     columns = {"a": VALUES[:, 0], "b": VALUES[:, 1].astype(np.float64), "c": VALUES[:, 2]}
     pq.write_table(pa.table(columns), tmp_path / "rows.parquet", row_group_size=300)
     return tmp_path / "rows.parquet"
@@ -35,7 +35,7 @@ def test_rows_in_order(table):
 
 
 @pytest.mark.parametrize("start", [0, 1, 63, 64, 299, 300, 301, 650, 999, 1000, 2000])
-def test_rows_from_anywhere(table, start):
+def test_rows_from_any_start(table, start):
     rows = ParquetRows(table)
     for _ in range(2):
         assert np.array_equal(rows[start : start + 5], VALUES[start : start + 5])
@@ -43,7 +43,7 @@ def test_rows_from_anywhere(table, start):
     assert np.array_equal(rows[500:100], VALUES[500:100])
 
 
-def test_a_jump_ahead_does_not_decode_the_row_groups_between(table, monkeypatch):
+def test_skipped_row_groups_are_not_decoded(table, monkeypatch):
     rows, decoded = ParquetRows(table), []
     read = ParquetRows._read
     monkeypatch.setattr(ParquetRows, "_read", lambda self, groups: decoded.append(list(groups)) or read(self, groups))
@@ -84,12 +84,12 @@ def test_fewer_rows_than_the_file_says(table, part):
         metadata=SimpleNamespace(num_row_groups=1, row_group=lambda k: SimpleNamespace(num_rows=10**6)),
         iter_batches=rows._file.iter_batches,
     )
-    with pytest.raises(AAEError, match="should hold 1000000 rows and holds fewer"):
+    with pytest.raises(AAEError, match="should hold 1000000 rows but holds fewer"):
         rows[part]
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage" * 50])
-def test_what_is_no_parquet_file(tmp_path, data):
+def test_files_that_are_not_parquet(tmp_path, data):
     (tmp_path / "rows.parquet").write_bytes(data)
     with pytest.raises(AAEError, match=r"rows.parquet is not a readable table"):
         ParquetRows(tmp_path / "rows.parquet")
@@ -146,11 +146,11 @@ def test_columns_of_a_parquet_file(tmp_path):
     assert np.isnan(found["n"]).all()
 
 
-def test_what_columns_hold(people):
+def test_numbers_categories_and_empty_columns(people):
     columns = read_columns(people)
     columns["id"] = np.array([f"row {k}" for k in range(3)], dtype=object)
     x, names, values, notes = describe_columns(columns, "people")
-    assert names == ["name", "age", "height", "town", "kind", "id"]  # so few rows cannot tell names from kinds
+    assert names == ["name", "age", "height", "town", "kind", "id"]  # too few rows to distinguish names from kinds
     assert values == {0: ["ann", "bob", "cid"], 3: ["Paris, 5e", "Rome"], 4: ["cat", "dog"],
                       5: ["row 0", "row 1", "row 2"]}  # fmt: skip
     assert np.array_equal(x[:, 4], [0, np.nan, 1], equal_nan=True)
@@ -165,14 +165,14 @@ def test_what_columns_hold(people):
     (np.array(["b", None], dtype=object), ["b", None]),
     (np.array([1.0, np.nan]), [1, None]),
 ])
-def test_labels_come_as_they_were_given(values, expected):
+def test_labels_keep_their_values(values, expected):
     columns, labels = take_labels({"a": np.zeros(2), "y": values}, "y", "t.csv")
     assert list(columns) == ["a"]
     assert labels.tolist() == expected
     assert [type(v) for v in labels] == [type(v) for v in expected]
 
 
-def test_labels_that_are_none():
+def test_invalid_label_columns_are_refused():
     with pytest.raises(UsageError, match=r"no column of t.csv called 'kid'; did you mean 'kind'\?"):
         take_labels({"kind": np.zeros(2)}, "kid", "t.csv")
     with pytest.raises(AAEError, match=r"label column 'y' holds 0.5; labels are texts or whole numbers"):
@@ -195,14 +195,14 @@ def test_a_csv_file_that_cannot_be_used(tmp_path, text, sentence):
 
 def test_parquet_columns_that_cannot_be_used(tmp_path):
     pq.write_table(pa.table({"a": [[1, 2], [3]]}), tmp_path / "a.parquet")
-    with pytest.raises(AAEError, match=r"column 'a' holds list<.*>, and a column holds numbers or texts"):
+    with pytest.raises(AAEError, match=r"column 'a' holds list<.*>, but only numbers and texts can be read"):
         read_columns(tmp_path / "a.parquet")
     with pytest.raises(AAEError, match="t has no column of numbers or categories"):
         describe_columns({"a": np.full(3, np.nan)}, "t")
 
 
 def test_parquet_rows_for_a_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "PIECE", 64)
+    monkeypatch.setattr(tables, "CHUNK", 64)
     colour = np.array(["red", "blue", None], dtype=object)[RNG.integers(0, 3, 500)]
     columns = {"colour": colour, "a": VALUES[:500, 0], "more": VALUES[:500, 1]}
     pq.write_table(pa.table(columns), tmp_path / "a.parquet", row_group_size=100)

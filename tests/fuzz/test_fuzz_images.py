@@ -49,8 +49,8 @@ OTHERS = [saved(COLOUR, kind) for kind in ("EPS", "PPM", "TGA", "PCX", "ICO", "P
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(images._Kept, "take", lambda self: None)
-    monkeypatch.setattr(images._Kept, "put", lambda self, pictures: None)
+    monkeypatch.setattr(images._Cache, "load", lambda self: None)
+    monkeypatch.setattr(images._Cache, "save", lambda self, pictures: None)
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ DAMAGE = {
 def test_damaged_weights(saved, kind):
     path = saved / "weights.safetensors"
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
-    with pytest.raises(AAEError, match=r"weights.safetensors of .* is damaged, or holds something else than tensors"):
+    with pytest.raises(AAEError, match=r"weights.safetensors of .* is damaged, or does not hold tensors"):
         load(saved)
 
 

@@ -62,7 +62,7 @@ def test_a_run_on_a_table_opens_with_its_data(monkeypatch):
 def test_training_is_not_continued(name, tmp_path, monkeypatch):
     shutil.copytree(OLD / name, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
-    with pytest.raises(AAEError, match="written by an older version of aae, which this one cannot continue"):
+    with pytest.raises(AAEError, match="written by an older version of aae and cannot be continued"):
         resume_run(tmp_path / "run", progress=False)
 
 

@@ -196,7 +196,7 @@ def test_a_run_on_a_folder_of_images_can_be_opened_and_resumed(pets, monkeypatch
     (pets / "labels.csv").write_text("file,label\n" + "".join(f"cat/{k}.png,{k % 2}\n" for k in range(20)))
     monkeypatch.chdir(pets)
     reading = ReadOptions(image_size=12, labels_file="labels.csv", test="more")
-    with pytest.raises(AAEError, match="label 'cat' is among the test rows only"):
+    with pytest.raises(AAEError, match="only test rows have the label 'cat'"):
         train_preset("semi-supervised", "pets", labels=8, steps=2, out="run", progress=False, reading=reading)
     reading = ReadOptions(image_size=12, labels_file="labels.csv")
     straight = train_preset("semi-supervised", "pets", labels=8, steps=2, out="run", progress=False, reading=reading)
@@ -217,7 +217,7 @@ def test_other_images_are_made_as_the_model_takes_them(pets):
 
 def test_a_reading_that_the_configuration_does_not_hold(pets):
     train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
-    RunDir(pets / "run").remember("reading", {"image_sise": 9})
+    RunDir(pets / "run").add_to_config("reading", {"image_sise": 9})
     with pytest.raises(AAEError, match=r"config.json says nothing usable of how its data were read"):
         open_run(pets / "run")
 

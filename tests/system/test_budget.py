@@ -7,7 +7,7 @@ from aae.system.budget import Budget
 from aae.system.errors import AAEError
 
 
-def test_many_rounds_of_computing_are_no_memory():
+def test_repeated_computation_does_not_use_up_the_budget():
     with Budget(2**21):
         x = torch.ones(300, 300)
         for _ in range(50):
@@ -21,7 +21,7 @@ def test_many_rounds_of_computing_are_no_memory():
     lambda x: torch.outer(x, x),
     lambda x: x.new_zeros(10**9),
 ])  # fmt: skip
-def test_a_result_that_outgrows_what_it_is_made_of(work):
+def test_a_result_much_larger_than_its_inputs_is_refused(work):
     with Budget(2**20):
         x = torch.ones(5000)
         with pytest.raises(AAEError, match="bytes of memory, which is more than its files can fill"):
@@ -29,7 +29,7 @@ def test_a_result_that_outgrows_what_it_is_made_of(work):
 
 
 def test_an_embedding_of_many_classes_is_loaded():
-    """Its heads are spread in hundreds of rounds when it is built."""
+    """Its constructor spreads the heads apart in hundreds of rounds."""
     count = 150
     merge = aae.LinearSum({"y": count, "z": 2}, 2)
     y = aae.Latent("y", aae.Category(8, count), aae.CategoricalPrior(count), label="supervised")

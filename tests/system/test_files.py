@@ -5,15 +5,15 @@ import pytest
 from aae.system import files
 from aae.system.errors import AAEError, UsageError
 from aae.system.files import (
-    check_place,
+    check_output_path,
     checksum,
     csv_cell,
     csv_text,
+    read_checksummed,
     read_json,
-    read_sealed,
     write_atomically,
+    write_checksummed,
     write_json,
-    write_sealed,
 )
 
 
@@ -23,7 +23,7 @@ def full_disk(file):
 
 
 @pytest.mark.parametrize("earlier", [None, b"earlier"])
-def test_a_failed_write_leaves_things_as_they_were(tmp_path, earlier):
+def test_a_failed_write_changes_nothing(tmp_path, earlier):
     path = tmp_path / "file"
     if earlier:
         path.write_bytes(earlier)
@@ -33,7 +33,7 @@ def test_a_failed_write_leaves_things_as_they_were(tmp_path, earlier):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, KeyError])
-def test_any_other_stop_leaves_no_temporary_file_either(tmp_path, error):
+def test_other_errors_leave_no_temporary_file_either(tmp_path, error):
     def write(file):
         raise error
 
@@ -42,7 +42,7 @@ def test_any_other_stop_leaves_no_temporary_file_either(tmp_path, error):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_appears_whole(tmp_path):
+def test_a_file_is_replaced_at_once(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     seen = []
@@ -54,7 +54,7 @@ def test_a_file_appears_whole(tmp_path):
 
     with path.open("rb") as reader:
         write_atomically(path, write)
-        assert reader.read() == b"old"  # who is reading goes on with the file that was there
+        assert reader.read() == b"old"  # an open reader keeps the old file
     assert seen == [b"old"]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
@@ -68,7 +68,7 @@ def test_no_such_folder(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_json_there_and_back(tmp_path):
+def test_json_round_trip(tmp_path):
     data = {"name": "zwölf ✓", "list": [1, 2.5, None, True], "nested": {"a": {}}}
     write_json(tmp_path / "file.json", data)
     assert read_json(tmp_path / "file.json") == data
@@ -77,26 +77,26 @@ def test_json_there_and_back(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_no_json_is_refused(tmp_path, content):
+def test_invalid_json_is_refused(tmp_path, content):
     (tmp_path / "file.json").write_bytes(content)
     with pytest.raises(AAEError, match=r"cannot be read as JSON"):
         read_json(tmp_path / "file.json")
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AAEError, match=r"absent.json is not there; check the path"):
+    with pytest.raises(AAEError, match=r"absent.json does not exist; check the path"):
         read_json(tmp_path / "absent.json")
     with pytest.raises(AAEError, match=r"cannot be read"):
         read_json(tmp_path)
 
 
-def test_the_place_is_checked_before_the_work(tmp_path):
-    assert check_place(tmp_path / "a.csv", ".csv") == ".csv"
-    assert check_place(tmp_path / "a.PNG", ".npz", ".png") == ".png"
+def test_the_output_path_is_checked(tmp_path):
+    assert check_output_path(tmp_path / "a.csv", ".csv") == ".csv"
+    assert check_output_path(tmp_path / "a.PNG", ".npz", ".png") == ".png"
     with pytest.raises(UsageError, match=r"a.txt should end in .npz or .png"):
-        check_place(tmp_path / "a.txt", ".npz", ".png")
+        check_output_path(tmp_path / "a.txt", ".npz", ".png")
     with pytest.raises(AAEError, match=r"absent does not exist; make it first"):
-        check_place(tmp_path / "absent" / "a.csv", ".csv")
+        check_output_path(tmp_path / "absent" / "a.csv", ".csv")
 
 
 @pytest.mark.parametrize(("value", "cell"), [
@@ -104,30 +104,30 @@ def test_the_place_is_checked_before_the_work(tmp_path):
     ("\rx", "'\rx"), ("'=1", "''=1"), ("'plain", "'plain"), ("-1.5", "-1.5"), ("+3", "+3"), (-1.5, "-1.5"),
     (3, "3"), ("", ""),
 ])
-def test_no_cell_is_a_formula_and_texts_come_back(value, cell):
+def test_no_cell_is_a_formula_and_texts_are_restored(value, cell):
     assert csv_cell(value) == cell
     assert csv_text(cell) == str(value)
 
 
-def test_a_sealed_file_tells_of_changes(tmp_path):
+def test_a_checksum_detects_changes(tmp_path):
     path = tmp_path / "a.json"
-    write_sealed(path, {"b": [1, 0.1], "a": {"ä": None}})
-    found = read_sealed(path)
+    write_checksummed(path, {"b": [1, 0.1], "a": {"ä": None}})
+    found = read_checksummed(path)
     assert found == {"b": [1, 0.1], "a": {"ä": None}, "checksum": checksum(found)}
-    write_sealed(path, {**found, "c": 1})  # an older checksum is none of what is sealed
-    assert read_sealed(path)["c"] == 1
+    write_checksummed(path, {**found, "c": 1})  # the old checksum is replaced and not part of the new one
+    assert read_checksummed(path)["c"] == 1
     path.write_text(path.read_text().replace('"c": 1', '"c": 2'))
     with pytest.raises(AAEError, match=r"a.json does not match its checksum"):
-        read_sealed(path)
+        read_checksummed(path)
     path.write_text(json.dumps({"c": 2}))
-    assert read_sealed(path) == {"c": 2}
+    assert read_checksummed(path) == {"c": 2}
     path.write_text("[]")
     with pytest.raises(AAEError, match=r"holds no JSON object"):
-        read_sealed(path)
+        read_checksummed(path)
 
 
-def test_no_configuration_is_of_that_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST", 2**20)
+def test_a_configuration_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_SIZE", 2**20)
     (tmp_path / "a.json").write_text(json.dumps({"a": "x" * 2**20}))
     with pytest.raises(AAEError, match=r"is larger than 1 MiB"):
-        read_sealed(tmp_path / "a.json")
+        read_checksummed(tmp_path / "a.json")

@@ -1,4 +1,4 @@
-"""What is said of the machine, and how its memory is used."""
+"""The description of the machine, and how its memory is used."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_machine_is_described_by_its_threads():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
-def test_kept_memory_is_not_taken_anew():
-    """The memory of a step costs thousands of page faults to take anew; kept, only a step here and there needs more."""
+def test_freed_memory_is_reused():
+    """Allocating the memory of a step anew costs thousands of page faults; if it is kept, few steps need more."""
     found = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 100

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from aae.system.progress import Bar, held_interrupts, spinner, stoppable
+from aae.system.progress import Bar, deferred_interrupts, sigterm_as_interrupt, spinner
 
 
 def interrupt():
@@ -16,7 +16,7 @@ def test_an_interrupt_waits_for_the_end_of_the_block():
     before = signal.getsignal(signal.SIGINT)
 
     def block():
-        with held_interrupts():
+        with deferred_interrupts():
             interrupt()
             interrupt()
             done.append("the rest of the block")
@@ -29,14 +29,14 @@ def test_an_interrupt_waits_for_the_end_of_the_block():
 
 def test_without_an_interrupt_nothing_happens():
     before = signal.getsignal(signal.SIGINT)
-    with held_interrupts():
+    with deferred_interrupts():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_error_in_the_block_passes():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ZeroDivisionError), held_interrupts():
+    with pytest.raises(ZeroDivisionError), deferred_interrupts():
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -45,7 +45,7 @@ def test_in_another_thread_signals_are_left_alone():
     done = []
 
     def work():
-        with held_interrupts():
+        with deferred_interrupts():
             done.append(True)
 
     thread = threading.Thread(target=work)
@@ -55,7 +55,7 @@ def test_in_another_thread_signals_are_left_alone():
 
 
 @pytest.mark.parametrize(("steps", "seconds"), [(10, None), (None, 10.0)])
-def test_the_bar_tells_losses_error_and_share(steps, seconds, capsys, monkeypatch):
+def test_the_bar_shows_losses_error_and_percentage(steps, seconds, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     with Bar(steps, seconds, show=True) as bar:
         bar.show(3, 3.0, {"reconstruction_loss": 12.3456, "discriminator_loss_z": 1.386, "validation_error": 4.25})
@@ -83,7 +83,7 @@ def test_quiet(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_spinner_says_what_is_done_and_for_how_long(capsys, monkeypatch):
+def test_the_spinner_shows_text_and_time(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     with spinner("Counting [rows]") as say:
@@ -96,7 +96,7 @@ def test_the_spinner_says_what_is_done_and_for_how_long(capsys, monkeypatch):
         assert text in err
 
 
-def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
+def test_on_a_narrow_terminal_only_the_error_is_shown(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     with Bar(10, None, show=True) as bar:
         bar.show(
@@ -107,25 +107,25 @@ def test_on_a_narrow_terminal_the_error_is_what_stays(capsys, monkeypatch):
     assert "averylongname" not in err
 
 
-def test_a_request_to_end_interrupts_and_is_held_as_ctrl_c_is():
+def test_sigterm_interrupts_and_is_deferred_like_ctrl_c():
     before = signal.getsignal(signal.SIGTERM)
-    with stoppable():
+    with sigterm_as_interrupt():
         with pytest.raises(KeyboardInterrupt) as stop:
             os.kill(os.getpid(), signal.SIGTERM)
         assert stop.value.args == (signal.SIGTERM,)
         done = []
-        with pytest.raises(KeyboardInterrupt) as stop, held_interrupts():
+        with pytest.raises(KeyboardInterrupt) as stop, deferred_interrupts():
             done.append(os.kill(os.getpid(), signal.SIGTERM))
         assert done
         assert stop.value.args == (signal.SIGTERM,)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_somebody_elses_handler_stays():
+def test_another_handler_is_not_replaced():
     calls = []
     before = signal.signal(signal.SIGTERM, lambda *_: calls.append(True))
     try:
-        with stoppable(), held_interrupts():
+        with sigterm_as_interrupt(), deferred_interrupts():
             os.kill(os.getpid(), signal.SIGTERM)
         assert calls == [True]
     finally:

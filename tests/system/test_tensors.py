@@ -12,7 +12,7 @@ TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(True), "c": t
 FACTS = {"model": "one", "aae": "0.1"}
 
 
-def test_tensors_and_facts_come_back():
+def test_round_trip():
     tensors, facts = unpack_tensors(pack_tensors(TENSORS, FACTS), "here")
     assert facts == FACTS
     assert not differences(tensors, TENSORS)
@@ -23,14 +23,14 @@ def test_the_same_tensors_give_the_same_bytes():
     assert pack_tensors(TENSORS, FACTS) == pack_tensors(dict(reversed(TENSORS.items())), FACTS)
 
 
-def test_a_file_of_another_writer_is_taken_as_it_is():
+def test_a_file_without_a_checksum_is_accepted():
     for metadata in (None, {"format": "pt"}):
         tensors, facts = unpack_tensors(save(TENSORS, metadata=metadata), "here")
         assert facts == {}
         assert torch.equal(tensors["a"], TENSORS["a"])
 
 
-def test_no_flipped_bit_and_no_missing_end_goes_unseen():
+def test_flipped_bits_and_truncation_are_detected():
     raw, refused = pack_tensors(TENSORS, FACTS), 0
     for place in range(len(raw)):
         for bit in range(8):
@@ -42,7 +42,7 @@ def test_no_flipped_bit_and_no_missing_end_goes_unseen():
 
 
 def harmless(raw):
-    """Whether bytes are taken; then they must give what was written."""
+    """Whether bytes are accepted; if so, they must give what was written."""
     try:
         tensors, _ = unpack_tensors(raw, "here")
     except AAEError:
@@ -52,7 +52,7 @@ def harmless(raw):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "0.1.0", "null", '{"sha256": 7}', '{"sha256": "00"}', "[" * 9000])
-def test_facts_that_are_none(text):
+def test_invalid_metadata_is_refused(text):
     with pytest.raises(AAEError, match=r"here is damaged"):
         unpack_tensors(save(TENSORS, metadata={"aae": text}), "here")
 
@@ -63,8 +63,8 @@ def test_sizes_beyond_the_file_are_refused():
         unpack_tensors(len(header).to_bytes(8, "little") + header + bytes(64), "here")
 
 
-def test_one_stored_value_is_not_shared_out():
-    """What is read are tensors of their own, not views of the bytes."""
+def test_tensors_are_not_views_of_the_bytes():
+    """Tensors have their own memory and are not views of the bytes."""
     raw = pack_tensors(TENSORS, FACTS)
     unpack_tensors(raw, "here")[0]["a"].zero_()
     assert load(raw)["a"].sum() == 15

@@ -41,13 +41,13 @@ def trained(kind, captured):
     torch.manual_seed(0)
     trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu"))
     if captured:
-        trainer.captured = CapturedStep(trainer._take, record=False)
+        trainer.captured = CapturedStep(trainer._run_phases, capture=False)
     measured = [trainer.train_step() for _ in range(STEPS)]
     return trainer.averaged.state_dict(), measured
 
 
 @pytest.mark.parametrize("kind", ["semi-supervised", "few-labels", "tutorial", "ring", "supervised", "vae"])
-def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
+def test_steps_on_the_static_batch_give_the_same_weights(kind):
     (plain, expected), (fast, measured) = trained(kind, False), trained(kind, True)
     assert all(torch.equal(value, fast[name]) for name, value in plain.items())
     assert [{k: float(v) for k, v in row.items()} for row in measured] == [
@@ -56,14 +56,14 @@ def test_steps_on_a_batch_that_stays_in_place_teach_the_same(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_step_waits_for_the_device_or_brings_anything_to_it(kind, monkeypatch):
-    # Tensors without values: reading one, or meeting one that lies on the CPU, is an error.
+def test_no_step_waits_for_the_device_or_copies_to_it(kind, monkeypatch):
+    # Tensors on the meta device have no values: reading one, or combining one with a tensor on the CPU, is an error.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     model, settings, *_ = made(kind)
     model = model.to("meta")
     x, labels = torch.empty(32, 8, 8, device="meta"), torch.empty(32, dtype=torch.long, device="meta")
-    beside = any(latent.label == "supervised" for latent in model.latents)
-    batch = Batch(x, labels, *((x[:8], labels[:8]) if beside else ()), progress=torch.empty((), device="meta"))
+    supervised = any(latent.label == "supervised" for latent in model.latents)
+    batch = Batch(x, labels, *((x[:8], labels[:8]) if supervised else ()), progress=torch.empty((), device="meta"))
     for term in settings.terms:
         term.warmup = 0.5
     for phase in build_phases(Losses(model, terms=settings.terms), settings.schedule):
@@ -72,13 +72,13 @@ def test_no_step_waits_for_the_device_or_brings_anything_to_it(kind, monkeypatch
         assert all(parameter.grad.device.type == "meta" for parameter in phase.parameters)
 
 
-# Operators that wait for the device, most of which the tensors without values above let pass: they read a value, or
-# check their arguments by one, or have to know how many values there are.
+# Operators that wait for the device, most of which also work on the meta device: they read a value, check the values of
+# their arguments, or need to know how many values there are.
 WAITING = {"_local_scalar_dense", "multinomial", "nonzero", "masked_select", "equal", "normal"}
 
 
 class Watch(TorchDispatchMode):
-    """Notes which operators have run."""
+    """Records which operators run."""
 
     def __init__(self):
         super().__init__()
@@ -91,28 +91,28 @@ class Watch(TorchDispatchMode):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_operator_of_a_whole_step_waits_for_the_device(kind, monkeypatch):
-    # Only on the CPU does it look at the numbers, to check that they are in range.
+    # `one_hot` checks the range of the values only on the CPU.
     monkeypatch.setattr(
         torch.nn.functional, "one_hot", lambda numbers, count: (numbers[..., None] == torch.arange(count)).long()
     )
     data = load_data("digits")
     model, settings, split, _ = made(kind)
     trainer = Trainer(model, data, split, settings, 0, make_fabric("cpu"))
-    watch, take = Watch(), trainer._take
+    watch, take = Watch(), trainer._run_phases
 
     def watched(batch):
         batch.progress = torch.as_tensor(batch.progress)
         with watch:
             return take(batch)
 
-    trainer._take = watched
+    trainer._run_phases = watched
     trainer.train_step()
     assert not watch.seen & WAITING
     assert "mm" in watch.seen or "addmm" in watch.seen
 
 
 class Graph:
-    """Stands in for a CUDA graph: a replay takes the step that was recorded."""
+    """Replaces a CUDA graph; counts the replays."""
 
     def __init__(self):
         self.replays = 0
@@ -123,7 +123,7 @@ class Graph:
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """What of CUDA a recording needs, on a machine without it."""
+    """The parts of CUDA that a capture needs, for a machine without a GPU."""
     class Stream:
         def wait_stream(self, other):
             pass
@@ -152,7 +152,7 @@ def batch_of(value):
     return Batch(torch.full((4, 2), value), torch.full((4,), int(value)), progress=value / 10)
 
 
-def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
+def test_a_captured_step_is_replayed_on_each_new_batch(cuda):
     taken = []
 
     def take(batch):
@@ -163,33 +163,33 @@ def test_a_recorded_step_is_replayed_on_each_new_batch(cuda):
     for value in range(WARM_UP + 1):
         step(batch_of(float(value)))
     assert len(taken) == WARM_UP + 1
-    place, graph = taken[-1], step._graph
+    static, graph = taken[-1], step._graph
     assert graph.replays == 1
     for value in (7.0, 8.0):
-        before = step._measured["sum"]
-        found = step(batch_of(value))
-        assert place.x.tolist() == [[value] * 2] * 4
-        assert place.labels.tolist() == [int(value)] * 4
-        assert float(place.progress) == pytest.approx(value / 10)
-        assert found["sum"] is not before  # the next replay would write over it
+        before = step._static_metrics["sum"]
+        metrics = step(batch_of(value))
+        assert static.x.tolist() == [[value] * 2] * 4
+        assert static.labels.tolist() == [int(value)] * 4
+        assert float(static.progress) == pytest.approx(value / 10)
+        assert metrics["sum"] is not before  # the next replay would overwrite it
     assert len(taken) == WARM_UP + 1
     assert graph.replays == 3
 
 
-def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
+def test_a_step_that_cannot_be_captured_runs_without_a_graph(cuda, monkeypatch):
     generator = torch.cuda.default_generators[0]
 
     @contextlib.contextmanager
     def refusing(graph):
-        generator.state = "recording"
+        generator.state = "capturing"
         try:
             yield
-        finally:  # as torch does, which then leaves its generator as it is
-            raise RuntimeError("an earlier error ended the record")
+        finally:  # as in torch, which does not restore its generator
+            raise RuntimeError("an earlier error ended the capture")
 
     def take(batch):
         seen.append(float(batch.x[0, 0]))
-        if generator.state == "recording":
+        if generator.state == "capturing":
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
         return {}
 
@@ -200,14 +200,14 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(cuda, monkeypatch):
     step = CapturedStep(take)
     for value in range(6):
         step(batch_of(float(value)))
-    # The fourth was shown once to the recorder, which runs nothing, and once for real.
+    # The fourth batch is passed twice: once for the capture, which runs nothing, and once to take the step.
     assert seen == [0, 1, 2, 3, 3, 4, 5]
     assert step.failure == "operation not permitted when stream is capturing"
     assert generator.state == "as it was"
     assert len(streams) == 1
 
 
-def test_rates_that_lie_on_the_device_are_followed_and_restored():
+def test_learning_rates_on_the_device_are_updated_and_restored():
     from aae.training.optimizers import make_optimizer
 
     data = load_data("digits")

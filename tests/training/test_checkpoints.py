@@ -41,15 +41,15 @@ DAMAGE = {
 }
 
 
-def test_the_newest_is_loaded_whole(folder):
+def test_the_newest_is_loaded(folder):
     found, damaged = latest_checkpoint(folder)
     assert damaged == []
     assert not differences(found, state(10))
-    assert found["optimizers"][0]["exp_avg"].stride() == IMAGE.stride()  # which a fused optimiser relies on
+    assert found["optimizers"][0]["exp_avg"].stride() == IMAGE.stride()  # a fused optimiser relies on it
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_one_is_passed_over_and_told(folder, kind):
+def test_a_damaged_one_is_skipped_and_reported(folder, kind):
     damaged = newest(folder)
     damaged.write_bytes(DAMAGE[kind](damaged.read_bytes()))
     found, aside = latest_checkpoint(folder)
@@ -62,7 +62,7 @@ def test_a_damaged_one_is_passed_over_and_told(folder, kind):
 
 
 @pytest.mark.parametrize("place", range(0, 100, 3))
-def test_no_byte_can_change_unseen(folder, place):
+def test_every_changed_byte_is_detected(folder, place):
     path = newest(folder)
     raw = bytearray(path.read_bytes())
     raw[len(raw) * place // 100] ^= 1 << place % 8
@@ -77,7 +77,7 @@ FORMS = ["", "{", "[]", "7", '{"dict": 3}', '{"tensor": [9, []]}', '{"a": 1, "b"
 
 
 @pytest.mark.parametrize("form", [*FORMS, None])
-def test_what_holds_together_in_another_way_is_no_checkpoint(folder, form):
+def test_files_of_another_structure_are_refused(folder, form):
     facts = {} if form is None else {"form": form}
     (folder / "step-0000000099.safetensors").write_bytes(pack_tensors({"0": torch.zeros(2)}, facts))
     found, damaged = latest_checkpoint(folder)
@@ -142,7 +142,7 @@ def test_a_full_disk(folder, monkeypatch):
     assert not leftovers(folder)
 
 
-def test_a_place_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AAEError, match=r"checkpoints cannot be made \(Not a directory\)"):
         save_checkpoint(tmp_path / "file" / "checkpoints", state(1), 1)

@@ -12,14 +12,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def no_memory(monkeypatch):
-    """Trials of other tests are not remembered; the processor has bf16 instructions."""
+def no_cache(monkeypatch):
+    """No cached trials of other tests; the processor has bf16 instructions."""
     monkeypatch.setattr(precision, "_TRIALS", {})
     monkeypatch.setattr(precision, "supports_bf16", lambda device: True)
 
 
 def with_times(monkeypatch, **milliseconds):
-    """Let a pass take that long, whatever the machine; returns the passes that were taken."""
+    """Let a pass take that long on any machine; returns the list of passes."""
     passes = []
     clock = iter(range(10**9))
     now = [0.0]
@@ -34,7 +34,7 @@ def with_times(monkeypatch, **milliseconds):
 
 
 @pytest.mark.parametrize(("float32", "bf16", "chosen"), [(10.0, 4.0, "bf16"), (10.0, 15.0, "32"), (10.0, 9.9, "32")])
-def test_auto_takes_the_faster_one_and_float32_where_they_are_equal(float32, bf16, chosen, monkeypatch):
+def test_auto_takes_the_faster_precision_and_float32_if_they_are_equal(float32, bf16, chosen, monkeypatch):
     with_times(monkeypatch, float32=float32, bf16=bf16)
     found = choose_precision("auto", FAMILIES["aae"](), 100, CPU)
     assert found.name == chosen
@@ -42,13 +42,13 @@ def test_auto_takes_the_faster_one_and_float32_where_they_are_equal(float32, bf1
     assert found.reason == f"32: {float32:.1f} ms, bf16: {bf16:.1f} ms"
 
 
-def test_a_trial_takes_turns_and_ends_after_its_time(monkeypatch):
+def test_a_trial_alternates_and_ends_after_its_time(monkeypatch):
     passes = with_times(monkeypatch, float32=5.0, bf16=6.0)
     choose_precision("auto", FAMILIES["aae"](), 100, CPU)
-    assert passes == ["32", "bf16"] * 6  # one round that is not counted, and five in 50 ms
+    assert passes == ["32", "bf16"] * 6  # one round that is not timed, and five in 50 ms
 
 
-def test_the_result_is_remembered_for_model_batch_and_threads(monkeypatch):
+def test_the_result_is_cached_for_model_batch_and_threads(monkeypatch):
     passes = with_times(monkeypatch, float32=5.0, bf16=6.0)
     model = FAMILIES["aae"]()
     for _ in range(2):
@@ -60,7 +60,7 @@ def test_the_result_is_remembered_for_model_batch_and_threads(monkeypatch):
 
 
 @pytest.mark.parametrize("asked", ["32", "bf16"])
-def test_what_is_asked_for_is_not_timed(asked, monkeypatch):
+def test_a_requested_precision_is_not_timed(asked, monkeypatch):
     passes = with_times(monkeypatch, float32=5.0, bf16=6.0)
     found = choose_precision(asked, FAMILIES["aae"](), 100, CPU)
     assert (found.name, found.reason, passes) == (asked, "", [])
@@ -71,7 +71,7 @@ def test_without_bf16_instructions_nothing_is_timed(monkeypatch):
     monkeypatch.setattr(precision, "supports_bf16", lambda device: False)
     assert choose_precision("auto", FAMILIES["aae"](), 100, CPU).name == "32"
     assert not passes
-    with pytest.raises(AAEError, match="This GPU has no bf16; use --precision 32"):
+    with pytest.raises(AAEError, match="This GPU does not support bf16; use --precision 32"):
         choose_precision("bf16", FAMILIES["aae"](), 100, torch.device("cuda"))
 
 

@@ -7,12 +7,12 @@ from aae.runs.train import resume_run
 from aae.training.trainer import Trainer
 from helpers.runs import differences, final_state, train_small
 
-STEPS, STOP = 11, 6  # with batches of 256 a pass over digits is four steps: both halves hold an evaluation
+STEPS, STOP = 11, 6  # with batches of 256 an epoch of digits is four steps: there is an evaluation in both parts
 LENGTH = {"batch_size": 256}
 
 
 class Killed(BaseException):
-    """Ends a training on the spot."""
+    """Ends a training immediately."""
 
 
 def stop_at(monkeypatch, step, error):
@@ -36,7 +36,7 @@ CASES = {
     "denoising": {},
     "discrete-vae": {"changes": {"variables": 2}},  # Gumbel noise
     "conditioned": {"changes": {"posterior": "noisy"}},
-    # An evaluation draws labels for this one; when it comes depends on the clock.
+    # Evaluation draws labels for this one, and its time depends on the clock.
     "supervised": {"labels": 1000, "changes": {"posterior": "gaussian", "dropout": 0.2}},
 }
 
@@ -66,8 +66,8 @@ def test_a_resumed_run_ends_like_one_that_was_never_stopped(case, error, tmp_pat
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_what_a_difference_is(tmp_path):
-    """The comparison above sees a single bit."""
+def test_the_comparison_detects_a_single_bit(tmp_path):
+    """The comparison above detects a change of a single bit."""
     state, other = (final_state(train_small("semi-supervised", out=tmp_path / name).path) for name in "ab")
     assert not differences(state, other)
     for place, tensor in (
@@ -84,7 +84,7 @@ def test_what_a_difference_is(tmp_path):
     assert differences(state, {**other, "step": 3}) == ["state.step"]
 
 
-def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
+def test_history_continues_from_the_checkpoint(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         stop_at(patch, STOP, KeyboardInterrupt())
@@ -97,7 +97,7 @@ def test_history_goes_on_where_the_checkpoint_was(tmp_path, monkeypatch):
     assert steps[0] == 4
     assert steps[-1] == STEPS
     assert (out / "metrics.csv").read_text().splitlines()[: len(before)] == before
-    # Rows that were measured after the checkpoint are measured again, not kept twice.
+    # Rows of steps after the checkpoint are replaced, not repeated.
     shutil.rmtree(out / "checkpoints")
     (out / "checkpoints").mkdir()
     shutil.copy(tmp_path / "kept", out / "checkpoints" / f"step-{STOP:010d}.safetensors")

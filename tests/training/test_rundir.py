@@ -18,7 +18,7 @@ def test_a_new_run(tmp_path):
     run.create({"seed": 3})
     config = run.config()
     assert config == {"format": FORMAT, "versions": versions(), "seed": 3, "checksum": checksum(config)}
-    run.remember("notes", ["One."])
+    run.add_to_config("notes", ["One."])
     assert run.config()["notes"] == ["One."]
     assert run.config()["seed"] == 3
     assert run.history().rows == []
@@ -29,7 +29,7 @@ def test_versions():
                           "python": platform.python_version()}
 
 
-def test_an_empty_directory_will_do(tmp_path):
+def test_an_empty_directory_is_accepted(tmp_path):
     RunDir(tmp_path).create({})
     assert (tmp_path / "config.json").is_file()
 
@@ -54,20 +54,20 @@ def test_an_existing_one_is_left_alone(tmp_path):
     (json.dumps({"format": FORMAT + 1, "versions": {"aae": "9.8.7"}}), f"by aae 9.8.7, which is newer .*{__version__}"),
     (json.dumps({"format": FORMAT + 1}), "newer"),
 ])
-def test_what_is_no_run(tmp_path, content, sentence):
+def test_invalid_configurations_are_refused(tmp_path, content, sentence):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(AAEError, match=sentence):
         RunDir(tmp_path).config()
 
 
-def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path):
     run = RunDir(tmp_path)
     run.create({})
     run.checkpoints.mkdir()
     for name in (".config.json.12.tmp", "checkpoints/.step-0000000001.safetensors.12.tmp", "mine.tmp"):
         (tmp_path / name).write_text("")
-    run.tidy()
+    run.remove_temporary_files()
     assert [path.name for path in leftovers(tmp_path)] == ["mine.tmp"]
     assert run.config()
 
@@ -98,7 +98,7 @@ def test_history_until_a_step(history):
     assert len(history.rows) == 3
 
 
-def test_history_there_and_back(history, tmp_path):
+def test_history_round_trip(history, tmp_path):
     history.write(tmp_path / "metrics.csv")
     assert (tmp_path / "metrics.csv").read_text() == "step,loss,error\n4,0.3,\n8,1e-12,0.3333333333\n12,,2\n"
     found = History.read(tmp_path / "metrics.csv")
@@ -114,22 +114,22 @@ def test_a_damaged_history_is_named(tmp_path, text):
         RunDir(tmp_path).history()
 
 
-def test_a_locked_run_is_refused_until_it_is_let_go(tmp_path):
+def test_a_locked_run_is_refused_until_it_is_released(tmp_path):
     run = RunDir(tmp_path / "run")
     run.make()
     with run.locked():
         sentence = r"Another process is training in .*run; wait until it has ended, or choose"
         with pytest.raises(AAEError, match=sentence), RunDir(tmp_path / "run").locked():
             pass
-        run.create({})  # the lock itself does not make the directory somebody else's
+        run.create({})  # the lock file alone does not count as content of the directory
     with RunDir(tmp_path / "run").locked():
         pass
 
 
-def test_a_history_comes_back_from_its_tensors():
+def test_a_history_is_restored_from_its_tensors():
     history = History([{"step": 1.0, "a": 0.1}, {"step": 2.0, "b": 1 / 3}])
-    assert History.restored(history.state()).rows == history.rows
-    assert History.restored(History().state()).rows == []
+    assert History.from_state(history.state()).rows == history.rows
+    assert History.from_state(History().state()).rows == []
 
 
 def test_a_configuration_that_was_changed_is_refused_unless_by_hand(tmp_path):
@@ -141,5 +141,5 @@ def test_a_configuration_that_was_changed_is_refused_unless_by_hand(tmp_path):
         run.config()
     rewrite(tmp_path / "config.json", seed=4)
     assert run.config()["seed"] == 4
-    run.remember("notes", [])
+    run.add_to_config("notes", [])
     assert "checksum" in run.config()

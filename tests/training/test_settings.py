@@ -7,7 +7,7 @@ from aae.system.errors import AAEError, UsageError
 from aae.training.settings import Settings
 
 
-def test_one_length_is_given():
+def test_exactly_one_length():
     for length in ({"epochs": 0.5}, {"steps": 3}, {"max_seconds": 1.5}):
         settings = Settings(**length)
         assert [getattr(settings, name) for name in ("epochs", "steps", "max_seconds")].count(None) == 2
@@ -25,7 +25,7 @@ def test_one_length_is_given():
     ({"steps": 1, "labelled_batch_size": -2}, "labelled_batch_size must be a number above zero"),
     ({"steps": 1, "learning_rate": {"reconstruction": 1e-3}}, "each of reconstruction, adversarial, classification"),
 ])
-def test_what_cannot_be_is_refused(given, sentence):
+def test_invalid_settings_are_refused(given, sentence):
     with pytest.raises(AAEError, match=sentence):
         Settings(**given)
 
@@ -38,6 +38,6 @@ def test_an_unknown_name_is_a_usage_error_with_the_nearest_one(name, value, near
         Settings(steps=1, **{name: value})
 
 
-def test_settings_do_not_change():
+def test_settings_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings(steps=1).steps = 2

@@ -38,7 +38,7 @@ def data_of(rows=60, classes=CLASSES, shape=SHAPE, high=1.0):
 
 
 def train_tiny(model="aae", data=None, steps=6, settings=None, **options):
-    """Train a tiny model for a few steps of 25 rows; a pass is two steps."""
+    """Train a tiny model for a few steps of 25 rows; an epoch is two steps."""
     if isinstance(model, str):
         torch.manual_seed(0)
         model = FAMILIES[model]()
@@ -83,7 +83,7 @@ def test_what_a_run_directory_holds(tmp_path):
     assert (run / "metrics.csv").read_text().splitlines()[0].startswith("step,epoch,seconds,")
 
 
-def test_a_division_of_ones_own(tmp_path):
+def test_a_given_split(tmp_path):
     split = Split(np.arange(6), np.arange(6, 40), np.arange(40, 60))
     result = train_tiny("semi-supervised", split=split, out=tmp_path / "run")
     assert result.split is split
@@ -113,14 +113,14 @@ def test_the_history_is_a_mean_of_the_steps(monkeypatch):
     ({"data": data_of(high=1.2)}, r"Row \d+ of rows has values outside \[0, 1\], which a Bernoulli .* Gaussian lik"),
     ({"labels": 2}, "2 labels are fewer than the 3 classes"),
     ({"labels": 61}, "61 labels were asked for, but rows has 60 labelled training rows"),
-    ({"labels": 0}, "learns from labels and none were given"),
+    ({"labels": 0}, "learns from labels, but none were given"),
     ({"split": "tutorial"}, "tutorial split needs 1,300 rows"),
     ({"device": "gpu"}, "Device is auto, cpu or cuda"),
     ({"data": data_of(rows=1, classes=1), "labels": None}, "leaves [01] rows to train on"),
     ({"tensorboard": True, "out": None}, "TensorBoard files need a run directory"),
     ({"resume": True, "out": None}, "Resuming needs the run directory"),
 ])
-def test_what_cannot_be_trained_leaves_nothing_behind(options, sentence, tmp_path):
+def test_refused_trainings_leave_nothing_behind(options, sentence, tmp_path):
     with pytest.raises(AAEError, match=sentence):
         train_tiny("semi-supervised", **{"out": tmp_path / "run", **options})
     assert not list(tmp_path.iterdir())
@@ -143,7 +143,7 @@ def test_settings_that_do_not_fit_the_model_leave_nothing_behind(tmp_path):
 
 
 class Unnamed(nn.Module):
-    """A rule that does not keep its argument."""
+    """A matching rule that does not store its argument."""
 
     def __init__(self, factor=1.0):
         super().__init__()
@@ -168,7 +168,7 @@ def test_an_existing_run_is_left_alone(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_resuming_what_is_no_run_of_ours(tmp_path):
+def test_runs_that_cannot_be_resumed(tmp_path):
     with pytest.raises(AAEError, match=r"is not a run: it has no config.json"):
         train_tiny(out=tmp_path / "absent", resume=True)
     train_tiny(out=tmp_path / "run", steps=2)
@@ -179,7 +179,7 @@ def test_resuming_what_is_no_run_of_ours(tmp_path):
         train_tiny(out=tmp_path / "run", resume=True)
 
 
-def test_a_run_made_in_python_goes_on(tmp_path):
+def test_a_run_made_in_python_resumes(tmp_path):
     straight = train_tiny(out=tmp_path / "straight", steps=6)
     train_tiny(out=tmp_path / "run", steps=2)
     assert train_tiny(out=tmp_path / "run", steps=6, resume=True).step == 6
@@ -187,7 +187,7 @@ def test_a_run_made_in_python_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["a pixel", "a label", "other labels", "fewer rows"])
-def test_a_run_does_not_go_on_with_other_data(change, tmp_path):
+def test_a_run_does_not_resume_with_other_data(change, tmp_path):
     data = data_of()
     train_tiny(data=data, out=tmp_path / "run", steps=2)
     x, y = data.x.copy(), data.y.copy()
@@ -198,7 +198,7 @@ def test_a_run_does_not_go_on_with_other_data(change, tmp_path):
     elif change == "fewer rows":
         x, y = x[:-1], y[:-1]
     more = {"seed": 5} if change == "other labels" else {}
-    with pytest.raises(AAEError, match=r"The data are not those that the checkpoint was trained on"):
+    with pytest.raises(AAEError, match=r"The checkpoint was trained on other data"):
         train_tiny(data=dataclasses.replace(data, x=x, y=y), out=tmp_path / "run", steps=4, resume=True, **more)
     assert train_tiny(data=data, out=tmp_path / "run", steps=4, resume=True).step == 4
 
@@ -216,7 +216,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
 
 @pytest.mark.parametrize("name", ["supervised", "clustering"])
 def test_how_often_it_is_evaluated_does_not_matter(name, tmp_path, monkeypatch):
-    """When evaluations come depends on the clock."""
+    """The times of evaluations depend on the clock."""
     weights = []
     for share in (1e-9, 1e9):
         monkeypatch.setattr(loop, "EVALUATE_SHARE", share)
@@ -238,13 +238,13 @@ def test_the_time_given_is_the_time_taken():
     assert result.history.rows[-1]["step"] == result.step
 
 
-def test_passes_become_steps():
-    assert train_small("aae", epochs=1.5).step == 6  # a pass over digits is four steps of 256
+def test_epochs_become_steps():
+    assert train_small("aae", epochs=1.5).step == 6  # an epoch of digits is four steps of 256
     assert train_small("aae", epochs=0.001).step == 1
 
 
 class Failing(nn.Module):
-    """A rule whose loss becomes NaN at the given call."""
+    """A matching rule whose loss becomes NaN at the given call."""
 
     def __init__(self, call):
         super().__init__()
@@ -273,7 +273,7 @@ def test_a_second_divergence_ends_the_training_and_leaves_the_last_good_checkpoi
     assert not leftovers(tmp_path)
 
 
-def test_divergence_of_what_has_no_run_directory():
+def test_divergence_without_a_run_directory():
     with pytest.raises(DivergenceError, match=r"near step 2. Lower the learning rate"):
         train_tiny(failing(1))
 
@@ -286,8 +286,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("what", "step"), [(what, step) for what in SPOILT for step in (0, 3, 29, 39)][:-1])
-def test_a_training_that_diverges_once_goes_back_and_on(what, step, tmp_path, monkeypatch):
-    """Steps before the first look, between looks, after a checkpoint, and the last one."""
+def test_a_training_recovers_from_its_first_divergence(what, step, tmp_path, monkeypatch):
+    """Steps before the losses are first read, between readings, after a checkpoint, and the last one."""
     take, spoilt = Trainer.train_step, []
 
     def train_step(self):
@@ -301,7 +301,7 @@ def test_a_training_that_diverges_once_goes_back_and_on(what, step, tmp_path, mo
     result = train_small("aae", steps=40, out=tmp_path / "run", changes={"dropout": 0.0})
     assert result.step == 40
     (note,) = [note for note in result.notes if "diverged" in note]
-    pattern = r"Training diverged: .* near step (\d+)\. It went back to the checkpoint of step 0 and went on .*"
+    pattern = r"Training diverged: .* near step (\d+)\. It went back to the checkpoint of step 0 and continued .*"
     seen = int(re.fullmatch(pattern, note)[1])
     assert step < seen <= step + 20
     assert note in json.loads((tmp_path / "run" / "config.json").read_text())["notes"]
@@ -340,7 +340,7 @@ def collapsed(value=0.0):
     return autoencoder(Latent("z", Constant(WIDTH, 2, value), GaussianPrior(2), adversarial(2)))
 
 
-def test_a_collapse_is_told_once(tmp_path, monkeypatch, capsys):
+def test_a_collapse_is_reported_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "WARM_UP", 4)
     monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     result = train_tiny(collapsed(), steps=12, out=tmp_path / "run", progress=True)
@@ -355,7 +355,7 @@ def test_no_warning_before_the_warm_up(monkeypatch):
     assert train_tiny(collapsed(), steps=12).notes == []
 
 
-def test_a_discriminator_that_has_won_is_told_once(monkeypatch):
+def test_a_discriminator_that_has_won_is_reported_once(monkeypatch):
     monkeypatch.setattr(loop, "WARM_UP", 0)
     monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     rates = {"reconstruction": 1e-9, "adversarial": 0.05, "classification": 1e-3}
@@ -364,7 +364,7 @@ def test_a_discriminator_that_has_won_is_told_once(monkeypatch):
         "The code 'z' has collapsed", "The discriminator of 'z' has won"]
 
 
-def test_a_damaged_checkpoint_is_told(tmp_path, capsys):
+def test_a_damaged_checkpoint_is_reported(tmp_path, capsys):
     run = train_small("vae", steps=4, out=tmp_path / "run", checkpoint_every=0.0).path
     newest = max((run / "checkpoints").iterdir())
     newest.write_bytes(newest.read_bytes()[:-100])

@@ -41,7 +41,7 @@ def trainer_of(family="semi-supervised", seed=0, model=None, **settings):
 
 @pytest.mark.parametrize("schedule", ["joint", "alternating"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_each_phase_moves_its_own_parameters_and_no_others(schedule, optimizer):
+def test_each_phase_trains_its_own_parameters_and_no_others(schedule, optimizer):
     trainer = trainer_of(schedule=schedule, optimizer=optimizer)
     phases = trainer.phases
     assert [phase.name for phase in phases] == {
@@ -67,7 +67,7 @@ def test_every_phase_has_its_rate_and_momentum(optimizer):
     trainer = trainer_of(schedule="alternating", optimizer=optimizer, **settings)
     kinds = {"reconstruction": "reconstruction", "discriminator": "adversarial", "generator": "adversarial",
              "classification": "classification"}
-    for _ in range(3):  # the second step of ten is beyond the first hundredth, the third at the fifth
+    for _ in range(3):  # rates fall at the second step (after 1 % of the ten) and at the third (after 20 %)
         trainer.train_step()
     for name, kind in kinds.items():
         (group,) = trainer.optimizers[name].param_groups
@@ -185,7 +185,7 @@ def test_the_same_seed_takes_the_same_steps():
 
 
 @pytest.mark.numeric
-def test_a_state_is_all_that_the_next_steps_need():
+def test_the_state_holds_all_that_the_next_steps_need():
     trainer, twin = trainer_of("conditioned", ema=0.9), trainer_of("conditioned", ema=0.9)
     for _ in range(3):
         trainer.train_step()
@@ -238,7 +238,7 @@ def plain_step(losses, optimizers, batch, gradients, terms):
 
 @pytest.mark.numeric
 @pytest.mark.parametrize("preset", ["semi-supervised", "aae", "supervised", "clustering", "embedding"])
-def test_fast_steps_teach_what_plain_ones_do(preset):
+def test_fast_steps_give_the_weights_of_plain_ones(preset):
     data = load_data("digits")
     # Batch norm takes all effect from the biases before it: their gradients are nothing but rounding.
     changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
@@ -272,12 +272,12 @@ def test_fast_steps_teach_what_plain_ones_do(preset):
             assert_close(taught[name], value, 5 * 10, name=name)
 
 
-# Processors without bf16 products take a hundred times longer over them.
+# Small, because processors without bf16 instructions take a hundred times as long.
 SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "interpolation": 0.0,
          "transformation": 0.0, "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
 
 
-def test_bf16_teaches_what_float32_does():
+def test_bf16_learns_what_float32_does():
     data = load_data("digits")
     errors = {"32": [], "bf16": []}
     for seed in range(5):

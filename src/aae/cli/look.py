@@ -49,9 +49,9 @@ def show_data(
     """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
     from aae.data.sources import ReadOptions, as_float, load_data
     from aae.data.summary import contact_rows, describe_data, warnings_about
-    from aae.system.files import check_place
+    from aae.system.files import check_output_path
 
-    check_place(out, ".png", ".svg", ".pdf")
+    check_output_path(out, ".png", ".svg", ".pdf")
     found = load_data(data, ReadOptions(image_size, labels_file, test, strict, label_column=label_column))
     typer.echo(printable("\n".join(describe_data(found))))
     for warning in warnings_about(found):

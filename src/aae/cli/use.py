@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from aae.cli.options import Devices, Input, Out, RunPath
-from aae.system.files import check_place
+from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
 
@@ -45,7 +45,7 @@ def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
 
 def reconstruct(run: RunPath, rows: Input, out: Out) -> None:
     """Write what the model makes of every row: .npz, or .png for a look."""
-    if check_place(out, *DECODED) == ".png":
+    if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import reconstruction_sheet as write
     else:
         from aae.runs.outputs import reconstructions as write
@@ -60,7 +60,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
 ) -> None:
     """Draw new rows from the model: .png or .npz."""
-    if check_place(out, *DECODED) == ".png":
+    if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import sample_sheet as write
     else:
         from aae.runs.outputs import samples as write

@@ -1,4 +1,4 @@
-"""Numpy files as rows: read whole, or a slice at a time where they may be larger than memory."""
+"""Numpy files as rows: read at once, or slice by slice if they may be larger than memory."""
 
 import math
 import os
@@ -11,33 +11,33 @@ from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
-from aae.data.idx import SMALL, SWELL
+from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.tables import ParquetRows
 from aae.system.errors import AAEError, first_line
 
 __all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "open_rows", "read_numpy"]
 
 BLOCK = 2**20  # bytes
-CHUNK = 16_384  # rows looked at together
+CHUNK = 16_384  # rows checked together
 
 
 class NpyRows:
     """The rows of an ``.npy`` file, read from the disk slice by slice.
 
-    A memory map would do the same, but its pages stay counted to the process long after they were
-    used. It has what of an array is needed to walk over it: ``shape``, ``dtype``, length, slices.
+    A memory map would do the same, but its pages count as memory of the process long after they were
+    used. Like an array, it has ``shape``, ``dtype``, a length and slices.
 
     Args:
         path: The file.
 
     Raises:
-        ValueError: The file is damaged, or its rows do not lie one after the other.
+        ValueError: The file is damaged, or its rows are not contiguous.
     """
 
     def __init__(self, path: Path) -> None:
         header = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(header, np.memmap) or not header.flags.c_contiguous or not header.ndim:
-            raise ValueError("its rows do not lie one after the other")
+            raise ValueError("its rows are not contiguous")
         self.shape, self.dtype, self.ndim = header.shape, header.dtype, header.ndim
         self._path, self._offset = path, header.offset
         self._row = math.prod(self.shape[1:]) * self.dtype.itemsize
@@ -52,11 +52,11 @@ class NpyRows:
 
     @property
     def block(self) -> int:
-        """Neighbouring rows that are worth reading together."""
+        """Number of neighbouring rows that are worth reading together."""
         return max(1, BLOCK // max(1, self._row))
 
     def __getitem__(self, part: slice | np.ndarray) -> np.ndarray:
-        """Rows of a slice, or of an array of row numbers."""
+        """The rows of a slice, or of an array of row numbers."""
         if isinstance(part, slice):
             start, stop, _ = part.indices(len(self))
             runs = [(0, start, max(0, stop - start))]
@@ -69,17 +69,17 @@ class NpyRows:
             for place, start, length in runs:
                 file.seek(self._offset + start * self._row)
                 self._fill(file, bytes_of[place * self._row : (place + length) * self._row])
-        return _as_asked(rows, places)
+        return _reorder(rows, places)
 
     def _fill(self, file: RawIOBase, piece: memoryview) -> None:
-        while piece:  # the system gives 2 GiB at a time at most
+        while piece:  # the system reads at most 2 GiB at a time
             read = file.readinto(piece)
             if not read:
                 raise AAEError(f"{self._path} is shorter than its header says; copy it again.")
             piece = piece[read:]
 
-    def announce(self, start: int, stop: int) -> None:
-        """Tell the system that these rows are wanted soon; what it reads ahead is not counted to the process."""
+    def prefetch(self, start: int, stop: int) -> None:
+        """Tell the system that these rows are needed soon; what it reads ahead is not memory of the process."""
         if hasattr(os, "posix_fadvise"):
             with self._path.open("rb", buffering=0) as file:
                 where = self._offset + start * self._row
@@ -99,13 +99,13 @@ def _runs(numbers: np.ndarray) -> Iterator[tuple[int, int, int]]:
         yield start, int(ordered[start]), stop - start
 
 
-def _as_asked(rows: np.ndarray, places: np.ndarray | None) -> np.ndarray:
-    """Rows that were read in the order of the file, in the order in which they were asked for."""
+def _reorder(rows: np.ndarray, places: np.ndarray | None) -> np.ndarray:
+    """Bring rows from the order of the file into the requested order."""
     if places is None:
         return rows
-    found = np.empty_like(rows)
-    found[places] = rows
-    return found
+    reordered = np.empty_like(rows)
+    reordered[places] = rows
+    return reordered
 
 
 Rows = np.ndarray | NpyRows | ParquetRows
@@ -113,7 +113,7 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Arrays of those names in an ``.npz`` file, ``x`` at least; the array of an ``.npy`` file is its ``x``.
+    """The arrays with these names in an ``.npz`` file, at least ``x``; the array of an ``.npy`` file is ``x``.
 
     Raises:
         AAEError: The file is damaged, holds Python objects, or has no ``x``.
@@ -126,24 +126,24 @@ def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                 return {"x": np.load(path, allow_pickle=False)}
             with ZipFile(stream) as archive:
                 present = [name for name in names if f"{name}.npy" in archive.namelist()]
-                return _checked({name: _member(archive, f"{name}.npy") for name in present}, path)
+                return _require_x({name: _read_member(archive, f"{name}.npy") for name in present}, path)
     except AAEError:
         raise
-    except Exception as error:  # numpy reads a header as a Python literal, and zip files hold whatever they hold
+    except Exception as error:  # damaged headers, which numpy reads as Python literals, and zip files raise many kinds
         raise AAEError(f"{path} is not a readable numpy file of plain arrays ({first_line(error)}).") from error
 
 
-def _checked(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+def _require_x(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     if "x" not in arrays:
         raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows, y=labels).")
     return arrays
 
 
-def _member(archive: ZipFile, name: str) -> np.ndarray:
-    """One array of an archive, once its sizes are found to be possible."""
+def _read_member(archive: ZipFile, name: str) -> np.ndarray:
+    """Read one array of an archive, after a check that its sizes are possible."""
     info = archive.getinfo(name)
-    if info.file_size > max(SMALL, SWELL * info.compress_size):
-        raise ValueError(f"{name} would unpack to {info.file_size} bytes, {SWELL} times its size and more")
+    if info.file_size > max(MIN_LIMIT, MAX_EXPANSION * info.compress_size):
+        raise ValueError(f"{name} would unpack to {info.file_size} bytes, more than {MAX_EXPANSION} times its size")
     with archive.open(name) as stream:
         _check_header(stream, info.file_size)
     with archive.open(name) as stream:
@@ -151,32 +151,32 @@ def _member(archive: ZipFile, name: str) -> np.ndarray:
 
 
 def _check_header(stream: IO[bytes], size: int) -> None:
-    """Check that the array which a header describes is one of plain values and fits what is there, ``size`` bytes."""
+    """Check that a header describes an array of plain values that fits into ``size`` bytes."""
     stream.seek(0)
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
     if dtype.kind not in "biufU":
-        raise ValueError(f"it holds {dtype}, and only numbers, bytes and texts can be read")
+        raise ValueError(f"it holds {dtype}; only numbers, bytes and texts can be read")
     if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > size - stream.tell():
-        raise ValueError(f"it should hold {shape} values of {dtype}, and is too short for them")
+        raise ValueError(f"it should hold {shape} values of {dtype}, but is too short for them")
     stream.seek(0)
 
 
 def open_rows(path: Path) -> Rows:
-    """The rows of an ``.npy`` file, left on the disk where that is possible.
+    """The rows of an ``.npy`` file, left on the disk if possible.
 
     Raises:
         AAEError: The file is damaged or holds Python objects.
     """
     try:
         return NpyRows(path)
-    except Exception:  # the same; what is wrong with it is told there
+    except Exception:  # read_numpy raises the error with its reason
         return read_numpy(path, ())["x"]
 
 
 def check_kind(x: Rows, where: str) -> None:
-    """Check that an array is bytes (images) or numbers (vectors), without a look at them.
+    """Check that an array is of bytes (images) or numbers (vectors), without reading its values.
 
     Raises:
         AAEError: Wrong type or shape, or no rows.
@@ -185,15 +185,15 @@ def check_kind(x: Rows, where: str) -> None:
         raise AAEError(f"{where}: there are no rows.")
     if not (x.dtype == np.uint8 and x.ndim in (3, 4)) and (x.ndim != 2 or x.dtype.kind not in "fiub"):
         raise AAEError(
-            f"{where}: expected images of bytes (N, H, W[, C]) or vectors (N, D), found {x.dtype} of shape {x.shape}."
+            f"{where}: expected images of bytes (N, H, W[, C]) or vectors (N, D), not {x.dtype} of shape {x.shape}."
         )
 
 
 def check_finite(x: np.ndarray, numbers: np.ndarray, where: str) -> np.ndarray:
-    """Check rows that were read by their numbers.
+    """Check that rows are finite; ``numbers`` are their row numbers.
 
     Raises:
-        AAEError: NaN or infinity (the first such row is named).
+        AAEError: A row holds NaN or infinity (the first is named).
     """
     if x.dtype.kind == "f":
         bad = np.flatnonzero(~np.isfinite(x).all(1))
@@ -203,17 +203,17 @@ def check_finite(x: np.ndarray, numbers: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_rows(x: AnyRows, where: str) -> AnyRows:
-    """Check that an array is bytes (images) or finite numbers (vectors), some rows at a time.
+    """Check that an array is of bytes (images) or finite numbers (vectors), some rows at a time.
 
     Raises:
-        AAEError: Wrong type or shape, or NaN or infinity (the row is named).
+        AAEError: Wrong type or shape, or a row holds NaN or infinity (the first is named).
     """
     check_kind(x, where)
     if x.ndim > 2:
         return x
     first, count = -1, 0
     for start in range(0, len(x), CHUNK):
-        with np.errstate(over="ignore"):  # beyond float32 is infinite here
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite
             bad = np.flatnonzero(~np.isfinite(x[start : start + CHUNK].astype(np.float32)).all(axis=1))
         if len(bad):
             first, count = start + int(bad[0]) if first < 0 else first, count + len(bad)

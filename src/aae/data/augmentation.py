@@ -1,4 +1,4 @@
-"""Changes to images that keep their meaning; active while training only."""
+"""Random changes of images that keep their meaning; active during training only."""
 
 import math
 
@@ -14,14 +14,14 @@ __all__ = ["Affine"]
 
 @component
 class Affine(nn.Module):
-    """A random affine map of each image, bilinear. No flips.
+    """A random affine map of each image, with bilinear interpolation and without flips.
 
-    Outside lies what the image has at its edge, by the median of each channel: paper, be it black or white. Zeros would
-    put bars of ink on a scan.
+    Outside the image is its background: the median along its edge, for each channel. Zeros would put dark bars on a
+    white scan.
 
     Args:
         degrees: Rotation, uniform in plus or minus this many degrees.
-        scale: Scaling, uniform in 1 plus or minus this share, for each axis by itself.
+        scale: Scaling, uniform in 1 plus or minus this share, for each axis separately.
         shift: Translation, uniform in plus or minus this share of the side, for each axis.
         shear: Shear, uniform in plus or minus this factor.
     """
@@ -37,8 +37,8 @@ class Affine(nn.Module):
         image = x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2)
         with torch.autocast(x.device.type, enabled=False):
             grid = F.affine_grid(self._matrices(x), list(image.shape), align_corners=False)
-            outside = _paper(image)
-            image = F.grid_sample(image - outside, grid, align_corners=False) + outside
+            background = _background(image)
+            image = F.grid_sample(image - background, grid, align_corners=False) + background
         return image.squeeze(1) if x.dim() == 3 else image.permute(0, 2, 3, 1)
 
     def _matrices(self, x: Tensor) -> Tensor:
@@ -48,16 +48,16 @@ class Affine(nn.Module):
         shear = self.shear * draw[3]
         shift_x, shift_y = 2 * self.shift * draw[4], 2 * self.shift * draw[5]
         cos, sin = angle.cos(), angle.sin()
-        # Output coordinates to input coordinates: rotation times shear times scale.
-        # These run from -1 to 1 along each side, so what crosses from one axis to the other is scaled by their ratio.
+        # From output coordinates to input coordinates: rotation times shear times scale. Coordinates run from -1 to 1
+        # along each side, so the terms that mix the axes are scaled by the ratio of the sides.
         ratio = x.shape[1] / x.shape[2]
         first = torch.stack([cos * width, (cos * shear - sin) * height * ratio, shift_x], -1)
         second = torch.stack([sin * width / ratio, (sin * shear + cos) * height, shift_y], -1)
         return torch.stack([first, second], 1)
 
 
-def _paper(image: Tensor) -> Tensor:
+def _background(image: Tensor) -> Tensor:
     """Median ``(B, C, 1, 1)`` of the values along the edge of images ``(B, C, H, W)``."""
     edge = torch.cat([image[..., 0], image[..., -1], image[..., 0, :], image[..., -1, :]], -1)
-    # Not by `median`, which torch refuses on a GPU where it may use deterministic algorithms alone.
+    # `median` is an error on a GPU if torch may only use deterministic algorithms.
     return edge.sort(-1).values[..., edge.shape[-1] // 2, None, None]

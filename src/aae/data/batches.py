@@ -1,11 +1,11 @@
-"""Batches as a function of the step: any step's rows can be had without taking the ones before."""
+"""Batches as a function of the step: the rows of any step are known without the steps before it."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aae.data.arrays import NpyRows, check_finite
-from aae.data.order import BlockStream, Others, Stream
+from aae.data.order import BlockStream, RowsExcept, Stream
 from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.distributed.shards import Shard
@@ -21,29 +21,29 @@ READ_AHEAD = 20  # steps
 
 
 def to_input(rows: Tensor, device: torch.device | str = "cpu", table: Table | None = None) -> Tensor:
-    """Rows as the networks see them, on the device: float32, bytes in [0, 1], columns as the table says."""
+    """Rows as input of the networks, on the device: float32, bytes scaled to [0, 1], columns encoded by the table."""
     rows = rows.to(device)
     if rows.dtype == torch.uint8 and table is None:
         return rows.float().div_(255)
     return rows.float() if table is None else table(rows.float())
 
 
-def _home(size: int, device: torch.device) -> torch.device:
-    """Where the rows stay for the whole training: on the device if they take less than half of what is free there."""
+def _choose_storage_device(size: int, device: torch.device) -> torch.device:
+    """The device that holds the rows during training: the GPU if they take less than half of its free memory."""
     if device.type == "cuda" and 2 * size < torch.cuda.mem_get_info(device)[0]:
         return device
     return torch.device("cpu")
 
 
 class _InMemory:
-    """Rows and labels that are all in memory, on the device if there is room."""
+    """Rows and labels in memory, on the device if there is room."""
 
     def __init__(self, data: Dataset, labelled: np.ndarray, device: torch.device) -> None:
-        self.home = _home(data.x.nbytes, device)
-        self._x = torch.from_numpy(data.x).to(self.home)
+        self.storage_device = _choose_storage_device(data.x.nbytes, device)
+        self._x = torch.from_numpy(data.x).to(self.storage_device)
         labels = np.full(len(data.y), -1, dtype=np.int64)
         labels[labelled] = data.y[labelled]
-        self._labels = torch.from_numpy(labels).to(self.home)
+        self._labels = torch.from_numpy(labels).to(self.storage_device)
 
     def rows(self, numbers: Tensor) -> Tensor:
         return self._x[numbers]
@@ -53,51 +53,51 @@ class _InMemory:
 
 
 class _OnDisk:
-    """Rows that are read when a step asks for them; the labels that may be used are looked up among few."""
+    """Rows on the disk, read when a step needs them; only the labels that may be used are in memory."""
 
-    home = torch.device("cpu")
+    storage_device = torch.device("cpu")
 
     def __init__(self, data: Dataset, rows: NpyRows, labelled: np.ndarray) -> None:
         self._x, self._name = rows, data.name
-        self._gaps = data.table is not None and data.table.named
-        self._labelled, self._known = labelled, data.y[labelled]
+        self._named_columns = data.table is not None and data.table.named
+        self._labelled, self._known_labels = labelled, data.y[labelled]
 
     def rows(self, numbers: Tensor) -> Tensor:
-        found = self._x[numbers.numpy()]
-        if found.dtype == np.uint8 and found.ndim > 2:
-            return torch.from_numpy(found)
-        found = found.astype(np.float32, copy=False)
-        if not self._gaps:  # in columns with names a cell may be empty
-            check_finite(found, numbers.numpy(), self._name)
-        return torch.from_numpy(found)
+        rows = self._x[numbers.numpy()]
+        if rows.dtype == np.uint8 and rows.ndim > 2:
+            return torch.from_numpy(rows)
+        rows = rows.astype(np.float32, copy=False)
+        if not self._named_columns:  # in columns with names a cell may be empty
+            check_finite(rows, numbers.numpy(), self._name)
+        return torch.from_numpy(rows)
 
     def labels(self, numbers: Tensor) -> Tensor:
         if not len(self._labelled):
             return torch.full((len(numbers),), -1)
         place = np.searchsorted(self._labelled, numbers.numpy()).clip(max=len(self._labelled) - 1)
-        return torch.from_numpy(np.where(self._labelled[place] == numbers.numpy(), self._known[place], -1))
+        return torch.from_numpy(np.where(self._labelled[place] == numbers.numpy(), self._known_labels[place], -1))
 
 
 class Batches:
     """Rows for every step of a training.
 
-    What a step reads follows from the latents: an observed label needs labelled rows; otherwise the
-    unlabelled rows are read (all rows if fewer are unlabelled than labelled), with labelled rows beside
-    them if a latent is supervised, or among them if one is conditioned.
+    The latents decide what a step reads: with an observed label, labelled rows; otherwise the unlabelled
+    rows (all rows if fewer are unlabelled than labelled), with labelled rows besides if a latent is
+    supervised, or among them if one is conditioned.
 
     Args:
         data: The data set.
-        split: Its division.
+        split: Which of its rows are labelled, unlabelled or for validation.
         model: The model that will read the batches.
         batch_size: Rows of the main stream.
-        labelled_batch_size: Labelled rows beside them, or among them (half of them at most).
+        labelled_batch_size: Labelled rows besides them, or among them (half of them at most).
         seed: Seed of the order.
-        device: Where batches are put.
-        shard: This process's place, where processes share every batch; sizes are those of the whole one.
+        device: Device of the batches.
+        shard: This process's share, if several processes share every batch; sizes are those of the whole batch.
 
     Raises:
-        AAEError: Labels are needed and there are none, there are fewer than two rows, or fewer in a
-            batch than processes.
+        AAEError: Labels are needed and there are none, there are fewer than two rows, or a batch has
+            fewer rows than there are processes.
     """
 
     def __init__(
@@ -113,71 +113,73 @@ class Batches:
     ) -> None:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
-            raise AAEError("This model learns from labels and none were given; use --labels N.")
+            raise AAEError("This model learns from labels, but none were given; use --labels N.")
         on_disk = data.x if isinstance(data.x, NpyRows) else None
         self._source = (
             _InMemory(data, split.labelled, torch.device(device))
             if on_disk is None
             else _OnDisk(data, on_disk, split.labelled)
         )
-        home = self._source.home
-        self._announced: list[tuple[int, int]] = []
-        self._device, self._table, self._shard, self._known = device, model.table, shard, split.labelled
+        storage_device = self._source.storage_device
+        self._prefetched: list[tuple[int, int]] = []
+        self._device, self._table, self._shard, self._labelled_rows = device, model.table, shard, split.labelled
         processes = 1 if shard is None else shard.world_size
-        many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be seen over and over
-        beside = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
-        rows: np.ndarray | Others
+        many = len(split.unlabelled) >= max(1, len(split.labelled))  # a few unlabelled rows would be read too often
+        separate = many and bool(roles & {"supervised", "conditioned"}) and "observed" not in roles
+        rows: np.ndarray | RowsExcept
         if "observed" in roles:
             rows = split.labelled
-        elif beside:
+        elif separate:
             rows = split.unlabelled
-        elif isinstance(split.unlabelled, Others):
-            rows = split.unlabelled.and_these(split.labelled)
+        elif isinstance(split.unlabelled, RowsExcept):
+            rows = split.unlabelled.including(split.labelled)
         else:
             rows = np.sort(np.concatenate([split.labelled, split.unlabelled]))
         if len(rows) < 2:
-            raise AAEError(f"{data.name} leaves {len(rows)} rows to train on; two are the least.")
+            raise AAEError(f"{data.name} leaves {len(rows)} rows to train on; at least two are needed.")
         self._supervised = "supervised" in roles
         main_size = batch_size
-        if beside and not self._supervised:
-            # Labelled rows join the main stream: half of it at most, so that few labels still have a say.
+        if separate and not self._supervised:
+            # Labelled rows fill a part of each batch, at most half, so that few labels still count.
             labelled_batch_size = min(labelled_batch_size, max(1, batch_size // 2))
             main_size = batch_size - labelled_batch_size
         self._main: Stream | BlockStream
-        if isinstance(rows, Others):
+        if isinstance(rows, RowsExcept):
             block = 1 if on_disk is None else on_disk.block
             self._main = BlockStream(rows, main_size, 2 * seed, block, processes)
         else:
-            self._main = Stream(rows, main_size, 2 * seed, home, processes)
+            self._main = Stream(rows, main_size, 2 * seed, storage_device, processes)
         self._labelled = None
-        if self._supervised or beside:
-            # The labelled rows are walked through again and again; a small set fills a batch by repeating.
+        if self._supervised or separate:
+            # A small labelled set fills a batch by repeating its rows.
             repeats = -(-min(labelled_batch_size, batch_size) // len(split.labelled))
-            again = np.tile(split.labelled, repeats)
-            self._labelled = Stream(again, labelled_batch_size, 2 * seed + 1, home, processes)
+            repeated = np.tile(split.labelled, repeats)
+            self._labelled = Stream(repeated, labelled_batch_size, 2 * seed + 1, storage_device, processes)
         for stream in (self._main, self._labelled):
             if stream is not None and not stream.batch_size:
                 raise AAEError(
                     f"{processes} processes cannot share a batch of {main_size} rows and {labelled_batch_size} "
-                    "labelled ones: each needs one of both. Raise --batch-size, or use fewer devices."
+                    "labelled ones: each process needs at least one of both. Raise --batch-size, or use fewer devices."
                 )
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps that make one full pass over the main stream."""
+        """Number of steps in one pass over the main stream."""
         return self._main.steps
 
-    def some(self, count: int) -> tuple[Tensor, Tensor]:
+    def some_rows(self, count: int) -> tuple[Tensor, Tensor]:
         """At most ``count`` rows of the whole training and their labels, -1 where unknown.
 
         Half of them are labelled, or as many as there are.
         """
-        known = self._known[np.linspace(0, len(self._known) - 1, min(count // 2, len(self._known))).astype(np.int64)]
+        all_labelled = self._labelled_rows
+        chosen = np.linspace(0, len(all_labelled) - 1, min(count // 2, len(all_labelled))).astype(np.int64)
+        labelled = all_labelled[chosen]
         steps = min(self._main.steps, -(-count // self._main.batch_size))
         others = torch.cat([self._main.at(step) for step in range(steps)])
         labels = self._source.labels(others)
-        others = others[labels < 0][: count - len(known)]
-        numbers = torch.cat([torch.from_numpy(known).to(others.device), others])
+        others = others[labels < 0][: count - len(labelled)]
+        numbers = torch.cat([torch.from_numpy(labelled).to(others.device), others])
         return to_input(self._source.rows(numbers), self._device, self._table), self._source.labels(numbers)
 
     def at(self, step: int, progress: float = 0.0) -> Batch:
@@ -186,25 +188,25 @@ class Batches:
         labelled = self._labelled.at(step) if self._labelled is not None else None
         if labelled is not None and not self._supervised:
             rows, labelled = torch.cat([rows, labelled]), None
-        self._announce(step)
-        every = None
+        self._prefetch(step)
+        all_labels = None
         if self._shard is not None:
-            every = self._source.labels(rows).to(self._device)
+            all_labels = self._source.labels(rows).to(self._device)
             rows = self._shard.local_rows(rows)
             labelled = None if labelled is None else self._shard.local_rows(labelled)
             self._shard.set_sizes(len(rows), 0 if labelled is None else len(labelled))
         x = to_input(self._source.rows(rows), self._device, self._table)
-        batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, all_labels=every)
+        batch = Batch(x, self._source.labels(rows).to(self._device), progress=progress, all_labels=all_labels)
         if labelled is not None:
             batch.labelled_x = to_input(self._source.rows(labelled), self._device, self._table)
             batch.labelled_y = self._source.labels(labelled).to(self._device)
         return batch
 
-    def _announce(self, step: int) -> None:
-        """Let the system read ahead what the next steps want, where rows stay on the disk."""
+    def _prefetch(self, step: int) -> None:
+        """Let the system read ahead for the next steps, if rows stay on the disk."""
         if not (isinstance(self._main, BlockStream) and isinstance(self._source, _OnDisk)):
             return
         blocks = [*self._main.blocks(step), *self._main.blocks(step + READ_AHEAD)]
-        for start, stop in blocks if blocks != self._announced else ():
-            self._source._x.announce(start, stop)
-        self._announced = blocks
+        for start, stop in blocks if blocks != self._prefetched else ():
+            self._source._x.prefetch(start, stop)
+        self._prefetched = blocks

@@ -13,10 +13,10 @@ from aae.system.errors import AAEError, first_line
 
 __all__ = ["load_mnist", "read_idx", "read_idx_folder"]
 
-SWELL, SMALL = 200, 2**26  # data may unpack to that many times their size, or to so many bytes
+MAX_EXPANSION, MIN_LIMIT = 200, 2**26  # data may unpack to 200 times their size, and to 64 MiB in any case
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-# Of the gzipped files as the mirrors have them.
+# Checksums of the gzipped files on the mirrors.
 _CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1-ubyte.gz": "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -38,34 +38,34 @@ def read_idx(path: Path) -> np.ndarray:
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             size = path.stat().st_size
-            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path, size * (SWELL if zipped else 1))
+            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path, size * (MAX_EXPANSION if zipped else 1))
     except AAEError:
         raise
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise AAEError(f"{path} cannot be read ({first_line(error)}); copy the file again.") from error
 
 
-def _read(stream: BufferedIOBase, path: Path, most: int) -> np.ndarray:
-    """The array in a stream that cannot hold more than ``most`` bytes."""
+def _read(stream: BufferedIOBase, path: Path, limit: int) -> np.ndarray:
+    """The array in a stream that cannot hold more than ``limit`` bytes."""
     head = stream.read(4)
     if len(head) < 4 or head[:3] != b"\x00\x00\x08" or not 1 <= head[3] <= 4:
         raise AAEError(f"{path} is not an IDX file of bytes: it starts with {head.hex() or 'nothing'}.")
     sizes = stream.read(4 * head[3])
     shape = tuple(int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4"))
     count = math.prod(shape)
-    whole = len(shape) == head[3] and count <= max(most, SMALL)
-    data = stream.read(count + 1) if whole else b""
-    if not whole or len(data) != count:
-        held = f"holds {'more' if len(data) > count else len(data)}" if whole else "cannot hold them"
+    possible = len(shape) == head[3] and count <= max(limit, MIN_LIMIT)
+    data = stream.read(count + 1) if possible else b""
+    if not possible or len(data) != count:
+        content = f"holds {'more' if len(data) > count else len(data)}" if possible else "cannot hold them"
         raise AAEError(
-            f"{path} should hold {count} bytes of data but {held}; it is truncated or damaged, copy it again."
+            f"{path} should hold {count} bytes of data but {content}; it is truncated or damaged, copy it again."
         )
-    # A copy: torch warns about arrays it may not write to.
+    # A copy, because torch warns about arrays that it may not write to.
     return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
 
 
 def read_idx_folder(folder: Path) -> tuple[Arrays, Arrays]:
-    """Read the four files of an MNIST-like set: ``((images, labels), (test images, test labels))``.
+    """Read the four files of a data set in MNIST's format: ``((images, labels), (test images, test labels))``.
 
     Raises:
         AAEError: A file is missing or damaged, or images and labels differ in number.
@@ -92,10 +92,10 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def load_mnist() -> tuple[Arrays, Arrays]:
-    """MNIST from ``$AAE_DATA_DIR/mnist`` if that is there, else from the user's cache, downloaded once."""
-    given = os.environ.get("AAE_DATA_DIR")
-    if given and (Path(given) / "mnist").is_dir():
-        return read_idx_folder(Path(given) / "mnist")
+    """MNIST from ``$AAE_DATA_DIR/mnist`` if that exists, else from the user's cache, downloaded once."""
+    data_dir = os.environ.get("AAE_DATA_DIR")
+    if data_dir and (Path(data_dir) / "mnist").is_dir():
+        return read_idx_folder(Path(data_dir) / "mnist")
     import platformdirs
 
     folder = Path(platformdirs.user_cache_dir("aae")) / "mnist"
@@ -105,7 +105,7 @@ def load_mnist() -> tuple[Arrays, Arrays]:
 
 
 def _download(name: str, folder: Path) -> None:
-    """Fetch one file from the first mirror that answers; pooch checks it and leaves no partial file."""
+    """Download one file from the first mirror that answers; pooch verifies it and leaves no partial file."""
     import pooch
     from requests import RequestException
 
@@ -124,7 +124,7 @@ def _download(name: str, folder: Path) -> None:
 
 
 class _Bar:
-    """The progress bar in the form pooch asks for, drawn by rich."""
+    """A progress bar by rich, with the interface that pooch requires."""
 
     def __init__(self, name: str) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn

@@ -1,7 +1,7 @@
-"""A folder of images as rows of bytes: read side by side, made one size, and kept for the next time.
+"""A folder of images as rows of bytes: read in parallel, resized to one size, and cached.
 
 Sub-folders are classes; files at the top and those in ``unlabelled/`` have no label. A CSV file with
-the columns ``file`` and ``label`` may name the labels instead.
+the columns ``file`` and ``label`` may give the labels instead.
 """
 
 import csv
@@ -23,28 +23,28 @@ from PIL import Image, ImageOps
 
 from aae.system.errors import AAEError
 from aae.system.files import read_json, write_atomically, write_json
-from aae.system.progress import counted
+from aae.system.progress import row_progress
 
 __all__ = ["ENDINGS", "Pictures", "file_labels", "folder_labels", "is_image_folder", "read_images"]
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-# What those endings stand for. Pillow goes by what a file holds, and for some formats it starts other programs.
+# The formats of those endings. Pillow goes by the content of a file, and for some other formats it starts programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-LARGEST_FILE = 2**28  # bytes
+MAX_FILE_SIZE = 2**28  # bytes
 UNLABELLED = "unlabelled"
-SMALLEST, LARGEST = 8, 128
-USUAL = 64  # photographs of any size come down to this
-LOOKED_AT = 200  # images whose size decides, if the user does not
+MIN_SIZE, MAX_SIZE = 8, 128
+DEFAULT_SIZE = 64  # side of larger images, if the user gives none
+SAMPLED_IMAGES = 200  # images whose sizes decide, if the user gives none
 GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
 
 @dataclass
 class Pictures:
-    """Images of a folder: bytes ``(N, S, S[, 3])``, the path of each within the folder, and what was left out."""
+    """Images of a folder: bytes ``(N, S, S[, 3])``, the path of each within the folder, and the files left out."""
 
     x: np.ndarray
     files: list[str]
-    skipped: dict[str, str] = field(default_factory=dict)  # path -> why
+    skipped: dict[str, str] = field(default_factory=dict)  # path -> reason
 
 
 def is_image_folder(path: Path) -> bool:
@@ -53,7 +53,7 @@ def is_image_folder(path: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Images in the folder and one level below, as paths within it, in order; a single image is a folder of one."""
+    """Sorted paths, within the folder, of the images in it and one level below; a file counts as a folder of one."""
     if folder.is_file():
         yield folder.name, folder.stat()
         return
@@ -69,59 +69,59 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def read_images(folder: Path, size: int | None = None, colour: bool | None = None, strict: bool = False) -> Pictures:
-    """Read every image of a folder, or take what an earlier reading kept.
+    """Read every image of a folder, or load them from the cache.
 
     Args:
         folder: The folder.
-        size: Side of the images; if None, their own (the median of the shorter sides, 64 at most).
+        size: Side of the images; if None, the median of their shorter sides, 64 at most.
         colour: Whether to keep colours; if None, they are kept if any image has them.
-        strict: Stop at the first image that cannot be read; else it is left out.
+        strict: Stop at the first image that cannot be read, instead of leaving it out.
 
     Raises:
-        AAEError: No image, one that cannot be read and ``strict``, or a size outside 8 to 128.
+        AAEError: There is no image, one cannot be read under ``strict``, or the size is outside 8 to 128.
     """
-    if size is not None and not SMALLEST <= size <= LARGEST:
-        raise AAEError(f"Images can be {SMALLEST} to {LARGEST} pixels wide, not {size}; choose another --image-size.")
-    found = list(_files(folder))
-    if not found:
+    if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
+        raise AAEError(f"Images can be {MIN_SIZE} to {MAX_SIZE} pixels wide, not {size}; choose another --image-size.")
+    files = list(_files(folder))
+    if not files:
         raise AAEError(
             f"{folder} holds no images ({', '.join(ENDINGS)}) at its top or in its sub-folders; check the path."
         )
-    kept = _Kept(folder, found, (size, colour))
-    pictures = kept.take()
+    cache = _Cache(folder, files, (size, colour))
+    pictures = cache.load()
     if pictures is None:
-        pictures = _read([name for name, _ in found], folder if folder.is_dir() else folder.parent, size, colour)
-        kept.put(pictures)
+        pictures = _read([name for name, _ in files], folder if folder.is_dir() else folder.parent, size, colour)
+        cache.save(pictures)
     if pictures.skipped and strict:
         name, reason = next(iter(pictures.skipped.items()))
         raise AAEError(f"{folder / name} cannot be read ({reason}); remove it, or read without --strict.")
     if not len(pictures.x):
         name, reason = next(iter(pictures.skipped.items()))
-        raise AAEError(f"None of the {len(found)} images in {folder} can be read; {name}: {reason}.")
+        raise AAEError(f"None of the {len(files)} images in {folder} can be read; {name}: {reason}.")
     return pictures
 
 
 def _read(names: list[str], folder: Path, size: int | None, colour: bool | None) -> Pictures:
     with warnings.catch_warnings():
-        # Pillow warns of images over its limit and reads them all the same; here they are left out.
+        # Pillow warns about images over its limit but reads them; here they are left out.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return _read_all(names, folder, size, colour)
 
 
 def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | None) -> Pictures:
-    looked = [look for name in names[:: max(1, len(names) // LOOKED_AT)] if (look := _look(folder / name))]
-    middle = statistics.median([min(sides) for sides, _ in looked] or [USUAL])
+    sample = [facts for name in names[:: max(1, len(names) // SAMPLED_IMAGES)] if (facts := _inspect(folder / name))]
+    median = statistics.median([min(sides) for sides, _ in sample] or [DEFAULT_SIZE])
     if size is None:
-        size = int(min(USUAL, max(SMALLEST, middle)))
+        size = int(min(DEFAULT_SIZE, max(MIN_SIZE, median)))
     if colour is None:
-        # One image in colour among grey ones is enough, so none that looks grey is passed over.
-        colour = any(coloured for _, coloured in looked) or _any_colour(names, folder)
-    # With small images most time goes to Python itself, where threads only get in each other's way.
-    threads = 1 if middle <= LARGEST else os.cpu_count()
+        # A single image in colour is enough, so all images are inspected if the sample is grey.
+        colour = any(coloured for _, coloured in sample) or _any_colour(names, folder)
+    # With small images most time goes to Python itself, where threads only slow each other down.
+    threads = 1 if median <= MAX_SIZE else os.cpu_count()
     shape = (size, size, 3) if colour else (size, size)
     x = np.zeros((len(names), *shape), np.uint8)
     skipped: dict[str, str] = {}
-    with counted(f"Reading {folder.name}", len(names)) as advance, ThreadPoolExecutor(threads) as pool:
+    with row_progress(f"Reading {folder.name}", len(names)) as advance, ThreadPoolExecutor(threads) as pool:
         blocks = [range(k, min(k + 64, len(names))) for k in range(0, len(names), 64)]
         for block, reasons in zip(blocks, pool.map(lambda b: _decode(b, names, folder, x), blocks), strict=True):
             skipped |= reasons
@@ -130,8 +130,8 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
     return Pictures(x if good.all() else x[good], [name for name in names if name not in skipped], skipped)
 
 
-def _look(path: Path) -> tuple[tuple[int, int], bool] | None:
-    """Sides of an image and whether it has colours, from its head; None if it cannot be read."""
+def _inspect(path: Path) -> tuple[tuple[int, int], bool] | None:
+    """Sides of an image and whether it has colours, from its header; None if it cannot be read."""
     with suppress(Exception), Image.open(path, formats=FORMATS) as image:  # a decoder may raise anything
         return image.size, image.mode not in GREY
     return None
@@ -139,34 +139,34 @@ def _look(path: Path) -> tuple[tuple[int, int], bool] | None:
 
 def _any_colour(names: list[str], folder: Path) -> bool:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return any(look is not None and look[1] for look in pool.map(lambda name: _look(folder / name), names))
+        return any(facts is not None and facts[1] for facts in pool.map(lambda name: _inspect(folder / name), names))
 
 
 def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict[str, str]:
-    """Read some images into their places; return those that could not be read, with the reason."""
+    """Read some images into their rows of ``x``; return those that could not be read, with the reason."""
     skipped = {}
     side, mode = x.shape[1], "RGB" if x.ndim == 4 else "L"
     for k in block:
         try:
-            # Read whole: many small reads, each of which gives way to another thread, take longer.
+            # Read at once: many small reads, each of which may switch threads, take longer.
             with Image.open(io.BytesIO(_contents(folder / names[k])), formats=FORMATS) as image:
                 if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
                     raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
-                # A JPEG can be read at an eighth of its size, at least twice what is needed.
+                # A JPEG can be decoded at down to an eighth of its size; here at least at twice the size needed.
                 image.draft(mode, (2 * side, 2 * side))
                 ImageOps.exif_transpose(image, in_place=True)
-                flat = _on_white(image).convert(mode)
-                if flat.size != (side, side):
-                    flat = ImageOps.fit(flat, (side, side), Image.Resampling.BICUBIC)
-                x[k] = np.asarray(flat)
+                opaque = _on_white(image).convert(mode)
+                if opaque.size != (side, side):
+                    opaque = ImageOps.fit(opaque, (side, side), Image.Resampling.BICUBIC)
+                x[k] = np.asarray(opaque)
         except Exception as error:  # a decoder may raise anything on a damaged file
             skipped[names[k]] = str(error).partition("\n")[0][:120] or type(error).__name__
     return skipped
 
 
 def _contents(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE:
-        raise OSError(f"larger than {LARGEST_FILE >> 20} MiB")
+    if path.stat().st_size > MAX_FILE_SIZE:
+        raise OSError(f"larger than {MAX_FILE_SIZE >> 20} MiB")
     return path.read_bytes()
 
 
@@ -180,17 +180,17 @@ def _on_white(image: Image.Image) -> Image.Image:
     return image
 
 
-class _Kept:
-    """What reading a folder gave, kept under a name that stands for its files, their sizes and dates."""
+class _Cache:
+    """The cached images of a folder, under a key that depends on its files, their sizes and dates."""
 
-    def __init__(self, folder: Path, found: list[tuple[str, os.stat_result]], options: tuple[object, ...]) -> None:
-        facts = [str(folder.resolve()), options, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]]
+    def __init__(self, folder: Path, files: list[tuple[str, os.stat_result]], options: tuple[object, ...]) -> None:
+        facts = [str(folder.resolve()), options, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-        place = Path(platformdirs.user_cache_dir("aae")) / "images"
-        self._rows, self._facts = place / f"{key}.npy", place / f"{key}.json"
+        cache_dir = Path(platformdirs.user_cache_dir("aae")) / "images"
+        self._rows, self._facts = cache_dir / f"{key}.npy", cache_dir / f"{key}.json"
 
-    def take(self) -> Pictures | None:
-        """The images, if they were kept whole."""
+    def load(self) -> Pictures | None:
+        """The images, or None if they are not completely in the cache."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             facts = read_json(self._facts)
             x = np.load(self._rows, allow_pickle=False)
@@ -198,8 +198,8 @@ class _Kept:
                 return Pictures(x, facts["files"], facts["skipped"])
         return None
 
-    def put(self, pictures: Pictures) -> None:
-        """Keep them if there is a place; training goes on without."""
+    def save(self, pictures: Pictures) -> None:
+        """Save the images; errors are ignored, because training works without a cache."""
         with suppress(OSError, AAEError):
             self._rows.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._rows, lambda file: np.save(file, pictures.x))
@@ -207,20 +207,20 @@ class _Kept:
 
 
 def folder_labels(files: list[str]) -> list[str | None]:
-    """The class of each image: its sub-folder, None at the top and in ``unlabelled``."""
+    """The class of each image: its sub-folder; None at the top and in ``unlabelled``."""
     folders = [name.partition("/")[0] if "/" in name else None for name in files]
     return [None if folder == UNLABELLED else folder for folder in folders]
 
 
-def _outside(name: str) -> bool:
+def _leaves_folder(name: str) -> bool:
     return Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name
 
 
 def file_labels(path: Path, folder: Path, files: list[str]) -> list[str | None]:
-    """The class of each image from a CSV file with the columns ``file`` and ``label``; an empty label is none.
+    """The class of each image from a CSV file with the columns ``file`` and ``label``; None if the label is empty.
 
     Raises:
-        AAEError: The file cannot be read, lacks a column, or names images that are not there.
+        AAEError: The file cannot be read, lacks a column, or names images that do not exist.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -234,7 +234,7 @@ def file_labels(path: Path, folder: Path, files: list[str]) -> list[str | None]:
             labels = {row["file"]: row["label"] or None for row in reader if row["file"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AAEError(f"{path} cannot be read as CSV ({error}); it should hold the columns file and label.") from error
-    strange = next((name for name in labels if _outside(name) or not (folder / name).is_file()), None)
-    if strange is not None:
-        raise AAEError(f"{path} names {strange}, which is not in {folder}; give paths within that folder.")
+    missing_file = next((name for name in labels if _leaves_folder(name) or not (folder / name).is_file()), None)
+    if missing_file is not None:
+        raise AAEError(f"{path} names {missing_file}, which is not in {folder}; give paths within that folder.")
     return [labels.get(name) for name in files]

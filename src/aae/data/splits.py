@@ -1,19 +1,19 @@
-"""Which rows are labelled, unlabelled or kept for validation."""
+"""Which rows are labelled, unlabelled or held out for validation."""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from aae.data.order import Others
+from aae.data.order import RowsExcept
 from aae.data.sources import Dataset
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Split", "fingerprint", "split_data"]
 
 SPLITS = ("random", "tutorial")
-FINGERPRINT = 1000  # rows by which one data set is distinguished from another
-VALIDATED = 10_000  # validation rows of a large data set
+FINGERPRINT = 1000  # rows by which data sets are distinguished
+VALIDATION_ROWS = 10_000  # validation rows of a large data set
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Split:
     """Row numbers of a data set's training rows; the three do not overlap."""
 
     labelled: np.ndarray
-    unlabelled: np.ndarray | Others
+    unlabelled: np.ndarray | RowsExcept
     validation: np.ndarray
 
 
@@ -46,16 +46,16 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     if labels and not data.classes:
         raise AAEError(f"{labels} labels were asked for, but the data set {data.name} has none.")
     if labels and labels < len(data.classes):
-        raise AAEError(f"{labels} labels are fewer than the {len(data.classes)} classes; give at least one each.")
+        raise AAEError(f"{labels} labels are fewer than the {len(data.classes)} classes; use at least one for each.")
     if how == "tutorial":
         if not data.classes:
-            raise AAEError(f"The tutorial split needs labels and {data.name} has none; use --split random.")
+            raise AAEError(f"The tutorial split needs labels, but {data.name} has none; use --split random.")
         return _tutorial(data, labels)
     if how != "random":
         raise unknown("split", how, SPLITS)
     generator = np.random.default_rng(seed)
     if data.held is not None:
-        return _of_many(data, data.held, labels, generator)
+        return _split_large(data, data.held, labels, generator)
     size = 10_000 if len(data.x) >= 50_000 else len(data.x) // 6
     order = generator.permutation(len(data.x))
     known = order[data.y[order] >= 0]
@@ -75,28 +75,28 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     return Split(np.sort(labelled), np.setdiff1d(rest, labelled), np.sort(validation))
 
 
-def _of_many(data: Dataset, held: np.ndarray, labels: int | None, generator: np.random.Generator) -> Split:
-    """A split of rows that are too many for a list of them; the test rows are still among them."""
+def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator: np.random.Generator) -> Split:
+    """A split of rows on the disk, without a list of all row numbers; the test rows ``held`` are part of the data."""
     count = len(data.x)
-    some = generator.choice(count, min(VALIDATED, count // 6), replace=False, shuffle=False)
+    some = generator.choice(count, min(VALIDATION_ROWS, count // 6), replace=False, shuffle=False)
     taken = np.concatenate([held, some])
     labelled = np.arange(0)
     if data.classes and labels != 0:
         labelled = np.setdiff1d(np.flatnonzero(data.y >= 0), taken)
         if labels and labels > len(labelled):
-            found = f"{data.name} has {len(labelled)} labelled training rows beside those for testing and validation"
-            raise AAEError(f"{labels} labels were asked for, but {found}.")
+            rest = f"{data.name} has {len(labelled)} labelled training rows besides those for testing and validation"
+            raise AAEError(f"{labels} labels were asked for, but {rest}.")
         if labels:
             labelled = np.sort(_balanced(data, generator.permutation(labelled), labels))
-    return Split(labelled, Others(count, np.concatenate([taken, labelled])), np.setdiff1d(some, held))
+    return Split(labelled, RowsExcept(count, np.concatenate([taken, labelled])), np.setdiff1d(some, held))
 
 
 def _balanced(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:
-    """The first rows of each class in ``order``; counts differ by one at most where rows allow."""
+    """The first rows of each class in ``order``; counts differ by at most one if there are enough rows."""
     by_class = [order[data.y[order] == k] for k in range(len(data.classes))]
     for name, rows in zip(data.classes, by_class, strict=True):
         if not len(rows):
-            raise AAEError(f"Class {name!r} of {data.name} has no labelled row to draw from; remove it or label one.")
+            raise AAEError(f"Class {name!r} of {data.name} has no labelled row; remove the class, or label one row.")
     rank = np.concatenate([np.arange(len(rows)) for rows in by_class])
     return np.concatenate(by_class)[np.argsort(rank, kind="stable")][:count]
 
@@ -106,8 +106,8 @@ def _tutorial(data: Dataset, labels: int | None) -> Split:
     each = 300 if labels is None else labels // classes
     if labels is not None and (labels % classes or each > 300):
         raise AAEError(
-            f"The tutorial split takes the same number of labels, at most 300, from each class; {labels} "
-            f"cannot be divided so. Use a multiple of {classes} up to {300 * classes}, or --split random."
+            f"The tutorial split takes the same number of labels, at most 300, from each class, which is not possible "
+            f"with {labels}. Use a multiple of {classes} up to {300 * classes}, or --split random."
         )
     parts: dict[str, list[np.ndarray]] = {"labelled": [], "validation": [], "unlabelled": []}
     for k in range(classes):
@@ -119,15 +119,15 @@ def _tutorial(data: Dataset, labels: int | None) -> Split:
             )
         parts["labelled"].append(rows[:each])
         parts["validation"].append(rows[300:1300])
-        # The 3,000 rows that may be labelled stay out of the unlabelled 47,000 whatever their number.
+        # The 3,000 rows that may be labelled are never among the 47,000 unlabelled ones, however many are labelled.
         parts["unlabelled"].append(rows[1300:])
-    return Split(**{name: np.sort(np.concatenate(found)) for name, found in parts.items()})
+    return Split(**{name: np.sort(np.concatenate(rows)) for name, rows in parts.items()})
 
 
 def fingerprint(data: Dataset, split: Split) -> str:
-    """A number for the training data: of rows and labels from all over them, and of which labels are used."""
+    """A hash of the training data: of rows and labels spread over them, and of which rows are labelled."""
     numbers = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), FINGERPRINT)).astype(np.int64))
-    found = hashlib.sha256(f"{data.x.shape} {data.x.dtype}".encode())
+    digest = hashlib.sha256(f"{data.x.shape} {data.x.dtype}".encode())
     for part in (data.x[numbers], data.y[numbers], split.labelled[:FINGERPRINT], data.y[split.labelled[:FINGERPRINT]]):
-        found.update(np.ascontiguousarray(part).tobytes())
-    return found.hexdigest()
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What was understood of some data: parts, shapes, classes, and what looks wrong."""
+"""A summary of a data set: parts, shapes, classes, and what looks wrong."""
 
 import hashlib
 
@@ -9,13 +9,13 @@ from aae.data.sources import Dataset
 
 __all__ = ["contact_rows", "describe_data", "warnings_about"]
 
-FEW = 3  # labels of a class below which a split leaves one part without it
+MIN_LABELS = 3  # labels of a class; with fewer, a split leaves one part without the class
 SHEET = 64  # images on the contact sheet
-SOME_COLUMNS = 5  # columns with empty cells that are named
+LISTED_COLUMNS = 5  # columns with empty cells that are named
 
 
 def describe_data(data: Dataset) -> list[str]:
-    """One line for each fact."""
+    """Lines of text that describe the data."""
     if data.is_image:
         kind = f"{data.shape[0]} x {data.shape[1]} images, {'colour' if len(data.shape) == 3 else 'grey'}"
     elif data.table is not None and data.table.named:
@@ -23,14 +23,14 @@ def describe_data(data: Dataset) -> list[str]:
         kind = f"{data.shape[0]} columns, {data.shape[0] - categories} of numbers and {categories} of categories"
     else:
         kind = f"vectors of {data.shape[0]} numbers"
-    known, tested = int((data.y >= 0).sum()), int((data.test_y >= 0).sum())
+    labelled, test_labelled = int((data.y >= 0).sum()), int((data.test_y >= 0).sum())
     rows = len(data.x)
-    if data.held is not None:  # those to test on are among the others
-        rows, known = rows - len(data.held), known - int((data.y[data.held] >= 0).sum())
+    if data.held is not None:  # the test rows are part of data.x
+        rows, labelled = rows - len(data.held), labelled - int((data.y[data.held] >= 0).sum())
     lines = [
         f"{data.name}: {kind}",
-        f"{rows} rows to train on, {known} of them labelled, {rows - known} not",
-        f"{len(data.test_x)} rows to test on, {tested} of them labelled",
+        f"{rows} rows to train on, {labelled} of them labelled, {rows - labelled} not",
+        f"{len(data.test_x)} rows to test on, {test_labelled} of them labelled",
     ]
     if data.classes:
         counts = [(str(name), int((data.y == k).sum()), int((data.test_y == k).sum()))
@@ -45,35 +45,36 @@ def describe_data(data: Dataset) -> list[str]:
 
 def warnings_about(data: Dataset) -> list[str]:
     """A sentence for each thing that looks wrong."""
-    found = list(data.notes)
+    warnings = list(data.notes)
     for k, name in enumerate(data.classes):
         count = int((data.y == k).sum())
-        if count < FEW:
+        if count < MIN_LABELS:
             labels = "label" if count == 1 else "labels"
-            found.append(f"The class {name!r} has {count} {labels} to train on; label some more of it.")
-    if isinstance(data.x, NpyRows):  # to look at every row would take as long as to train on them
-        return found
+            warnings.append(f"The class {name!r} has {count} {labels} to train on; label more of its rows.")
+    if isinstance(data.x, NpyRows):  # reading every row would take as long as training on them
+        return warnings
     if not data.is_image:
         low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
         names = data.table.names if data.table is not None else range(data.shape[0])
-        flat = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
-        if len(flat):
-            some = ", ".join(str(names[k]) for k in flat[:5]) + (" ..." if len(flat) > 5 else "")
-            found.append(f"{len(flat)} of {data.shape[0]} columns hold the same in every row ({some}).")
+        constant = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
+        if len(constant):
+            some = ", ".join(str(names[k]) for k in constant[:5]) + (" ..." if len(constant) > 5 else "")
+            warnings.append(f"{len(constant)} of {data.shape[0]} columns have the same value in every row ({some}).")
         empty = np.isnan(data.x).mean(0)
-        for k in np.argsort(-empty)[:SOME_COLUMNS]:
+        for k in np.argsort(-empty)[:LISTED_COLUMNS]:
             if empty[k]:
-                found.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
-    seen = {_digest(row) for row in data.x}
-    double = sum(_digest(row) in seen for row in data.test_x)
-    if double:
-        found.append(
-            f"{double} of the {len(data.test_x)} rows to test on are among the rows to train on; figures will flatter."
+                warnings.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
+    digests = {_digest(row) for row in data.x}
+    leaked = sum(_digest(row) in digests for row in data.test_x)
+    if leaked:
+        warnings.append(
+            f"{leaked} of the {len(data.test_x)} rows to test on are among the rows to train on; results will look too "
+            "good."
         )
-    again = len(data.x) - len(seen)
-    if again:
-        found.append(f"{again} of the {len(data.x)} rows to train on are copies of others.")
-    return found
+    copies = len(data.x) - len(digests)
+    if copies:
+        warnings.append(f"{copies} of the {len(data.x)} rows to train on are copies of others.")
+    return warnings
 
 
 def _digest(row: np.ndarray) -> bytes:

@@ -1,6 +1,6 @@
 """CSV and Parquet files as columns and rows.
 
-A column is an array: numbers as float64 with NaN for an empty cell, texts as objects with None.
+A column is an array: numbers as float64 with NaN for empty cells, texts as objects with None for empty cells.
 """
 
 import csv
@@ -18,43 +18,43 @@ from aae.system.files import csv_text
 
 __all__ = [
     "ENDINGS",
-    "MOST",
+    "MAX_CATEGORIES",
     "Columns",
     "ParquetRows",
     "choose_columns",
     "describe_columns",
     "parquet_size",
-    "pieces",
     "pyarrow_parquet",
+    "read_chunks",
     "read_columns",
-    "reading_table",
     "take_labels",
+    "unscaled_table",
 ]
 
 ENDINGS = (".csv", ".parquet")
-PIECE = 4096  # rows decoded together
-BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be held
-MOST_COLUMNS = 100_000
-LONGEST = 2**24  # characters of a line of names
-LIMITS = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**24}  # of the head of a Parquet file
-MOST = 100  # different texts of a column that still count as categories
+CHUNK = 4096  # rows decoded together
+BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be in memory
+MAX_COLUMNS = 100_000
+MAX_HEADER = 2**24  # characters in the line of column names
+LIMITS = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**24}  # of a Parquet file's metadata
+MAX_CATEGORIES = 100  # different texts in a column of categories
 
 Columns = dict[str, np.ndarray]
 
 
 def pyarrow_parquet() -> Any:
-    """The Parquet module.
+    """The module `pyarrow.parquet`.
 
     Raises:
         AAEError: pyarrow is not installed.
     """
-    _arrow("Parquet")
+    _import_pyarrow("Parquet")
     import pyarrow.parquet
 
     return pyarrow.parquet
 
 
-def _arrow(what: str) -> Any:
+def _import_pyarrow(what: str) -> Any:
     try:
         import pyarrow
     except ImportError as error:
@@ -67,9 +67,9 @@ def read_columns(path: Path) -> Columns:
     """Every column of a ``.csv`` or ``.parquet`` file.
 
     Raises:
-        AAEError: pyarrow is missing, the file is damaged or has no rows, or a column's kind cannot be used.
+        AAEError: pyarrow is missing, the file is damaged or has no rows, or a column's type cannot be used.
     """
-    _arrow("A CSV file" if path.suffix == ".csv" else "Parquet")
+    _import_pyarrow("A CSV file" if path.suffix == ".csv" else "Parquet")
     with _readable(path):
         if path.suffix == ".csv":
             table = _read_csv(path)
@@ -83,15 +83,15 @@ def read_columns(path: Path) -> Columns:
         if not table.num_rows:
             raise AAEError(f"{path}: there are no rows.")
         columns = {name: _cells(table[name], f"{path}: column {name!r}") for name in table.column_names}
-    return _unmarked(columns) if path.suffix == ".csv" else columns
+    return _without_apostrophes(columns) if path.suffix == ".csv" else columns
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn what pyarrow and Python raise on a damaged file into a sentence.
+    """Turn the errors that pyarrow and Python raise on a damaged file into an `AAEError`.
 
     Raises:
-        AAEError: Something was raised.
+        AAEError: The file is damaged.
     """
     from pyarrow import ArrowException
 
@@ -104,17 +104,17 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _check_columns(path: Path, count: int) -> None:
-    if count > MOST_COLUMNS:
-        raise AAEError(f"{path} has {count} columns, and {MOST_COLUMNS} are the most that can be read; leave some out.")
+    if count > MAX_COLUMNS:
+        raise AAEError(f"{path} has {count} columns, but at most {MAX_COLUMNS} can be read; leave some out.")
 
 
 def _read_csv(path: Path) -> Any:
     from pyarrow import csv as arrow_csv
 
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        head = stream.readline(LONGEST)
-    if len(head) == LONGEST:
-        raise AAEError(f"The first line of {path} has no end within {LONGEST} characters; it should name the columns.")
+        head = stream.readline(MAX_HEADER)
+    if len(head) == MAX_HEADER:
+        raise AAEError(f"The first line of {path} is longer than {MAX_HEADER} characters; it should name the columns.")
     delimiter = max(",;\t", key=head.count)
     names = next(csv.reader([head], delimiter=delimiter), [])
     _check_columns(path, len(names))
@@ -127,8 +127,8 @@ def _read_csv(path: Path) -> Any:
     )
 
 
-def _unmarked(columns: Columns) -> Columns:
-    """Columns whose names and texts lack the marks that keep a spreadsheet from computing them."""
+def _without_apostrophes(columns: Columns) -> Columns:
+    """Columns without the apostrophes in names and texts that keep a spreadsheet from computing them."""
     return {
         csv_text(name): np.array([value and csv_text(value) for value in cells], dtype=object)
         if cells.dtype == object else cells
@@ -161,51 +161,51 @@ def _cells(column: Any, where: str) -> np.ndarray:
     elif types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return np.array([text or None for text in column.to_pylist()], dtype=object)  # an empty text is an empty cell
     elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)):
-        raise AAEError(f"{where} holds {kind}, and a column holds numbers or texts; leave it out.")
+        raise AAEError(f"{where} holds {kind}, but only numbers and texts can be read; leave it out.")
     return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
 def take_labels(columns: Columns, name: str, where: str) -> tuple[Columns, np.ndarray]:
-    """The other columns, and the labels of that one: texts or whole numbers, None where a cell is empty.
+    """The other columns, and the labels in column ``name``: texts or whole numbers, None for empty cells.
 
     Raises:
         UsageError: There is no such column.
-        AAEError: Its numbers are not whole.
+        AAEError: It holds numbers that are not whole.
     """
     if name not in columns:
         raise unknown(f"column of {where} called", name, columns)
     values = columns[name]
     if values.dtype != object:
-        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
-        if len(broken):
+        fractions = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
+        if len(fractions):
             raise AAEError(
-                f"{where}: the label column {name!r} holds {values[broken[0]]:g}; labels are texts or whole numbers."
+                f"{where}: the label column {name!r} holds {values[fractions[0]]:g}; labels are texts or whole numbers."
             )
         values = np.array([None if v != v else int(v) for v in values.tolist()], dtype=object)
     return {other: cells for other, cells in columns.items() if other != name}, values
 
 
 def describe_columns(columns: Columns, where: str) -> tuple[np.ndarray, list[str], dict[int, list[str]], list[str]]:
-    """Rows, names of the columns, known values of the categories by place, and notes of what was left out.
+    """Rows, names of the columns, values of the categories by column number, and notes on columns left out.
 
     Raises:
         AAEError: No column is left.
     """
     names, values, notes = choose_columns(columns, where)
-    return reading_table(names, values).read({name: columns[name] for name in names}, where), names, values, notes
+    return unscaled_table(names, values).read({name: columns[name] for name in names}, where), names, values, notes
 
 
-def reading_table(names: Sequence[str], values: Mapping[int, Sequence[str]]) -> Table:
+def unscaled_table(names: Sequence[str], values: Mapping[int, Sequence[str]]) -> Table:
     """A table to read columns with; its means and scales are fitted to the training rows later."""
-    known = [{"name": n, "values": values[k]} if k in values else {"name": n, "mean": 0.0, "scale": 1.0}
-             for k, n in enumerate(names)]  # fmt: skip
-    return Table(known)
+    columns = [{"name": n, "values": values[k]} if k in values else {"name": n, "mean": 0.0, "scale": 1.0}
+               for k, n in enumerate(names)]  # fmt: skip
+    return Table(columns)
 
 
 def choose_columns(
     columns: Columns, where: str, rows: int | None = None
 ) -> tuple[list[str], dict[int, list[str]], list[str]]:
-    """The same without the rows; ``columns`` may then be some cells that stand for all ``rows``.
+    """Names, values and notes as in `describe_columns`; ``columns`` may be a sample of cells for all ``rows``.
 
     Raises:
         AAEError: No column is left.
@@ -214,37 +214,37 @@ def choose_columns(
     values: dict[int, list[str]] = {}
     notes = []
     for name, cells in columns.items():
-        found = sorted({value for value in cells if value is not None}) if cells.dtype == object else None
-        if not len(found) if found is not None else np.isnan(cells).all():
+        texts = sorted({value for value in cells if value is not None}) if cells.dtype == object else None
+        if not len(texts) if texts is not None else np.isnan(cells).all():
             notes.append(f"The column {name!r} of {where} is empty and was left out.")
             continue
-        if found is not None and len(found) > max(10, min(MOST, len(cells) // 2)):
-            different = f"{len(found)} different texts" if rows is None else f"more than {MOST} different texts"
+        if texts is not None and len(texts) > max(10, min(MAX_CATEGORIES, len(cells) // 2)):
+            count = f"{len(texts)} different texts" if rows is None else f"more than {MAX_CATEGORIES} different texts"
             notes.append(
-                f"The column {name!r} of {where} holds {different} in {rows or len(cells)} rows, such as "
-                f"{found[0]!r}; it was left out, because it tells rows apart and not kinds."
+                f"The column {name!r} of {where} holds {count} in {rows or len(cells)} rows, such as {texts[0]!r}; it "
+                "was left out, because it identifies rows and not kinds of row."
             )
             continue
-        if found is not None:
-            values[len(names)] = found
+        if texts is not None:
+            values[len(names)] = texts
         names.append(name)
     if not names:
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
     return names, values, notes
 
 
-def pieces(path: Path) -> Iterator[tuple[int, Columns]]:
+def read_chunks(path: Path) -> Iterator[tuple[int, Columns]]:
     """The columns of a Parquet file, some thousand rows at a time, each with the number of its first row.
 
     Raises:
-        AAEError: The file is damaged, or holds a column of another kind than numbers or texts.
+        AAEError: The file is damaged, or a column holds neither numbers nor texts.
     """
     start = 0
     with _readable(path), pyarrow_parquet().ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, **LIMITS) as file:
-        for piece in file.iter_batches(PIECE):
-            columns = zip(piece.schema.names, piece.columns, strict=True)
+        for chunk in file.iter_batches(CHUNK):
+            columns = zip(chunk.schema.names, chunk.columns, strict=True)
             yield start, {name: _cells(column, f"{path}: column {name!r}") for name, column in columns}
-            start += piece.num_rows
+            start += chunk.num_rows
 
 
 def parquet_size(path: Path) -> tuple[int, int]:
@@ -255,23 +255,23 @@ def parquet_size(path: Path) -> tuple[int, int]:
     """
     parquet = pyarrow_parquet()
     with _readable(path), parquet.ParquetFile(path, **LIMITS) as file:
-        found = file.metadata
-        groups = sum(found.row_group(k).num_rows for k in range(found.num_row_groups))
-        if found.num_rows != groups or found.num_rows < 0:
-            raise AAEError(f"{path} should hold {found.num_rows} rows and holds {groups}; copy it again.")
-        _check_columns(path, found.num_columns)
-        return found.num_rows, found.num_columns
+        metadata = file.metadata
+        rows = sum(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+        if metadata.num_rows != rows or metadata.num_rows < 0:
+            raise AAEError(f"{path} should hold {metadata.num_rows} rows but holds {rows}; copy it again.")
+        _check_columns(path, metadata.num_columns)
+        return metadata.num_rows, metadata.num_columns
 
 
 class ParquetRows:
-    """The rows of a Parquet file, ``(N, columns)`` float32; made to be walked over from front to back.
+    """The rows of a Parquet file, ``(N, columns)`` float32; made to be read from front to back.
 
     Args:
         path: The file.
-        table: What its columns mean to the model; without one every column must hold numbers.
+        table: How the model reads the columns; if None, every column must hold numbers.
 
     Raises:
-        AAEError: The file is damaged, or a column holds something else than numbers.
+        AAEError: The file is damaged, or a column does not hold numbers.
     """
 
     def __init__(self, path: Path, table: Table | None = None) -> None:
@@ -286,15 +286,15 @@ class ParquetRows:
         for field in self._file.schema_arrow if self._table is None else ():
             if not (types.is_integer(field.type) or types.is_floating(field.type) or types.is_boolean(field.type)):
                 raise AAEError(
-                    f"{path}: column {field.name!r} holds {field.type}, and every column must hold numbers; "
+                    f"{path}: column {field.name!r} holds {field.type}, but every column must hold numbers; "
                     "leave it out or turn it into numbers."
                 )
         self._path = path
         columns = len(self._file.schema_arrow) if self._table is None else len(self._table.columns)
         self.shape = (self._file.metadata.num_rows, columns)
         self.dtype, self.ndim = np.dtype(np.float32), 2
-        self._next = -1  # the row that reading has come to
-        self._held = np.empty((0, columns), np.float32)  # rows that were decoded and not yet asked for
+        self._next = -1  # the row that follows those already read
+        self._buffer = np.empty((0, columns), np.float32)  # rows that are decoded but not yet read
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -302,50 +302,50 @@ class ParquetRows:
     def __getitem__(self, part: slice) -> np.ndarray:
         start, stop, _ = part.indices(len(self))
         if start != self._next:
-            self._go_to(start)
-        while len(self._held) < stop - start:
-            self._held = np.concatenate([self._held, self._piece()])
-        found, self._held = np.split(self._held, [max(0, stop - start)])
+            self._seek(start)
+        while len(self._buffer) < stop - start:
+            self._buffer = np.concatenate([self._buffer, self._next_chunk()])
+        rows, self._buffer = np.split(self._buffer, [max(0, stop - start)])
         self._next = max(start, stop)
-        return found
+        return rows
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    def _go_to(self, row: int) -> None:
-        """Start reading at the row group that holds the row, and drop what comes before it."""
+    def _seek(self, row: int) -> None:
+        """Start reading at the row group that holds the row, and skip the rows before it."""
         groups = [self._file.metadata.row_group(k).num_rows for k in range(self._file.metadata.num_row_groups)]
         ends = np.cumsum(groups)
         first = min(int(np.searchsorted(ends, row, side="right")), max(len(groups) - 1, 0))
-        self._pieces = self._read(range(first, len(groups)))
+        self._chunks = self._read(range(first, len(groups)))
         before = row - (int(ends[first]) - groups[first] if groups else 0)
-        self._held = self._held[:0]
-        while len(self._held) < before:
-            # Of the pieces that are passed over, only the last one's end is wanted.
-            before -= len(self._held)
-            self._held = self._piece()
-        self._held = self._held[before:]
+        self._buffer = self._buffer[:0]
+        while len(self._buffer) < before:
+            # Of the chunks that are skipped, only the end of the last one is needed.
+            before -= len(self._buffer)
+            self._buffer = self._next_chunk()
+        self._buffer = self._buffer[before:]
 
-    def _piece(self) -> np.ndarray:
-        piece = next(self._pieces, None)
-        if piece is None:
-            raise AAEError(f"{self._path} should hold {len(self)} rows and holds fewer; copy it again.")
-        return piece
+    def _next_chunk(self) -> np.ndarray:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            raise AAEError(f"{self._path} should hold {len(self)} rows but holds fewer; copy it again.")
+        return chunk
 
     def _read(self, groups: range) -> Iterator[np.ndarray]:
         start = sum(self._file.metadata.row_group(k).num_rows for k in range(groups.start))
         with _readable(self._path):
-            for piece in self._file.iter_batches(PIECE, row_groups=list(groups)):
-                yield self._rows(piece, start)
-                start += piece.num_rows
+            for chunk in self._file.iter_batches(CHUNK, row_groups=list(groups)):
+                yield self._rows(chunk, start)
+                start += chunk.num_rows
 
-    def _rows(self, piece: Any, start: int) -> np.ndarray:
+    def _rows(self, chunk: Any, start: int) -> np.ndarray:
         if self._table is None:
-            columns = [column.to_numpy(zero_copy_only=False) for column in piece.columns]
-            # An empty cell becomes NaN, which the check of the rows names.
+            columns = [column.to_numpy(zero_copy_only=False) for column in chunk.columns]
+            # An empty cell becomes NaN, which the check of the rows reports.
             return np.stack(columns, 1, dtype=np.float32, casting="unsafe")
         known = set(self._table.names)
         where = f"{self._path} from row {start} on" if start else str(self._path)
         cells = {name: _cells(column, f"{where}: column {name!r}")
-                 for name, column in zip(piece.schema.names, piece.columns, strict=True) if name in known}  # fmt: skip
+                 for name, column in zip(chunk.schema.names, chunk.columns, strict=True) if name in known}  # fmt: skip
         return self._table.read(cells, where)

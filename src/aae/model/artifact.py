@@ -24,7 +24,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe, rebuild
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, first_line
-from aae.system.files import SEAL, checksum, read_sealed, write_atomically, write_sealed
+from aae.system.files import CHECKSUM_KEY, checksum, read_checksummed, write_atomically, write_checksummed
 from aae.system.tensors import pack_tensors, unpack_tensors
 
 __all__ = ["load", "pack", "save_model", "unpack"]
@@ -49,7 +49,7 @@ def save_model(model: Autoencoder, folder: str | Path) -> Path:
     spec, weights = pack(model)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "weights.safetensors", lambda file: file.write(weights))
-    write_sealed(folder / "spec.json", spec)
+    write_checksummed(folder / "spec.json", spec)
     return folder
 
 
@@ -91,7 +91,7 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
         raise AAEError(
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
         )
-    spec = read_sealed(folder / "spec.json")
+    spec = read_checksummed(folder / "spec.json")
     return _load_model(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
 
 
@@ -127,7 +127,7 @@ def _load_model(spec: object, weights: Callable[[], bytes], components: Collecti
         tensors, facts = unpack_tensors(raw, f"weights.safetensors of {where}")
         model = _rebuild_model(spec["model"], components, where, len(raw))
         # A specification that was changed by hand no longer has a checksum; its weights still belong to it.
-        if SEAL in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
+        if CHECKSUM_KEY in spec and facts.get("model", checksum(spec["model"])) != checksum(spec["model"]):
             raise AAEError(f"The weights in {where} belong to another model than its spec.json; copy the whole folder.")
         _check_weights(model, tensors, where)
         model.load_state_dict(tensors)

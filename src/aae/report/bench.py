@@ -18,7 +18,7 @@ from aae.presets.presets import PRESETS
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.runs.train import prepare
-from aae.system.files import check_place
+from aae.system.files import check_output_path
 from aae.system.progress import spinner
 from aae.training.precision import Precision, choose_precision, supports_bf16
 from aae.training.settings import Settings
@@ -88,7 +88,7 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     Raises:
         AAEError: Unknown preset or data, or a chart that cannot be written.
     """
-    check_place(out, ".png", ".svg", ".pdf")
+    check_output_path(out, ".png", ".svg", ".pdf")
     rows = load_data(data)
     found: dict[str, Any] = {"preset": preset, "data": rows.name, "threads": torch.get_num_threads()}
     bars, lines, notes = [], [], []

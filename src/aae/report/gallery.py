@@ -16,7 +16,7 @@ from aae.report import plots
 from aae.report.page import write_report
 from aae.runs.open import Run, open_run
 from aae.system.errors import AAEError, unknown
-from aae.system.files import check_place
+from aae.system.files import check_output_path
 from aae.system.progress import spinner
 
 __all__ = ["PICTURES", "draw_picture", "write_run_report"]
@@ -210,7 +210,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     """
     if kind not in PICTURES:
         raise unknown("picture", kind, PICTURES)
-    check_place(out, ".png", ".svg", ".pdf")
+    check_output_path(out, ".png", ".svg", ".pdf")
     run = open_run(path)
     with spinner(_doing(kind, run)):
         plots.save(PICTURES[kind][0](run), out)

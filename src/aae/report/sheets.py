@@ -6,7 +6,7 @@ from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.report import plots
 from aae.runs.outputs import draw_samples, label_numbers, read_input
-from aae.system.files import check_place
+from aae.system.files import check_output_path
 
 __all__ = ["reconstruction_sheet", "sample_sheet"]
 
@@ -24,7 +24,7 @@ def reconstruction_sheet(run: Path, spec: str, out: Path) -> str:
     Raises:
         AAEError: The input cannot be read, or the file cannot be written.
     """
-    check_place(out, ".png")
+    check_output_path(out, ".png")
     model = load(run)
     rows, names, _ = read_input(spec, model)
     rows, names = rows[:SHOWN], None if names is None else names[:SHOWN]
@@ -47,6 +47,6 @@ def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> 
     Raises:
         AAEError: The model has no such class or no prior, its rows are no images, or the file cannot be written.
     """
-    check_place(out, ".png")
+    check_output_path(out, ".png")
     plots.save(plots.samples(draw_samples(load(run), n, label, seed)), out)
     return f"{n} samples: {out}"

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from aae.data.sources import Dataset, ReadOptions, load_data, names_images
+from aae.data.sources import Dataset, ReadOptions, is_image_source, load_data
 from aae.data.splits import Split, split_data
 from aae.data.tables import ENDINGS as TABLES
 from aae.evaluation import inference
@@ -99,7 +99,7 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
 
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
     """Data that the model was not trained on, read as it takes them: size and colours of images, columns of tables."""
-    if names_images(data):
+    if is_image_source(data):
         return load_data(data, reading_for(model))
     label_column = read_options(config).label_column if data.endswith(TABLES) else None
     return load_data(data, ReadOptions(label_column=label_column), model.table)

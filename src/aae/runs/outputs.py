@@ -16,15 +16,15 @@ import torch
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
 from aae.data.idx import read_idx
 from aae.data.images import ENDINGS, folder_labels, read_images
-from aae.data.sources import load_data, names_images
+from aae.data.sources import is_image_source, load_data
 from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
 from aae.system.errors import AAEError
-from aae.system.files import check_place, csv_cell, write_atomically
-from aae.system.progress import counted, say
+from aae.system.files import check_output_path, csv_cell, write_atomically
+from aae.system.progress import row_progress, say
 
 if TYPE_CHECKING:
     from aae.distributed.processes import ProcessGroup
@@ -71,7 +71,7 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
         return Input(rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None)
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return Input(check_rows(read_idx(path), spec))
-    if model is not None and (path.is_file() or names_images(spec)):
+    if model is not None and (path.is_file() or is_image_source(spec)):
         return _pictures(path, model)
     data = load_data(spec)
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
@@ -111,7 +111,7 @@ def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = 
 
     Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
     """
-    check_place(out, ".csv")
+    check_output_path(out, ".csv")
     model = load(run)
     rows, _, files = read_input(spec, model)
     parts = _parts("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
@@ -142,7 +142,7 @@ def codes(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) 
 
     Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
     """
-    suffix = check_place(out, ".npz", ".parquet")
+    suffix = check_output_path(out, ".npz", ".parquet")
     model = load(run)
     rows, *_ = read_input(spec, model)
     parts = _parts("Encoding", group, model, rows, lambda x, _: model.encode(x))
@@ -189,7 +189,7 @@ def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: infere
 
 
 def _counted(text: str, rows: Rows, parts: Parts) -> Parts:
-    with counted(text, len(rows)) as advance:
+    with row_progress(text, len(rows)) as advance:
         for part in parts:
             yield part
             advance(len(next(iter(part.values()))))
@@ -244,7 +244,7 @@ def _gathered(parts: Parts) -> Parts:
 
 def reconstructions(run: Path, spec: str, out: Path) -> str:
     """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv)."""
-    suffix = check_place(out, ".npz", ".csv")
+    suffix = check_output_path(out, ".npz", ".csv")
     model = load(run)
     table = _named_table(model) if suffix == ".csv" else None
     rows, names, _ = read_input(spec, model)
@@ -261,7 +261,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
     """Write rows that are decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
-    suffix = check_place(out, ".npz", ".csv")
+    suffix = check_output_path(out, ".npz", ".csv")
     model = load(run)
     table = _named_table(model) if suffix == ".csv" else None
     drawn = draw_samples(model, n, label, seed)

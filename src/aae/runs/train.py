@@ -10,7 +10,7 @@ import torch
 
 from aae.data.batches import Batches
 from aae.data.sources import Dataset, ReadOptions, load_data
-from aae.data.splits import VALIDATED, Split, split_data
+from aae.data.splits import VALIDATION_ROWS, Split, split_data
 from aae.distributed.processes import launch
 from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
@@ -137,7 +137,7 @@ def default_labels(preset: str, data: Dataset) -> int:
     """
     available = int((data.y >= 0).sum()) if data.classes else 0
     if data.held is not None and available:  # rows to test and to validate on are among them
-        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATED, len(data.y) // 6)
+        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATION_ROWS, len(data.y) // 6)
     wanted = PRESETS[preset].labels
     if wanted and not data.bundled:
         return min(available, len(data.y) - len(data.y) // 6)

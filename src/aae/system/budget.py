@@ -1,4 +1,4 @@
-"""A limit on the memory that tensors may take, so that a file from a stranger cannot ask for all of it."""
+"""A limit on the memory of tensors, so that an untrusted file cannot ask for all of it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from aae.system.errors import AAEError
 
 __all__ = ["Budget"]
 
-WIDEST = 16  # bytes of a number
+MAX_ITEM_SIZE = 16  # bytes of a number
 SMALL = 2**20  # bytes that are not worth a trial
 
 
 class Budget(TorchDispatchMode):
-    """Refuse a tensor that would go beyond a number of bytes, before its memory is taken.
+    """Refuse a tensor that would exceed a number of bytes, before its memory is allocated.
 
-    Tensors that are made of nothing but a shape are added up. What is computed from tensors passes, or stays as
-    large as what it came from, so that it is only looked at by itself: a constructor may compute in many rounds.
+    The sizes of tensors made from a shape alone are added up. Tensors computed from other tensors are freed again or
+    replace them, so each is checked by itself: a constructor may compute in many rounds.
 
     Args:
-        size: Bytes that all tensors made of a shape may take together, and any other by itself what is left of them.
+        size: Bytes that all tensors made from a shape may take together; any other tensor may take what is left.
 
     Example:
         >>> with Budget(1000):
@@ -40,9 +40,9 @@ class Budget(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        given = tree_leaves((args, kwargs))
-        tensors = [leaf for leaf in given if isinstance(leaf, torch.Tensor)]
-        size = _new_bytes(func, args, kwargs, given, tensors)
+        leaves = tree_leaves((args, kwargs))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        size = _new_bytes(func, args, kwargs, leaves, tensors)
         if size > self._left:
             raise AAEError(f"This asks for {size} bytes of memory, which is more than its files can fill.")
         if not tensors:
@@ -51,35 +51,35 @@ class Budget(TorchDispatchMode):
 
 
 def _new_bytes(
-    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], given: Sequence[Any], tensors: Sequence[torch.Tensor]
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], leaves: Sequence[Any], tensors: Sequence[torch.Tensor]
 ) -> int:
-    """Bytes of what an operation would give; 0 of a view, of what is changed in place, and where it cannot be told."""
+    """Bytes of an operation's result; 0 for views, for changes in place, and where the size is unknown."""
     if func.is_view or func._schema.is_mutable:
         return 0
     if tensors:
-        # To try on the meta device takes far longer than a small operation, so it is only done where some way of
-        # combining what is given comes to much.
+        # A trial on the meta device takes far longer than a small operation, so it is made only if the arguments could
+        # give a large result.
         pointwise = torch.Tag.pointwise in func.tags
-        most = WIDEST * (_broadcast(tensors) if pointwise else _combined(given, tensors))
-        if pointwise or most <= SMALL:
-            return most if most > SMALL else 0
-    places = {"device": torch.device("meta")} if any(a.name == "device" for a in func._schema.arguments) else {}
+        bound = MAX_ITEM_SIZE * (_broadcast_numel(tensors) if pointwise else _numel_bound(leaves, tensors))
+        if pointwise or bound <= SMALL:
+            return bound if bound > SMALL else 0
+    on_meta = {"device": torch.device("meta")} if any(a.name == "device" for a in func._schema.arguments) else {}
     try:
         args, kwargs = tree_map_only(torch.Tensor, lambda t: torch.empty_like(t, device="meta"), (args, dict(kwargs)))
-        found = func(*args, **{**kwargs, **places})
+        result = func(*args, **{**kwargs, **on_meta})
     except (NotImplementedError, RuntimeError):  # its result depends on values, which take memory already
         return 0
-    return sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(found) if isinstance(leaf, torch.Tensor))
+    return sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))
 
 
-def _broadcast(tensors: Sequence[torch.Tensor]) -> int:
-    """Numbers in a result that has the largest of the tensors' sides."""
+def _broadcast_numel(tensors: Sequence[torch.Tensor]) -> int:
+    """Number of elements of the tensors' broadcast shape."""
     count = max(tensor.ndim for tensor in tensors)
     shapes = [(1,) * (count - tensor.ndim) + tuple(tensor.shape) for tensor in tensors]
     return math.prod(map(max, zip(*shapes, strict=True)))
 
 
-def _combined(given: Sequence[Any], tensors: Sequence[torch.Tensor]) -> int:
-    """More numbers than there can be in a result of these arguments."""
-    whole = (abs(leaf) for leaf in given if isinstance(leaf, int))
-    return math.prod(max(1, number) for number in (*whole, *(tensor.numel() for tensor in tensors)))
+def _numel_bound(leaves: Sequence[Any], tensors: Sequence[torch.Tensor]) -> int:
+    """An upper bound on the number of elements in a result of these arguments."""
+    integers = (abs(leaf) for leaf in leaves if isinstance(leaf, int))
+    return math.prod(max(1, number) for number in (*integers, *(tensor.numel() for tensor in tensors)))

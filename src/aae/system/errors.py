@@ -6,20 +6,20 @@ from collections.abc import Iterable
 
 __all__ = ["AAEError", "DivergenceError", "LostProcessError", "UsageError", "first_line", "printable", "unknown"]
 
-MOST = 40  # names that are listed
+MAX_LISTED = 40  # names
 
 
 class AAEError(ValueError):
-    """Something the user can put right; its text says what, where and how.
+    """Something the user can correct; the message says what, where and how.
 
-    ``alone`` tells, of an error in one of several processes that train together, whether the others know of it.
+    In a training of several processes, ``alone`` says whether only this process knows of the error.
     """
 
     alone: bool | None = None
 
 
 class DivergenceError(AAEError):
-    """A loss or weight is no number any more."""
+    """A loss or weight became NaN or infinite, or the code collapsed."""
 
     alone = False  # all processes have the same losses
 
@@ -35,30 +35,30 @@ class UsageError(AAEError):
 
 
 def printable(text: str) -> str:
-    """Text whose control characters, which could steer a terminal, are replaced; line ends and tabs stay."""
-    steering = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - set("\n\t")
-    return text.translate(dict.fromkeys(map(ord, steering), "\N{REPLACEMENT CHARACTER}"))
+    """The text with its control characters replaced, which could steer a terminal; line ends and tabs stay."""
+    control = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - set("\n\t")
+    return text.translate(dict.fromkeys(map(ord, control), "\N{REPLACEMENT CHARACTER}"))
 
 
 def first_line(error: BaseException) -> str:
-    """What a library says went wrong, short enough for a sentence of ours; its kind if it says nothing."""
+    """The first line of a library's error message, at most 200 characters; the error's type if it is empty."""
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Build the error for a name that does not exist, with the nearest one that does.
+    """Build the error for an unknown name; it suggests the most similar known one.
 
     Args:
-        kind: What the name was meant to be, such as ``"preset"``.
-        name: The name as it was given.
-        known: Every name that would have been accepted.
+        kind: What the name stands for, such as ``"preset"``.
+        name: The unknown name.
+        known: All known names.
 
     Example:
         >>> unknown("preset", "vea", ["vae", "aae"])
         UsageError("There is no preset 'vea'; did you mean 'vae'? Known: aae, vae.")
     """
     names = sorted(known)
-    some = ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return UsageError(f"There is no {kind} {name!r}{hint} Known: {some}.")
+    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"; did you mean {matches[0]!r}?" if matches else "."
+    return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}.")

@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written beside their place, synced, then renamed into it."""
+"""Files that are complete or absent: written to a temporary file, synced, then renamed."""
 
 import hashlib
 import json
@@ -11,27 +11,27 @@ from typing import Any, BinaryIO
 from aae.system.errors import AAEError, UsageError
 
 __all__ = [
-    "check_place",
+    "check_output_path",
     "checksum",
     "csv_cell",
     "csv_text",
+    "read_checksummed",
     "read_json",
-    "read_sealed",
     "write_atomically",
+    "write_checksummed",
     "write_json",
-    "write_sealed",
 ]
 
-SEAL = "checksum"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a cell of a spreadsheet begins to be more than a text
-LARGEST = 2**26  # bytes of a specification or configuration
+CHECKSUM_KEY = "checksum"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may compute a cell that begins with one of these
+MAX_SIZE = 2**26  # bytes of a specification or configuration
 
 
-def check_place(path: Path, *suffixes: str) -> str:
-    """Check, before the work is done, that its result has a place; return the path's ending.
+def check_output_path(path: Path, *suffixes: str) -> str:
+    """Check, before any work, that a result can be written to this path; return the path's suffix in lower case.
 
     Raises:
-        AAEError: Another ending than one of ``suffixes``, or no such folder.
+        AAEError: The suffix is none of ``suffixes``, or the folder does not exist.
     """
     if path.suffix.lower() not in suffixes:
         raise UsageError(f"{path} should end in {' or '.join(suffixes)}.")
@@ -41,7 +41,7 @@ def check_place(path: Path, *suffixes: str) -> str:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a temporary file, then rename it to ``path``; on failure nothing stays.
+    """Let ``write`` fill a temporary file, then rename it to ``path``; on failure the temporary file is removed.
 
     Raises:
         AAEError: The file cannot be written (no space, no permission, no such folder).
@@ -71,9 +71,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def csv_cell(value: object) -> str:
-    """A text or number as a cell of a CSV file; a text that a spreadsheet would compute is marked by an apostrophe."""
+    """A text or number as a cell of a CSV file; an apostrophe marks a text that a spreadsheet would compute."""
     text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.lstrip("'").startswith(FORMULA) and not _number(text) else text
+    formula = isinstance(value, str) and text.lstrip("'").startswith(FORMULA) and not _is_number(text)
+    return f"'{text}" if formula else text
 
 
 def csv_text(cell: str) -> str:
@@ -81,7 +82,7 @@ def csv_text(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
-def _number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     with suppress(ValueError):
         float(text)
         return True
@@ -103,38 +104,38 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AAEError(f"{path} is not there; check the path.") from error
+        raise AAEError(f"{path} does not exist; check the path.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise AAEError(f"{path} cannot be read as JSON ({error}).") from error
 
 
 def checksum(data: Any) -> str:
-    """A number that stands for JSON data, however it is laid out in its file; its own checksum does not count."""
+    """The SHA-256 of JSON data in a canonical form, without the checksum that it may hold."""
     if isinstance(data, Mapping):
-        data = {key: value for key, value in data.items() if key != SEAL}
-    plain = json.dumps(json.loads(json.dumps(data)), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(plain.encode()).hexdigest()
+        data = {key: value for key, value in data.items() if key != CHECKSUM_KEY}
+    canonical = json.dumps(json.loads(json.dumps(data)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON object with a checksum of what it holds, atomically."""
-    write_json(path, {**data, SEAL: checksum(data)})
+def write_checksummed(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum of its content, atomically."""
+    write_json(path, {**data, CHECKSUM_KEY: checksum(data)})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """Read what `write_sealed` wrote.
+def read_checksummed(path: Path) -> dict[str, Any]:
+    """Read a JSON object that `write_checksummed` wrote.
 
-    An object that has none is taken as it is, so that a person can change one by hand.
+    An object without a checksum is accepted, so that it can be changed by hand.
 
     Raises:
-        AAEError: The file is missing, is no JSON object, or was changed after it was written.
+        AAEError: The file is missing, is not a JSON object, or was changed after it was written.
     """
-    if path.is_file() and path.stat().st_size > LARGEST:
-        raise AAEError(f"{path} is larger than {LARGEST >> 20} MiB, which no such file is; copy it again.")
+    if path.is_file() and path.stat().st_size > MAX_SIZE:
+        raise AAEError(f"{path} is larger than {MAX_SIZE >> 20} MiB, so it cannot be such a file; copy it again.")
     data = read_json(path)
     if not isinstance(data, dict):
         raise AAEError(f"{path} holds no JSON object; copy the file again.")
-    if SEAL in data and data[SEAL] != checksum(data):
+    if CHECKSUM_KEY in data and data[CHECKSUM_KEY] != checksum(data):
         raise AAEError(
             f"{path} does not match its checksum, so it was damaged or changed after it was written. Copy it again; if "
             'the change is your own, remove the entry "checksum" from it.'

@@ -1,4 +1,4 @@
-"""The machine that a result comes from: a few words on it, and its memory."""
+"""The machine: a description for results, and how its memory is used."""
 
 import ctypes
 import platform
@@ -11,7 +11,7 @@ __all__ = ["describe_machine", "keep_freed_memory"]
 
 
 def describe_machine() -> str:
-    """Processor, its instruction set, the threads in use, and the GPU if there is one."""
+    """Processor, instruction set, number of threads in use, and the GPU if there is one."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
@@ -27,12 +27,12 @@ def describe_machine() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees for its next need of it; glibc only, nothing elsewhere.
+    """Let this process keep freed memory for later use; with glibc only, elsewhere this does nothing.
 
-    Every step frees its activations and takes as much again. Where the pages went back in between, the kernel would
-    have to hand out thousands of zeroed ones a step: up to a third of the time of a convolutional one.
+    Every step frees its activations and allocates as much again. If the pages were returned in between, the kernel
+    would have to provide thousands of zeroed pages in each step: up to a third of the time of a convolutional step.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if set_option is not None:
-        set_option(-1, 2**30)  # M_TRIM_THRESHOLD: bytes at the end of the heap that may lie idle
+        set_option(-1, 2**30)  # M_TRIM_THRESHOLD: unused bytes that may stay at the end of the heap
         set_option(-3, 2**25)  # M_MMAP_THRESHOLD: smaller blocks come from the heap; glibc takes no higher value

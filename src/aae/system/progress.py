@@ -1,4 +1,4 @@
-"""The bar on the terminal while something takes long."""
+"""Progress bars on the terminal, and interrupts during long work."""
 
 import os
 import signal
@@ -20,10 +20,10 @@ from rich.progress import (
 
 from aae.system.errors import printable
 
-__all__ = ["Bar", "caught_interrupts", "counted", "held_interrupts", "say", "spinner", "stoppable"]
+__all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "row_progress", "say", "sigterm_as_interrupt", "spinner"]
 
-BESIDE = 32  # characters for the bar itself, the share and the time left
-_SHOWN = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
+BAR_WIDTH = 32  # characters for the bar itself, the percentage and the time left
+_SHORT_NAMES = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
 
 
 class Bar:
@@ -31,8 +31,8 @@ class Bar:
 
     Args:
         steps: Length of the training in steps, or None.
-        seconds: Its length in seconds, if ``steps`` is None.
-        show: False keeps quiet.
+        seconds: Length in seconds, if ``steps`` is None.
+        show: Whether anything is shown.
     """
 
     def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
@@ -62,14 +62,14 @@ class Bar:
         if "validation_error" in row:
             self._error = f"error {row['validation_error']:.2f} %"
         parts = [self._error] if self._error else []
-        parts += [f"{short} {row[name]:.3g}" for name, short in _SHOWN.items() if name in row]
+        parts += [f"{short} {row[name]:.3g}" for name, short in _SHORT_NAMES.items() if name in row]
         parts += [
             f"{name.replace('discriminator_loss_', 'disc ')} {value:.2f}"
             for name, value in row.items()
             if name.startswith("discriminator_loss")
         ]
-        # On a narrow terminal the last ones make way, so that the error and the time left can be read.
-        while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BESIDE:
+        # On a narrow terminal the last parts are dropped, so that the error and the time left can be read.
+        while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BAR_WIDTH:
             parts.pop()
         done = step if self._steps is not None else seconds
         self._progress.update(self._task, completed=min(done, self._total or done), text=" ".join(parts))
@@ -82,42 +82,42 @@ class Bar:
 
 @contextmanager
 def _handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Let these signals call a function; only the main thread can say so."""
+    """Handle these signals by a function; does nothing outside the main thread, which alone can set handlers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers}
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handling in before.items():
-            signal.signal(number, handling)
+        for number, old_handler in previous.items():
+            signal.signal(number, old_handler)
 
 
-def _stop(number: int, _: object) -> None:
+def _raise_interrupt(number: int, _: object) -> None:
     raise KeyboardInterrupt(number)
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Let the system's request to end (SIGTERM) interrupt as Ctrl-C does; a handler that someone else set stays."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM interrupt as Ctrl-C does, unless it has another handler already."""
     unhandled = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    with _handled([signal.SIGTERM] if unhandled else [], _stop):
+    with _handled([signal.SIGTERM] if unhandled else [], _raise_interrupt):
         yield
 
 
 @contextmanager
 def caught_interrupts() -> Iterator[list[int]]:
-    """Let Ctrl-C, and a request to end that `stoppable` looks after, do nothing but add their number to a list."""
+    """Collect the numbers of interrupts in a list: of Ctrl-C, and of SIGTERM inside `sigterm_as_interrupt`."""
     caught: list[int] = []
-    ours = signal.getsignal(signal.SIGTERM) is _stop
+    ours = signal.getsignal(signal.SIGTERM) is _raise_interrupt
     with _handled([signal.SIGINT, signal.SIGTERM] if ours else [signal.SIGINT], lambda n, _: caught.append(n)):
         yield caught
 
 
 @contextmanager
-def held_interrupts() -> Iterator[None]:
-    """Put interrupts off until the block is over."""
+def deferred_interrupts() -> Iterator[None]:
+    """Delay interrupts until the end of the block."""
     with caught_interrupts() as caught:
         yield
     if caught:
@@ -125,7 +125,7 @@ def held_interrupts() -> Iterator[None]:
 
 
 def _silent() -> bool:
-    """Whether another process of this machine shows the same."""
+    """Whether another process on this machine shows the same output."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
@@ -135,8 +135,8 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show on standard error how many of ``total`` rows are done; call what is given with each number of new ones."""
+def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how many of ``total`` rows are done. Yields a function that counts more rows as done."""
     console = Console(stderr=True)
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
@@ -146,7 +146,7 @@ def counted(text: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def spinner(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
-    """Show on standard error what is being done and for how long; call what is given with what is done next."""
+    """Show on standard error what is being done and for how long. Yields a function that changes the text."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     quiet = not show or _silent() or not console.is_terminal

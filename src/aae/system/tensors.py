@@ -1,4 +1,4 @@
-"""Tensors as bytes in the safetensors format, with a checksum that tells whether they are as they were written."""
+"""Tensors as bytes in the safetensors format, with a checksum that shows whether they are as they were written."""
 
 import hashlib
 import json
@@ -13,46 +13,46 @@ from aae.system.errors import AAEError, first_line
 
 __all__ = ["pack_tensors", "unpack_tensors"]
 
-FACTS = "aae"  # all facts are one entry, because the format keeps several in no order
+METADATA_KEY = "aae"  # all metadata is one entry, because the format does not keep the order of several
 CHECKSUM = "sha256"
 
 
-def pack_tensors(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> bytes:
-    """Tensors and some facts about them as the bytes of one file.
+def pack_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Tensors and metadata as the bytes of one file.
 
     Args:
         tensors: Tensors by name, on any device; no two may share memory.
-        facts: Texts by name.
+        metadata: Texts by name.
     """
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(held, metadata={FACTS: json.dumps({**facts, CHECKSUM: _checksum(held, facts)})})
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(on_cpu, metadata={METADATA_KEY: json.dumps({**metadata, CHECKSUM: _checksum(on_cpu, metadata)})})
 
 
 def unpack_tensors(raw: bytes, where: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What `pack_tensors` was given; a file of another writer, without a checksum, is taken as it is.
+    """The tensors and metadata that `pack_tensors` was given; a file without a checksum is accepted.
 
     Args:
         raw: The bytes.
-        where: The file they are of, for the error.
+        where: Name of their file, for the error.
 
     Raises:
         AAEError: The bytes are damaged, or are something else.
     """
     try:
-        tensors = load(raw)  # checks that the header describes the bytes that are there, before it takes any
+        tensors = load(raw)  # checks the header against the bytes that are there before it allocates memory
         length = int.from_bytes(raw[:8], "little")
-        facts = json.loads((json.loads(raw[8 : 8 + length]).get("__metadata__") or {}).get(FACTS, "{}"))
+        metadata = json.loads((json.loads(raw[8 : 8 + length]).get("__metadata__") or {}).get(METADATA_KEY, "{}"))
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
-        raise AAEError(f"{where} is damaged, or holds something else than tensors ({first_line(error)}).") from error
-    if not isinstance(facts, dict) or facts.pop(CHECKSUM, _checksum(tensors, {})) != _checksum(tensors, facts):
-        raise AAEError(f"{where} is damaged: what it holds does not match its checksum. Copy it again.")
-    return tensors, facts
+        raise AAEError(f"{where} is damaged, or does not hold tensors ({first_line(error)}).") from error
+    if not isinstance(metadata, dict) or metadata.pop(CHECKSUM, _checksum(tensors, {})) != _checksum(tensors, metadata):
+        raise AAEError(f"{where} is damaged: its content does not match its checksum. Copy it again.")
+    return tensors, metadata
 
 
-def _checksum(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> str:
-    """Of names, types, shapes, values and facts, in an order of its own."""
-    found = hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode())
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """The SHA-256 of names, types, shapes, values and metadata, whatever their order."""
+    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
-        found.update(json.dumps([name, str(tensor.dtype), tensor.shape]).encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(json.dumps([name, str(tensor.dtype), tensor.shape]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,6 +1,6 @@
-"""A training step recorded once as a CUDA graph and replayed.
+"""A training step captured once as a CUDA graph and replayed.
 
-On a GPU, starting the many small kernels of a step one by one takes longer than running them.
+On a GPU, launching the many small kernels of a step one by one takes longer than running them.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,106 +16,109 @@ from aae.objectives.phases import Metrics
 
 __all__ = ["CapturedStep"]
 
-WARM_UP = 3  # steps taken one kernel at a time first: libraries choose and allocate what the record must hold
+WARM_UP = 3  # steps that are not captured: libraries first choose their kernels and allocate memory
 
 
 class CapturedStep:
     """Takes training steps on batches of one shape.
 
-    The first few steps run as they are; then the step is recorded on a batch that stays in one place in
-    memory, and every further one copies its batch there and replays the record.
+    The first few steps run without a graph. Then the step is captured on a static batch, which stays in one
+    place in memory. Every later step copies its batch there and replays the graph.
 
     Args:
-        take: Takes one step on a batch and returns what it measured. It must not wait for the device.
-        record: False runs every step as it is, but on the batch that stays in place: all that a
-            machine without a GPU can do of this.
+        step: Takes one step on a batch and returns its metrics. It must not wait for the device.
+        capture: False runs every step without a graph, but on the static batch: all of this that works
+            without a GPU.
     """
 
-    def __init__(self, take: Callable[[Batch], Metrics], record: bool = True) -> None:
-        self._take, self._record = take, record
+    def __init__(self, step: Callable[[Batch], Metrics], capture: bool = True) -> None:
+        self._step, self._capture = step, capture
         self.failure: str | None = None
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew: what a step does, or the memory that it refers to, has changed."""
+    def reset(self) -> None:
+        """Start again, because what a step does or the memory that it refers to has changed."""
         self._steps = 0
-        self._place: Batch | None = None
+        self._static_batch: Batch | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._measured: Metrics = {}
+        self._static_metrics: Metrics = {}
 
     def __call__(self, batch: Batch) -> Metrics:
         self._steps += 1
         if self.failure is not None:
-            return self._take(batch)
+            return self._step(batch)
         if self._steps <= WARM_UP:
-            return self._beside(batch) if self._record else self._take(batch)
-        if self._place is None:
-            self._place = _kept(batch)
-            if self._record and not self._recorded(self._place):
-                return self._take(batch)
-        _copy(batch, self._place)
+            return self._warm_up_step(batch) if self._capture else self._step(batch)
+        if self._static_batch is None:
+            self._static_batch = _make_static(batch)
+            if self._capture and not self._capture_graph(self._static_batch):
+                return self._step(batch)
+        _copy(batch, self._static_batch)
         if self._graph is None:
-            return self._take(self._place)
+            return self._step(self._static_batch)
         self._graph.replay()
-        # The next replay writes over what this one measured.
-        return {name: value.clone() for name, value in self._measured.items()}
+        # The next replay overwrites these metrics.
+        return {name: value.clone() for name, value in self._static_metrics.items()}
 
-    def _beside(self, batch: Batch) -> Metrics:
-        """A step on a stream of its own, as recording asks of the steps before it."""
+    def _warm_up_step(self, batch: Batch) -> Metrics:
+        """A step on a side stream, as CUDA graphs require of the steps before the capture."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            measured = self._take(batch)
+            metrics = self._step(batch)
         torch.cuda.current_stream().wait_stream(stream)
-        return measured
+        return metrics
 
-    def _recorded(self, place: Batch) -> bool:
+    def _capture_graph(self, static: Batch) -> bool:
+        """Capture a step; returns False if that fails."""
         graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.current_stream()
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
-        before = generator.clone_state()
+        state = generator.clone_state()
         try:
-            with torch.cuda.graph(graph), self._noticed():
-                self._measured = self._take(place)
+            with torch.cuda.graph(graph), self._noting_failure():
+                self._static_metrics = self._step(static)
         except RuntimeError as error:
-            # A part of the user's own may need what a record cannot hold; steps are then taken as on a CPU.
-            self.failure = self.failure or _said(error)
-            # Ending a record that is broken fails, and leaves in place what was there for it.
-            generator.graphsafe_set_state(before)
+            # A user's own module may do what cannot be captured; steps then run as on a CPU.
+            self.failure = self.failure or _message(error)
+            # After a failed capture torch leaves the capture's generator state and stream in place.
+            generator.graphsafe_set_state(state)
             torch.cuda.set_stream(stream)
             return False
         self._graph = graph
         return True
 
     @contextmanager
-    def _noticed(self) -> Iterator[None]:
-        """Keep what goes wrong within the step, and not what follows from it."""
+    def _noting_failure(self) -> Iterator[None]:
+        """Note the error of the step itself, not the one that follows when the capture ends."""
         try:
             yield
         except RuntimeError as error:
-            self.failure = _said(error)
+            self.failure = _message(error)
             raise
 
 
-def _said(error: RuntimeError) -> str:
+def _message(error: RuntimeError) -> str:
     return str(error).partition("\n")[0]
 
 
-_PARTS = ("x", "labels", "labelled_x", "labelled_y", "progress")
+_FIELDS = ("x", "labels", "labelled_x", "labelled_y", "progress")
 
 
-def _kept(batch: Batch) -> Batch:
-    """A copy of a batch whose every part is a tensor on the device."""
+def _make_static(batch: Batch) -> Batch:
+    """A copy of a batch in which every field is a tensor on the device."""
     device = batch.x.device
-    parts = {name: getattr(batch, name) for name in _PARTS}
-    kept: dict[str, Any] = {k: v if v is None else torch.as_tensor(v, device=device).clone() for k, v in parts.items()}
-    return replace(batch, codes={}, **kept)
+    fields = {name: getattr(batch, name) for name in _FIELDS}
+    static: dict[str, Any] = {
+        name: None if value is None else torch.as_tensor(value, device=device).clone() for name, value in fields.items()
+    }
+    return replace(batch, codes={}, **static)
 
 
-def _copy(batch: Batch, place: Batch) -> None:
-    for name in _PARTS:
-        there, here = getattr(place, name), getattr(batch, name)
-        if isinstance(here, Tensor):
-            there.copy_(here, non_blocking=True)
-        elif here is not None:
-            there.fill_(here)
+def _copy(batch: Batch, static: Batch) -> None:
+    for name in _FIELDS:
+        target, source = getattr(static, name), getattr(batch, name)
+        if isinstance(source, Tensor):
+            target.copy_(source, non_blocking=True)
+        elif source is not None:
+            target.fill_(source)

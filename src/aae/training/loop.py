@@ -1,4 +1,4 @@
-"""The training loop: steps, history, evaluation, checkpoints, the way back from a divergence, and a bar."""
+"""The training loop: steps, history, evaluation, checkpoints, recovery from divergence, and the progress bar."""
 
 import math
 import signal
@@ -20,7 +20,7 @@ from aae.evaluation.metrics import collapsed, health, quick_metrics
 from aae.model.artifact import save_model
 from aae.model.autoencoder import Autoencoder
 from aae.system.errors import AAEError, DivergenceError
-from aae.system.progress import Bar, caught_interrupts, held_interrupts, stoppable
+from aae.system.progress import Bar, caught_interrupts, deferred_interrupts, sigterm_as_interrupt
 from aae.training.checkpoints import latest_checkpoint, save_checkpoint, set_aside
 from aae.training.rundir import History, RunDir
 from aae.training.settings import Settings
@@ -28,19 +28,19 @@ from aae.training.trainer import Trainer
 
 __all__ = ["Loop", "Result", "Watch"]
 
-LOG_EVERY = 20  # steps between two looks at the losses: each look waits for the device
-WARM_UP = 200  # steps before a code is expected to be anything
+LOG_EVERY = 20  # steps between two readings of the losses, each of which waits for the device
+WARM_UP = 200  # steps before the first warning about the model's health
 EVALUATE_SHARE = 0.05  # evaluation may take at most this share of the time
-CHECKPOINT_EVERY, CHECKPOINT_SHARE = 30.0, 0.02  # seconds, and the share of the time checkpoints may take
-SLOWER = 0.1  # of the learning rate, after a divergence
-PROBE_ROWS = 32  # rows that tell whether the code has collapsed
+CHECKPOINT_EVERY, CHECKPOINT_SHARE = 30.0, 0.02  # seconds, and the share of the time that checkpoints may take
+RECOVERY_FACTOR = 0.1  # on the learning rate after a divergence
+PROBE_ROWS = 32  # rows that are encoded to see whether the code has collapsed
 
 Watch = Callable[[Autoencoder, float], None]
 
 
 @dataclass
 class Result:
-    """What a training leaves: the model in evaluation mode, its history, and what went on."""
+    """The result of a training: the model in evaluation mode, its history, and how the training went."""
 
     model: Autoencoder
     history: History
@@ -50,12 +50,12 @@ class Result:
     seconds: float
     path: Path | None = None
     notes: list[str] = field(default_factory=list)
-    interrupted: int = 0  # the signal that ended it, if one did
-    is_rank_zero: bool = True  # the first process, which alone has written and evaluated
+    interrupted: int = 0  # the signal that ended it; 0 if none did
+    is_rank_zero: bool = True  # rank zero alone writes and evaluates
 
 
 class Loop:
-    """One run of the loop; holds what is neither the trainer's nor the run directory's."""
+    """One run of the loop, with the state that belongs to neither the trainer nor the run directory."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Loop:
         self._checkpoint_every = checkpoint_every
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
-        self.notes = [*data.notes, *_uneven(trainer.settings, group.world_size)]
+        self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
@@ -82,27 +82,27 @@ class Loop:
         self._evaluation_seconds = 0.0
         self._board = board() if board is not None and group.is_rank_zero else None
         self._show, self._watch = progress and group.is_rank_zero, watch
-        self._signals: list[int] = []  # signals to stop that this process has been sent
-        self._alive = False
-        self._probe_rows: np.ndarray | None = None  # rows that tell whether the code has collapsed
-        self._stopped = 0  # the one that was followed
+        self._signals: list[int] = []  # signals to stop that this process has received
+        self._code_varied = False
+        self._probe_rows: np.ndarray | None = None
+        self._stopped = 0  # the signal that stopped the training
 
     def resume(self, run: RunDir) -> None:
-        """Take up the newest usable checkpoint, and what was measured until then."""
-        state, damaged = self.group.broadcast_result(lambda: _saved(run))
+        """Load the newest usable checkpoint, with the history up to it."""
+        state, damaged = self.group.broadcast_result(lambda: _load_state(run))
         self.trainer.restore(state)
-        self.history = History.restored(state["history"])
+        self.history = History.from_state(state["history"])
         self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
 
     def run(self) -> Result:
-        shown = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
-        with shown as self._bar, stoppable():
+        bar = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
+        with bar as self._bar, sigterm_as_interrupt():
             for note in self.notes:
                 self._print(note)
-            self._trouble()
+            self._failure()
             if not self.trainer.step:
-                self._checkpoint()  # what is stopped or diverges before the next one can begin again here
-            while not self._ended():
+                self._checkpoint()  # to resume from if the training stops or diverges before the next one
+            while not self._finished():
                 pass
             self._save_model()
         return Result(
@@ -118,53 +118,53 @@ class Loop:
             self.group.is_rank_zero,
         )
 
-    def _ended(self) -> bool:
-        """Go on to the end, and say whether that was reached; a divergence leads back to a checkpoint, once."""
+    def _finished(self) -> bool:
+        """Train to the end. Returns False after a divergence, from which the training recovers once."""
         try:
             self._steps()
             self._log(final=True)
         except DivergenceError as error:
-            with held_interrupts() if self.group.world_size == 1 else nullcontext():
-                self._go_back(error)
+            with deferred_interrupts() if self.group.world_size == 1 else nullcontext():
+                self._recover(error)
             return False
         return True
 
     def _steps(self) -> None:
         try:
-            # One process stops after its step; several have to agree on one after which all of them do.
+            # One process stops after its step; several have to agree on the step after which all of them stop.
             with caught_interrupts() if self.group.world_size > 1 else nullcontext(self._signals) as self._signals:
                 while self.trainer.progress < 1 and not self._stopped:
                     self._one_step()
         except KeyboardInterrupt as stop:
             self._stopped = int(stop.args[0]) if stop.args else signal.SIGINT
         if self._stopped:
-            self._checkpoint()  # first of all: who asks a process to end may not wait long
+            self._checkpoint()  # first, because the process may be killed soon after it was asked to end
             self._print(f"Stopped at step {self.trainer.step}; the model so far is kept.")
 
-    def _go_back(self, error: DivergenceError) -> None:
-        """Take up the last good checkpoint with a lower learning rate."""
+    def _recover(self, error: DivergenceError) -> None:
+        """Go back to the last good checkpoint, with a lower learning rate."""
         trainer = self.trainer
         if self.path is None or trainer.rate_factor < 1:
             raise error
         notes, seconds = self.notes, trainer.seconds
         self.resume(self.path)
-        trainer.rate_factor = SLOWER
+        trainer.rate_factor = RECOVERY_FACTOR
         if trainer.settings.max_seconds is not None:
-            trainer.seconds = seconds  # the time is gone all the same
+            trainer.seconds = seconds  # going back does not give the time back
         self._sums, self._count = {}, 0
         note = (
-            f"{str(error).partition('. ')[0]}. It went back to the checkpoint of step {trainer.step} and went on "
-            f"with {SLOWER:g} of the learning rate."
+            f"{str(error).partition('. ')[0]}. It went back to the checkpoint of step {trainer.step} and continued "
+            f"with {RECOVERY_FACTOR:g} of the learning rate."
         )
         self.notes = [*notes, note]
         self._print(f"Warning: {note}")
 
     def _one_step(self) -> None:
         start = time.perf_counter()
-        # A stop between two parameters' updates would leave neither the old state nor the new one.
-        with held_interrupts() if self.group.world_size == 1 else nullcontext():
-            measured = self.trainer.train_step()
-        for name, value in measured.items():
+        # An interrupt between the updates of two parameters would leave a state that is neither old nor new.
+        with deferred_interrupts() if self.group.world_size == 1 else nullcontext():
+            metrics = self.trainer.train_step()
+        for name, value in metrics.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._count += 1
         if self._count >= LOG_EVERY or self._epoch_over():
@@ -179,18 +179,18 @@ class Loop:
         return self.trainer.step % self.trainer.batches.steps_per_epoch == 0
 
     def _log(self, final: bool = False) -> None:
-        """Average the losses since the last look, check them, and evaluate now and then."""
+        """Average the losses since the last time, check them, and evaluate when that is due."""
         trainer = self.trainer
         if not self._count and not final:
             return
         row = {name: float(total) / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
-        due = self.group.is_rank_zero and self._due(final)
-        trouble = self._trouble() is not None
-        row, flags = self.group.mean_and_any(row, due=due, stop=bool(self._signals), trouble=trouble)
-        self._check(row)
-        if flags["trouble"]:
-            raise DivergenceError(self._divergence(self._trouble() or "a weight became NaN or infinite"))
+        due = self.group.is_rank_zero and self._evaluation_due(final)
+        failed = self._failure() is not None
+        row, flags = self.group.mean_and_any(row, due=due, stop=bool(self._signals), failed=failed)
+        self._check_finite(row)
+        if flags["failed"]:
+            raise DivergenceError(self._divergence_message(self._failure() or "a weight became NaN or infinite"))
         if flags["stop"]:
             self._stopped = self._signals[0] if self._signals else signal.SIGINT
         if flags["due"]:
@@ -205,7 +205,7 @@ class Loop:
         self._print_messages()
 
     def _print_messages(self) -> None:
-        """Print what the trainer has to say, such as why the losses jump."""
+        """Print the messages of the trainer, such as why the losses jump."""
         for message in self.trainer.messages:
             self._print(message)
         self.trainer.messages.clear()
@@ -215,37 +215,37 @@ class Loop:
         self._bar.print(text)
 
     def _without_side_effects(self) -> AbstractContextManager[None]:
-        """A look must not change what training draws next: when it comes depends on the clock."""
+        """An evaluation must not change what training draws next, because its time depends on the clock."""
         return inference.without_side_effects(self.trainer.fabric.device)
 
-    def _due(self, final: bool) -> bool:
-        """Whether an evaluation is due; the first process decides by its own clock."""
+    def _evaluation_due(self, final: bool) -> bool:
+        """Whether an evaluation is due; rank zero decides by its own clock."""
         if final:
-            return not self.history.measured_at(self.trainer.step)
+            return not self.history.evaluated_at(self.trainer.step)
         spacing = self._evaluation_seconds / EVALUATE_SHARE
         return self._epoch_over() and time.monotonic() - self._evaluated > spacing
 
     def _evaluate(self, row: dict[str, float], final: bool) -> dict[str, float]:
-        """What validation rows say of the model, with the losses of ``row``."""
+        """Metrics on validation rows; warns about what they and the losses in ``row`` show."""
         trainer = self.trainer
         start = time.monotonic()
         with self._without_side_effects():
-            found = quick_metrics(trainer.averaged, self.data, self.split)
-            self._check(found)
-            self._warn({**row, **found})
+            metrics = quick_metrics(trainer.averaged, self.data, self.split)
+            self._check_finite(metrics)
+            self._warn({**row, **metrics})
             if self._watch is not None:
                 self._watch(trainer.averaged, 1.0 if final else trainer.progress)
         self._evaluated = time.monotonic()
         self._evaluation_seconds = self._evaluated - start
-        return found
+        return metrics
 
-    def _check(self, row: Mapping[str, float]) -> None:
+    def _check_finite(self, row: Mapping[str, float]) -> None:
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
-            raise DivergenceError(self._divergence(f"{bad[0]} became NaN or infinite"))
+            raise DivergenceError(self._divergence_message(f"{bad[0]} became NaN or infinite"))
 
-    def _trouble(self) -> str | None:
-        """What is wrong with the model, if it can be seen from its weights and the codes of a few rows."""
+    def _failure(self) -> str | None:
+        """What is wrong with the weights or with the codes of a few rows; None if nothing is."""
         model = self.trainer.model
         if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
             return "a weight became NaN or infinite"
@@ -254,10 +254,10 @@ class Loop:
             self._probe_rows = self.data.x[np.sort(rows[:PROBE_ROWS])]
         with self._without_side_effects():
             constant = collapsed(model, self._probe_rows)
-        self._alive |= not constant  # a code that never said anything is what was asked for
-        return "the code became the same for every row" if constant and self._alive else None
+        self._code_varied |= not constant  # a code that is constant from the start is intended
+        return "the code became the same for every row" if constant and self._code_varied else None
 
-    def _divergence(self, what: str) -> str:
+    def _divergence_message(self, what: str) -> str:
         again = ", although the learning rate had been lowered" if self.trainer.rate_factor < 1 else ""
         where = f"Training diverged: {what} near step {self.trainer.step}{again}."
         advice = "Lower the learning rate, for example with --set lr=0.0003"
@@ -271,10 +271,10 @@ class Loop:
     def _warn(self, row: Mapping[str, float]) -> None:
         if self.trainer.tentative or self.trainer.steps_since_restart < WARM_UP:
             return
-        found = health(self.trainer.averaged, self.data, self.split, row)
+        warnings = health(self.trainer.averaged, self.data, self.split, row)
         if self.trainer.captured is not None and self.trainer.captured.failure is not None:
-            found["captured"] = f"Steps run slower, kernel by kernel: {self.trainer.captured.failure}."
-        for name, text in found.items():
+            warnings["captured"] = f"Steps run slower, kernel by kernel: {self.trainer.captured.failure}."
+        for name, text in warnings.items():
             if name not in self._warned:
                 self._warned.add(name)
                 self.notes.append(text)
@@ -284,8 +284,8 @@ class Loop:
         if self.directory is None:
             return
         start = time.monotonic()
-        # A checkpoint of a model that has just diverged would be no good one.
-        if self._trouble() is None:
+        # A model that has just diverged must not become the newest checkpoint.
+        if self._failure() is None:
             state = {**self.trainer.state(), "history": self.history.state(), "notes": self.notes}
             save_checkpoint(self.directory.checkpoints, state, self.trainer.step)
             self.history.write(self.directory.metrics)
@@ -294,30 +294,30 @@ class Loop:
             self._spacing = max(CHECKPOINT_EVERY, (self._checkpointed - start) / CHECKPOINT_SHARE)
 
     def _save_model(self) -> None:
-        """Leave the final checkpoint, history and model in the run directory."""
+        """Write the final checkpoint, history and model to the run directory."""
         if self.directory is not None:
             self._checkpoint()
             self.history.write(self.directory.metrics)
-        self.trainer.finish()  # after the checkpoint, from which the training can be continued as it is
+        self.trainer.finish()  # after the checkpoint, so that the training can be continued as it was
         if self.directory is not None:
             save_model(self.trainer.averaged, self.directory.model)
             if self.notes:
-                self.directory.remember("notes", self.notes)
+                self.directory.add_to_config("notes", self.notes)
         if self._board is not None:
             self._board.close()
-        self.group.barrier()  # whoever reads the run next finds it whole
+        self.group.barrier()  # no process may read the run before it is complete
 
 
-def _saved(run: RunDir) -> tuple[dict[str, Any], list[str]]:
-    """The state that a run has come to, and a sentence for each checkpoint that was damaged."""
-    run.tidy()
+def _load_state(run: RunDir) -> tuple[dict[str, Any], list[str]]:
+    """The state in the newest usable checkpoint, and a sentence for each damaged one."""
+    run.remove_temporary_files()
     state, damaged = latest_checkpoint(run.checkpoints)
     return state, set_aside(damaged)
 
 
-def _uneven(settings: Settings, processes: int) -> list[str]:
-    left = settings.batch_size % processes
-    if not left:
+def _uneven_batch_notes(settings: Settings, processes: int) -> list[str]:
+    left_over = settings.batch_size % processes
+    if not left_over:
         return []
     return [f"A batch of {settings.batch_size} rows cannot be shared evenly by {processes} processes: "
-            f"{settings.batch_size - left} rows are read a step."]  # fmt: skip
+            f"each step reads {settings.batch_size - left_over} rows."]  # fmt: skip

@@ -17,7 +17,7 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
     Args:
         phase: The phase.
         settings: How to train.
-        captured: Whether its steps are recorded, so that the rates must lie on the device.
+        captured: Whether its steps are captured, so that the rates must be on the device.
     """
     rates: dict[str, Any] = dict(settings.learning_rate)
     if captured:
@@ -33,7 +33,7 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:
-    """Set the learning rate of a group, in its place where a recorded step reads it."""
+    """Set the learning rate of a group; in place if it is a tensor, because a captured step reads it there."""
     if isinstance(group["lr"], torch.Tensor):
         group["lr"].fill_(rate)
     else:
@@ -50,16 +50,16 @@ def decay_factor(decay: str, progress: float) -> float:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Give an optimiser back the state it had.
+    """Load the state of an optimiser.
 
     Raises:
-        ValueError: It is of other weights.
+        ValueError: The state belongs to weights of other shapes.
     """
     optimizer.load_state_dict(state)
     for group in optimizer.param_groups:
-        if isinstance(group["lr"], torch.Tensor):  # a rate stays where the step reads it
+        if isinstance(group["lr"], torch.Tensor):  # a captured step reads the rate on the device
             group["lr"] = group["lr"].to(group["params"][0].device)
         for parameter in group["params"]:
-            for held in optimizer.state.get(parameter, {}).values():
-                if isinstance(held, torch.Tensor) and held.dim() and held.shape != parameter.shape:
-                    raise ValueError(f"moments of shape {tuple(held.shape)} for weights {tuple(parameter.shape)}")
+            for value in optimizer.state.get(parameter, {}).values():
+                if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError(f"moments of shape {tuple(value.shape)} for weights {tuple(parameter.shape)}")

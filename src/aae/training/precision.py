@@ -1,6 +1,6 @@
-"""Which precision a training computes in: float32, or bf16 where that is faster for this model on this machine.
+"""The precision of a training: float32, or bf16 where that is faster for this model on this machine.
 
-A processor flag does not decide it. There are processors with bf16 instructions on which a step takes 1.5 times as long
+The processor's flags are not enough to decide. On some processors with bf16 instructions a step takes 1.5 times as long
 in bf16, because weights and activations have to be converted.
 """
 
@@ -15,19 +15,19 @@ from aae.system.errors import AAEError
 
 __all__ = ["Precision", "autocast", "choose_precision", "supports_bf16"]
 
-SECONDS = 0.05  # for the trial, after one pass in each precision that is not counted
-GAIN = 1.05  # how many times as fast bf16 has to be: where the two are equal, float32 is the more exact
+TRIAL_SECONDS = 0.05  # after one pass in each precision that is not timed
+MIN_SPEEDUP = 1.05  # of bf16 over float32: where the two are equal, float32 is more exact
 
 _TRIALS: dict[object, dict[str, float]] = {}
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A precision that was chosen, and why.
+    """The chosen precision, and the reason.
 
     Args:
         name: ``"32"`` or ``"bf16"``.
-        trial: Milliseconds of one pass forward and backward in each precision; empty if none was timed.
+        trial: Milliseconds of one forward and backward pass in each precision; empty if none was timed.
     """
 
     name: str
@@ -35,40 +35,40 @@ class Precision:
 
     @property
     def reason(self) -> str:
-        """The times, in words; empty if none was timed."""
+        """The times as text; empty if none was timed."""
         return ", ".join(f"{name}: {value:.1f} ms" for name, value in self.trial.items())
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which a forward pass computes in that precision; weights stay in float32."""
+    """The context in which a forward pass runs in that precision; weights stay in float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def choose_precision(asked: str, model: Autoencoder, rows: int, device: torch.device) -> Precision:
-    """The precision that was asked for, or for ``auto`` the faster one.
+def choose_precision(requested: str, model: Autoencoder, rows: int, device: torch.device) -> Precision:
+    """The precision that was requested, or for ``auto`` the faster one.
 
     Args:
-        asked: ``auto``, ``32`` or ``bf16``.
+        requested: ``auto``, ``32`` or ``bf16``.
         model: The model that will be trained.
         rows: Rows that one process reads in a step.
-        device: Where it will be trained.
+        device: The device it will be trained on.
 
     Raises:
-        AAEError: bf16 was asked for on a GPU that has none.
+        AAEError: bf16 was requested on a GPU that does not support it.
     """
     supported = supports_bf16(device)
-    if asked == "bf16" and device.type == "cuda" and not supported:
-        raise AAEError("This GPU has no bf16; use --precision 32.")
-    if asked != "auto":
-        return Precision(asked, {})
-    if not supported or device.type == "cuda":  # on a GPU with bf16 units that is the faster one
+    if requested == "bf16" and device.type == "cuda" and not supported:
+        raise AAEError("This GPU does not support bf16; use --precision 32.")
+    if requested != "auto":
+        return Precision(requested, {})
+    if not supported or device.type == "cuda":  # a GPU with bf16 units is faster in bf16
         return Precision("bf16" if supported else "32", {})
     trial = _trial(model, rows, device)
-    return Precision("bf16" if GAIN * trial["bf16"] < trial["32"] else "32", trial)
+    return Precision("bf16" if MIN_SPEEDUP * trial["bf16"] < trial["32"] else "32", trial)
 
 
 def supports_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for it, without which it takes a hundred times as long."""
+    """Whether the device has bf16 instructions; without them bf16 takes a hundred times as long."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -76,7 +76,7 @@ def supports_bf16(device: torch.device) -> bool:
 
 
 def _trial(model: Autoencoder, rows: int, device: torch.device) -> dict[str, float]:
-    """Milliseconds of a pass in each precision; measured once in a process for each model, batch and thread number."""
+    """Milliseconds of a pass in each precision, timed once in a process for each model, batch size and thread count."""
     shapes = tuple((name, tuple(value.shape)) for name, value in model.named_parameters())
     key = (shapes, rows, device, torch.get_num_threads())
     if key not in _TRIALS:
@@ -85,7 +85,7 @@ def _trial(model: Autoencoder, rows: int, device: torch.device) -> dict[str, flo
 
 
 def _measure(model: Autoencoder, rows: int, device: torch.device) -> dict[str, float]:
-    """Time the passes of trunk and decoder, where nearly all the products of a step are; the model is left alone."""
+    """Time passes of a copy of trunk and decoder, where nearly all the work of a step is."""
     trial = copy.deepcopy(model).to(device).train()
     best = {"32": float("inf"), "bf16": float("inf")}
     with torch.random.fork_rng(devices=[]):
@@ -93,8 +93,8 @@ def _measure(model: Autoencoder, rows: int, device: torch.device) -> dict[str, f
         code = torch.rand(rows, int(model.merge.dim), device=device)
         for precision in best:
             _pass(trial, x, code, precision)
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < SECONDS:
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < TRIAL_SECONDS:
             for precision in best:
                 start = time.perf_counter()
                 _pass(trial, x, code, precision)
@@ -103,7 +103,7 @@ def _measure(model: Autoencoder, rows: int, device: torch.device) -> dict[str, f
 
 
 def _pass(model: Autoencoder, x: torch.Tensor, code: torch.Tensor, precision: str) -> None:
-    """Forward and backward through trunk and decoder."""
+    """A forward and backward pass through trunk and decoder."""
     with autocast(x.device, precision):
         outputs = [model.decoder(code)] if model.trunk is None else [model.trunk(x), model.decoder(code)]
     torch.stack([output.float().sum() for output in outputs]).sum().backward()

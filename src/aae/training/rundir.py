@@ -14,13 +14,13 @@ from filelock import FileLock, Timeout
 from aae._version import __version__
 from aae.model.component import fits
 from aae.system.errors import AAEError
-from aae.system.files import read_sealed, write_atomically, write_sealed
+from aae.system.files import read_checksummed, write_atomically, write_checksummed
 
 __all__ = ["History", "RunDir", "versions"]
 
 FORMAT = 1
 LOCK = ".lock"
-_KINDS: dict[str, Any] = {
+_TYPES: dict[str, Any] = {
     "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
     "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
     "notes": list[str], "versions": dict[str, str],
@@ -28,7 +28,7 @@ _KINDS: dict[str, Any] = {
 
 
 def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
+    """Versions of the software that a result depends on."""
     return {
         "aae": __version__,
         "torch": torch.__version__,
@@ -65,14 +65,14 @@ class RunDir:
 
     def _check_empty(self) -> None:
         if self.path.exists() and (not self.path.is_dir() or any(p.name != LOCK for p in self.path.iterdir())):
-            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to go on with that run.")
+            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to continue that run.")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in the directory; the system lets go of it when this process ends.
+        """Keep other processes from training in the directory; the system frees the lock when this process ends.
 
         Raises:
-            AAEError: Another process trains there, or the directory cannot be written.
+            AAEError: Another process is training there, or the directory cannot be written.
         """
         lock = FileLock(self.path / LOCK)
         try:
@@ -95,20 +95,20 @@ class RunDir:
             AAEError: The directory is not empty, or cannot be written.
         """
         self._check_empty()
-        write_sealed(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
+        write_checksummed(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
 
     def config(self) -> dict[str, Any]:
         """The configuration.
 
         Raises:
-            AAEError: The directory is no run, or was written by a newer version.
+            AAEError: The directory is not a run, or was written by a newer version.
         """
         file = self.path / "config.json"
         if not file.is_file():
             raise AAEError(
                 f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`."
             )
-        config = read_sealed(file)
+        config = read_checksummed(file)
         if not isinstance(config.get("format"), int):
             raise AAEError(f"{file} is not the configuration of a run.")
         if config["format"] > FORMAT:
@@ -116,19 +116,19 @@ class RunDir:
                 f"{self.path} was written by aae {config.get('versions', {}).get('aae')}, which is newer than "
                 f"this one ({__version__}); upgrade aae."
             )
-        for name, kind in _KINDS.items():
+        for name, kind in _TYPES.items():
             if name in config and not fits(config[name], kind):
-                raise AAEError(f"{file} gives {config[name]!r:.60} as {name}, which is none; copy the file again.")
+                raise AAEError(f"{file}: {config[name]!r:.60} is no valid value of {name}; copy the file again.")
         return config
 
-    def tidy(self) -> None:
-        """Remove what a process was writing when it was killed."""
+    def remove_temporary_files(self) -> None:
+        """Remove the files that a process was writing when it was killed."""
         for file in self.path.rglob(".*.tmp"):
             file.unlink(missing_ok=True)
 
-    def remember(self, name: str, value: Any) -> None:
-        """Add one fact to the configuration."""
-        write_sealed(self.path / "config.json", {**self.config(), name: value})
+    def add_to_config(self, name: str, value: Any) -> None:
+        """Add one entry to the configuration."""
+        write_checksummed(self.path / "config.json", {**self.config(), name: value})
 
     def history(self) -> "History":
         """The history so far; empty if nothing was measured yet."""
@@ -136,7 +136,7 @@ class RunDir:
 
 
 class History:
-    """Rows of measurements in the order of steps; a value that was not measured is absent."""
+    """Rows of measurements in the order of steps; values that were not measured are absent."""
 
     def __init__(self, rows: list[dict[str, float]] | None = None) -> None:
         self.rows = rows or []
@@ -145,7 +145,7 @@ class History:
         self.rows.append(dict(row))
 
     def columns(self) -> dict[str, np.ndarray]:
-        """One array for each name, NaN where it was not measured."""
+        """One array for each name, NaN where there is no value."""
         names = dict.fromkeys(name for row in self.rows for name in row)
         return {name: np.array([row.get(name, np.nan) for row in self.rows]) for name in names}
 
@@ -153,17 +153,17 @@ class History:
         """The newest value of that name, or None."""
         return next((row[name] for row in reversed(self.rows) if name in row), None)
 
-    def measured_at(self, step: int) -> bool:
+    def evaluated_at(self, step: int) -> bool:
         """Whether the newest row is of that step and holds an evaluation."""
         return bool(self.rows) and self.rows[-1]["step"] == step and any("validation" in name for name in self.rows[-1])
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The same as tensors, for a checkpoint."""
+        """The columns as tensors, for a checkpoint."""
         return {name: torch.from_numpy(values) for name, values in self.columns().items()}
 
     @classmethod
-    def restored(cls, state: Mapping[str, torch.Tensor]) -> "History":
-        """The history that `state` was taken of."""
+    def from_state(cls, state: Mapping[str, torch.Tensor]) -> "History":
+        """The history whose `state` is given."""
         columns = {name: values.tolist() for name, values in state.items()}
         rows = zip(*columns.values(), strict=True)
         return cls([{k: v for k, v in zip(columns, row, strict=True) if v == v} for row in rows])

@@ -22,9 +22,9 @@ class Settings:
     Args:
         epochs: Passes over the main stream of rows; or give ``steps`` or ``max_seconds``.
         steps: Number of steps.
-        max_seconds: Time for the whole training; the learning rate's decay is fitted to it.
-        batch_size: Rows a step reads.
-        labelled_batch_size: Labelled rows a step reads beside them, for a supervised latent.
+        max_seconds: Time for the whole training; the decay of the learning rate follows the time.
+        batch_size: Rows that a step reads.
+        labelled_batch_size: Labelled rows that a step reads besides, for a supervised latent.
         schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
         optimizer: ``"adam"`` or ``"sgd"``.
         learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),
@@ -35,9 +35,9 @@ class Settings:
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
         classification_weight: Factor on the cross-entropy of labelled rows.
         terms: Terms for few labels (see `aae.objectives.terms`).
-        extras: What the training has besides its step (see `aae.training.extras`); they act in this order.
-        ema: Decay of the moving average of the weights that is evaluated and kept; None keeps the
-            last weights.
+        extras: Additions to the training (see `aae.training.extras`); they act in this order.
+        ema: Decay of the moving average of the weights that is evaluated and saved; with None the last
+            weights are.
     """
 
     epochs: float | None = None
@@ -77,11 +77,11 @@ class Settings:
         if set(self.learning_rate) != set(PHASES):
             raise AAEError(f"learning_rate needs a value for each of {', '.join(PHASES)}.")
         names = [extra.name for extra in self.extras]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise AAEError(f"The extra {twice} is listed twice; a training has each of them once.")
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise AAEError(f"The extra {repeated} is listed twice; list it once.")
 
     def all_extras(self) -> list[Extra]:
-        """The extras that are listed, and those that are part of a term."""
+        """The extras that are listed, then those that are part of a term."""
         parts = [part for term in self.terms for part in term.modules() if isinstance(part, Extra)]
         return [*self.extras, *(part for part in parts if all(part is not extra for extra in self.extras))]

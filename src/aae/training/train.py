@@ -1,4 +1,4 @@
-"""Training: a model, data and settings become a run."""
+"""`train`: train a model on data, and write a run directory if one is asked for."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -61,21 +61,21 @@ def train(
         precision: ``"auto"``, ``"32"`` or ``"bf16"``.
         out: Run directory to write; None keeps everything in memory.
         devices: Processes on this machine that share every batch, one for each GPU or for some of the
-            processor cores. The script is started again for each of them; under ``torchrun`` they are
-            there already.
-        num_nodes: Machines that take part.
-        resume: Go on from the newest usable checkpoint in ``out``, on any number of processes.
-        checkpoint_every: Seconds between two checkpoints; if not given 30, or more where checkpoints
-            take so long that 30 would be over 2 % of the time.
+            processor cores. The script is started again for each of them; ``torchrun`` has started them
+            already.
+        num_nodes: Number of machines.
+        resume: Continue from the newest usable checkpoint in ``out``, on any number of processes.
+        checkpoint_every: Seconds between two checkpoints; if None, 30, or more where checkpoints every
+            30 seconds would take over 2 % of the time.
         tensorboard: Also write TensorBoard event files into the run directory.
         progress: Show a progress bar on the terminal.
-        watch: Called with the model and the share of the training that is over, now and then and at the
-            end; what it raises ends the training.
-        info: More facts for the run's ``config.json``, such as the preset's name.
-        group: Processes that have joined already; ``device``, ``precision``, ``devices`` and ``num_nodes`` are theirs.
+        watch: Called with the model and the share of the training that is over, at each evaluation; an
+            exception that it raises ends the training.
+        info: More entries for the run's ``config.json``, such as the preset's name.
+        group: A process group that is ready; it replaces ``device``, ``precision``, ``devices`` and ``num_nodes``.
 
     Raises:
-        AAEError: Anything the user can put right: labels, shapes, the run directory, divergence, a lost process.
+        AAEError: Anything the user can correct: labels, shapes, the run directory, divergence, a lost process.
     """
     group = group or launch(device, precision, devices, num_nodes)
     data = load_data(data)
@@ -100,13 +100,15 @@ def train(
         "settings": describe(vars(settings)),
     }
     torch.manual_seed(seed)
-    with group.explain_lost_process(lambda: _advice(run)), ExitStack() as held:
-        group.barrier()  # reading the data may take one machine longer than another
+    with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
+        group.barrier()  # machines may differ in how long they take to read the data
         trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen.name)
         if run is not None:
-            # Described here so that a part that cannot be saved is refused before the training, not after it; and not
-            # sooner, so that settings that are refused leave no directory behind.
-            group.broadcast_result(lambda: _take(run, held, None if resume else {**config, "model": describe(model)}))
+            # The model is described before the training, so that a part that cannot be saved is refused in time. The
+            # trainer is made first, so that settings that are refused leave no directory behind.
+            group.broadcast_result(
+                lambda: _lock_run_dir(run, locks, None if resume else {**config, "model": describe(model)})
+            )
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
@@ -115,24 +117,24 @@ def train(
         return loop.run()
 
 
-def _take(run: RunDir, held: ExitStack, config: dict[str, Any] | None) -> None:
-    """Lock a run directory, a new one if there is a configuration for it."""
+def _lock_run_dir(run: RunDir, locks: ExitStack, config: dict[str, Any] | None) -> None:
+    """Lock a run directory; with a configuration, a new one."""
     if config is None:
         run.config()
     else:
         run.make()
-    held.enter_context(run.locked())
+    locks.enter_context(run.locked())
     if config is not None:
         run.create(config)
 
 
-def _advice(run: RunDir | None) -> str:
-    """What is left of a run whose processes were lost."""
+def _recovery_advice(run: RunDir | None) -> str:
+    """How to continue a run whose processes were lost."""
     if run is None:
         return "Train again."
     with suppress(AAEError):
         state, _ = latest_checkpoint(run.checkpoints)
-        return f"Go on from step {state['step']} with --out {run.path} --resume, on any number of devices."
+        return f"Continue from step {state['step']} with --out {run.path} --resume, on any number of devices."
     return f"{run.path} holds no checkpoint; train again."
 
 
@@ -155,7 +157,7 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
 
 
 def _tensorboard(run: RunDir | None) -> Callable[[], Any]:
-    """What opens TensorBoard's files; whether it can is known before anything is written."""
+    """A function that opens TensorBoard's files. Errors are raised before anything is written."""
     if run is None:
         raise AAEError("TensorBoard files need a run directory; give out=.")
     try:

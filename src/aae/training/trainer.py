@@ -1,4 +1,4 @@
-"""One model in training: phases, optimisers, moving average and extras, and all of it as a state to save."""
+"""A model in training: its phases, optimisers, moving average and extras, and their state for a checkpoint."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ from aae.training.settings import Settings
 
 __all__ = ["Trainer"]
 
-MOST_VALUES = 2**26  # values of rows that an extra may keep: 256 MiB
+MAX_VALUES = 2**26  # values of rows that an extra may keep: 256 MiB
 
 
 class Trainer:
@@ -34,10 +34,10 @@ class Trainer:
     Args:
         model: The model; it is moved to the device.
         data: Training rows.
-        split: Their division.
+        split: Which of them are labelled, unlabelled or for validation.
         settings: How to train.
         seed: Seed of the order of rows.
-        fabric: The device.
+        fabric: Runs the training on its device.
         shard: This process's share of every batch; None if it is the only process.
         precision: ``"32"`` or ``"bf16"``.
     """
@@ -59,7 +59,7 @@ class Trainer:
         self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
         if shard is not None:
             share_batch_norm(self.model)
-        # The moving average is the teacher, and what is evaluated and kept; without one the model itself is.
+        # The moving average is the teacher, and it is evaluated and saved; without one the model itself is.
         self._average = None if settings.ema is None else Average(self.model)
         self.averaged = self.model if self._average is None else self._average.model
         self.losses.teacher = self.averaged
@@ -68,11 +68,11 @@ class Trainer:
         )
         self._data = fingerprint(data, split)
         self.step = 0
-        self.first_step = 0  # the first one on the present weights, after a restart
+        self.first_step = 0  # the first step on the present weights, after a restart
         self.seconds = 0.0
-        self.rate_factor = 1.0  # on every learning rate; below 1 after a divergence
+        self.rate_factor = 1.0  # factor on every learning rate; below 1 after a divergence
         self.captured: CapturedStep | None = None
-        self.messages: list[str] = []  # lines for the user, taken away when they are printed
+        self.messages: list[str] = []  # lines for the user, removed when they are printed
         self.extras = settings.all_extras()
         for extra in self.extras:
             extra.prepare(self)
@@ -82,24 +82,24 @@ class Trainer:
         settings, shard = self.settings, self.shard
         self.phases = build_phases(self.losses, settings.schedule)
         self._on_cuda = self.fabric.device.type == "cuda"
-        # A captured step cannot hold the communication between processes.
-        self.captured = CapturedStep(self._take) if self._on_cuda and shard is None else None
-        moved = [id(parameter) for phase in self.phases for parameter in phase.parameters]
-        once = len(moved) == len(set(moved))
+        # Communication between processes cannot be captured.
+        self.captured = CapturedStep(self._run_phases) if self._on_cuda and shard is None else None
+        trained = [id(parameter) for phase in self.phases for parameter in phase.parameters]
+        disjoint = len(trained) == len(set(trained))
         self._loss = {
-            phase.name: phase.loss if shard is None else reduced_loss(phase, shard, once) for phase in self.phases
+            phase.name: phase.loss if shard is None else reduced_loss(phase, shard, disjoint) for phase in self.phases
         }
         self.optimizers = {
             phase.name: make_optimizer(phase, settings, self.captured is not None) for phase in self.phases
         }
 
     def some_rows(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows ``(N, *shape)`` and labels ``(N,)``, -1 where unknown: at most ``count``, and no more than 256 MiB."""
-        most = MOST_VALUES // max(1, math.prod(self.model.input_shape))
-        return self.batches.some(min(count, most))
+        """At most ``count`` rows ``(N, *shape)``, 256 MiB of them at most, and labels ``(N,)``, -1 where unknown."""
+        limit = MAX_VALUES // max(1, math.prod(self.model.input_shape))
+        return self.batches.some_rows(min(count, limit))
 
     def autocast(self) -> torch.autocast:
-        """The context of a forward pass, in the precision of the training."""
+        """The context in which a forward pass runs in the precision of the training."""
         return autocast(self.fabric.device, self.precision)
 
     @property
@@ -109,25 +109,25 @@ class Trainer:
 
     @property
     def tentative(self) -> bool:
-        """Whether an extra may still continue the training from other weights than the present ones."""
+        """Whether an extra may still replace the present weights by others."""
         return any(extra.tentative for extra in self.extras)
 
     @property
     def total_steps(self) -> int | None:
-        """Length of the training in steps; None if it is given in seconds."""
+        """Length of the training in steps; None if its length is given in seconds."""
         if self.settings.epochs is not None:
             return max(1, round(self.settings.epochs * self.batches.steps_per_epoch))
         return self.settings.steps
 
     @property
     def progress(self) -> float:
-        """Share of the training that is over, by steps or by time; of all restarts together."""
+        """Share of the training that is over, by steps or by time; restarts are part of the training."""
         if self.settings.max_seconds is not None:
             return self.seconds / self.settings.max_seconds
         return self.step / (self.total_steps or 1)
 
     def train_step(self) -> dict[str, torch.Tensor]:
-        """Take one step through every phase and return what it measured."""
+        """Run every phase on the next batch and return the metrics."""
         progress = self.progress
         for extra in self.extras:
             progress = extra.before_step(self, progress)
@@ -135,38 +135,38 @@ class Trainer:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
-        # Whatever an evaluation did to it, the teacher reads a batch as the model does, by the batch's statistics.
+        # An evaluation may have changed the mode. Model and teacher both normalise a batch by its own statistics.
         for module in (self.model, self.averaged):
             if not module.training:  # setting it on every part takes longer than some passes of a small model
                 module.train()
         batch = self.batches.at(self.step, progress)
-        metrics = self._take(batch) if self.captured is None else self.captured(batch)
+        metrics = self._run_phases(batch) if self.captured is None else self.captured(batch)
         for extra in self.extras:
             extra.after_step(self, metrics)
         if self._average is not None and self.settings.ema is not None:
-            self._average.follow(average_weight(self.settings.ema, self.steps_since_restart))
+            self._average.update(average_weight(self.settings.ema, self.steps_since_restart))
         self.step += 1
         return metrics
 
-    def _take(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Every phase on one batch; nothing in it may wait for the device."""
+    def _run_phases(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Run every phase on one batch; nothing in it may wait for the device."""
         metrics: dict[str, torch.Tensor] = {}
         for phase in self.phases:
             optimizer = self.optimizers[phase.name]
             optimizer.zero_grad()
             with self.autocast(), sharing(self.shard):
-                loss, measured = self._loss[phase.name](batch)
-            # Only this phase's parameters receive gradients: what the others need is not computed.
+                loss, phase_metrics = self._loss[phase.name](batch)
+            # Only this phase's parameters receive gradients; computing the others would be wasted.
             self.fabric.backward(loss, inputs=phase.parameters)
             optimizer.step()
-            metrics |= {name: value.detach() for name, value in measured.items()}
+            metrics |= {name: value.detach() for name, value in phase_metrics.items()}
         return metrics
 
     def restart(self) -> None:
-        """Draw new weights, as those of a new model; they are the same in every process."""
-        fresh = rebuild(describe(self.model), {type(part) for part in self.model.modules()})
+        """Draw new weights, as a new model would; they are the same in every process."""
+        new = rebuild(describe(self.model), {type(part) for part in self.model.modules()})
         for model in (self.model, self.averaged):
-            model.load_state_dict(fresh.state_dict())
+            model.load_state_dict(new.state_dict())
         for optimizer in self.optimizers.values():
             optimizer.state.clear()
         for extra in self.extras:
@@ -175,12 +175,12 @@ class Trainer:
         self.forget_captured_step()
 
     def forget_captured_step(self) -> None:
-        """Capture the step anew: what it does, or the memory that it refers to, has changed."""
+        """Capture the step again, because what it does or the memory that it refers to has changed."""
         if self.captured is not None:
-            self.captured.forget()
+            self.captured.reset()
 
     def finish(self) -> None:
-        """Let the extras act on the end of the training, after its last checkpoint."""
+        """Let the extras act at the end of the training, after its last checkpoint."""
         for extra in self.extras:
             extra.finish(self)
 
@@ -193,7 +193,7 @@ class Trainer:
         }
 
     def load_weights(self, state: dict[str, Any]) -> None:
-        """Go back to what `weights` gave."""
+        """Load what `weights` returned."""
         self.model.load_state_dict(state["model"])
         if self._average is not None:
             self.averaged.load_state_dict(state["average"])
@@ -223,13 +223,13 @@ class Trainer:
         """
         if state.get("data") != self._data:
             raise AAEError(
-                "The data are not those that the checkpoint was trained on: rows, labels or their division have "
-                "changed since. Bring them back, or train again without --resume."
+                "The checkpoint was trained on other data: rows, labels or the split have changed since. "
+                "Restore the old data, or train again without --resume."
             )
         if "extras" not in state:
             raise AAEError(
-                "The checkpoint was written by an older version of aae, which this one cannot continue. The model of "
-                "that run can still be used; to train further, train again without --resume."
+                "The checkpoint was written by an older version of aae and cannot be continued. The model of that run "
+                "can still be used; to train further, train again without --resume."
             )
         try:
             self.load_weights(state)
@@ -238,7 +238,8 @@ class Trainer:
             self.step, self.first_step = int(state["step"]), int(state["first_step"])
             self.seconds, self.rate_factor = float(state["seconds"]), float(state["rate_factor"])
             torch.set_rng_state(state["random"])
-            if self._on_cuda and isinstance(state["random_cuda"], torch.Tensor):  # of the first process, for all
+            # The state is that of rank zero and is loaded by every process.
+            if self._on_cuda and isinstance(state["random_cuda"], torch.Tensor):
                 torch.cuda.set_rng_state(state["random_cuda"], self.fabric.device)
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise AAEError(

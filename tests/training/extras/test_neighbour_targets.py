@@ -44,12 +44,12 @@ def batch_of(rows, progress):
     return Batch(rows, torch.full((len(rows),), -1), rows[:2], torch.tensor([0, 1]), progress=progress)
 
 
-def test_the_target_of_a_row_is_of_its_own_group(model, rows):
+def test_targets_come_from_the_rows_own_group(model, rows):
     targets = NeighbourTargets(neighbours=3, pool=3)
-    targets.keep(rows)
+    targets.fit(rows)
     found = []
     for other in (rows[4:], torch.rand(4, 2) - 20):
-        targets.kept.rows[4:] = other
+        targets.stored.rows[4:] = other
         torch.manual_seed(2)
         found.append(targets(model, batch_of(rows[:4], 0.0)))
     assert torch.equal(*found)
@@ -58,9 +58,9 @@ def test_the_target_of_a_row_is_of_its_own_group(model, rows):
     assert not torch.allclose(found[0][:4], own[:4], atol=1e-4)
 
 
-def test_the_teachers_own_prediction_comes_back(model, rows):
+def test_targets_return_to_the_teachers_prediction(model, rows):
     targets = NeighbourTargets(until=0.5, neighbours=3, pool=3)
-    targets.keep(rows)
+    targets.fit(rows)
     own = class_targets(model, batch_of(rows, 0.0))
     apart = []
     for progress in (0.0, 0.25, 0.375, 0.5, 0.9):
@@ -73,50 +73,50 @@ def test_the_teachers_own_prediction_comes_back(model, rows):
 
 
 def test_the_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch):
-    """Of four rows that two classes share, classes get the square of the shares, clusters the shares."""
+    """If two classes share four rows, targets are the normalised squares of the shares; for clusters the shares."""
     logits = torch.tensor([[0.75, 0.25]]).log()
     monkeypatch.setattr(neighbour_targets, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
     for wanted, shares in ((torch.tensor([0.5, 0.5]), [0.9, 0.1]), (None, [0.75, 0.25])):
         targets = NeighbourTargets(neighbours=3, pool=3)
-        targets.keep(rows, wanted)
+        targets.fit(rows, wanted)
         found = targets(model, batch_of(rows, 0.0))[: len(rows)]
         assert_close(found, torch.tensor(shares).expand(len(rows), 2), 2 * (4 + 10))
 
 
 def test_rows_are_drawn_from_the_whole_neighbourhood():
-    found = NeighbourTargets(neighbours=3, pool=12)._draw(torch.arange(13).expand(2000, 13))
+    found = NeighbourTargets(neighbours=3, pool=12)._draw_neighbours(torch.arange(13).expand(2000, 13))
     assert found.shape == (2000, 4)
     assert (found[:, 0] == 0).all()
     assert set(found[:, 1:].flatten().tolist()) == set(range(1, 13))
 
 
-def test_a_class_is_held_within_half_as_much_again_of_its_frequency(rows):
+def test_class_frequencies_stay_within_the_margin(rows):
     targets = NeighbourTargets()
     wanted = torch.tensor([0.4, 0.6])
-    targets.keep(rows, wanted)
+    targets.fit(rows, wanted)
     inside = torch.tensor([[0.8, 0.2], [0.3, 0.7]])
     for _ in range(200):
-        found = targets._aligned(inside, wanted)
+        found = targets._align(inside, wanted)
     assert_close(found, inside, 10)
-    for _ in range(500):  # until nothing but this is remembered
-        found = targets._aligned(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
+    for _ in range(500):  # until the running frequencies forget everything else
+        found = targets._align(torch.tensor([[0.9, 0.1], [0.7, 0.3]]), wanted)
     expected = torch.tensor([9.0, 7 / 3]) * (0.6 / 0.8) / (0.4 / 0.2)
     assert_close(found[:, 0] / found[:, 1], expected, 2 * 20 + 10, expected)  # a memory is as of twenty batches
     sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert torch.equal(targets._aligned(sure, wanted), sure)
+    assert torch.equal(targets._align(sure, wanted), sure)
 
 
-def test_a_class_that_the_prior_excludes_is_not_class_targets(model, rows, monkeypatch):
+def test_a_class_that_the_prior_excludes_is_no_target(model, rows, monkeypatch):
     logits = torch.tensor([[0.0, -1000.0]])
     monkeypatch.setattr(neighbour_targets, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
     targets = NeighbourTargets(neighbours=3, pool=3)
-    targets.keep(rows, torch.tensor([0.0, 1.0]))
+    targets.fit(rows, torch.tensor([0.0, 1.0]))
     found = targets(model, batch_of(rows, 0.0))[: len(rows)]
     assert found.isfinite().all()
     assert found[:, 0].max() < 1e-3
 
 
-def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without_one():
+def test_class_frequencies_are_those_of_the_prior():
     probabilities = [0.3, 0.7]
     model = FAMILIES["semi-supervised"]()
     model.category.prior = aae.CategoricalPrior(2, probabilities)
@@ -127,9 +127,9 @@ def test_frequencies_are_those_of_the_prior_and_not_held_for_clusters_or_without
     assert class_frequencies(FAMILIES["autoencoder"]()) is None
 
 
-def test_fewer_rows_than_neighbours_will_do(model, rows):
+def test_fewer_rows_than_neighbours(model, rows):
     targets = NeighbourTargets(neighbours=5)
-    targets.keep(rows[:2])
+    targets.fit(rows[:2])
     assert targets(model, batch_of(rows, 0.0)).shape == (10, 2)
 
 
@@ -143,7 +143,7 @@ def trainer_of(labels, **changes):
     return Trainer(model, data, split, settings, 0, make_fabric("cpu"))
 
 
-def test_it_acts_at_the_beginning_only_and_again_after_going_back():
+def test_targets_are_active_at_the_beginning_and_after_a_restore():
     trainer = trainer_of(30, neighbour_targets=0.25)
     begun = trainer.state()
     seen: list[nn.Module | None] = []
@@ -162,22 +162,22 @@ def test_there_are_no_targets_where_every_row_has_a_label():
     assert trainer.losses.targets is None
 
 
-def test_it_needs_no_labels_but_keeps_labelled_rows_too():
+def test_stored_rows_include_labelled_ones():
     data = aae.load_data("digits")
     split = aae.split_data(data, 30, seed=1)
     model = build_model(resolve("semi-supervised"), data, 30)
     batches = Batches(data, split, model, 64, 30, seed=0)
-    rows, labels = batches.some(200)
+    rows, labels = batches.some_rows(200)
     assert rows.shape == (200, 8, 8)
     assert (labels >= 0).sum() == 30
 
 
 def running(state):
-    """Frequencies of the classes in recent targets."""
+    """Class frequencies in recent targets."""
     return state["extras"]["neighbour_targets"]["running"]
 
 
-def test_what_is_remembered_of_frequencies_is_part_of_the_state():
+def test_running_frequencies_are_part_of_the_state():
     trainer = trainer_of(30, neighbour_targets=0.5)
     begun = copy.deepcopy(trainer.state())
     trainer.train_step()

@@ -34,12 +34,12 @@ def restarts_of(trainer):
 
 
 def restart_if_due(trainer):
-    """What comes before a step, without the step."""
+    """Do what comes before a step, without the step."""
     restarts_of(trainer).before_step(trainer, trainer.progress)
 
 
 def steps_of(trainer, count):
-    """Take steps; for each of them, the number of the start and the progress that its learning rate goes by."""
+    """Take steps; returns for each the number of the start and the progress that sets its learning rate."""
     seen = []
     for _ in range(count):
         number, progress = restarts_of(trainer).position(trainer.progress)
@@ -74,13 +74,13 @@ def test_one_start_is_a_plain_training():
     assert [Restarts(1).position(k / 8) for k in range(9)] == [(int(k >= 4), k / 8) for k in range(9)]
 
 
-def test_each_start_is_as_long_and_the_rest_continues_from_there():
+def test_starts_have_equal_length_and_the_rest_continues_from_the_last():
     parts = [(n, k / 8) for n in range(3) for k in range(4)] + [(3, 0.5 + k / 8) for k in range(4)]
     assert steps_of(trainer_of(), STEPS) == parts
 
 
 @pytest.mark.parametrize(("preset", "changes"), [("clustering", {}), ("embedding", {"neighbour_targets": 0.9})])
-def test_every_part_begins_anew(preset, changes):
+def test_a_restart_resets_weights_optimizers_and_extras(preset, changes):
     trainer = trainer_of(preset=preset, restarts=3, **changes)
     heads = trainer.model.merge.penalty().item() if preset == "embedding" else None
     steps_of(trainer, 4)
@@ -88,16 +88,16 @@ def test_every_part_begins_anew(preset, changes):
     extras = {extra.name: copy.deepcopy(extra.state_dict()) for extra in trainer.extras if extra.name != "restarts"}
     restart_if_due(trainer)
     assert restarts_of(trainer).number == 1
-    # Weights are drawn again; scales and shifts of batch norm begin where all begin.
+    # Weights are drawn again; scales and shifts of batch norm always begin at the same values.
     drawn = [name for name, value in before.items() if value.dim() > 1]
     assert drawn
     assert not any(torch.equal(dict(trainer.model.named_parameters())[name], before[name]) for name in drawn)
     assert equal(trainer.model.state_dict(), trainer.averaged.state_dict())
     assert all(int(value) == 0 for name, value in trainer.model.state_dict().items() if "num_batches" in name)
     assert not any(optimizer.state for optimizer in trainer.optimizers.values())
-    if heads is not None:  # which lie apart from the start, as they did
+    if heads is not None:  # they begin as far apart as before
         assert trainer.model.merge.penalty().item() == pytest.approx(heads, abs=1e-6)
-        # The other extras begin anew as well: what one of them has learned from the old weights is gone.
+        # The other extras are reset as well: what one of them has learned from the old weights is gone.
         assert extras
         assert [extra for extra in trainer.extras if differences(extras.get(extra.name), extra.state_dict())]
 
@@ -106,15 +106,15 @@ def test_every_part_begins_anew(preset, changes):
 def test_the_best_start_continues(best, monkeypatch):
     trainer = trainer_of()
     states = []
-    follow = restarts_of(trainer).after_step
+    after_step = restarts_of(trainer).after_step
 
-    def followed(trainer, metrics):
-        """The best one has least all the time, but for its last step."""
+    def with_metric(trainer, metrics):
+        """The best start has the lowest value in all its steps but the last."""
         last = trainer.steps_since_restart == 3
         value = {False: 10 - restarts_of(trainer).number, True: 50 if last else 2}[restarts_of(trainer).number == best]
-        follow(trainer, {**metrics, "mutualinformation_y": torch.tensor(float(value))})
+        after_step(trainer, {**metrics, "mutualinformation_y": torch.tensor(float(value))})
 
-    monkeypatch.setattr(restarts_of(trainer), "after_step", followed)
+    monkeypatch.setattr(restarts_of(trainer), "after_step", with_metric)
     for _ in range(3):
         steps_of(trainer, 4)
         states.append({name: value.clone() for name, value in trainer.model.state_dict().items()})
@@ -137,7 +137,7 @@ class Watching(Extra):
         return progress
 
 
-def test_other_extras_go_by_the_steps_of_each_start():
+def test_other_extras_see_the_steps_of_each_start():
     trainer, watching = trainer_of(), Watching()
     trainer.extras.append(watching)
     steps_of(trainer, STEPS)
@@ -164,9 +164,9 @@ def test_a_start_that_diverged_does_not_continue():
     assert all(bool(value.isfinite().all()) for value in trainer.averaged.state_dict().values())
 
 
-def test_a_clock_that_runs_on_after_a_divergence_passes_a_start_over():
+def test_a_start_may_be_skipped_after_a_divergence_in_a_timed_training():
     trainer = trainer_of()
-    trainer.step = 5  # of the second, while nothing is known of the first
+    trainer.step = 5  # a step of the second start, without any of the first
     trainer.first_step = 5
     trainer.train_step()
     assert restarts_of(trainer).number == 1
@@ -198,7 +198,7 @@ def test_the_average_follows_each_start_from_its_own_first_step():
 
 
 @pytest.mark.parametrize("stopped", [2, 6, 11, 14])
-def test_a_training_that_was_stopped_goes_on_bit_by_bit(stopped, tmp_path):
+def test_a_stopped_training_resumes_bit_by_bit(stopped, tmp_path):
     from aae.training.checkpoints import latest_checkpoint, save_checkpoint
 
     whole = trainer_of()
@@ -211,7 +211,7 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(stopped, tmp_path):
     assert equal(whole.averaged.state_dict(), second.averaged.state_dict())
 
 
-def test_a_training_of_given_seconds_begins_by_the_clock():
+def test_a_timed_training_restarts_by_the_clock():
     trainer = trainer_of(length={"max_seconds": 8.0})
     for seconds, number in ((0.0, 0), (1.9, 0), (2.1, 1), (4.1, 2), (6.1, 3), (7.9, 3)):
         trainer.seconds = seconds
@@ -219,7 +219,7 @@ def test_a_training_of_given_seconds_begins_by_the_clock():
         assert restarts_of(trainer).number == number
 
 
-def test_what_the_user_can_put_right():
+def test_invalid_arguments_are_refused():
     with pytest.raises(AAEError, match="at least one start, not 0"):
         Restarts(0)
     for share in (0.0, 1.0, 2.0):
@@ -228,12 +228,12 @@ def test_what_the_user_can_put_right():
     with pytest.raises(AAEError, match="which y_matching=adversarial does not measure; set y_matching=information, or"):
         trainer_of(y_matching="adversarial")
     trainer = trainer_of(y_matching="adversarial", restarts=1)
-    trainer.extras.append(Restarts())  # one's own, where no option is asked
+    trainer.extras.append(Restarts())  # added by hand, so that the check of the options does not see it
     with pytest.raises(AAEError, match=r"compared by mutualinformation_y, but this training measures .*recon"):
         trainer.train_step()
 
 
-def test_the_same_restarts_serve_another_training():
+def test_restarts_can_be_used_for_another_training():
     first = trainer_of()
     steps_of(first, STEPS)
     second = Trainer(*made(), 0, make_fabric("cpu"))
@@ -253,6 +253,6 @@ def test_the_user_is_told_why_the_losses_jump(capsys):
     changes = {"network": "mlp", "hidden": (16,), "neighbour_targets": 0.0}
     train_preset("clustering", "digits", steps=80, changes=changes, device="cpu")
     captured = capsys.readouterr()
-    said = [line for line in (captured.out + captured.err).splitlines() if "start" in line.lower()]
-    again = [f"Start {number} of 3, with new weights." for number in (2, 3)]
-    assert said == [*again, "Continuing from the best of 3 starts."]
+    messages = [line for line in (captured.out + captured.err).splitlines() if "start" in line.lower()]
+    restarts = [f"Start {number} of 3, with new weights." for number in (2, 3)]
+    assert messages == [*restarts, "Continuing from the best of 3 starts."]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.numeric
 
 
 def group(count, *mean, seed=0):
-    """Features of changed copies of rows around a mean; along the second axis rows are far apart, and so are copies."""
+    """Features of changed copies of rows around a mean; rows and copies spread widely along the second axis."""
     draw = torch.Generator().manual_seed(seed)
     rows = torch.randn(count, 4, generator=draw) * torch.tensor([1.0, 6.0, 1.0, 1.0]) + torch.tensor([*mean, 0.0, 0.0])
     within = torch.randn(3, count, 4, generator=draw) * torch.tensor([0.5, 6.0, 0.5, 0.5])
@@ -28,7 +28,7 @@ def group(count, *mean, seed=0):
 
 
 def model_of_heads(*heads, family="clustering"):
-    """A model whose clusters have these weights on the first feature, and these offsets."""
+    """A model whose clusters have these weights of the first feature, and these biases."""
     model = FAMILIES[family]()
     posterior = model.category.posterior
     posterior.logits = nn.Linear(4, len(heads))
@@ -67,13 +67,13 @@ def test_a_small_group_gets_an_unused_head():
     copies = torch.cat([group(300, 0.0, 0.0), group(30, 40.0, 0.0, seed=1)], 1)
     heads = (0.0, 0.0), (0.0, -20.0)
     assert split(model_of_heads(*heads), copies) == [(1, 0)]
-    assert split(model_of_heads(*heads), copies[:, :305]) == []  # five rows are no group
+    assert split(model_of_heads(*heads), copies[:, :305]) == []  # five rows are too few for a group
 
 
 @pytest.mark.parametrize(("count", "expected"), [(30, 0), (100, 1)])
 def test_a_small_group_does_not_get_the_head_of_a_shared_one(count, expected):
     copies = torch.cat([group(300, 0.0, 0.0), group(count, 40.0, 0.0, seed=1), group(300, -40.0, 0.0, seed=2)], 1)
-    model = model_of_heads((0.0, 0.0), (-1.0, -20.0), (-2.0, -60.0))  # the third group is that of two clusters
+    model = model_of_heads((0.0, 0.0), (-1.0, -20.0), (-2.0, -60.0))  # the third group is shared by two clusters
     done = split(model, copies)
     assert len(done) == expected
     assert all(large == 0 for _, large in done)
@@ -98,9 +98,9 @@ def test_rows_that_are_all_the_same_have_no_halves():
     assert _halves(torch.ones(40, 2).double()) is None
 
 
-def test_a_group_that_two_clusters_share_gives_one_of_them_up():
+def test_one_of_two_clusters_that_share_a_group_is_given_up():
     copies = torch.cat([group(300, -14.0, 0.0), group(300, -6.0, 0.0, seed=1), group(600, 10.0, 0.0, seed=2)], 1)
-    model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two groups in the first, the third one's in two
+    model = model_of_heads((-1.0, 0.0), (1.0, -3.0), (2.0, -13.2))  # two groups in cluster 0, the third in two clusters
     assert set(clusters(model, copies.mean(0))[600:].tolist()) == {1, 2}
     smaller = int(torch.bincount(clusters(model, copies.mean(0)), minlength=3)[1:].argmin()) + 1
     assert split(model, copies) == [(smaller, 0)]
@@ -110,7 +110,7 @@ def test_a_group_that_two_clusters_share_gives_one_of_them_up():
     assert split(model, copies) == []
 
 
-def test_groups_that_are_hardly_farther_apart_than_two_clusters_stay():
+def test_groups_within_the_margin_are_not_split():
     copies = torch.cat([group(300, mean, 0.0, seed=int(mean) + 30) for mean in (-16.0, -10.0, 10.0, 16.0)], 1)
     heads = (-1.0, 0.0), (1.0, 0.0), (2.0, -13.0)
     assert split(model_of_heads(*heads), copies) == []
@@ -131,7 +131,7 @@ def test_model_and_average_are_split_alike():
     lambda parameters: torch.optim.Adam(parameters, fused=True),
     lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
 ])
-def test_the_moments_go_with_the_weights(make):
+def test_the_moments_are_copied_with_the_weights(make):
     copies = torch.cat([group(300, -4.0, 0.0), group(200, 4.0, 0.0, seed=10)], 1)
     model = model_of_heads((0.0, 0.0), (0.0, -20.0), (0.0, -10.0))
     head, optimizer = model.category.posterior.logits, make(model.parameters())
@@ -151,7 +151,7 @@ def test_the_moments_go_with_the_weights(make):
             assert torch.equal(optimizer.state[head.weight][name][2], value[2])
 
 
-def test_rows_are_looked_at_as_the_model_sees_them_changed():
+def test_features_are_of_rows_and_their_changed_copies():
     model = FAMILIES["clustering"]().train()
     x = torch.randn(1500, *SHAPE)
     features = SplitClusters(nn.Identity()).features(model, x)
@@ -163,10 +163,10 @@ def test_rows_are_looked_at_as_the_model_sees_them_changed():
         assert_close(turned, model.trunk(-x), TERMS)
 
 
-def test_the_cluster_of_a_row_is_that_of_the_row_as_it_is():
+def test_rows_are_assigned_by_their_unchanged_features():
     copies = torch.cat([group(300, -4.0, 0.0), group(200, 4.0, 0.0, seed=10)], 1)
     model = model_of_heads((-1.0, 0.0), (1.0, 0.0), (0.0, 0.8), (0.0, -20.0))
-    rows = 0.1 * copies.mean(0, keepdim=True)  # all the third's, while their copies are of the first two
+    rows = 0.1 * copies.mean(0, keepdim=True)  # all in the third cluster, while their copies are in the first two
     features = torch.cat([rows, copies])
     assert set(clusters(model, rows).unique().tolist()) == {2}
     assert (clusters(model, copies) != 2).float().mean() > 0.9
@@ -174,7 +174,7 @@ def test_the_cluster_of_a_row_is_that_of_the_row_as_it_is():
     assert plan[:, 1].tolist() == [2, -1, -1, -1]
 
 
-def test_nothing_is_split_by_features_that_are_not_finite():
+def test_nothing_is_split_if_features_are_not_finite():
     copies = torch.cat([group(300, -4.0, 0.0), group(200, 4.0, 0.0, seed=10)], 1)
     model = model_of_heads((0.0, 0.0), (0.0, -20.0))
     assert split(model, copies.index_fill(1, torch.tensor([7]), math.nan)) == []
@@ -186,12 +186,12 @@ class Flip(nn.Module):
         return -x if self.training else x
 
 
-def test_rows_that_no_change_moves_are_looked_at_as_they_are():
+def test_groups_of_rows_that_no_change_moves_are_split():
     rows = torch.cat([torch.full((50, 4), 1.0), torch.full((50, 4), -1.0)]) + 0.01 * torch.randn(100, 4)
     assert split(model_of_heads((0.0, 0.0), (0.0, -20.0)), rows.expand(3, -1, -1)) == [(1, 0)]
 
 
-def test_it_is_due_in_the_middle_of_a_training():
+def test_splits_are_due_in_the_middle_of_a_training():
     extra = SplitClusters(nn.Identity(), begin=0.2, end=0.8, every=10)
     assert [step for step in range(100) if extra.is_due(step, step / 100)] == [20, 30, 40, 50, 60, 70]
 
@@ -214,7 +214,7 @@ def test_the_option():
     assert not [e for e in trainer_of("clustering", split_clusters=False).extras if isinstance(e, SplitClusters)]
 
 
-def test_a_training_splits_the_same_way_again_after_going_back():
+def test_a_restored_training_splits_the_same_way():
     trainer = trainer_of("clustering", clusters=CLASSES)
     for model in (trainer.model, trainer.averaged):
         model.category.posterior.logits.bias.data.copy_(torch.tensor([0.0, -20.0, -20.0]))
@@ -229,7 +229,7 @@ def test_a_training_splits_the_same_way_again_after_going_back():
         bias = trainer.model.category.posterior.logits.bias
         before = bias.detach().clone()
         trainer.train_step()
-        assert (bias - before).abs().max() > 1  # far more than a step moves it
+        assert (bias - before).abs().max() > 1  # far more than a training step changes it
         heads.append({name: value.clone() for name, value in trainer.state()["model"].items()})
     for name, value in heads[0].items():
         assert torch.equal(value, heads[1][name]), name
@@ -243,10 +243,10 @@ def test_classes_with_labels_and_other_codes_are_left_alone(preset, labels, chan
     extra = SplitClusters(nn.Identity(), begin=0.0, every=1)
     extra.prepare(trainer)
     trainer.extras.append(extra)
-    trainer.train_step()  # where a split would fail for want of a head
+    trainer.train_step()  # a split would fail, because there is no class head to split
     assert extra._inspected is None
 
 
-def test_without_changes_of_rows_it_says_what_to_set():
+def test_the_error_without_changes_says_what_to_set():
     with pytest.raises(AAEError, match=r"set consistency .* or split_clusters=false"):
         trainer_of("clustering", consistency=0.0)

@@ -31,8 +31,8 @@ def change_for(rows, **arguments):
     return change
 
 
-def test_rows_of_circles_are_turned():
-    """A step of the same length in any direction would change a radius as much as it turns."""
+def test_rows_on_circles_are_rotated():
+    """A random step of the same length would change the radius as much as the angle."""
     rows = rings()
     changed = change_for(rows, scale=3.0, generators=2)(rows)
     turned = torch.cosine_similarity(rows, changed).clamp(max=1).acos()
@@ -40,21 +40,21 @@ def test_rows_of_circles_are_turned():
     assert (changed.norm(dim=1) / rows.norm(dim=1) - 1).abs().mean() < 0.5 * turned.mean()
 
 
-def test_the_scale_says_how_far():
+def test_changes_grow_with_the_scale():
     rows = rings()
     assert torch.equal(change_for(rows, scale=0.0)(rows), rows)
     far = [(change_for(rows, scale=scale, generators=1)(rows) - rows).norm(dim=1).mean().item() for scale in (0.5, 1.0)]
     assert far[1] == pytest.approx(2 * far[0], rel=0.1)
 
 
-def test_each_row_is_changed_in_its_own_way_and_in_another_each_time():
+def test_every_row_and_every_call_draws_its_own_change():
     change, row = change_for(rings(), generators=2), rings()[:1].expand(6, -1)
     first, second = change(row), change(row)
     assert len(first.unique(dim=0)) == 6
     assert not torch.equal(first, second)
 
 
-def test_no_value_leaves_its_column():
+def test_values_stay_in_the_range_of_their_column():
     rows = rings().view(-1, 5, 1)
     changed = change_for(rows, scale=20.0)(rows)
     assert changed.shape == rows.shape
@@ -63,24 +63,24 @@ def test_no_value_leaves_its_column():
     assert not torch.allclose(changed, rows)
 
 
-def test_what_is_learned_follows_from_the_rows():
+def test_learning_is_deterministic():
     one, other = change_for(rings()), change_for(rings())
     assert torch.equal(one.learned, other.learned)
     assert torch.equal(one.spread, other.spread)
 
 
 @pytest.mark.parametrize("rows", [torch.ones(30, 4), torch.ones(1, 4)])
-def test_rows_that_do_not_differ_teach_nothing(rows):
+def test_nothing_is_learned_from_equal_rows(rows):
     assert torch.equal(change_for(rows)(rows), rows)
 
 
-def test_nothing_is_changed_before_rows_were_seen():
+def test_nothing_is_changed_before_learning():
     rows = rings()
     assert torch.equal(TangentAugmentation()(rows), rows)
 
 
 @pytest.mark.parametrize("count", [2, 5])
-def test_few_rows_will_do(count):
+def test_few_rows(count):
     rows = rings()[:count]
     assert change_for(rows)(rows).isfinite().all()
 
@@ -94,7 +94,7 @@ def test_changed_handwriting_stays_near_handwriting():
     random = torch.randn_like(rows).flatten(1)
     random *= (changed - rows).flatten(1).norm(dim=1, keepdim=True) / random.norm(dim=1, keepdim=True)
 
-    def distance(moved):  # to the nearest row of all but itself
+    def distance(moved):  # to the nearest other row
         apart = torch.cdist(moved.flatten(1), rows.flatten(1))
         return apart.fill_diagonal_(math.inf).amin(1).mean()
 
@@ -102,8 +102,8 @@ def test_changed_handwriting_stays_near_handwriting():
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_a_training_shows_it_its_rows(listed):
-    """Whether it is listed among the extras as well or is part of a term only."""
+def test_a_training_lets_it_learn_from_its_rows(listed):
+    """Both if it is listed among the extras and if it is only part of a term."""
     data = aae.load_data("digits")
     term = aae.Consistency(TangentAugmentation(), metric="transformation_loss")
     model = build_model(resolve("semi-supervised"), data, 100)

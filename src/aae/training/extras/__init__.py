@@ -1,1 +1,1 @@
-"""What a training can have besides its step, each in a file of its own and known to the trainer by one protocol."""
+"""Additions to the training step: one file for each, and one protocol through which the trainer calls them."""

@@ -1,4 +1,4 @@
-"""The protocol through which the trainer knows its extras."""
+"""The protocol through which the trainer calls its extras."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -13,10 +13,10 @@ __all__ = ["Extra"]
 
 @runtime_checkable
 class Extra(Protocol):
-    """Something a training has besides its step.
+    """An addition to the training step.
 
     The trainer calls its extras in the order in which the settings list them. An extra inherits from this class and
-    overrides what it needs; whatever it leaves out does nothing.
+    overrides the methods it needs; the others do nothing.
 
     Attributes:
         name: Key of its state in a checkpoint.
@@ -26,11 +26,11 @@ class Extra(Protocol):
 
     @property
     def tentative(self) -> bool:
-        """Whether the training may still continue from other weights than the present ones."""
+        """Whether the extra may still replace the present weights by others."""
         return False
 
     def prepare(self, trainer: "Trainer") -> None:
-        """Get ready, once, before the phases are built; model, losses and batches are there."""
+        """Get ready, once, before the phases are built; the trainer has its model, losses and batches already."""
         return
 
     def before_step(self, trainer: "Trainer", progress: float) -> float:
@@ -38,29 +38,29 @@ class Extra(Protocol):
 
         Args:
             trainer: The training.
-            progress: Share of the training that is over, 0 to 1, as the extra before this one gave it.
+            progress: Share of the training that is over, 0 to 1, as the previous extra returned it.
 
         Returns:
-            The progress that the rest of the step goes by; usually the same.
+            The progress that the rest of the step uses; usually the same.
         """
         return progress
 
     def after_step(self, trainer: "Trainer", metrics: Mapping[str, Tensor]) -> None:
-        """Act after the step has moved the weights; ``metrics`` holds what it measured."""
+        """Act after the step has changed the weights; ``metrics`` are those of the step."""
         return
 
     def restart(self) -> None:
-        """Forget what was learned from the weights: they have just been drawn anew."""
+        """Forget what was learned with the old weights; new ones have just been drawn."""
         return
 
     def finish(self, trainer: "Trainer") -> None:
-        """Act once the training has ended, early or not; the last checkpoint is written already."""
+        """Act after the training has ended, early or not; the last checkpoint is already written."""
         return
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next step depends on, for a checkpoint: tensors, numbers, texts, None, and dictionaries of these."""
+        """The state that the next step depends on: tensors, numbers, texts, None, and dictionaries of these."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to what `state_dict` gave."""
+        """Load what `state_dict` returned."""
         return

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Restarts"]
 
-SMOOTHING = 0.02  # share of the newest step in the mean by which starts are compared
+SMOOTHING = 0.02  # weight of the newest step in the mean by which starts are compared
 
 
 class Restarts(Extra):
     r"""Start a training several times, each time with new weights, and continue from the best start.
 
-    What the first pass over the data has settled stays. Where fours and nines begin in one cluster, the features under
-    the class head lose what separates them, and splitting clusters later does not bring it back; on one of five seeds
-    ten clusters of MNIST end so. The loss of mutual information shows it later on, without any label: a cluster of two
-    classes has twice its share of the rows, while another class holds two clusters. k-means is restarted for the same
-    reason (`n_init` in scikit-learn).
+    The first pass over the data decides which classes share a cluster. If fours and nines begin in one cluster, the
+    features under the class head lose what separates them, and splitting clusters later does not bring it back. On one
+    of five seeds, ten clusters of MNIST end like this. The loss of mutual information shows it later without any label:
+    a cluster of two classes has twice its share of the rows, while another class holds two clusters. k-means is
+    restarted for the same reason (`n_init` in scikit-learn).
 
-    All starts and the rest are together one training of the length that was asked for. ``count`` starts with ``share``
+    All starts and the rest together are one training of the requested length. ``count`` starts with ``share``
     divide it as ``share : share : ... : 1 - share``. A model that comes with trained weights loses them at the second
     start.
 
     Args:
         count: Number of starts.
         share: Length of each start, as a share of a training with a single start; between 0 and 1.
-        metric: The metric by which starts are compared; the lowest mean over the last steps is best.
+        metric: The metric by which starts are compared; the lowest mean over recent steps is best.
 
     Raises:
         AAEError: Fewer than one start, or a share outside 0 to 1.
@@ -52,7 +52,7 @@ class Restarts(Extra):
         self._reset()
 
     def _reset(self) -> None:
-        self.number = 0  # of the present start; ``count`` once the best one continues
+        self.number = 0  # of the present start; ``count`` after the last, when the best one continues
         self._score: Tensor | None = None
         self._best: dict[str, Any] = {}
 
@@ -60,16 +60,16 @@ class Restarts(Extra):
         self._reset()
 
     def position(self, progress: float) -> tuple[int, float]:
-        """Where the training is when a share of all of it, from 0 to 1, is over.
+        """The present start, and the progress within it, at ``progress`` (0 to 1) of the whole training.
 
         Returns:
-            The number of the start, or ``count`` where the best one continues; and the share that is over of a
+            The number of the start, or ``count`` when the best one continues; and the share that is over of a
             training with that single start.
         """
-        together = self.count * self.share
-        done = progress * (together + 1 - self.share)
-        if done >= together:
-            return self.count, done - together + self.share
+        all_starts = self.count * self.share
+        done = progress * (all_starts + 1 - self.share)
+        if done >= all_starts:
+            return self.count, done - all_starts + self.share
         number = min(int(done / self.share), self.count - 1)
         return number, done - number * self.share
 
@@ -79,7 +79,7 @@ class Restarts(Extra):
         return self.number < self.count
 
     def before_step(self, trainer: "Trainer", progress: float) -> float:
-        """Restart where that is due, or continue from the best start; returns the progress of the present start."""
+        """Restart, or continue from the best start, when that is due; returns the progress of the present start."""
         number, progress = self.position(progress)
         if number > self.number:
             if self._score is not None and self._improves(trainer):
@@ -87,18 +87,18 @@ class Restarts(Extra):
                     "score": float(self._score),
                     "steps": trainer.steps_since_restart,
                     "weights": copy.deepcopy(trainer.weights()),
-                    "extras": copy.deepcopy(self._others(trainer)),
+                    "extras": copy.deepcopy(self._states_of_others(trainer)),
                 }
             if number < self.count:
                 trainer.restart()
                 trainer.messages.append(f"Start {number + 1} of {self.count}, with new weights.")
             elif self._best:
-                self._continue(trainer)
+                self._load_best(trainer)
             self.number = number
         return progress
 
     def after_step(self, trainer: "Trainer", metrics: Mapping[str, Tensor]) -> None:
-        """Follow the metric by which starts are compared."""
+        """Update the running mean of the metric by which starts are compared."""
         if not self.tentative:
             return
         if self.metric not in metrics:
@@ -106,15 +106,15 @@ class Restarts(Extra):
                 f"Restarts are compared by {self.metric}, but this training measures {', '.join(metrics)}. Set "
                 "restarts=1, or y_matching=information."
             )
-        now = metrics[self.metric]
-        now = now if trainer.shard is None else trainer.shard.all_gather(now).mean()
-        self._score = now if self._score is None else torch.lerp(self._score.to(now), now, SMOOTHING)
+        value = metrics[self.metric]
+        value = value if trainer.shard is None else trainer.shard.all_gather(value).mean()
+        self._score = value if self._score is None else torch.lerp(self._score.to(value), value, SMOOTHING)
 
     def restart(self) -> None:
         self._score = None
 
     def finish(self, trainer: "Trainer") -> None:
-        """Keep the best start so far, where a training has ended before it continued from one."""
+        """Use the best start so far if the training ended before it continued from one."""
         if self.tentative and self._best and not self._improves(trainer):
             weights = self._best["weights"]
             trainer.averaged.load_state_dict(weights["model"] if weights["average"] is None else weights["average"])
@@ -126,7 +126,7 @@ class Restarts(Extra):
         self.number, self._score, self._best = int(state["number"]), state["score"], state["best"]
 
     def _improves(self, trainer: "Trainer") -> bool:
-        """Whether the present start is better than those before it; one that diverged, or has only begun, is not."""
+        """Whether the present start is better than those before it; a start that diverged or took no step is not."""
         if self._score is None or not self._score.isfinite():
             return False
         if self._best and float(self._score) >= self._best["score"]:
@@ -134,7 +134,7 @@ class Restarts(Extra):
         values = chain(trainer.model.state_dict().values(), trainer.averaged.state_dict().values())
         return all(bool(value.isfinite().all()) for value in values)
 
-    def _continue(self, trainer: "Trainer") -> None:
+    def _load_best(self, trainer: "Trainer") -> None:
         trainer.load_weights(self._best["weights"])
         for extra in trainer.extras:
             if extra is not self:
@@ -143,5 +143,5 @@ class Restarts(Extra):
         trainer.messages.append(f"Continuing from the best of {self.count} starts.")
         self._best = {}
 
-    def _others(self, trainer: "Trainer") -> dict[str, Any]:
+    def _states_of_others(self, trainer: "Trainer") -> dict[str, Any]:
         return {extra.name: extra.state_dict() for extra in trainer.extras if extra is not self}

@@ -1,4 +1,4 @@
-"""Split a cluster that holds two groups of rows, in place of one that can be spared."""
+"""Split a cluster that holds two groups of rows, and give up another cluster for it."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ __all__ = ["SplitClusters"]
 
 CHUNK = 1000  # rows of one pass
 COPIES = 3  # changed copies of each row
-SMOOTHING = 0.1  # of the mean variance within a row, added in every direction
-FEWEST = 30  # rows of a cluster below which its halves mean nothing
-SMALLEST = 8  # rows of a half below which it gets no head of its own, not even an unused one
+SMOOTHING = 0.1  # share of the mean variance between the copies of a row that is added in every direction
+MIN_ROWS = 30  # rows of a cluster, below which its halves mean nothing
+MIN_HALF = 8  # rows of a half, below which it does not even get an unused head
 
 
 class _Halves(NamedTuple):
@@ -33,35 +33,35 @@ class _Halves(NamedTuple):
 
 
 class SplitClusters(Extra):
-    r"""Gives the head of a cluster that can be spared to a cluster that holds two groups of rows.
+    r"""Gives the head of a cluster that can be given up to a cluster that holds two groups of rows.
 
-    Mutual information alone does not repair what the first pass has settled: two kinds of row that share a cluster stay
-    in it for good. To separate them, the model would have to pass a state in which rows are undecided, while other
-    clusters are empty or share one kind.
+    Mutual information alone does not undo what the first pass has decided: two kinds of row that share a cluster stay
+    in it for good. To separate them, the model would have to pass through a state in which rows are undecided, while
+    other clusters are empty or share one kind.
 
     Distances are measured between the features under the class head, averaged over changed copies of a row, in units of
-    what those changes do to a row: in directions in which the copies of one row spread, distance means little. In plain
-    features the widest direction of a cluster of fours and nines is their slant; in these units it is what separates
-    fours from nines. (Speaker recognition scales features by the spread within a speaker: Hatch et al., *Within-Class
-    Covariance Normalization*, Interspeech 2006. Here every row is a speaker.) Each cluster is halved by 2-means. The
-    distance of the halves is counted in standard deviations about their means, along the line through them: 2.65 for a
-    single Gaussian, and for two clusters that share one.
+    the spread of those copies: in directions in which the copies of one row spread, distance means little. In plain
+    features the widest direction of a cluster of fours and nines is their slant; in these units it is the one that
+    separates fours from nines. (Speaker recognition scales features by the spread within a speaker: Hatch et al.,
+    *Within-Class Covariance Normalization*, Interspeech 2006. Here every row is a speaker.) Each cluster is halved by
+    2-means. The distance of the halves is measured in standard deviations about their means, along the line through
+    them: 2.65 for a single Gaussian, and for two clusters that share one.
 
     At intervals, the cluster whose halves are farthest apart gets a second head, if they are ``least`` apart. The head
-    comes from the smallest cluster while that has less than ``spare`` of an equal share and at most half the rows of
-    the smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together, if
-    the halves are ``margin`` times as far apart and neither could be spared itself: a small, remote kind, such as
-    sevens with a bar, would lose its head again and its rows would go astray. Both heads begin as the old one, plus and
-    minus a step towards the two halves; the losses do the rest. They also move the rows of the spared cluster to the
-    cluster next to them. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for Mixture Models*, Neural
-    Computation 12, 2000, with other criteria.)
+    comes from the smallest cluster if that has less than ``spare`` of an equal share and at most half the rows of the
+    smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together, if the
+    halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small, remote
+    kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin as the
+    old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
+    cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for
+    Mixture Models*, Neural Computation 12, 2000, with other criteria.)
 
-    It does nothing to classes with labels.
+    Classes with labels are not split.
 
     Args:
         change: Module that changes rows ``(N, *shape)`` but keeps their meaning.
-        least: Distance of two halves from which on they count as two groups.
-        margin: How many times as far apart they have to be as two clusters of which one is given up.
+        least: Smallest distance of two halves that count as two groups.
+        margin: How many times as far apart the halves must be as the two clusters of which one is given up.
         spare: Share of the rows, times the number of clusters, below which a cluster is given up first.
         begin: Share of the training before which nothing is split.
         end: Share after which nothing is split: the last groups need time to separate.
@@ -87,22 +87,22 @@ class SplitClusters(Extra):
         self._inspected: Tensor | None = None  # rows (N, *shape)
 
     def prepare(self, trainer: "Trainer") -> None:
-        """Keep the rows that are inspected; none where the model has no clusters."""
+        """Store the rows to inspect; none if the model has no clusters."""
         self._inspected = trainer.some_rows(self.rows)[0] if _has_clusters(trainer.model) else None
 
     def before_step(self, trainer: "Trainer", progress: float) -> float:
-        """Split clusters, where that is due."""
+        """Split clusters, when that is due."""
         if self._inspected is not None and self.is_due(trainer.steps_since_restart, progress):
             with trainer.autocast():
                 features = self.features(trainer.averaged, self._inspected)
             plan = self.plan(trainer.averaged, features)
-            if trainer.shard is not None:  # rounding may decide, and all processes have to do the same
+            if trainer.shard is not None:  # rounding may differ between processes, and all must split the same way
                 plan = trainer.shard.all_gather(plan)[0]
             self.split(trainer.model, trainer.averaged, trainer.optimizers.values(), plan)
         return progress
 
     def is_due(self, step: int, progress: float) -> bool:
-        """Whether clusters are inspected before step ``step``, when ``progress`` (0 to 1) is over."""
+        """Whether clusters are inspected before step ``step``, at ``progress`` (0 to 1)."""
         return step % self.every == 0 and self.begin <= progress < self.end
 
     @torch.no_grad()
@@ -123,12 +123,12 @@ class SplitClusters(Extra):
 
         Args:
             model: The model by which rows are assigned to clusters: the moving average, where there is one.
-            features: What `features` gave for it. Nothing is split if they are not finite.
+            features: What `features` returned for it. Nothing is split if they are not finite.
 
         Returns:
             A line ``(2 + 1 + features)`` for each possible split, ``K`` in all: the cluster that is given up, the one
-            that is split, and the offset and step by which their heads are to differ from the old one. Unused lines
-            are -1.
+            that is split, and the offset and step by which their heads will differ from the old one. Unused lines are
+            -1.
         """
         head = _head(model)
         plan = torch.full((len(head.weight), 3 + features.shape[-1]), -1.0, dtype=torch.float64)
@@ -136,14 +136,14 @@ class SplitClusters(Extra):
             return plan.to(features.device)
         rows, copies = features[0], features[1:]
         assigned = head(rows).float().argmax(-1).cpu()
-        points, centre, scale = _in_units_of_changes(copies.cpu().double())
+        points, centre, scale = _whiten(copies.cpu().double())
         clusters = [points[assigned == number] for number in range(len(plan))]
-        for line, (spared, split, halves) in zip(plan, self._exchanges(clusters), strict=False):
-            way = halves.one - halves.two
-            way = way / (way.square().sum() / 2)  # logits change by one at the means
-            step = scale @ way
-            middle = centre @ step + (halves.one + halves.two) / 2 @ way
-            line[0], line[1], line[2], line[3:] = spared, split, -middle, step
+        for line, (freed, split, halves) in zip(plan, self._choose_splits(clusters), strict=False):
+            direction = halves.one - halves.two
+            direction = direction / (direction.square().sum() / 2)  # logits change by one at the means
+            step = scale @ direction
+            middle = centre @ step + (halves.one + halves.two) / 2 @ direction
+            line[0], line[1], line[2], line[3:] = freed, split, -middle, step
         return plan.to(features.device)
 
     @torch.no_grad()
@@ -155,8 +155,8 @@ class SplitClusters(Extra):
         Args:
             model: The model in training.
             averaged: Its moving average, or the model itself.
-            optimizers: All that move the model; the moments of the weights move along.
-            plan: What `plan` gave.
+            optimizers: All optimisers of the model; the moments of the weights are copied too.
+            plan: What `plan` returned.
 
         Returns:
             Pairs ``(given up, split)`` of clusters, in order.
@@ -164,33 +164,33 @@ class SplitClusters(Extra):
         heads = [_head(part) for part in ([model] if model is averaged else [model, averaged])]
         done = []
         for line in plan[plan[:, 0] >= 0]:
-            spared, split = int(line[0]), int(line[1])
-            _split_head(heads, optimizers, spared, split, line[3:], line[2])
-            done.append((spared, split))
+            freed, split = int(line[0]), int(line[1])
+            _split_head(heads, optimizers, freed, split, line[3:], line[2])
+            done.append((freed, split))
         return done
 
-    def _exchanges(self, clusters: Sequence[Tensor]) -> Iterator[tuple[int, int, _Halves]]:
-        """Which cluster gives its head to which other one, with the halves of that; each is in one exchange at most."""
+    def _choose_splits(self, clusters: Sequence[Tensor]) -> Iterator[tuple[int, int, _Halves]]:
+        """The cluster given up, the cluster split, and its halves; each cluster is in one split at most."""
         sizes = [len(cluster) for cluster in clusters]
         few = self.spare * sum(sizes) / len(sizes)
-        halved = {number: found for number, cluster in enumerate(clusters) if (found := _halves(cluster)) is not None}
-        # How far apart halves have to be, how large, and of which clusters the first is then given up.
+        halved = {number: halves for number, cluster in enumerate(clusters) if (halves := _halves(cluster)) is not None}
+        # Minimal distance of the halves, minimal rows of each, and clusters of which the first is then given up.
         offers: list[tuple[float, float, tuple[int, ...]]] = [
-            (self.least, max(SMALLEST, 2 * sizes[number]), (number,))
+            (self.least, max(MIN_HALF, 2 * sizes[number]), (number,))
             for number in _by_size(range(len(sizes)), sizes)
             if sizes[number] < few
         ]
         offers += [
             (max(self.least, self.margin * distance), few, _by_size(pair, sizes))
-            for distance, pair in _neighbours({k: rows for k, rows in enumerate(clusters) if len(rows) >= FEWEST})
+            for distance, pair in _closest_pairs({k: rows for k, rows in enumerate(clusters) if len(rows) >= MIN_ROWS})
         ]
         used: set[int] = set()
         for split, halves in sorted(halved.items(), key=lambda item: -item[1].distance):
-            for needed, rows, given in offers:
-                fits = halves.distance >= needed and halves.rows >= rows
-                if fits and split not in {*used, *given} and not used & {*given}:
-                    used |= {*given, split}
-                    yield given[0], split, halves
+            for distance, rows, offered in offers:
+                fits = halves.distance >= distance and halves.rows >= rows
+                if fits and split not in {*used, *offered} and not used & {*offered}:
+                    used |= {*offered, split}
+                    yield offered[0], split, halves
                     break
 
 
@@ -198,8 +198,8 @@ def _by_size(numbers: Iterable[int], sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(numbers, key=sizes.__getitem__))
 
 
-def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows as points ``(N, D)``, with ``points = (features - centre) @ scale``: changes spread a row by one."""
+def _whiten(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows as points ``(N, D)``, ``points = (features - centre) @ scale``: copies of a row have about unit variance."""
     rows = copies.mean(0)
     within = (copies - rows).flatten(0, 1)
     covariance = within.T @ within / len(within)
@@ -210,11 +210,11 @@ def _in_units_of_changes(copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _halves(cluster: Tensor) -> _Halves | None:
-    """The halves of a cluster by 2-means; None for too few rows, or rows that are all the same."""
+    """The halves of a cluster by 2-means; None for too few rows, or if all rows are the same."""
     from sklearn.cluster import KMeans
 
     points = cluster.float()
-    if len(points) < FEWEST or bool((points == points[0]).all()):  # k-means would warn of the latter
+    if len(points) < MIN_ROWS or bool((points == points[0]).all()):  # k-means would warn of the latter
         return None
     first = torch.from_numpy(KMeans(2, n_init=3, random_state=0).fit_predict(points.numpy())) == 0
     rows = min(int(first.sum()), int((~first).sum()))
@@ -225,14 +225,14 @@ def _halves(cluster: Tensor) -> _Halves | None:
 
 
 def _distance(one: Tensor, two: Tensor) -> float:
-    """Distance of the means of two groups, in standard deviations about them along the line through them."""
-    way = one.mean(0) - two.mean(0)
-    about = torch.cat([(one - one.mean(0)) @ way, (two - two.mean(0)) @ way])
-    return float(way.square().sum() / about.square().mean().sqrt().clamp_min(1e-12))
+    """Distance of the means of two groups, in standard deviations about the means along the line through them."""
+    difference = one.mean(0) - two.mean(0)
+    residuals = torch.cat([(one - one.mean(0)) @ difference, (two - two.mean(0)) @ difference])
+    return float(difference.square().sum() / residuals.square().mean().sqrt().clamp_min(1e-12))
 
 
-def _neighbours(clusters: Mapping[int, Tensor]) -> list[tuple[float, tuple[int, int]]]:
-    """Every cluster with the one whose mean is nearest to its own, closest pair first."""
+def _closest_pairs(clusters: Mapping[int, Tensor]) -> list[tuple[float, tuple[int, int]]]:
+    """Distance and numbers of each cluster and the cluster with the nearest mean; closest pair first."""
     if len(clusters) < 2:
         return []
     numbers = list(clusters)
@@ -253,19 +253,19 @@ def _head(model: Autoencoder) -> nn.Linear:
 
 
 def _split_head(
-    heads: Sequence[nn.Linear], optimizers: Collection[Optimizer], spared: int, split: int, step: Tensor, offset: Tensor
+    heads: Sequence[nn.Linear], optimizers: Collection[Optimizer], freed: int, split: int, step: Tensor, offset: Tensor
 ) -> None:
-    """Make two heads of head ``split`` and put one at ``spared``; they differ by twice ``step @ features + offset``."""
+    """Split head ``split`` in two, one of them at ``freed``; they differ by twice ``step @ features + offset``."""
     for head in heads:
         weight, bias = head.weight[split].clone(), head.bias[split] - math.log(2)
-        head.weight[spared], head.weight[split] = weight + step.to(weight), weight - step.to(weight)
-        head.bias[spared], head.bias[split] = bias + offset.to(bias), bias - offset.to(bias)
-    for state, held in _moments(optimizers, [heads[0].weight, heads[0].bias]):
-        state[held][spared] = state[held][split]
+        head.weight[freed], head.weight[split] = weight + step.to(weight), weight - step.to(weight)
+        head.bias[freed], head.bias[split] = bias + offset.to(bias), bias - offset.to(bias)
+    for state, name in _moments(optimizers, [heads[0].weight, heads[0].bias]):
+        state[name][freed] = state[name][split]
 
 
 def _moments(optimizers: Collection[Optimizer], parameters: Sequence[Tensor]) -> list[tuple[dict[str, Tensor], str]]:
-    """The entries of optimisers that hold a value for every weight of these parameters."""
+    """The entries of optimiser states that have the shape of these parameters."""
     states = chain.from_iterable(
         ((optimizer.state[parameter], parameter) for parameter in parameters if parameter in optimizer.state)
         for optimizer in optimizers

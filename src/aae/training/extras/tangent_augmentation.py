@@ -1,4 +1,4 @@
-r"""Augmentation for any data, along tangents learned from how neighbouring rows differ."""
+r"""Augmentation for any data, along tangents learned from the differences between neighbouring rows."""
 
 from typing import TYPE_CHECKING
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 __all__ = ["TangentAugmentation"]
 
-STEPS = 3  # small steps that make a change; one large step blurs
+STEPS = 3  # small steps in a change; a single large step blurs
 
 
 @component
 class TangentAugmentation(nn.Module, Extra):
-    r"""A random change of each row, of the kind that leads from a row to its nearest neighbours.
+    r"""A random change of each row, like the changes that lead from a row to its nearest neighbours.
 
     The difference between a row :math:`x` and a neighbour :math:`x'` is modelled as
     :math:`x' - x \approx \sum_k c_k A_k x`. All rows share the generators :math:`A_k`; each pair has its own amounts
-    :math:`c_k` (Sohl-Dickstein et al., arXiv 1001.1027, with neighbours in place of frames of a film). Both are found
-    by alternating least squares, along the principal directions of the rows. For handwriting the generators turn out
-    to be slant, rotation, width and thickness of the stroke, although nothing says that the rows are images. A change
-    draws amounts from a normal distribution with the covariance of the pairs' amounts, and moves :math:`x` along the
-    flow :math:`\exp(\sum_k c_k A_k)`.
+    :math:`c_k` (Sohl-Dickstein et al., arXiv 1001.1027, with neighbours in place of frames of a film). Both are
+    estimated by alternating least squares, along the principal directions of the rows. For handwriting the generators
+    turn out to be slant, rotation, width and thickness of the stroke, although the method does not know that the rows
+    are images. A change draws amounts from a normal distribution with the covariance of the pairs' amounts, and moves
+    :math:`x` along the flow :math:`\exp(\sum_k c_k A_k)`.
 
     Used as the ``change`` of a `Consistency` term. Until it has learned from rows, it changes nothing.
 
     Args:
         scale: Factor on the amounts; with 1 a change is as large as the distance to a neighbour.
         generators: Number of generators.
-        directions: Number of principal directions in which they act; the rest of a row stays as it is.
-        nearest: Number of neighbours of each row that are learned from.
-        rows: Number of rows that are learned from.
+        directions: Number of principal directions in which they act; the rest of a row is not changed.
+        nearest: Number of neighbours of each row to learn from.
+        rows: Number of rows to learn from.
     """
 
     name = "tangent_augmentation"
 
-    learned: Tensor | None = None  # (K, D + 1, D + 1): generators on principal values and a one
+    learned: Tensor | None = None  # (K, D + 1, D + 1): generators that act on principal values and a constant one
     spread: Tensor  # (K, K): a root of the covariance of the amounts
     centre: Tensor
     axes: Tensor  # (P, D) for rows of P values
@@ -61,15 +61,15 @@ class TangentAugmentation(nn.Module, Extra):
         self.learn(trainer.some_rows(self.rows)[0])
 
     def learn(self, x: Tensor) -> None:
-        """Learn from rows ``(N, *shape)``; rows that are all the same teach nothing."""
+        """Learn from rows ``(N, *shape)``; from rows that are all the same nothing is learned."""
         lowest, highest = torch.aminmax(x.flatten(1).float(), dim=0)
         if torch.equal(lowest, highest):  # one row, or equal rows
             return
         centre, axes, points = principal_components(x, self.directions)
-        found = learn_generators(points, self.generators, self.nearest)
-        if found is None:
+        learned = learn_generators(points, self.generators, self.nearest)
+        if learned is None:
             return
-        parts = *found, centre, axes
+        parts = *learned, centre, axes
         self.learned, self.spread, self.unit, self.centre, self.axes = (part.to(x.device) for part in parts)
         self.bounds = lowest, highest
 
