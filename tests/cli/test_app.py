@@ -301,7 +301,7 @@ WRONG = {
     "labels fewer than classes": ("train semi-supervised --labels 9", 1, "9 labels are fewer than the 10 classes"),
     "labels more than rows": ("train semi-supervised --labels 2000", 1, "digits has 1437 labelled training rows"),
     "labels below zero": ("train semi-supervised --labels -1", 1, "labels must be 0 or more, not -1"),
-    "labels of no use": ("train vae --labels 50", 1, "Labels would pick a part of the prior"),
+    "labels of no use": ("train vae --labels 50", 1, "Labels would select a component of the prior"),
     "no labels": ("train semi-supervised --labels 0", 1, "learns from labels"),
     "tutorial's split": ("train semi-supervised --split tutorial", 1, "The tutorial split needs 1,300 rows of each"),
     "terms without classes": ("train aae --set adversarial_radius=0.2", 1, "terms for few labels need one categorical"),
@@ -335,9 +335,9 @@ WRONG = {
     "folder of samples": ("sample RUN --out absent/a.png", 1, "The folder absent does not exist"),
     "folder of a picture": ("plot RUN latent --out absent/a.png", 1, "The folder absent does not exist"),
     "folder of the bars": ("bench vae --data digits --out absent/a.png", 1, "The folder absent does not exist"),
-    "label without classes": ("sample VAE --label 3 --out a.npz", 1, "has no classes, so a label cannot be asked for"),
+    "label without classes": ("sample VAE --label 3 --out a.npz", 1, "has no classes to sample from"),
     "unknown label": ("sample RUN --label x --out a.npz", 1, "The model has no class 'x'; it has 0, 1, 2"),
-    "no such picture": ("plot VAE confusion --out a.png", 1, "This model is no classifier"),
+    "no such picture": ("plot VAE confusion --out a.png", 1, "This model is not a classifier"),
 }
 
 

@@ -203,10 +203,10 @@ def test_unknown_words(name):
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
-    ({"labels": 0}, "learns from labels, and there are none to learn from in rows"),
+    ({"labels": 0}, "learns from labels, and rows has none to learn from"),
     ({"data": rows(classes=0)}, "learns from labels"),
     ({"preset": "supervised", "labels": 0}, "learns from labels"),
-    ({"preset": "aae"}, "Labels would pick a part of the prior, but the gaussian prior has none; use --labels 0, or"),
+    ({"preset": "aae"}, "Labels would select a component of the prior, but the gaussian prior has none; use"),
     ({"matching": "kl"}, "KL needs a posterior with a density"),
     ({"variables": 2}, "Only one latent can be the label itself"),
     ({"preset": "autoencoder", "labels": 0, "z": 0}, "at least one latent"),

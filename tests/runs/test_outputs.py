@@ -244,7 +244,7 @@ def test_samples(trained, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "label", "sentence"), [
-    ("vae", "3", "has no classes, so a label cannot be asked for; drop --label"),
+    ("vae", "3", "has no classes to sample from; drop --label"),
     ("discrete-vae", "3", "has no classes"), ("autoencoder", "3", "has no classes"),
     ("semi-supervised", "10", "no class '10'; it has 0, 1, "), ("conditioned", "x", "no class 'x'; it has 0, 1, "),
     ("clustering", "30", "no class '30'"), ("autoencoder", None, "has no prior, so this model cannot sample"),
@@ -318,11 +318,11 @@ def test_an_image_that_cannot_be_read_is_left_out_of_the_predictions(pets, capsy
     (pets / "more" / "cat" / "1.png").write_bytes(b"")
     predictions(pets / "run", str(pets / "more"), pets / "found.csv")
     assert [row[0] for row in table(pets / "found.csv")][1:3] == ["cat/0.png", "cat/2.png"]
-    assert "cat/1.png was left out: cannot identify image file" in capsys.readouterr().err
+    assert "cat/1.png was skipped: cannot identify image file" in capsys.readouterr().err
 
 
 def test_images_for_a_model_that_takes_none(vectors, pets):
-    with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square ones"):
+    with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square images"):
         predictions(vectors / "run", str(pets / "pets"), pets / "found.csv")
 
 
@@ -375,7 +375,7 @@ def test_a_value_that_was_never_seen(people, tmp_path):
 
 
 def test_columns_for_a_model_of_images(trained, people, tmp_path):
-    with pytest.raises(AAEError, match=r"has columns with names, and the model was not trained on such"):
+    with pytest.raises(AAEError, match=r"has named columns, but the model was not trained on any"):
         predictions(trained("few-labels"), str(people / "new.csv"), tmp_path / "p.csv")
     for write in (lambda out: samples(trained("few-labels"), 3, None, 0, out),
                   lambda out: reconstructions(trained("few-labels"), "digits", out)):  # fmt: skip

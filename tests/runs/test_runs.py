@@ -88,7 +88,7 @@ def test_a_preset_on_vectors():
     ({"split": "rnd"}, UsageError, "no split 'rnd'"),
     ({"labels": 3}, AAEError, "3 labels are fewer than the 10 classes"),
     ({"labels": KNOWN + 1}, AAEError, f"but digits has {KNOWN} labelled training rows"),
-    ({"preset": "aae", "labels": 50}, AAEError, "Labels would pick a part of the prior"),
+    ({"preset": "aae", "labels": 50}, AAEError, "Labels would select a component of the prior"),
     ({"preset": "aae", "changes": {"adversarial_radius": 0.1}}, AAEError, "terms for few labels need one"),
 ])
 def test_what_cannot_be_trained_leaves_nothing_behind(options, kind, sentence, tmp_path):
@@ -169,7 +169,7 @@ def test_other_data_that_does_not_fit(trained, tmp_path):
 def test_a_run_that_did_not_come_to_an_end(copied):
     run = copied("vae")
     shutil.rmtree(run / "model")
-    with pytest.raises(AAEError, match=r"has no model yet, .*; go on with `aae train vae --out .*copied --resume`"):
+    with pytest.raises(AAEError, match=r"has no model yet, .*; continue with `aae train vae --out .*copied --resume`"):
         open_run(run)
     resume_run(run, progress=False)
     assert open_run(run).model.shape == (8, 8)
@@ -218,7 +218,7 @@ def test_other_images_are_made_as_the_model_takes_them(pets):
 def test_a_reading_that_the_configuration_does_not_hold(pets):
     train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
     RunDir(pets / "run").remember("reading", {"image_sise": 9})
-    with pytest.raises(AAEError, match=r"config.json says nothing usable of how its data were read"):
+    with pytest.raises(AAEError, match=r"config.json does not say how its data were read"):
         open_run(pets / "run")
 
 

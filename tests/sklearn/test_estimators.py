@@ -86,7 +86,7 @@ def test_texts_come_back(fitted):
     assert np.array_equal(found.predict(X), names[fitted.predict(X)])
     drawn = found.sample(5, "bee")
     assert drawn.shape == (5, 4)
-    with pytest.raises(AAEError, match="There is no class 'fly' to draw from; known are ant, bee, cow"):
+    with pytest.raises(AAEError, match="There is no class 'fly' to draw from; there are ant, bee, cow"):
         found.sample(5, "fly")
 
 
@@ -191,8 +191,8 @@ def test_the_map_has_as_many_numbers_as_asked_for():
 
 @pytest.mark.parametrize(("y", "sentence"), [
     (None, "requires y to be passed"),
-    (np.full(120, -1), "two classes at least are needed; found 0 class"),
-    (np.zeros(120), "two classes at least are needed; found 1 class"),
+    (np.full(120, -1), "at least two classes are needed; found 0 class"),
+    (np.zeros(120), "at least two classes are needed; found 1 class"),
     (Y[:100], r"Labels need the shape \(120,\)"),
     (np.linspace(0, 1, 120), "Unknown label type"),
 ])
