@@ -138,7 +138,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float:
-    """Largest difference between torch and ONNX Runtime over batch sizes, relative if large."""
+    """Largest difference between torch and ONNX Runtime for several batch sizes, relative if large."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
