@@ -463,7 +463,7 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
     assert "trial" not in again.err
     refused = cli(*words, "--trials", 3, "--labels", 50)
     assert (refused.code, refused.out) == (2, "")
-    assert "is of labels 100, not 50" in refused.err
+    assert "has labels 100, not 50" in refused.err
 
 
 @pytest.mark.parametrize(
