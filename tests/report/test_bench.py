@@ -29,7 +29,7 @@ def test_times_of_steps_in_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize("preset", ["aae", "vae"])
-def test_the_tutorials_settings_stand_beside_ours(preset, monkeypatch, tmp_path, capsys):
+def test_the_tutorials_settings_are_timed_with_ours(preset, monkeypatch, tmp_path, capsys):
     seen = []
 
     def step_times(preset, data, changes, device, precision, steps=30):
@@ -56,7 +56,7 @@ def test_the_tutorials_settings_stand_beside_ours(preset, monkeypatch, tmp_path,
 @pytest.mark.parametrize(("data", "out", "error"), [
     ("digts", "bars.png", UsageError), ("digits", "absent/bars.png", AAEError), ("digits", "bars.txt", UsageError),
 ])
-def test_what_cannot_be_is_told_before_the_work(data, out, error, monkeypatch, tmp_path):
+def test_errors_are_reported_before_the_work(data, out, error, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "step_times", lambda *_: pytest.fail("steps were timed"))
     with pytest.raises(error):
         bench.bench("aae", data, True, tmp_path / out)

@@ -15,16 +15,16 @@ from aae.system.errors import AAEError, UsageError
 from helpers.runs import VARIANTS
 
 ALWAYS = {"latent", "reconstructions", "curves"}
-TOLD = ALWAYS | {"features", "samples", "styles"}  # models that infer a class or cluster
+WITH_CLASSES = ALWAYS | {"features", "samples", "styles"}  # models that infer a class or cluster
 DRAWN = {
     "autoencoder": ALWAYS, "denoising": ALWAYS, "vae": ALWAYS | {"samples"}, "aae": ALWAYS | {"samples", "manifold"},
     "conditioned": ALWAYS | {"samples", "manifold"}, "tutorial aae": ALWAYS | {"samples", "manifold"},
     "supervised": ALWAYS | {"samples", "styles", "manifold"}, "plain supervised": ALWAYS | {"samples", "styles"},
     **dict.fromkeys(("semi-supervised", "few-labels", "paper semi-supervised"),
-                    TOLD | {"confusion", "mistakes"}),
-    "tutorial semi-supervised": TOLD | {"confusion", "mistakes", "manifold"},
-    "clustering": TOLD, "embedding": TOLD | {"manifold"},
-    "labelled embedding": TOLD | {"manifold", "confusion", "mistakes"},
+                    WITH_CLASSES | {"confusion", "mistakes"}),
+    "tutorial semi-supervised": WITH_CLASSES | {"confusion", "mistakes", "manifold"},
+    "clustering": WITH_CLASSES, "embedding": WITH_CLASSES | {"manifold"},
+    "labelled embedding": WITH_CLASSES | {"manifold", "confusion", "mistakes"},
     "wae-mmd": ALWAYS | {"samples"}, "info-vae": ALWAYS | {"samples"}, "discrete-vae": ALWAYS | {"samples"},
 }
 APART, MIXED, PARTS = "classes should sit apart", "classes should not sit apart", "in its own part of the prior"

@@ -27,8 +27,8 @@ def session(path):
 @pytest.mark.parametrize("preset", ["few-labels", "semi-supervised", "supervised", "embedding", "vae", "discrete-vae"])
 @pytest.mark.parametrize("rows", [1, 5])
 def test_the_files_compute_what_the_model_does(trained, tmp_path, preset, rows):
-    said = export_onnx(trained(preset), tmp_path / "onnx")
-    assert said.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
+    message = export_onnx(trained(preset), tmp_path / "onnx")
+    assert message.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
     model = load(trained(preset))
     facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
     assert facts["preprocessing"] == "divide bytes by 255"
@@ -65,14 +65,14 @@ def test_without_the_packages(trained, tmp_path, monkeypatch, package):
 
 @pytest.mark.parametrize(("place", "sentence"), [("absent/onnx", "folder .*absent does not exist"),
                                                  ("file", "file is a file; name a folder")])
-def test_places_that_cannot_be(trained, tmp_path, place, sentence):
+def test_invalid_output_folders(trained, tmp_path, place, sentence):
     (tmp_path / "file").write_text("here")
     with pytest.raises(AAEError, match=sentence):
         export_onnx(trained("aae"), tmp_path / place)
 
 
 class Odd(nn.Module):
-    """A trunk that ONNX has no words for: its path follows the values."""
+    """A trunk that ONNX cannot express: its control flow depends on the values."""
 
     def __init__(self, shape, features):
         super().__init__()
@@ -91,7 +91,7 @@ def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
     assert not (tmp_path / "onnx").exists()
 
 
-def test_the_columns_of_a_table_are_read_by_the_files_themselves(tmp_path):
+def test_the_exported_files_read_raw_columns(tmp_path):
     rows = np.array([[170, 0, 0.07], [150, 2, np.nan], [190, np.nan, 0.09]], np.float32)
     table = fit_table(rows, ["height", "colour", "weight"], {1: ["blue", "green", "red"]})
     model = FAMILIES["semi-supervised"](shape=(table.width,), table=table).eval()

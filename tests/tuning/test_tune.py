@@ -210,7 +210,7 @@ def test_a_database_that_is_lost_during_a_trial(data, tmp_path, monkeypatch):
 
 
 def lose(file):
-    """What a server that goes away does to every connection at once."""
+    """Break every connection, like a server that goes away."""
     file.write_bytes(b"no database" * 1000)
     with sqlite3.connect(file) as connection:
         connection.execute("SELECT 1 FROM studies")
@@ -225,7 +225,7 @@ t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv
 
 
 def share(storage):
-    """Two workers, one of which is killed in its second trial, or as it begins it."""
+    """Two workers, one of which is killed in its second trial, or as it starts it."""
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, storage, "40"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
@@ -262,7 +262,7 @@ def test_a_worker_that_died_before_its_first_heartbeat_is_not_waited_for(data, t
     monkeypatch.setattr("aae.tuning.studies.GRACE", 1)
     storage = f"sqlite:///{tmp_path}/study.db"
     search(data, storage=storage, trials=1)
-    optuna.load_study(study_name="aae", storage=storage).ask()  # all that such a worker leaves behind
+    optuna.load_study(study_name="aae", storage=storage).ask()  # what such a worker leaves behind
     states = [trial.state.name for trial in search(data, storage=storage, trials=2).study.trials]
     assert states == ["COMPLETE", "FAIL", "COMPLETE"]
 
@@ -279,7 +279,7 @@ def programs():
 
 
 def unprivileged():
-    """Who may run a server, as arguments of `subprocess`: it refuses to run as root."""
+    """A user who may run a server, as arguments of `subprocess`: it refuses to run as root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return {}
     import pwd
@@ -297,7 +297,7 @@ GUARD = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
 
 @pytest.fixture(scope="module")
 def server():
-    """Address of a private server that listens to a socket in a folder of its own."""
+    """Address of a private server that listens to a socket in its own folder."""
     (initdb, postgres), who = programs(), unprivileged()
     # Not in pytest's folder: other users cannot enter it, and a socket's path must be short.
     folder = Path(tempfile.mkdtemp(prefix="aae-pg-", dir="/tmp"))

@@ -75,7 +75,7 @@ def train(
     processes = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
-            raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
+            raise UsageError("--resume continues an existing run; name it with --out RUN.")
         given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
         fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *processes, *loop})
         if fixed:

@@ -1,4 +1,4 @@
-"""The model card (README) beside the weights: the model, its training data, its figures and how to load it."""
+"""The model card (README) next to the weights: the model, its training data, its figures and how to load it."""
 
 from collections.abc import Mapping
 from pathlib import Path
