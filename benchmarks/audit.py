@@ -1,4 +1,4 @@
-"""Asks the database of known vulnerabilities about every pinned package; fails if one is known to be vulnerable."""
+"""Looks up every pinned package in the database of known vulnerabilities; fails if one is vulnerable."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ def main() -> str | None:
         return None
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown:
-        print(f"NOT AUDITED: of {len(unknown)} of {len(packages)} packages the database here knows nothing.")
+        print(f"NOT AUDITED: {len(unknown)} of {len(packages)} packages are not in the database.")
     bad = [f"{package['name']} {package['version']}: {', '.join(found['id'] for found in package['vulns'])}"
            for package in packages if package.get("vulns")]  # fmt: skip
     if bad:

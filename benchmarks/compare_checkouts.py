@@ -1,9 +1,9 @@
-"""Whether two checkouts of this repository train the same weights, to the bit, on this machine.
+"""Checks whether two checkouts of this repository train the same weights, to the bit, on this machine.
 
     python benchmarks/compare_checkouts.py OLD NEW                 # every preset on digits, 200 steps, seed 0
     python benchmarks/compare_checkouts.py OLD NEW --preset vae    # only some
 
-Each training is a process of its own, in float32 and on one thread. Both checkouts run in the environment of this
+Each training is a separate process, in float32 on one thread. Both checkouts run in the environment of this
 script. Prints one line for each preset; the exit code is 1 if any weights differ.
 """
 
@@ -23,12 +23,12 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def trained(checkout: Path, preset: str, steps: int, folder: Path) -> dict[str, bytes]:
-    """Train in a checkout; the bytes of every weight."""
+    """Train in a checkout; returns the bytes of all weights."""
     out = folder / f"{preset}-{checkout.resolve().as_posix().strip('/').replace('/', '-')}"
-    words = ["train", preset, "--data", "digits", "--steps", str(steps), "--seed", "0", "--device", "cpu"]
-    words += ["--precision", "32", "--no-report", "--out", str(out)]
+    arguments = ["train", preset, "--data", "digits", "--steps", str(steps), "--seed", "0", "--device", "cpu"]
+    arguments += ["--precision", "32", "--no-report", "--out", str(out)]
     environment = {**os.environ, **THREADS, "PYTHONPATH": str(checkout.resolve() / "src")}
-    command = [sys.executable, "-m", "aae", *words]
+    command = [sys.executable, "-m", "aae", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder, check=False)
     if done.returncode:
         raise SystemExit(f"{checkout}: {done.stderr.strip()}")

@@ -1,7 +1,7 @@
-"""The judge of what a generator draws: a convolutional classifier trained on all labels of MNIST.
+"""The classifier that evaluates generated images: a convolutional network trained on all labels of MNIST.
 
 Used by benchmarks/quality.py only. ``python benchmarks/judge.py`` trains it (five minutes on two cores) into
-runs/quality/judge.safetensors and prints its accuracy on the test images, which is to be 99.4 % or more.
+runs/quality/judge.safetensors and prints its accuracy on the test images, which should be at least 99.4 %.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ DRAWN = 10_000
 
 
 class Judge(nn.Module):
-    """Class logits of images ``(B, 28, 28)`` in [0, 1]; ``features`` are what its last layer reads."""
+    """Class logits of images ``(B, 28, 28)`` in [0, 1]; ``features`` is the input of the last layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Judge(nn.Module):
 
 
 def trained(data: Dataset, kept: Path = KEPT) -> Judge:
-    """The judge; trained and kept if it is not there yet."""
+    """The judge; trained and saved if there is none yet."""
     judge = Judge()
     if kept.is_file():
         judge.load_state_dict(load_file(kept))
@@ -65,13 +65,13 @@ def trained(data: Dataset, kept: Path = KEPT) -> Judge:
             optimizer.step()
             rates.step()
     kept.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(kept, lambda file: file.write(save(judge.state_dict())))  # another process may look for it
+    write_atomically(kept, lambda file: file.write(save(judge.state_dict())))  # another process may read it
     return judge.eval()
 
 
 @torch.inference_mode()
 def accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images, in percent, that the judge reads as their label."""
+    """Accuracy of the judge on images, in percent."""
     parts = [judge(torch.from_numpy(as_float(part))).argmax(1).numpy() for part in _parts(images)]
     return float(100 * np.mean(np.concatenate(parts) == labels))
 
@@ -86,8 +86,8 @@ def label_obedience(judge: Judge, model: Autoencoder) -> float:
 def frechet_distance(judge: Judge, drawn: np.ndarray, images: np.ndarray) -> float:
     r"""Fréchet distance between two sets of images in the judge's features (after Heusel et al., arXiv 1706.08500).
 
-    :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2})`. Its scale is that of
-    these features and of no other: the training images are the yardstick.
+    :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2})`. Its scale is
+    specific to these features; compare with the value of the training images.
     """
     first, second = (_features(judge, rows) for rows in (drawn, images))
     return between_gaussians((first.mean(0), np.cov(first.T)), (second.mean(0), np.cov(second.T)))

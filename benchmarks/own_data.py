@@ -1,9 +1,9 @@
-"""Few labels and outliers on small data of several kinds, beside what scikit-learn offers; writes docs/own-data.md.
+"""Few labels and outliers on several small data sets, compared with scikit-learn; writes docs/own-data.md.
 
-``python benchmarks/own_data.py`` measures all of it (about an hour on two cores); ``--only ROW`` takes some
-rows and leaves the others as they are: the figures lie in benchmarks/results/own-data.json. Every method is
-used with its defaults on the same rows: pictures divided by their largest value, other columns standardised
-(`AAEClassifier` and `AAEOutlierDetector` take them raw and do the same by themselves).
+``python benchmarks/own_data.py`` measures everything (about an hour on two cores); ``--only ROW`` measures some
+rows and keeps the others. The figures are in benchmarks/results/own-data.json. Every method is used with its
+defaults on the same rows: images divided by their largest value, other columns standardised (`AAEClassifier` and
+`AAEOutlierDetector` take raw rows and do the same themselves).
 """
 
 import argparse
@@ -57,7 +57,7 @@ PICTURES = ("digits", "mnist")
 
 
 def scaled(name: str, model: Any) -> Any:
-    """A baseline on rows of the scale it is made for."""
+    """A baseline with the scaling it needs."""
     return make_pipeline(FunctionTransformer(_unit) if name in PICTURES else StandardScaler(), model)
 
 
@@ -111,7 +111,7 @@ def detect(name: str, seed: int) -> dict[str, float]:
 
 
 def scores_of(name: str, own: np.ndarray, test: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """How normal every method finds the test rows."""
+    """Scores of the test rows by every method; higher is more normal."""
     scale = FunctionTransformer(_unit) if name in PICTURES else StandardScaler()
     a, b = scale.fit_transform(own), scale.transform(test)
     found = {
@@ -129,7 +129,7 @@ def scores_of(name: str, own: np.ndarray, test: np.ndarray, seed: int) -> dict[s
     return found
 
 
-# row: (what is measured, the data set, number of draws)
+# row: (the measurement, the data set, the number of draws)
 ROWS: dict[str, tuple[Callable[[str, int], dict[str, float]], str, int]] = {
     **{f"few labels: {name}": (classify, name, 10) for name in DATA},
     "outliers: breast cancer": (detect, "breast cancer", 10),
@@ -138,7 +138,7 @@ ROWS: dict[str, tuple[Callable[[str, int], dict[str, float]], str, int]] = {
 
 
 def measure(row: str) -> dict[str, Any]:
-    """Every draw of a row."""
+    """The figures of all draws of a row."""
     call, name, draws = ROWS[row]
     found: dict[str, list[float]] = {}
     for seed in range(draws):
@@ -155,11 +155,11 @@ def render(results: dict[str, dict[str, Any]]) -> str:
     text = [
         "# Own data: few labels and outliers, with defaults",
         "",
-        "Regenerate with `python benchmarks/own_data.py`. Each draw divides the rows anew (a quarter to test on) and",
-        "keeps the labels of a tenth of the others, in proportion to the classes; every method sees the same. `SVC`",
-        "and `HistGradientBoosting` learn from the labelled rows alone. Settings were chosen on draws 100 to 129,",
-        "which are not among these. MNIST: 5,000 rows to train on, as columns: the estimator does not know that they",
-        "are pictures.",
+        "Regenerate with `python benchmarks/own_data.py`. Each draw splits the rows anew (a quarter to test on) and",
+        "keeps the labels of a tenth of the others, stratified by class; every method gets the same rows and",
+        "labels. `SVC` and `HistGradientBoosting` learn from the labelled rows only. Settings were chosen on draws",
+        "100 to 129, which are not among these. MNIST: 5,000 training rows, as columns: the estimator does not know",
+        "that they are images.",
         "",
         "## Test error in percent, mean ± standard deviation of 10 draws",
         "",
@@ -167,9 +167,9 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "",
         "## Outliers: AUROC, one class against the rest, mean over the classes",
         "",
-        "MNIST: 5,000 training rows of a digit, all 10,000 test rows, one seed. Breast cancer: 60 % of a class, the",
-        "rest of it and the other class to test on, 10 draws. The score was chosen on other draws of the training rows",
-        "(seeds 1 to 5), but judged on the same test rows of MNIST.",
+        "MNIST: 5,000 training rows of a digit, all 10,000 test rows, one seed. Breast cancer: 60 % of a class to",
+        "train on, the rest of it and the other class to test on, 10 draws. The score was chosen on other draws of",
+        "the training rows (seeds 1 to 5), but evaluated on the same test rows of MNIST.",
         "",
         *_table({row: found for row, found in results.items() if row.startswith("outliers")}, 4, max),
         "",
@@ -179,7 +179,7 @@ def render(results: dict[str, dict[str, Any]]) -> str:
 
 
 def _table(results: dict[str, dict[str, Any]], digits: int, best: Callable[..., float]) -> list[str]:
-    """One column for each data set; the best mean of each is in bold, our time in the last line."""
+    """One column for each data set, with the best mean in bold; our time is in the last line."""
     methods = dict.fromkeys(m for found in results.values() for m in found if m not in ("machine", "seconds"))
     lines = [f"| method | {' | '.join(row.partition(': ')[2] for row in results)} |", "|---" * (len(results) + 1) + "|"]
     for method in methods:

@@ -1,4 +1,4 @@
-"""What others' users run: the tutorial's loop as it describes it, and pythae's adversarial autoencoder.
+"""The baselines of the speed benchmark: the tutorial's training loop and pythae's adversarial autoencoder.
 
 A step of either reads ``BATCH`` unlabelled rows.
 """
@@ -18,7 +18,7 @@ TINY = 1e-15
 
 
 class Images(Dataset):
-    """Rows one by one, as a loader of image files gives them: float32 in [0, 1], with their labels."""
+    """Rows one by one, as from a loader of image files: float32 in [0, 1], with their labels."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
         self.x, self.y = torch.from_numpy(x), torch.from_numpy(y)
@@ -108,7 +108,7 @@ class TutorialLoop:
         for optimizer in optimizers:
             optimizer.step()
         self._clear()
-        loss.item()  # it keeps the losses for its curves
+        loss.item()  # the tutorial keeps the losses for its curves
 
 
 def _endless(data: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
@@ -173,5 +173,5 @@ class PythaeLoop:
         self.trainer.prepare_training()
 
     def round(self) -> None:
-        """One epoch of pythae's, which is as many steps as were asked for."""
+        """One epoch of pythae's trainer, which has the requested number of steps."""
         self.trainer.train_step(1)

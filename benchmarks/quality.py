@@ -1,13 +1,13 @@
-"""The paper's tables and more, over several draws of labels: docs/results.md, and figures of docs/research-notes.md.
+"""The tables of docs/results.md and figures of docs/research-notes.md, over several draws of labels.
 
-``python benchmarks/quality.py`` trains every row over its seeds: a day on two cores, so it is made to be
-interrupted. ``ROW ...`` takes some rows, ``--seeds N`` as many seeds, ``--resume`` leaves out what has been
-measured with the same settings and goes on with a training that was broken off; ``--list`` names the rows, and
-``--page`` only writes the two documents. Every run is a line of benchmarks/results/quality.jsonl. Several of these may
-run side by side on different rows (with OMP_NUM_THREADS=1 each on two cores).
+``python benchmarks/quality.py`` trains every row with all its seeds, which takes a day on two cores, so it can be
+interrupted. ``ROW ...`` selects rows and ``--seeds N`` the number of seeds. ``--resume`` skips runs that were measured
+with the same settings and continues an interrupted training. ``--list`` lists the rows, and ``--page`` only writes the
+two documents. Every run is a line of benchmarks/results/quality.jsonl. Several processes may run side by side on
+different rows (on two cores with OMP_NUM_THREADS=1 each).
 
-Before a preset is changed for good, the row of each of its lines becomes ``ROW VARIANT``, where VARIANT says what was
-different, and docs/research-notes.md gets an entry with ``<!-- runs: VARIANT --><!-- end -->`` for their figures.
+Before a preset is changed for good, the row of each of its lines is renamed to ``ROW VARIANT``, where VARIANT says what
+was different, and docs/research-notes.md gets an entry with ``<!-- runs: VARIANT --><!-- end -->`` for their figures.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from quality_rows import ROWS, Row
 
 LINES = Path(__file__).parent / "results" / "quality.jsonl"
 RUNS = Path("runs/quality")
-# Of the package's code: options can stay the same while what they mean does not.
+# A hash of the code of the package: options can stay the same while their effect changes.
 FILES = sorted(Path(aae.__file__).parent.rglob("*.py"))
 CODE = hashlib.sha256(b"".join(file.read_bytes() for file in FILES)).hexdigest()[:12]
 FIGURES = ("test_error", "validation_error", "cluster_error", "matched_error", "style_leak", "prior_mismatch",
@@ -51,21 +51,21 @@ FIGURES = ("test_error", "validation_error", "cluster_error", "matched_error", "
 
 
 def spec_of(name: str) -> str:
-    """The data set of that name; MNIST inverted or turned is made and kept."""
+    """Path or name of a data set; inverted or rotated MNIST is created and kept."""
     if name in ("mnist", "digits"):
         return name
     file = RUNS / "data" / f"mnist-{name}.npz"
     if not file.is_file():
         data = aae.load_data("mnist")
-        change = {"inverted": lambda images: 255 - images, "rotated": _turned}[name]
+        change = {"inverted": lambda images: 255 - images, "rotated": _rotated}[name]
         arrays = {"x": change(data.x), "y": data.y, "x_test": change(data.test_x), "y_test": data.test_y}
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, lambda place: np.savez(place, **arrays))  # another process may look for it
+        write_atomically(file, lambda place: np.savez(place, **arrays))  # another process may read it
     return str(file)
 
 
-def _turned(images: np.ndarray) -> np.ndarray:
-    """Every image turned by an angle of its own, of the whole circle."""
+def _rotated(images: np.ndarray) -> np.ndarray:
+    """Every image rotated by a random angle of the full circle."""
     angles = np.random.default_rng(len(images)).uniform(0, 360, len(images))
     return np.stack([rotate(image, angle, reshape=False, order=1) for image, angle in zip(images, angles, strict=True)])
 
@@ -76,14 +76,14 @@ def options_of(row: Row) -> dict[str, Any]:
 
 
 def settings(row: Row) -> dict[str, Any]:
-    """What is said of a run's settings: options that differ from the defaults, and the length if it does."""
+    """The recorded settings of a run: options that differ from the defaults, and the length if it does."""
     options = options_of(row)
-    usual = asdict(Options())
-    return {name: value for name, value in options.items() if value != usual[name]} | dict(row.length)
+    defaults = asdict(Options())
+    return {name: value for name, value in options.items() if value != defaults[name]} | dict(row.length)
 
 
-def begun(row: Row, path: Path) -> bool:
-    """Whether a training with the row's present settings and code lies there, at its end or broken off."""
+def started(row: Row, path: Path) -> bool:
+    """Whether there is a training with the present settings and code of the row, finished or interrupted."""
     file, mark = path / "config.json", path.with_suffix(".code")
     if not file.is_file() or not mark.is_file() or mark.read_text() != CODE:
         return False
@@ -92,10 +92,10 @@ def begun(row: Row, path: Path) -> bool:
 
 
 def train(name: str, seed: int, device: str, resume: bool) -> Run:
-    """One training, or the rest of one that was broken off."""
+    """Train, or continue an interrupted training."""
     row, path = ROWS[name], RUNS / f"{name.replace(' ', '-')}-{seed}"
-    if resume and begun(row, path):
-        result = resume_run(path, device=device)  # one that had come to its end ends at once
+    if resume and started(row, path):
+        result = resume_run(path, device=device)  # a finished one ends at once
     else:
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,13 +104,13 @@ def train(name: str, seed: int, device: str, resume: bool) -> Run:
             row.preset, spec_of(row.data), labels=row.labels, seed=seed, changes=row.changes, **row.length,
             out=path, device=device,
         )  # fmt: skip
-    if result.interrupted:  # the model so far is there, but it is not what is to be measured
+    if result.interrupted:  # there is a model, but not one of the full training
         sys.exit(128 + result.interrupted)
     return open_run(path)
 
 
 def measure(run: Run) -> dict[str, float]:
-    """Every figure of a trained model on the test images."""
+    """All figures of a trained model on the test images."""
     found = evaluate(run.model, run.data, run.split)
     category = run.model.category
     if category is not None and category.label == "none" and category.dim == len(run.data.classes):
@@ -127,7 +127,7 @@ def measure(run: Run) -> dict[str, float]:
 
 
 def matched_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Clustering error in percent under the best one-to-one naming of the clusters (Hungarian method)."""
+    """Clustering error in percent under the best one-to-one assignment of clusters to classes (Hungarian method)."""
     counts = np.zeros((probabilities.shape[1],) * 2)
     np.add.at(counts, (probabilities.argmax(1), labels), 1)
     rows, columns = linear_sum_assignment(-counts)
@@ -135,7 +135,7 @@ def matched_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def curve(run: Run) -> list[list[float]]:
-    """Seconds and validation error of each evaluation on the way."""
+    """Seconds and validation error of each evaluation during training."""
     columns = run.directory.history().columns()
     if "validation_error" not in columns:
         return []
@@ -144,7 +144,7 @@ def curve(run: Run) -> list[list[float]]:
 
 
 def one(name: str, seed: int, device: str, resume: bool) -> dict[str, Any]:
-    """Train and measure; the line that is kept."""
+    """Train and measure; returns the line for the file of results."""
     run = train(name, seed, device, resume)
     history = run.directory.history()
     line = {"row": name, "seed": seed, "settings": settings(ROWS[name]), "figures": measure(run)}
@@ -158,7 +158,7 @@ def measured(name: str, seed: int) -> bool:
     return bool(known) and known[-1]["settings"] == settings(ROWS[name])
 
 
-def keep(line: dict[str, Any]) -> None:
+def save_line(line: dict[str, Any]) -> None:
     with LINES.open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(line["row"], line["seed"], line["figures"], flush=True)
@@ -184,7 +184,7 @@ def main() -> None:
         for name in () if arguments.page else arguments.rows or ROWS:
             for seed in range(arguments.seeds or ROWS[name].seeds):
                 if not (arguments.resume and measured(name, seed)):
-                    keep(one(name, seed, arguments.device, arguments.resume))
+                    save_line(one(name, seed, arguments.device, arguments.resume))
     except AAEError as error:  # no MNIST, no such device
         sys.exit(f"quality.py: error: {error}")
     quality_page.write(LINES)

@@ -1,4 +1,4 @@
-"""docs/results.md and the figures in docs/research-notes.md, from the lines that benchmarks/quality.py keeps."""
+"""Writes docs/results.md and the figures in docs/research-notes.md from the results of benchmarks/quality.py."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PAGE, PICTURE = ROOT / "docs/results.md", ROOT / "docs/images/error-over-time.pn
 NOTES = ROOT / "docs/research-notes.md"
 # A place in the notes, filled with the runs of a variant: lines whose row is "few-100 VARIANT" and the like.
 PLACE = re.compile(r"(<!-- runs: (.+?) -->)[^<]*(<!-- end -->)")
-PRESENT = "present presets"  # the variant of the rows as they are
+PRESENT = "present presets"  # the variant of the unchanged rows
 TITLES = {line.row: line.title for line in reversed(TABLE + UNSEEN)}
 
 INTRODUCTION = """\
@@ -64,7 +64,7 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 def latest(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The newest line of each seed, by row, of those that were measured with the row's newest settings."""
+    """For each row, the newest line of each seed among those with the newest settings of the row."""
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for line in lines:
         found.setdefault(line["row"], {})[line["seed"]] = line
@@ -76,7 +76,7 @@ def latest(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def write(file: Path) -> None:
-    """Write the page and the picture of the error over time, and fill in the notes."""
+    """Write the page and the picture of the error over time, and fill in the figures of the notes."""
     runs = latest(read(file))
     text = INTRODUCTION + _main(runs) + _alone(runs) + EXPLANATION
     if _picture(runs):
@@ -84,7 +84,7 @@ def write(file: Path) -> None:
     text += _unseen(runs) + _ablations(runs) + _machines(runs)
     PAGE.write_text(text)
     notes = PLACE.sub(lambda place: place[1] + _variant(runs, place[2]) + place[3], NOTES.read_text())
-    new = NOTES.with_name(f"{NOTES.name}.{os.getpid()}")  # another process may be reading what was written by hand
+    new = NOTES.with_name(f"{NOTES.name}.{os.getpid()}")  # another process may be reading the notes
     new.write_text(notes)
     new.replace(NOTES)
 
@@ -110,7 +110,7 @@ def _time(runs: dict[str, list[dict[str, Any]]], row: str) -> str:
 
 
 def _wanted(line: Line, values: list[float]) -> str:
-    """The target, and whether it was reached."""
+    """The target, and whether it was met."""
     if line.must is None:
         return NONE
     sign, sense = ("≥", -1) if line.more else ("≤", 1)
@@ -136,7 +136,7 @@ def _main(runs: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _alone(runs: dict[str, list[dict[str, Any]]]) -> str:
-    """How long the trainings took that had both cores to themselves, those of earlier settings too."""
+    """Time of the trainings that had both cores, including those with earlier settings."""
     found = []
     for name, lines in runs.items():
         row, _, variant = name.partition(" ")
@@ -178,15 +178,15 @@ def _ablations(runs: dict[str, list[dict[str, Any]]]) -> str:
 def _variant(runs: dict[str, list[dict[str, Any]]], variant: str) -> str:
     """Mean, spread and number of seeds of every row that was trained in a variant."""
     figures = {line.row: line.figure for line in reversed(TABLE)}
-    said = []
+    parts = []
     for row in (row for row in ROWS if variant != PRESENT or row in TITLES):
         preset, _, part = row.partition(" without ")
         title = f"`{preset}` without {LABELS.get(part, part)}" if part else f"`{row}`"
         figure = figures.get(row, "test_error")
         if values := _values(runs, row if variant == PRESENT else f"{row} {variant}", figure):
             unit = "nats" if figure in ("log_likelihood", "importance_bound") else "%"
-            said.append(f"{title} {_spread(values)} {unit} ({len(values)})")
-    return ", ".join(said)
+            parts.append(f"{title} {_spread(values)} {unit} ({len(values)})")
+    return ", ".join(parts)
 
 
 def _machines(runs: dict[str, list[dict[str, Any]]]) -> str:
@@ -202,7 +202,7 @@ def _picture(runs: dict[str, list[dict[str, Any]]]) -> bool:
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     for colour, (row, lines) in zip(("C0", "C1"), shown.items(), strict=True):
-        labels = {line["machine"]: f"{ROWS[row].preset} ({line['machine']})" for line in lines}  # one of each
+        labels = {line["machine"]: f"{ROWS[row].preset} ({line['machine']})" for line in lines}  # one per machine
         for line in lines:
             seconds, errors = np.array(line["curve"]).T
             axes.plot(seconds / 60, errors, color=colour, alpha=0.6, label=labels.pop(line["machine"], None))

@@ -1,4 +1,4 @@
-"""What benchmarks/quality.py trains, and what its table says of it."""
+"""The models that benchmarks/quality.py trains, and the lines of its tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """A model that is trained over several seeds, each with a draw of labels of its own.
+    """A model that is trained with several seeds, each with its own draw of labels.
 
     Args:
         preset: Name of the preset.
-        data: ``mnist``, ``digits``, or one of the changed sets of `quality.py`.
-        labels: Number of labels; None for the preset's own, which may be all.
-        changes: Options that differ from the preset's.
-        length: ``{"epochs": E}`` if the length differs from the preset's.
-        seeds: How many seeds are trained if the user does not say.
+        data: ``mnist``, ``digits``, or a modified data set of `quality.py`.
+        labels: Number of labels; None: that of the preset, which may be all.
+        changes: Options that differ from the preset.
+        length: ``{"epochs": E}`` if the length differs from the preset.
+        seeds: Default number of seeds.
     """
 
     preset: str
@@ -39,9 +39,9 @@ ROWS = {
     "clusters-10": Row("clustering", 0, {"clusters": 10}),
     "embedding-100": Row("embedding", 100),
     "embedding-1000": Row("embedding", 1000),
-    # The paper's batches and one layer more than its networks have, and the preset semi-supervised's ways with noise,
-    # momentum and the weights of style and reconstruction: by those of two-dimensional maps the prior's samples come
-    # less near to images.
+    # Batches as in the paper, one layer more than in its networks, and noise, momentum and weights of style and
+    # reconstruction as in the preset semi-supervised: with those of two-dimensional maps, samples of the prior are less
+    # similar to images.
     "parzen": Row("aae", 0, {
         "z": 8, "prior_std": 1.0, "hidden": [1000, 1000, 1000], "batch_size": 100, "corruption": "gaussian",
         "reconstruction": None, "momentum": 0.0, "discriminator_hidden": [256, 256],
@@ -55,7 +55,7 @@ ROWS = {
     "rotated-semi-100": Row("semi-supervised", 100, data="rotated"),
 }
 
-# What the presets for few labels are made of: each row takes one thing away, in a shorter training.
+# Ablations of the presets for few labels: each row removes one part, in a shorter training.
 SHORT = {"semi-supervised": {"epochs": 6}, "few-labels": {"epochs": 2}}
 WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
     "semi-supervised": {
@@ -88,7 +88,7 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
         "small momentum": {"momentum": 0.9},
     },
 }
-# What tables call those parts; rows and their runs keep the names above.
+# Names of the parts in the tables; rows and their runs keep the names above.
 LABELS = {
     "consistency between rows": "interpolation consistency",
     "learned changes": "tangent augmentation",
@@ -116,11 +116,11 @@ class Line:
 
     Args:
         title: What was measured.
-        row: The row whose runs it is about.
-        figure: Which of their figures.
-        must: What the mean has to reach, or None.
-        worst: What the worst seed has to reach, or None.
-        aim: What would be very good, or None.
+        row: The row whose runs it shows.
+        figure: The figure it shows.
+        must: Target of the mean, or None.
+        worst: Target of the worst seed, or None.
+        aim: Stretch target, or None.
         paper: The figure of Makhzani et al.
         best: The best published figure found, with its source.
         more: Whether higher is better.

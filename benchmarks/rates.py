@@ -1,4 +1,4 @@
-"""What one training step costs: ours beside the tutorial's loop and pythae, taking turns."""
+"""The cost of a training step: ours, the tutorial's loop and pythae, taking turns."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from aae.runs.train import prepare
 from aae.training.precision import choose_precision
 from aae.training.trainer import Trainer
 
-# The tutorial's model and batch, trained our way; its few-label terms are ours alone and are left out.
+# The tutorial's model and batch with our training, without our few-label terms.
 SAME = {"z": 2, "hidden": [1000, 1000], "batch_size": BATCH, "labelled_batch_size": BATCH,
         "adversarial_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
 OURS: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -33,7 +33,7 @@ OURS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @dataclass
 class Contender:
-    """A call that takes ``steps`` steps and reads ``rows`` unlabelled rows in them."""
+    """A call that takes ``steps`` training steps and reads ``rows`` unlabelled rows."""
 
     call: Callable[[], Any]
     steps: int
@@ -41,7 +41,7 @@ class Contender:
 
 
 def trainer_of(preset: str, data: aae.Dataset, changes: dict[str, Any], precision: str) -> Trainer:
-    """A training of ours that goes on as long as it is asked to."""
+    """A trainer of ours without an end."""
     labels = 0 if preset == "aae" else 3000
     model, settings, split, _ = prepare(preset, data, labels, "tutorial" if labels else "random", 0, changes,
                                         {"steps": 1_000_000})  # fmt: skip
@@ -64,7 +64,7 @@ def our_contender(name: str, data: aae.Dataset, steps: int) -> Contender:
 
 
 def contenders(data: aae.Dataset, steps: int) -> dict[str, Contender]:
-    """All that is timed; pythae where it is installed."""
+    """Everything that is timed; pythae only if it is installed."""
     split = aae.split_data(data, 3000, "tutorial", 0)
     tutorial = TutorialLoop(data.x, data.y, split.labelled, split.unlabelled)
     found = {"tutorial's loop": _times(tutorial.step, steps, BATCH)}
@@ -78,7 +78,7 @@ def rates(data: aae.Dataset, repeats: int, steps: int) -> tuple[dict[str, float]
     calls = contenders(data, steps)
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     operations = {}
-    for turn in range(repeats + 1):  # the first turn warms up, and counts
+    for turn in range(repeats + 1):  # the first turn is the warm-up, in which operations are counted
         for name, contender in calls.items():
             counter = FlopCounterMode(display=False) if not turn else contextlib.nullcontext()
             start = time.perf_counter()
@@ -92,7 +92,7 @@ def rates(data: aae.Dataset, repeats: int, steps: int) -> tuple[dict[str, float]
 
 
 def product_rate(rows: int = 2 * BATCH, width: int = 1000) -> float:
-    """What this machine's matrix products reach at the shape of a step's, in 10^9 operations a second."""
+    """Speed of this machine's matrix products at the shapes of a step, in 10^9 operations a second."""
     x, weight = torch.randn(rows, width), torch.randn(width, width)
     times = []
     for _ in range(200):
@@ -131,7 +131,7 @@ def profile(data: aae.Dataset, name: str = "default") -> dict[str, float]:
 
 
 def linear(data: aae.Dataset) -> list[tuple[int, int, float]]:
-    """Rows, epochs, and seconds of training, which should be in proportion to both."""
+    """Rows, epochs and seconds of training; the time should be proportional to both."""
     found = []
     for rows, epochs in ((5000, 2), (10_000, 2), (20_000, 2), (40_000, 2), (5000, 4), (5000, 8)):
         part = replace(data, x=data.x[:rows], y=data.y[:rows])

@@ -1,4 +1,4 @@
-"""Tries every fault (``faults``) or hostile input (``fuzz``) and writes what came of them into docs/reliability.md."""
+"""Runs all fault tests (``faults``) or fuzz tests (``fuzz``) and writes the results into docs/reliability.md."""
 
 import json
 import os
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- {} -->\n", "<!-- end of {} -->"
 
 
 def measure(kind: str) -> int:
-    """Run the tests of one kind with all they have; keep what they put on record."""
+    """Run all tests of one kind and save the results that they record."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "lines"
@@ -33,7 +33,7 @@ def measure(kind: str) -> int:
 
 
 def table(result: dict) -> str:
-    """The rows of one kind, parts of one name added up."""
+    """The rows of one kind, summed over parts with the same name."""
     rows: dict[str, list[int]] = {}
     for part in result["parts"]:
         sums = rows.setdefault(part["part"], [0, 0, 0])
@@ -47,7 +47,7 @@ def table(result: dict) -> str:
 
 
 def write() -> None:
-    """Put the tables into the page, between their marks."""
+    """Write the tables into the page, between their markers."""
     page = PAGE.read_text()
     for kind, result in json.loads(RESULTS.read_text()).items():
         before, rest = page.split(BEGIN.format(kind))

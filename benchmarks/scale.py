@@ -1,6 +1,6 @@
-"""Processes beside each other on this machine, and what a model of a step's cost says of more of them.
+"""Scaling: two processes on this machine, and predictions for more from a cost model of a step.
 
-`python benchmarks/scale.py` measures and writes the tables of docs/scale.md anew. It takes ten minutes.
+`python benchmarks/scale.py` measures and rewrites the tables of docs/scale.md. It takes ten minutes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ MB = 1e6
 
 
 def measure(preset: str, batch: int, devices: int) -> dict[str, float]:
-    """Seconds of a step with so many processes, and of what they say to each other."""
+    """Seconds of a step with the given number of processes, and of its communication."""
     import torch
     import torch.distributed as dist
 
@@ -47,8 +47,8 @@ def measure(preset: str, batch: int, devices: int) -> dict[str, float]:
         found |= {"reduce": _timed(lambda: dist.all_reduce(torch.ones(parameters)), 5)}
         found |= {"exchange": _timed(lambda: group.shard.all_gather(torch.ones(2000)), 100)}
         calls = []
-        gathered = group.shard.gathered
-        group.shard.gathered = lambda x: (calls.append(1), gathered(x))[1]
+        all_gather = group.shard.all_gather
+        group.shard.all_gather = lambda x: (calls.append(1), all_gather(x))[1]
         trainer.train_step()
         found["exchanges"] = len(calls)
     start = time.perf_counter()
@@ -74,7 +74,7 @@ def run(preset: str, batch: int, devices: int) -> dict[str, float]:
 
 
 def measured_rows() -> list[list[str]]:
-    """One line for each case: one process on two threads, two on one each, and what the model says of the latter."""
+    """One line for each case: one process on two threads, two on one thread each, and the prediction for the latter."""
     rows = []
     for preset, batch in CASES:
         one, two = {}, {}
@@ -84,17 +84,17 @@ def measured_rows() -> list[list[str]]:
             ones.append(one["step"])
             twos.append(two["step"])
         single, double = statistics.median(ones), statistics.median(twos)
-        said = single + two["update"] - one["update"] + two["reduce"] + two["exchanges"] * two["exchange"]
+        predicted = single + two["update"] - one["update"] + two["reduce"] + two["exchanges"] * two["exchange"]
         rows.append([preset, str(batch), f"{one['parameters'] / 1e6:.1f}", f"{single * 1e3:.0f}", f"{double * 1e3:.0f}",
                      f"{single / double:.2f}", f"{two['reduce'] * 1e3:.0f}",
-                     f"{two['exchanges']:.0f} x {two['exchange'] * 1e3:.1f}", f"{said * 1e3:.0f}"])  # fmt: skip
+                     f"{two['exchanges']:.0f} x {two['exchange'] * 1e3:.1f}", f"{predicted * 1e3:.0f}"])  # fmt: skip
         print(" ".join(rows[-1]), file=sys.stderr)
     return rows
 
 
 @dataclass(frozen=True)
 class Network:
-    """What joins the devices: bytes a second each way, and seconds of one small exchange between two."""
+    """A network between devices: bytes per second in each direction, and seconds of a small exchange between two."""
 
     name: str
     bytes_per_second: float
@@ -103,7 +103,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Device:
-    """Seconds of a row, and of an update of one parameter."""
+    """A device: seconds per row, and per update of one parameter."""
 
     name: str
     row: float
@@ -117,7 +117,7 @@ PARAMETERS, EXCHANGES = 5.6e6, 15  # of the preset semi-supervised
 
 
 def step_seconds(device: Device, network: Network, devices: int, batch: int) -> float:
-    """The model: shares of the rows, the whole update, the gradients' way round the ring, the small exchanges."""
+    """The cost model: a share of the rows, the whole update, the ring all-reduce of gradients, the small exchanges."""
     alone = device.row * batch / devices + device.update * PARAMETERS
     if devices == 1:
         return alone
@@ -126,7 +126,7 @@ def step_seconds(device: Device, network: Network, devices: int, batch: int) -> 
 
 
 def best(device: Device, network: Network, each: int) -> tuple[int, float]:
-    """The most devices, each with so many rows of a batch, that are used to a half, and their rows a second."""
+    """The largest number of devices, with ``each`` rows per batch, that are at least half used; and rows a second."""
     count = 1
     while count < 2**14:
         more = 2 * count
@@ -165,13 +165,13 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser()
-    words.add_argument("--one", nargs=3)
-    words.add_argument("--model-only", action="store_true")
-    asked = words.parse_args()
-    if asked.one:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--one", nargs=3)
+    parser.add_argument("--model-only", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.one:
         warnings.simplefilter("ignore")
-        found = measure(asked.one[0], int(asked.one[1]), int(asked.one[2]))
+        found = measure(arguments.one[0], int(arguments.one[1]), int(arguments.one[2]))
         if found:
             print(json.dumps(found))
         return
@@ -179,7 +179,7 @@ def main() -> None:
         "model": table(["device", "network", "rows each", "1", "2", "8", "64", "1,024"], model_rows()),
         "length": table(["rows", "1 GPU", "8", "64", "1,024", "most with 10,000 steps"], length_rows()),
     }
-    if not asked.model_only:
+    if not arguments.model_only:
         head = ["preset", "batch", "10^6 parameters", "one process, ms", "two, ms", "rows per second, ratio",
                 "gradients, ms", "exchanges, ms", "two by the model, ms"]  # fmt: skip
         tables["measured"] = table(head, measured_rows())

@@ -1,8 +1,8 @@
-"""Speed against the tutorial's loop and against pythae, in one run on one machine.
+"""Speed compared with the tutorial's loop and with pythae, in one run on one machine.
 
-``python benchmarks/speed.py`` takes turns between all of them, so that a busy moment hits all
+``python benchmarks/speed.py`` alternates between all of them, so that a busy moment affects all
 alike, prints the figures and writes docs/speed.md; ``--json`` prints one flat object instead.
-pythae is compared with where it is installed (``pip install -r benchmarks/requirements.txt``).
+pythae is included if it is installed (``pip install -r benchmarks/requirements.txt``).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from use import help_seconds, reading, stream, stream_one, until_3_percent
 
 from aae.system.machine import describe_machine
 
-# What is compared: a name for the figure, ours, and the one it is set against.
+# Ratios: name of the figure, our variant, and the baseline.
 RATIOS = {
     "ratio_same_maths": ("same maths", "tutorial's loop"),
     "ratio_default_same_batch": ("default, same batch", "tutorial's loop"),
@@ -32,7 +32,7 @@ RATIOS = {
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Every figure, flat."""
+    """All figures as a flat dictionary."""
     data = aae.load_data("mnist")
     found: dict[str, Any] = {"machine": describe_machine(), "torch": torch.__version__, "help_seconds": help_seconds()}
     speed, operations = rates(data, arguments.repeats, arguments.steps)
@@ -90,17 +90,18 @@ def render(found: dict[str, Any]) -> str:
         "",
         "## Training",
         "",
-        "Networks 784-1000-1000, z = 2, 3,000 labels on MNIST; medians of repeats that took turns. Rows are the",
-        "unlabelled ones; a step reads 100 labelled ones beside them. *Tutorial's loop*: three phases with separate",
+        "Networks 784-1000-1000, z = 2, 3,000 labels on MNIST; medians of alternating repeats. Rows are the",
+        "unlabelled ones; a step also reads 100 labelled ones. *Tutorial's loop*: three phases with separate",
         "optimisers, float32, default Adam, a loader that collates rows, batch 100. *Same maths*: the tutorial's",
         "recipe in ours (alternating, float32). *Default, same batch*: the preset `semi-supervised` with the",
         "tutorial's latents and batch, without its few-label term; *default*: the same at a batch of 256;",
-        "*with few-label term*: the preset as it is, z = 10. *Unsupervised*: the preset `aae` with pythae's networks.",
+        "*with few-label term*: the unchanged preset, z = 10. *Unsupervised*: the preset `aae` with pythae's networks.",
         *_training(found),
         f"*Their ms* is the time that a step's matrix products take at {found['product_rate']:.0f} * 10^9 operations a",
-        "second, which this machine's float32 products reach at a step's shapes: the floor under every loop that",
-        "computes the same. Processors that multiply bf16 faster (AVX-512 BF16, AMX) have a lower floor, and ours",
-        "uses it there (`--precision auto`). Ratios are then others; on a GPU nothing was measured here.",
+        "second, the speed of this machine's float32 products at the shapes of a step: a lower bound for every loop",
+        "that computes the same. On processors that multiply bf16 faster (AVX-512 BF16, AMX) the bound is lower, and",
+        "ours uses bf16 where it is faster for the model (`--precision auto`), so the ratios differ there. Nothing was",
+        "measured on a GPU here.",
         "",
         "## Where the default step spends its time",
         *_table(["kind", "share, %"], [[k, f"{v:.1f}"] for k, v in _named(found, "share ").items()]),
@@ -122,7 +123,7 @@ def render(found: dict[str, Any]) -> str:
 
 
 def _using(found: dict[str, Any]) -> dict[str, str]:
-    """The other figures in words."""
+    """The other figures as text."""
     lines = {
         "`aae --help`": f"{found['help_seconds']:.2f} s",
         "encode, semi-supervised model": f"{found['encode_rows_per_second']:.0f} rows per second",

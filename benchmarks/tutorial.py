@@ -1,9 +1,9 @@
 """The tutorial's models on MNIST: train every row, measure it, write docs/tutorial.md.
 
-``python benchmarks/tutorial.py`` trains what is not there yet under runs/tutorial and measures all;
-``--only ROW`` takes some rows and leaves the others of the table as they are: the figures lie in
-benchmarks/results/tutorial.json. All rows need two to three hours on two cores. A row whose run
-directory is there is not trained again, so an interrupted round goes on where it stopped.
+``python benchmarks/tutorial.py`` trains the rows that are missing under runs/tutorial and measures all;
+``--only ROW`` measures some rows and keeps the others of the table. The figures are in
+benchmarks/results/tutorial.json. All rows take two to three hours on two cores. A row whose run
+directory exists is not trained again, so an interrupted benchmark continues where it stopped.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from aae.system.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "tutorial.json"
 
-# name: (arguments of `aae train`, the figures that the row is about)
+# name: (arguments of `aae train`, the figures of the row)
 ROWS = {
     "tutorial": (
         "semi-supervised --labels 3000 --split tutorial --set recipe=tutorial --epochs 10",
@@ -53,7 +53,7 @@ ROWS = {
 
 
 def against_pca(run: Run, runs: Path) -> dict[str, float]:
-    """Squared error of PCA with as many numbers as the autoencoder's code."""
+    """Squared error of PCA with as many components as the autoencoder's code."""
     x, test = (as_float(rows).reshape(len(rows), -1) for rows in (run.data.x, run.data.test_x))
     pca = PCA(run.model.style.dim, random_state=0).fit(x)
     back = pca.inverse_transform(pca.transform(test))
@@ -75,7 +75,7 @@ EXTRA: dict[str, Callable[[Run, Path], dict[str, float]]] = {"autoencoder": agai
 
 
 def measure(name: str, runs: Path) -> dict[str, Any]:
-    """Train a row if its run is not there, and return the figures it is about."""
+    """Train a row if its run is missing, and return its figures."""
     arguments, wanted = ROWS[name]
     path = runs / name
     aae_command = [sys.executable, "-m", "aae"]

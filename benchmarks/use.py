@@ -1,4 +1,4 @@
-"""What a person waits for: the first useful model, encoding, predicting, the help text; and the memory it takes."""
+"""Waiting times of a user: the first useful model, encoding, predicting, the help text; and memory use."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ from aae.data.arrays import NpyRows
 from aae.evaluation import inference
 from aae.runs.train import prepare
 
-# A process starts with the memory of the one it was forked from on its account; a small one between keeps ours off it.
+# The peak memory of a process includes that of the one it was forked from; a small one in between excludes ours.
 LAUNCH = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, capture_output=True)
@@ -62,7 +62,7 @@ def reading(data: aae.Dataset) -> dict[str, float]:
 
 
 class _Stamped(NpyRows):
-    """Rows on the disk that note when each slice of them was asked for."""
+    """Rows on disk that record the time of each access to a slice."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -74,7 +74,7 @@ class _Stamped(NpyRows):
 
 
 def stream_one(path: Path) -> dict[str, float]:
-    """Encode a file in this process: memory above what the model took, and the rate at both ends."""
+    """Encode a file in this process: memory beyond that of the model, and the rate at both ends."""
     model, *_ = prepare("semi-supervised", aae.load_data("mnist"), 100, "random", 0, {}, {"steps": 1})
     inference.encode(model, np.zeros((4000, 28, 28), np.uint8))
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
@@ -92,13 +92,13 @@ def stream_one(path: Path) -> dict[str, float]:
 
 
 def _memory_mb(name: str) -> float:
-    """Memory of this process as Linux counts it: what it has (VmRSS) or the most it had (VmHWM)."""
+    """Memory of this process from Linux: current (VmRSS) or peak (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def stream(count: int) -> dict[str, float]:
-    """Encode ``count`` random images from a file, in a process of its own."""
+    """Encode ``count`` random images from a file, in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         rows = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 28, 28))

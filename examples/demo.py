@@ -1,8 +1,8 @@
-"""The demo: a classifier from 100 labelled digits, beside what one would use instead.
+"""The demo: a classifier from 100 labelled digits, compared with scikit-learn's methods.
 
 It trains the semi-supervised AAE for images, `few-labels`. ``make demo`` runs it once and writes
 runs/demo/report.html. ``python examples/demo.py --draws 10 --table docs/demo.md`` repeats it over
-ten draws of the labels and writes the table; ``--preset semi-supervised`` takes the one that does
+ten draws of the labels and writes the table; ``--preset semi-supervised`` uses the preset that does
 not know that its rows are images.
 """
 

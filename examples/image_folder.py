@@ -1,7 +1,7 @@
-"""A folder of pictures, ten of each class labelled by their folder, the rest in ``unlabelled/``.
+"""A folder of images, ten of each class labelled by their folder, the rest in ``unlabelled/``.
 
 Run it with ``.venv/bin/python examples/image_folder.py``: it writes scikit-learn's digits as PNG files,
-trains a classifier on them, and puts new pictures into classes. With pictures of your own the same is
+trains a classifier on them, and classifies new images. With your own images, the same is
 ``aae train few-labels --data photos`` and ``aae predict RUN new --out predictions.csv``.
 """
 
@@ -17,8 +17,8 @@ import aae
 from aae.cli.app import report
 from aae.runs.outputs import predictions
 
-LABELLED = 10  # pictures of each class
-NEW = 300  # pictures kept for later
+LABELLED = 10  # images of each class
+NEW = 300  # images kept for later
 
 
 def write_folders(folder: Path) -> tuple[Path, Path]:

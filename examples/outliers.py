@@ -1,8 +1,8 @@
-"""Outliers: a detector that has seen one digit only is shown all of them.
+"""Outliers: a detector trained on one digit only is tested on all of them.
 
-Run it with ``.venv/bin/python examples/outliers.py``: it learns from scikit-learn's pictures of one digit
-and draws the ten pictures it finds strangest among its own and among the others, beside the figure that counts:
-how often a picture of another digit scores lower than one of its own (AUROC).
+Run it with ``.venv/bin/python examples/outliers.py``: it learns from scikit-learn's images of one digit
+and draws the ten images with the lowest scores, of this digit and of the others. It also prints how often an image of
+another digit scores lower than one of its own (AUROC).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A prior, a trunk and a matching rule of one's own: each is a module that is passed in.
+"""Your own prior, trunk and matching rule: each is a module that is passed in.
 
 Run it with ``.venv/bin/python examples/own_parts.py``: it trains on scikit-learn's digits for a few
 seconds, draws the map over the prior, saves the model and loads it again.

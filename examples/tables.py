@@ -1,8 +1,8 @@
 """Tables with a mostly empty label column: scikit-learn's breast-cancer and wine data as CSV files.
 
 Run it with ``.venv/bin/python examples/tables.py``: for each table it writes a file in which one row in
-ten has its label, trains a classifier, and puts rows of a second file, as raw as the first, into classes.
-With a table of your own the same is ``aae train few-labels --data table.csv --label-column NAME``.
+ten has its label, trains a classifier, and classifies the rows of a second file, as raw as the first.
+With your own table, the same is ``aae train few-labels --data table.csv --label-column NAME``.
 """
 
 import argparse

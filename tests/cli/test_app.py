@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Every test runs in a folder of its own."""
+    """Every test runs in a separate folder."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -34,7 +34,7 @@ def contents(folder):
 
 
 def figures(text):
-    """The one JSON object that is all of a text."""
+    """The JSON object that a text consists of."""
     found = json.loads(text)
     assert text.count("\n") == 1
     assert isinstance(found, dict)
@@ -66,8 +66,8 @@ def test_from_training_to_everything_else(cli, folder):
              "precision": "32", "steps": 2}
     assert {name: found[name] for name in facts} == facts
     assert json.loads((folder / "run" / "evaluation.json").read_text()) == found
-    told = dict(line.split(maxsplit=1) for line in cli("evaluate", "run").out.splitlines())
-    assert told == {name: str(value) for name, value in found.items()}
+    printed = dict(line.split(maxsplit=1) for line in cli("evaluate", "run").out.splitlines())
+    assert printed == {name: str(value) for name, value in found.items()}
 
     assert cli("predict", "run", "digits", "--out", "labels.csv").out == "360 predictions: labels.csv\n"
     with (folder / "labels.csv").open(newline="") as file:
@@ -138,9 +138,9 @@ def test_presets(cli):
     assert "recipe" not in cli("presets", "vae").out
 
 
-def test_what_presets_tells_can_be_given_back(cli, folder):
-    told = [line for line in cli("presets", "vae").out.splitlines() if not line.startswith("hidden")]
-    words = [word for line in told for word in ("--set", line)]
+def test_printed_options_can_be_passed_back(cli, folder):
+    printed = [line for line in cli("presets", "vae").out.splitlines() if not line.startswith("hidden")]
+    words = [word for line in printed for word in ("--set", line)]
     assert cli("train", "vae", "--steps", 2, "--no-report", "--set", "hidden=[8]", *words, "--out", "all").code == 0
     assert cli("train", "vae", "--steps", 2, "--no-report", "--set", "hidden=[8]", "--out", "none").code == 0
     assert all(torch.equal(a, b) for a, b in zip(load("all").parameters(), load("none").parameters(), strict=True))
@@ -181,7 +181,7 @@ def test_words_of_the_options(cli, folder):
         "ring", None, 0.01, False, 64, "alternating"]
 
 
-def test_a_run_finds_a_place_of_its_own(cli, folder):
+def test_a_run_gets_a_free_directory(cli, folder):
     for _ in range(3):
         assert cli("train", "vae", *QUICK).code == 0
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["vae-digits", "vae-digits-2", "vae-digits-3"]
@@ -248,7 +248,7 @@ def test_an_interrupt_while_nothing_is_trained(cli, monkeypatch):
      "There is not enough memory for this"),
     (PermissionError(13, "Permission denied", "/there"), "/there: Permission denied."),
 ])
-def test_troubles_of_the_machine(cli, monkeypatch, error, sentence):
+def test_errors_of_the_machine(cli, monkeypatch, error, sentence):
     def fails(*_, **__):
         raise error
 
@@ -259,7 +259,7 @@ def test_troubles_of_the_machine(cli, monkeypatch, error, sentence):
     assert done.err.count("\n") == 1
 
 
-def test_an_error_of_ours_is_not_hidden(cli, monkeypatch):
+def test_an_internal_error_is_not_hidden(cli, monkeypatch):
     def fails(*_, **__):
         raise ZeroDivisionError
 
@@ -279,13 +279,13 @@ def test_bench(cli, folder, monkeypatch):
     assert (folder / "bench.png").is_file()
 
 
-def test_bench_in_earnest(cli, folder):
+def test_bench_without_mocks(cli, folder):
     done = cli("bench", "vae", "--data", "digits", "--json", "--out", "bars.png")
     assert (done.code, done.err) == (0, "")
     assert figures(done.out)["cpu_ours_ms_per_step"] > 0
 
 
-# What is wrong, by the words of the command: the exit code, and a part of the sentence. RUN is a semi-supervised run.
+# Wrong commands, with the exit code and a part of the message. RUN is a semi-supervised run.
 WRONG = {
     "unknown command": ("trian vae", 2, "No such command 'trian'"),
     "unknown option": ("train vae --step 2", 2, "No such option: --step"),
@@ -318,7 +318,7 @@ WRONG = {
     "labels fewer than classes": ("train semi-supervised --labels 9", 1, "9 labels are fewer than the 10 classes"),
     "labels more than rows": ("train semi-supervised --labels 2000", 1, "digits has 1437 labelled training rows"),
     "labels below zero": ("train semi-supervised --labels -1", 1, "labels must be 0 or more, not -1"),
-    "labels of no use": ("train vae --labels 50", 1, "Labels would pick a part of the prior"),
+    "labels of no use": ("train vae --labels 50", 1, "Labels would select a component of the prior"),
     "no labels": ("train semi-supervised --labels 0", 1, "learns from labels"),
     "tutorial's split": ("train semi-supervised --split tutorial", 1, "The tutorial split needs 1,300 rows of each"),
     "terms without classes": ("train aae --set adversarial_radius=0.2", 1, "terms for few labels need one categorical"),
@@ -352,9 +352,9 @@ WRONG = {
     "folder of samples": ("sample RUN --out absent/a.png", 1, "The folder absent does not exist"),
     "folder of a picture": ("plot RUN latent --out absent/a.png", 1, "The folder absent does not exist"),
     "folder of the bars": ("bench vae --data digits --out absent/a.png", 1, "The folder absent does not exist"),
-    "label without classes": ("sample VAE --label 3 --out a.npz", 1, "has no classes, so a label cannot be asked for"),
+    "label without classes": ("sample VAE --label 3 --out a.npz", 1, "has no classes to sample from"),
     "unknown label": ("sample RUN --label x --out a.npz", 1, "The model has no class 'x'; it has 0, 1, 2"),
-    "no such picture": ("plot VAE confusion --out a.png", 1, "This model is no classifier"),
+    "no such picture": ("plot VAE confusion --out a.png", 1, "This model is not a classifier"),
 }
 
 
@@ -413,7 +413,7 @@ def test_mnist_that_is_damaged(cli, folder, idx_folder, monkeypatch, spoil):
     assert contents(folder) == before
 
 
-def test_a_process_says_what_it_did_and_nothing_else(trained):
+def test_the_output_of_a_process(trained):
     code = "from aae.cli.app import main; import sys; sys.argv = ['aae', *sys.argv[1:]]; main()"
     done = python(code, "predict", trained("semi-supervised"), "digits", "--out", "labels.csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "360 predictions: labels.csv\n", "")
@@ -426,7 +426,7 @@ def test_a_later_run_reads_the_notes(cli, folder):
     assert "The code has collapsed." in (folder / "run" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_path_of_someone_with_a_folder_of_images(cli, pets):
+def test_all_commands_on_a_folder_of_images(cli, pets):
     done = cli("data", pets / "pets")
     assert done.code == 0
     assert "pets: 10 x 10 images, grey" in done.out
@@ -480,7 +480,7 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
     assert "trial" not in again.err
     refused = cli(*words, "--trials", 3, "--labels", 50)
     assert (refused.code, refused.out) == (2, "")
-    assert "is of labels 100, not 50" in refused.err
+    assert "has labels 100, not 50" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
         (["tune", "aae", "--data", "nowhere.csv"], 1, "nowhere.csv"),
     ],
 )
-def test_tuning_that_cannot_begin(cli, folder, words, code, text):
+def test_tuning_that_cannot_start(cli, folder, words, code, text):
     pytest.importorskip("optuna")
     done = cli(*words)
     assert done.code == code

@@ -1,4 +1,4 @@
-"""What answers without loading torch: a process of its own tells what it has imported."""
+"""Commands that do not load torch, checked by the imports of a separate process."""
 
 import json
 
@@ -24,7 +24,7 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
     assert (done.stdout, done.stderr) == (f"False False {__version__}\n", "")
 
 
-@pytest.mark.parametrize(("words", "code", "told"), [
+@pytest.mark.parametrize(("words", "code", "sentence"), [
     (["--help"], 0, "Usage: aae"),
     (["train", "--help"], 0, "--checkpoint-every"),
     (["--version"], 0, "."),
@@ -42,11 +42,11 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
     (["nonsense"], 2, "No such command"),
     (["bench", "vea"], 2, "did you mean 'vae'"),
 ])
-def test_a_quick_answer(words, code, told):
+def test_a_quick_answer(words, code, sentence):
     done = python(COMMAND, *words)
     *text, last = done.stdout.splitlines()
     assert json.loads(last) == [code, []]
-    assert told in "\n".join(text) + done.stderr
+    assert sentence in "\n".join(text) + done.stderr
     assert (done.stderr == "") == (code == 0)
 
 

@@ -46,7 +46,7 @@ LATENTS = {
 }
 
 
-def told(latent):
+def description(latent):
     parts = [latent.name, type(latent.posterior).__name__, type(latent.prior).__name__,
              "+".join(type(rule).__name__ for rule in latent.matching)]
     return " ".join(parts).replace("NoneType", "None") + (f" {latent.label}" if latent.label != "none" else "")
@@ -56,7 +56,7 @@ def told(latent):
 def test_every_preset_is_a_list_of_latents(preset):
     labels = 3 if LATENTS[preset][-1].endswith(("observed", "supervised")) else 0
     model = model_of(preset, labels=labels)
-    assert [told(latent) for latent in model.latents] == LATENTS[preset]
+    assert [description(latent) for latent in model.latents] == LATENTS[preset]
     assert model.shape == (8, 8)
     assert (model.corruption is not None) == (preset == "denoising")
     assert isinstance(model.trunk, ConvTrunk) == (preset in ("few-labels", "clustering"))
@@ -75,7 +75,7 @@ def test_corruptions(name):
     assert isinstance(model_of(corruption=name, corruption_level=0.2).corruption, CORRUPTIONS[name])
 
 
-def test_input_noise_where_labels_pick_the_part_of_the_prior():
+def test_input_noise_if_labels_condition_the_prior():
     assert model_of("aae", labels=0, prior="ring").corruption is None
     assert model_of("aae", labels=3, prior="ring").corruption.std == 0.3
     assert model_of("aae", labels=3, prior="ring", corruption="none").corruption is None
@@ -116,7 +116,7 @@ def test_the_half_width_of_the_cube_and_the_radius_of_the_ball():
 
 @pytest.mark.parametrize("prior", ["ring", "grid", "swiss-roll"])
 @pytest.mark.parametrize("classes", [2, 3, 7])
-def test_labels_condition_a_prior_with_parts(prior, classes):
+def test_labels_condition_a_prior_with_components(prior, classes):
     data = rows(classes=classes)
     latent = model_of("aae", data, labels=classes, prior=prior).style
     assert latent.label == "conditioned"
@@ -135,7 +135,7 @@ def test_a_style_that_is_independent_of_the_label():
 
 
 @pytest.mark.parametrize(("preset", "classes"), [("semi-supervised", 3), ("clustering", 5)])
-def test_a_style_that_is_independent_of_the_class_that_is_inferred(preset, classes):
+def test_a_style_that_is_independent_of_the_inferred_class(preset, classes):
     (rule,) = model_of(preset, independent=True, clusters=5).style.matching
     assert (rule.given, rule.discriminator.classes) == ("y", classes)
     (rule,) = model_of(preset, independent=False).style.matching
@@ -179,7 +179,7 @@ def test_widths_follow_from_the_data():
 def test_matching(matching, kinds):
     latent = model_of("aae", labels=0, matching=matching, posterior="gaussian").style
     assert tuple(type(rule) for rule in latent.matching) == kinds
-    # Without a rule the prior would promise samples that the decoder has never seen.
+    # Without matching, the decoder has never seen codes like those of the prior.
     assert (latent.prior is None) == (not kinds)
 
 
@@ -203,16 +203,17 @@ def test_unknown_words(name):
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
-    ({"labels": 0}, "learns from labels, and there are none to learn from in rows"),
+    ({"labels": 0}, "learns from labels, and rows has none to learn from"),
     ({"data": rows(classes=0)}, "learns from labels"),
     ({"preset": "supervised", "labels": 0}, "learns from labels"),
-    ({"preset": "aae"}, "Labels would pick a part of the prior, but the gaussian prior has none; use --labels 0, or"),
+    ({"preset": "aae"},
+     "Labels would select a component of the prior, but the gaussian prior has none; use --labels 0, or"),
     ({"matching": "kl"}, "KL needs a posterior with a density"),
     ({"variables": 2}, "Only one latent can be the label itself"),
     ({"preset": "autoencoder", "labels": 0, "z": 0}, "at least one latent"),
     ({"preset": "few-labels", "data": rows((6,), dtype=np.float32)}, "convolutional network needs images"),
 ])
-def test_what_does_not_go_together(given, sentence):
+def test_options_that_contradict_each_other(given, sentence):
     with pytest.raises(AAEError, match=sentence):
         model_of(**given)
 
@@ -247,7 +248,7 @@ def test_a_reconstruction_weight_of_zero_is_the_mean_over_values():
     assert settings_of(reconstruction=0.3).reconstruction_weight == 0.3
 
 
-def test_few_labels_are_not_drowned_by_the_nats_of_many_values():
+def test_the_reconstruction_weight_does_not_dwarf_few_labels():
     grey, colour = (settings_of("few-labels", data=rows(shape)) for shape in ((8, 8), (8, 8, 3)))
     assert grey.reconstruction_weight == 2 / 64
     assert colour.reconstruction_weight == 2 / 192
@@ -289,7 +290,7 @@ def test_colours_have_a_gaussian_likelihood():
     assert isinstance(model_of(data=rows((8, 8))).likelihood, BernoulliLikelihood)
 
 
-def test_columns_bring_their_table():
+def test_a_model_of_columns_has_their_table():
     x = np.random.default_rng(0).integers(0, 17, (40, 20)).astype(np.float32)
     for values, kind in ((x, BernoulliLikelihood), (x - 5, GaussianLikelihood)):
         data = replace(rows((20,)), x=values, table=fit_table(values))

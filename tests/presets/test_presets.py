@@ -32,7 +32,7 @@ def test_a_preset_then_a_recipe_then_the_users_changes():
     assert resolve("aae") == resolve("aae", {}) == resolve("aae", None)
 
 
-def test_a_users_changes_are_left_alone():
+def test_a_users_changes_are_not_modified():
     changes = {"recipe": "tutorial", "z": 3}
     resolve("aae", changes)
     assert changes == {"recipe": "tutorial", "z": 3}
@@ -113,13 +113,13 @@ def test_numbers_out_of_range(name, value, wanted):
     ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
     ("dropout", 0, 0.0), ("temperature", None, None),
 ])
-def test_values_that_pass(name, value, kept):
+def test_values_that_are_accepted(name, value, kept):
     found = getattr(resolve("vae", {name: value}), name)
     assert found == kept
     assert type(found) is type(kept)
 
 
-def test_a_recipe_is_no_option():
+def test_a_recipe_is_not_an_option():
     assert "recipe" not in {field.name for field in fields(Options)}
 
 
@@ -140,7 +140,7 @@ def test_clusters_of_images_and_of_vectors():
     assert (images.network, vectors.network) == ("conv", "mlp")
     assert (images.split_clusters, vectors.split_clusters) == (True, False)
     assert images.consistency > 0
-    # What needs images, or was chosen for them, is not left over.
+    # Options for images are reset.
     usual = resolve("clustering", {"clusters": 7}, columns=64)
     assert (usual.consistency, usual.neighbour_targets, usual.interpolation) == (0.0, 0.0, 0.0)
     assert usual.adversarial_radius == 0.2

@@ -85,7 +85,7 @@ def test_both_precisions_are_timed_and_auto_is_ours(monkeypatch, tmp_path, capsy
 @pytest.mark.parametrize(("data", "out", "error"), [
     ("digts", "bars.png", UsageError), ("digits", "absent/bars.png", AAEError), ("digits", "bars.txt", UsageError),
 ])
-def test_what_cannot_be_is_told_before_the_work(data, out, error, monkeypatch, tmp_path):
+def test_errors_are_reported_before_the_work(data, out, error, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "step_times", lambda *_: pytest.fail("steps were timed"))
     with pytest.raises(error):
         bench.bench("aae", data, True, tmp_path / out)

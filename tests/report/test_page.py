@@ -113,7 +113,7 @@ def test_warnings_settings_and_commands(write):
     (True, "yes"), (False, "no"), (None, "none"), (47000, "47,000"), (0.1 + 0.2, "0.3"), (1e-4, "0.0001"),
     (np.float32(0.5), "0.5"), (np.int64(1000), "1,000"), ("text", "text"),
 ])
-def test_values_are_written_for_people(value, expected):
+def test_values_are_formatted(value, expected):
     assert format_value(value) == expected
 
 

@@ -10,10 +10,10 @@ SHEETS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "told"), [("reconstructions", "20 reconstructions"), ("samples", "5 samples")])
-def test_a_sheet_is_a_picture(trained, tmp_path, kind, told):
+@pytest.mark.parametrize(("kind", "message"), [("reconstructions", "20 reconstructions"), ("samples", "5 samples")])
+def test_a_sheet_is_a_picture(trained, tmp_path, kind, message):
     out = tmp_path / "sheet.png"
-    assert SHEETS[kind](trained("vae"), out) == f"{told}: {out}"
+    assert SHEETS[kind](trained("vae"), out) == f"{message}: {out}"
     with Image.open(out) as picture:
         assert min(picture.size) > 50
 
@@ -30,7 +30,7 @@ def test_the_samples_of_a_class(trained, tmp_path):
 
 
 @pytest.mark.parametrize("kind", SHEETS)
-def test_wrong_places(trained, tmp_path, kind):
+def test_invalid_output_files(trained, tmp_path, kind):
     with pytest.raises(UsageError, match=r"out.txt should end in \.png"):
         SHEETS[kind](trained("vae"), tmp_path / "out.txt")
     with pytest.raises(AAEError, match=r"absent does not exist; make it first"):

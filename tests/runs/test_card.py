@@ -6,7 +6,7 @@ from aae.runs.open import open_run
 FIGURES = {"test_error": 1.234, "squared_error": 5.0, "seed": 3, "preset": "semi-supervised"}
 
 
-def test_a_card_tells_what_the_model_is(trained, tmp_path):
+def test_a_card_describes_the_model(trained, tmp_path):
     run = open_run(trained("semi-supervised"))
     text = write_card(run.model, run.config, FIGURES, tmp_path).read_text()
     assert text.startswith("# semi-supervised trained on digits\n\nClassifier from few labels")

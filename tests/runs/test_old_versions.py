@@ -31,7 +31,7 @@ def rows_of(path):
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_model_predicts_as_it_did(name, tmp_path):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # old names in a run are the package's business, not the user's
+        warnings.simplefilter("error")  # the user need not know of old names in a run
         predictions(OLD / name, INPUTS[name], tmp_path / "now.csv")
     before = rows_of(OLD / name / "predictions.csv")
     now = rows_of(tmp_path / "now.csv")[: len(before)]
@@ -46,7 +46,7 @@ def test_a_run_is_evaluated_as_it_was(name):
     run = open_run(OLD / name)
     found, before = evaluate(run.model, run.data, run.split), json.loads((OLD / name / "evaluation.json").read_text())
     for key in ("test_error", "cluster_error", "validation_error"):
-        if key in before:  # half a row may change sides where two classes are as likely
+        if key in before:  # a row between two equally probable classes may change
             assert found[key] == pytest.approx(before[key], abs=100 / len(run.data.test_x))
     assert found["reconstruction_loss"] == pytest.approx(before["reconstruction_loss"], rel=1e-4)
 

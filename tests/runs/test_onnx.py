@@ -30,8 +30,8 @@ def session(path):
     "discrete-vae",
 ])  # fmt: skip
 def test_the_files_compute_what_the_model_does(trained, tmp_path, preset):
-    said = export_onnx(trained(preset), tmp_path / "onnx")
-    assert said.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
+    message = export_onnx(trained(preset), tmp_path / "onnx")
+    assert message.startswith("encoder.onnx, decoder.onnx, model.json (largest difference ")
     model = load(trained(preset))
     facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
     assert facts["preprocessing"] == "divide bytes by 255"
@@ -61,7 +61,7 @@ def compare(model, facts, encoder, decoder, x):
 
 def test_files_that_disagree_are_not_written(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_difference", lambda *_: 0.01)
-    with pytest.raises(AAEError, match=r"is 0.01 from torch's, more than 0.0001; nothing was written"):
+    with pytest.raises(AAEError, match=r"differs from torch by 0.01, above 0.0001; nothing was written"):
         export_onnx(trained("aae"), tmp_path / "onnx")
     assert not (tmp_path / "onnx").exists()
 
@@ -75,14 +75,14 @@ def test_without_the_packages(trained, tmp_path, monkeypatch, package):
 
 @pytest.mark.parametrize(("place", "sentence"), [("absent/onnx", "folder .*absent does not exist"),
                                                  ("file", "file is a file; name a folder")])
-def test_places_that_cannot_be(trained, tmp_path, place, sentence):
+def test_invalid_output_folders(trained, tmp_path, place, sentence):
     (tmp_path / "file").write_text("here")
     with pytest.raises(AAEError, match=sentence):
         export_onnx(trained("aae"), tmp_path / place)
 
 
 class Odd(nn.Module):
-    """A trunk that ONNX has no words for: its path follows the values."""
+    """A trunk that ONNX cannot express: its control flow depends on the values."""
 
     def __init__(self, shape, features):
         super().__init__()
@@ -96,13 +96,13 @@ def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
     model = Autoencoder([Latent("z", Point(4, 2))], Odd((4,), 4), MLPDecoder(2, (4,), (8,)))
     save_model(model, tmp_path / "model")
     monkeypatch.setattr(export, "load", lambda path: load(path, [Odd]))
-    with pytest.raises(AAEError, match="encoder has a part that ONNX cannot hold"):
+    with pytest.raises(AAEError, match="encoder has a part that ONNX cannot express"):
         export_onnx(tmp_path / "model", tmp_path / "onnx")
     assert not (tmp_path / "onnx").exists()
 
 
 @pytest.mark.numeric
-def test_the_columns_of_a_table_are_read_by_the_files_themselves(tmp_path):
+def test_the_exported_files_read_raw_columns(tmp_path):
     rows = np.array([[170, 0, 0.07], [150, 2, np.nan], [190, np.nan, 0.09]], np.float32)
     table = fit_table(rows, ["height", "colour", "weight"], {1: ["blue", "green", "red"]})
     model = FAMILIES["semi-supervised"](shape=(table.width,), table=table).eval()

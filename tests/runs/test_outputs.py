@@ -82,13 +82,13 @@ def test_a_flipped_bit_in_an_archive(rows):
     ({"x": ROWS[:0]}, "there are no rows"),
     ({"x": np.array([[1.0], [np.inf]])}, "row 1 holds NaN or infinity"),
 ])
-def test_what_holds_no_rows(tmp_path, arrays, sentence):
+def test_files_without_rows(tmp_path, arrays, sentence):
     np.savez(tmp_path / "file.npz", **arrays)
     with pytest.raises(AAEError, match=sentence):
         read_input(str(tmp_path / "file.npz"))
 
 
-def test_nothing_there():
+def test_missing_inputs():
     for name in ("absent.npz", "absent/rows.npy"):
         with pytest.raises(AAEError, match=f"No data at {name}"):
             read_input(name)
@@ -137,8 +137,8 @@ def test_codes(trained, rows, name):
     with np.load(rows / "codes.npz") as found:
         assert set(found) == expected.keys()
         assert all(np.array_equal(found[key], expected[key]) for key in expected)
-    said = codes(trained(name), str(rows / "rows.npz"), rows / "codes.parquet")
-    assert said.startswith("12 codes (")
+    message = codes(trained(name), str(rows / "rows.npz"), rows / "codes.parquet")
+    assert message.startswith("12 codes (")
     columns = pq.read_table(rows / "codes.parquet")
     assert columns.column_names == [f"{key}_{k}" for key, code in expected.items() for k in range(code.shape[1])]
     found = np.stack([column.to_numpy() for column in columns.columns], 1)
@@ -246,7 +246,7 @@ def test_samples(trained, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "label", "sentence"), [
-    ("vae", "3", "has no classes, so a label cannot be asked for; drop --label"),
+    ("vae", "3", "has no classes to sample from; drop --label"),
     ("discrete-vae", "3", "has no classes"), ("autoencoder", "3", "has no classes"),
     ("semi-supervised", "10", "no class '10'; it has 0, 1, "), ("conditioned", "x", "no class 'x'; it has 0, 1, "),
     ("clustering", "30", "no class '30'"), ("autoencoder", None, "has no prior, so this model cannot sample"),
@@ -272,7 +272,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_wrong_places(trained, tmp_path, kind, monkeypatch):
+def test_invalid_output_files(trained, tmp_path, kind, monkeypatch):
     write, suffixes = WRITERS[kind]
     run = trained("semi-supervised")
     with pytest.raises(UsageError, match=f"out.txt should end in {' or '.join(suffixes)}"):
@@ -291,7 +291,7 @@ def test_a_full_disk(trained, tmp_path, kind, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    for suffix in suffixes if kind in ("predictions", "codes") else [".npz"]:  # columns are a table's alone
+    for suffix in suffixes if kind in ("predictions", "codes") else [".npz"]:  # only a table has columns
         with pytest.raises(AAEError, match=r"could not be written: No space left on device"):
             write(trained("semi-supervised"), tmp_path / f"out{suffix}")
     assert not list(tmp_path.iterdir())
@@ -317,16 +317,16 @@ def test_a_folder_of_images(pets):
         assert len(kept["z"]) == 6
 
 
-def test_an_image_that_cannot_be_read_is_left_out_of_the_predictions(pets, capsys):
+def test_an_unreadable_image_is_skipped_in_the_predictions(pets, capsys):
     train_preset("semi-supervised", pets / "pets", labels=10, steps=2, out=pets / "run", progress=False)
     (pets / "more" / "cat" / "1.png").write_bytes(b"")
     predictions(pets / "run", str(pets / "more"), pets / "found.csv")
     assert [row[0] for row in table(pets / "found.csv")][1:3] == ["cat/0.png", "cat/2.png"]
-    assert "cat/1.png was left out: cannot identify image file" in capsys.readouterr().err
+    assert "cat/1.png was skipped: cannot identify image file" in capsys.readouterr().err
 
 
-def test_images_for_a_model_that_takes_none(vectors, pets):
-    with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square ones"):
+def test_images_for_a_model_of_vectors(vectors, pets):
+    with pytest.raises(AAEError, match=r"takes rows of shape \(5,\), and a folder of images gives square images"):
         predictions(vectors / "run", str(pets / "pets"), pets / "found.csv")
 
 
@@ -348,7 +348,7 @@ def people(tmp_path_factory):
 
 @pytest.mark.numeric
 @pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
-def test_raw_columns_are_put_into_classes(people, tmp_path, name):
+def test_raw_columns_are_classified(people, tmp_path, name):
     assert predictions(people / "run", str(people / name), tmp_path / "p.csv").startswith("60 predictions")
     head, *lines = table(tmp_path / "p.csv")
     assert head == ["index", "label", "confidence", "p_ant", "p_bee"]
@@ -359,7 +359,7 @@ def test_raw_columns_are_put_into_classes(people, tmp_path, name):
     assert {line[1] for line in lines} <= {"ant", "bee"}
 
 
-def test_columns_come_back_in_their_own_units(people, tmp_path):
+def test_columns_are_written_in_their_original_units(people, tmp_path):
     reconstructions(people / "run", str(people / "new.csv"), tmp_path / "r.csv")
     samples(people / "run", 7, "bee", 0, tmp_path / "s.csv")
     for name, count in (("r.csv", 60), ("s.csv", 7)):
@@ -372,7 +372,7 @@ def test_columns_come_back_in_their_own_units(people, tmp_path):
     assert np.load(tmp_path / "r.npz")["x"].shape == (60, 2)
 
 
-def test_a_value_that_was_never_seen(people, tmp_path):
+def test_an_unseen_value(people, tmp_path):
     (tmp_path / "odd.csv").write_text("height,town\n1,Rome\n2,Paris\n")
     with pytest.raises(AAEError, match=r"column 'town' holds 'Paris' in row 1, which the model has never seen"):
         predictions(people / "run", str(tmp_path / "odd.csv"), tmp_path / "p.csv")
@@ -380,7 +380,7 @@ def test_a_value_that_was_never_seen(people, tmp_path):
 
 
 def test_columns_for_a_model_of_images(trained, people, tmp_path):
-    with pytest.raises(AAEError, match=r"has columns with names, and the model was not trained on such"):
+    with pytest.raises(AAEError, match=r"has named columns, but the model was not trained on any"):
         predictions(trained("few-labels"), str(people / "new.csv"), tmp_path / "p.csv")
     for write in (lambda out: samples(trained("few-labels"), 3, None, 0, out),
                   lambda out: reconstructions(trained("few-labels"), "digits", out)):  # fmt: skip

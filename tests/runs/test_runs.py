@@ -26,7 +26,7 @@ def save_npz(path, rows=40, names=None, shape=(8, 8)):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_trains_and_is_opened_again(name, trained):
+def test_every_variant_trains_and_opens(name, trained):
     path = trained(name)
     run = open_run(path)
     assert run.config["preset"] == VARIANTS[name][0]
@@ -36,7 +36,7 @@ def test_every_variant_trains_and_is_opened_again(name, trained):
     assert all(np.isfinite(code).all() for code in codes.values())
 
 
-def test_what_is_opened_is_what_was_trained(tmp_path):
+def test_the_opened_model_is_the_trained_one(tmp_path):
     result = train_small("semi-supervised", seed=4, out=tmp_path / "run")
     run = open_run(result.path)
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), result.model.parameters(), strict=True))
@@ -45,7 +45,7 @@ def test_what_is_opened_is_what_was_trained(tmp_path):
     assert run.directory.path == result.path
 
 
-def test_the_configuration_tells_everything(tmp_path):
+def test_the_configuration_is_complete(tmp_path):
     result = train_small("aae", seed=4, out=tmp_path / "run", changes={"recipe": "tutorial", "ema": None})
     config = json.loads((result.path / "config.json").read_text())
     assert config["preset"] == "aae"
@@ -67,7 +67,7 @@ def test_labels_that_are_used(preset, given, expected):
 
 def test_fewer_labels_than_the_preset_asks_for(tmp_path):
     path = save_npz(tmp_path / "few.npz", names=[1, 2, 3])
-    assert len(train_small("semi-supervised", data=path, labels=None).split.labelled) == 27  # of 32; the others judge
+    assert len(train_small("semi-supervised", data=path, labels=None).split.labelled) == 27  # of 32
 
 
 def test_a_preset_on_vectors():
@@ -88,7 +88,7 @@ def test_a_preset_on_vectors():
     ({"split": "rnd"}, UsageError, "no split 'rnd'"),
     ({"labels": 3}, AAEError, "3 labels are fewer than the 10 classes"),
     ({"labels": KNOWN + 1}, AAEError, f"but digits has {KNOWN} labelled training rows"),
-    ({"preset": "aae", "labels": 50}, AAEError, "Labels would pick a part of the prior"),
+    ({"preset": "aae", "labels": 50}, AAEError, "Labels would select a component of the prior"),
     ({"preset": "aae", "changes": {"adversarial_radius": 0.1}}, AAEError, "terms for few labels need one"),
 ])
 def test_what_cannot_be_trained_leaves_nothing_behind(options, kind, sentence, tmp_path):
@@ -118,7 +118,7 @@ def test_the_length_is_the_presets_own_if_none_is_given():
         assert settings.steps == max(options["least_steps"], options["epochs"] * passes)
 
 
-def test_data_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
+def test_the_path_of_the_data_is_stored_as_absolute(tmp_path, monkeypatch):
     save_npz(tmp_path / "rows.npz")
     monkeypatch.chdir(tmp_path)
     run = train_small("vae", data="rows.npz", out="run").path
@@ -166,10 +166,10 @@ def test_other_data_that_does_not_fit(trained, tmp_path):
     assert open_run(trained("vae"), str(strange)).data.classes == ["cat", "dog"]
 
 
-def test_a_run_that_did_not_come_to_an_end(copied):
+def test_a_run_that_did_not_finish(copied):
     run = copied("vae")
     shutil.rmtree(run / "model")
-    with pytest.raises(AAEError, match=r"has no model yet, .*; go on with `aae train vae --out .*copied --resume`"):
+    with pytest.raises(AAEError, match=r"has no model yet, .*; continue with `aae train vae --out .*copied --resume`"):
         open_run(run)
     resume_run(run, progress=False)
     assert open_run(run).model.shape == (8, 8)
@@ -208,21 +208,21 @@ def test_a_run_on_a_folder_of_images_can_be_opened_and_resumed(pets, monkeypatch
     assert resume_run(pets / "run", progress=False).step == 2
 
 
-def test_other_images_are_made_as_the_model_takes_them(pets):
+def test_other_images_are_read_in_the_format_of_the_model(pets):
     train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
     run = open_run(pets / "run", str(pets / "more"))
     assert run.data.shape == (10, 10)
     assert run.data.classes == ["cat", "dog"]
 
 
-def test_a_reading_that_the_configuration_does_not_hold(pets):
+def test_invalid_read_options_in_the_configuration(pets):
     train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
     RunDir(pets / "run").add_to_config("reading", {"image_sise": 9})
-    with pytest.raises(AAEError, match=r"config.json says nothing usable of how its data were read"):
+    with pytest.raises(AAEError, match=r"config.json does not say how its data were read"):
         open_run(pets / "run")
 
 
-def test_images_that_were_left_out_are_told(pets):
+def test_skipped_images_are_reported(pets):
     (pets / "pets" / "cat" / "3.png").write_bytes(b"")
     result = train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
     assert any("1 images of" in note for note in result.notes)

@@ -26,7 +26,7 @@ X, TRUE = make_blobs(120, 4, centers=3, random_state=0)
 Y = np.where(np.arange(120) % 5 == 0, TRUE, -1)
 IMAGES = np.round(load_digits().images[:60] * 15).astype(np.uint8)
 
-# What a check expects that cannot be, and why.
+# Checks that are expected to fail, and why.
 EXPECTED = {
     AAEClassifier: {
         "check_classifiers_classes": "it trains on the labels -1 and 1, and -1 means not labelled here, as in "
@@ -78,7 +78,7 @@ def test_every_way_of_having_no_label(y):
     assert np.array_equal(found.predict_proba(X), classifier(5).fit(X, Y).predict_proba(X))
 
 
-def test_texts_come_back(fitted):
+def test_text_labels(fitted):
     names = np.array(["ant", "bee", "cow"])
     y = np.array([None if v < 0 else names[v] for v in Y], dtype=object)
     found = classifier(300, hidden=[64], reconstruction=1.0).fit(X, y)
@@ -86,7 +86,7 @@ def test_texts_come_back(fitted):
     assert np.array_equal(found.predict(X), names[fitted.predict(X)])
     drawn = found.sample(5, "bee")
     assert drawn.shape == (5, 4)
-    with pytest.raises(AAEError, match="There is no class 'fly' to draw from; known are ant, bee, cow"):
+    with pytest.raises(AAEError, match="There is no class 'fly' to draw from; there are ant, bee, cow"):
         found.sample(5, "fly")
 
 
@@ -108,7 +108,7 @@ def test_codes_and_back(fitted):
         fitted.inverse_transform(codes[:2, :5])
 
 
-def test_the_seed_decides_and_nobody_elses_draws_change(fitted):
+def test_the_seed_decides_and_global_generators_do_not_change(fitted):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -183,7 +183,7 @@ def test_clusters():
     assert model.sample(4, 1, random_state=0).shape == (4, 4)
 
 
-def test_the_map_has_as_many_numbers_as_asked_for():
+def test_the_code_has_n_components():
     model = AAEEmbedder(n_components=4, max_iter=3, random_state=0).fit(X)
     assert model.transform(X).shape == (120, 4)
     assert model.transform(X.astype(np.float32)).dtype == np.float32
@@ -191,8 +191,8 @@ def test_the_map_has_as_many_numbers_as_asked_for():
 
 @pytest.mark.parametrize(("y", "sentence"), [
     (None, "requires y to be passed"),
-    (np.full(120, -1), "two classes at least are needed; found 0 class"),
-    (np.zeros(120), "two classes at least are needed; found 1 class"),
+    (np.full(120, -1), "at least two classes are needed; found 0 class"),
+    (np.zeros(120), "at least two classes are needed; found 1 class"),
     (Y[:100], r"Labels need the shape \(120,\)"),
     (np.linspace(0, 1, 120), "Unknown label type"),
 ])
@@ -207,7 +207,7 @@ def test_options_that_do_not_exist():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_nothing_before_the_fit(kind):
+def test_methods_before_fit(kind):
     for call in ("predict", "transform", "score_samples", "inverse_transform"):
         if hasattr(kind, call):
             with pytest.raises(NotFittedError):

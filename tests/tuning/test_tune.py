@@ -38,7 +38,7 @@ def search(data, preset="few-labels", **arguments):
     return tune(preset, data, **arguments)
 
 
-def test_the_preset_s_own_settings_come_first_and_the_best_is_no_worse(data):
+def test_the_first_trial_has_the_settings_of_the_preset_and_the_best_is_no_worse(data):
     found = search(data, trials=3)
     own = resolve("few-labels", SMALL, columns=4)
     first, *others = found.study.trials
@@ -50,7 +50,7 @@ def test_the_preset_s_own_settings_come_first_and_the_best_is_no_worse(data):
     assert len(others) == 2
 
 
-def test_test_rows_are_not_looked_at(data):
+def test_test_rows_are_not_used(data):
     hidden = aae.Dataset("two", data.x, data.y, np.full_like(data.test_x, np.nan), data.test_y, [0, 1])
     first, second = (search(rows).study.trials for rows in (data, hidden))
     assert [trial.value for trial in first] == [trial.value for trial in second]
@@ -62,14 +62,14 @@ def test_fixed_settings_are_not_searched(data):
     assert "lr" not in found.best
 
 
-def test_the_same_call_goes_on_with_a_study(data, tmp_path):
+def test_the_same_call_continues_a_study(data, tmp_path):
     storage = f"sqlite:///{tmp_path}/study.db"
     assert len(search(data, storage=storage).study.trials) == 2
     assert len(search(data, storage=storage, trials=3).study.trials) == 3
     assert len(search(data, storage=storage, trials=3).study.trials) == 3
 
 
-def test_of_two_workers_that_begin_at_once_one_writes_down_the_first_trial(data, tmp_path, monkeypatch):
+def test_of_two_workers_that_start_together_only_one_adds_the_first_trial(data, tmp_path, monkeypatch):
     storage = f"sqlite:///{tmp_path}/study.db"
     other = optuna.create_study(study_name="aae", storage=storage)
     own = resolve("few-labels", SMALL, columns=4)
@@ -81,35 +81,35 @@ def test_of_two_workers_that_begin_at_once_one_writes_down_the_first_trial(data,
 @pytest.mark.parametrize(
     "other", [{"preset": "semi-supervised"}, {"labels": 10}, {"steps": 5}, {"changes": SMALL | {"lr": 0.1}}]
 )
-def test_a_study_of_something_else_is_refused(data, tmp_path, other):
+def test_a_study_with_other_settings_is_refused(data, tmp_path, other):
     storage = f"sqlite:///{tmp_path}/study.db"
     search(data, storage=storage, trials=1)
-    with pytest.raises(UsageError, match="The study 'aae' in this storage is of"):
+    with pytest.raises(UsageError, match="The study 'aae' in this storage has"):
         search(data, storage=storage, **other)
     assert len(search(data, storage=storage, study="other", trials=1, **other).study.trials) == 1
 
 
 @pytest.mark.parametrize(
-    ("storage", "told"),
+    ("storage", "sentence"),
     [
         ("sqlite:////no/such/folder/study.db", "cannot be opened"),
         ("sqlite://study.db", "cannot be opened"),
         ("nonsense", "not the URL of a database; give sqlite:///"),
         ("postgresql://me:secret@host:port/study", "not the URL of a database"),
         ("postgresql://me:sec@secret@host/study", "write an @ .* as %40"),
-        ("nosuch://me:secret@host/study", "no kind of database that is known"),
-        ("mysql+nosuch://me:secret@host/study", "no kind of database that is known"),
+        ("nosuch://me:secret@host/study", "not a known kind of database"),
+        ("mysql+nosuch://me:secret@host/study", "not a known kind of database"),
         ("postgresql://me:secret@localhost:1/study", "cannot be opened|driver"),
     ],
 )
-def test_a_storage_that_cannot_be_opened(data, storage, told):
-    with pytest.raises(AAEError, match=told) as caught:
+def test_a_storage_that_cannot_be_opened(data, storage, sentence):
+    with pytest.raises(AAEError, match=sentence) as caught:
         search(data, storage=storage)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"no database" * 1000, None])
-def test_a_file_that_is_no_database(data, tmp_path, content, monkeypatch):
+def test_a_file_that_is_not_a_database(data, tmp_path, content, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     file = tmp_path / "study.db"
     file.write_bytes(content) if content else file.mkdir()
@@ -142,12 +142,12 @@ def test_a_trial_that_falls_behind_is_stopped_early(data, monkeypatch):
 
 
 @pytest.mark.parametrize("trials", [0, -1])
-def test_a_number_of_trials_that_is_none(data, trials):
+def test_a_number_of_trials_below_one(data, trials):
     with pytest.raises(UsageError, match="1 or more"):
         search(data, trials=trials)
 
 
-def test_rows_to_judge_by_are_needed(data):
+def test_labelled_validation_rows_are_needed(data):
     y = np.where(np.arange(80) % 40 < 4, data.y, -1)
     unlabelled = aae.Dataset("two", data.x, y, data.test_x, data.test_y, [0, 1])
     with pytest.raises(AAEError, match="No validation row of two has a label"):
@@ -184,7 +184,7 @@ def test_report_and_command(data, tmp_path):
     assert "--set lr=" in page
 
 
-def test_a_trial_that_others_gave_up_is_made_again(data, tmp_path, monkeypatch, capsys):
+def test_a_trial_that_was_given_up_is_repeated(data, tmp_path, monkeypatch, capsys):
     import aae.tuning.tune
 
     storage = f"sqlite:///{tmp_path}/study.db"
@@ -203,14 +203,14 @@ def test_a_trial_that_others_gave_up_is_made_again(data, tmp_path, monkeypatch, 
     assert "A trial is lost" in capsys.readouterr().err
 
 
-def test_a_database_that_is_lost_in_the_middle(data, tmp_path, monkeypatch):
+def test_a_database_that_is_lost_during_a_trial(data, tmp_path, monkeypatch):
     monkeypatch.setattr(optuna.trial.Trial, "report", lambda *_: lose(tmp_path / "study.db"))
-    with pytest.raises(AAEError, match=r"was lost .*the same command goes on"):
+    with pytest.raises(AAEError, match=r"was lost .*the same command continues"):
         search(data, storage=f"sqlite:///{tmp_path}/study.db")
 
 
 def lose(file):
-    """What a server that goes away does to every connection at once."""
+    """Break every connection, like a server that goes away."""
     file.write_bytes(b"no database" * 1000)
     with sqlite3.connect(file) as connection:
         connection.execute("SELECT 1 FROM studies")
@@ -225,7 +225,7 @@ t.tune("few-labels", "digits", trials=6, storage=sys.argv[1], steps=int(sys.argv
 
 
 def share(storage):
-    """Two workers, one of which is killed in its second trial, or as it begins it."""
+    """Two workers, one of which is killed in its second trial, or as it starts it."""
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, storage, "40"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
@@ -234,7 +234,7 @@ def share(storage):
     ]
     try:
         assert any(line.startswith("trial") for line in workers[0].stderr)
-        told = optuna.load_study(study_name="aae", storage=storage).trials
+        before = optuna.load_study(study_name="aae", storage=storage).trials
         workers[0].kill()
         _, errors = workers[1].communicate(timeout=120)
     finally:
@@ -247,10 +247,10 @@ def share(storage):
     assert sum(state in ("COMPLETE", "PRUNED") for state in states) == 6
     assert states.count("FAIL") <= 1  # the one that was running
     assert "RUNNING" not in states
-    # What was whole when the worker was killed has stayed so.
-    for before, after in zip(told, trials, strict=False):
-        if before.state.is_finished():
-            assert (after.state, after.value) == (before.state, before.value)
+    # Trials that were finished when the worker was killed have not changed.
+    for old, new in zip(before, trials, strict=False):
+        if old.state.is_finished():
+            assert (new.state, new.value) == (old.state, old.value)
 
 
 def test_two_workers_share_a_study_and_one_is_killed(tmp_path):
@@ -262,7 +262,7 @@ def test_a_worker_that_died_before_its_first_heartbeat_is_not_waited_for(data, t
     monkeypatch.setattr("aae.tuning.studies.GRACE", 1)
     storage = f"sqlite:///{tmp_path}/study.db"
     search(data, storage=storage, trials=1)
-    optuna.load_study(study_name="aae", storage=storage).ask()  # all that such a worker leaves behind
+    optuna.load_study(study_name="aae", storage=storage).ask()  # what such a worker leaves behind
     states = [trial.state.name for trial in search(data, storage=storage, trials=2).study.trials]
     assert states == ["COMPLETE", "FAIL", "COMPLETE"]
 
@@ -279,7 +279,7 @@ def programs():
 
 
 def unprivileged():
-    """Who may run a server, as arguments of `subprocess`: it refuses to run as root."""
+    """A user who may run a server, as arguments of `subprocess`: it refuses to run as root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return {}
     import pwd
@@ -297,7 +297,7 @@ GUARD = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
 
 @pytest.fixture(scope="module")
 def server():
-    """Address of a private server that listens to a socket in a folder of its own."""
+    """Address of a private server that listens to a socket in its own folder."""
     (initdb, postgres), who = programs(), unprivileged()
     # Not in pytest's folder: other users cannot enter it, and a socket's path must be short.
     folder = Path(tempfile.mkdtemp(prefix="aae-pg-", dir="/tmp"))
@@ -341,15 +341,15 @@ def test_two_workers_share_a_study_on_postgresql_and_one_is_killed(server):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         ((":secret@", ":wrong@"), "password authentication failed"),
         (("/postgres?", "/absent?"), 'database "absent" does not exist'),
-        (("postgresql://", "postgresql+none://"), "no kind of database that is known"),
+        (("postgresql://", "postgresql+none://"), "not a known kind of database"),
     ],
 )
-def test_what_postgresql_refuses_is_told_at_once(data, server, change, told):
-    with pytest.raises(AAEError, match=told) as caught:
+def test_postgresql_errors_are_reported_at_once(data, server, change, sentence):
+    with pytest.raises(AAEError, match=sentence) as caught:
         search(data, storage=server.replace(*change))
     assert "secret" not in str(caught.value)
     assert "wrong" not in str(caught.value)
@@ -357,13 +357,13 @@ def test_what_postgresql_refuses_is_told_at_once(data, server, change, told):
 
 def test_a_study_of_another_preset_is_refused_on_postgresql(data, server):
     search(data, storage=server, study="first", trials=1)
-    with pytest.raises(UsageError, match="is of preset 'few-labels', not 'semi-supervised'"):
+    with pytest.raises(UsageError, match="has preset 'few-labels', not 'semi-supervised'"):
         search(data, storage=server, study="first", preset="semi-supervised")
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(data, monkeypatch):
     pytest.importorskip("psycopg")
-    monkeypatch.setitem(aae.tuning.studies._IMPATIENT, "connect_timeout", 2)
+    monkeypatch.setitem(aae.tuning.studies._TIMEOUTS, "connect_timeout", 2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"postgresql://me:secret@127.0.0.1:{mute.getsockname()[1]}/study"
         with pytest.raises(AAEError, match=r"me:\*\*\*@.* cannot be opened after [23] seconds .*timeout"):

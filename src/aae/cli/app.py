@@ -1,4 +1,4 @@
-"""The application: its commands in the order of `aae --help`, and how errors end.
+"""The application: its commands in the order of `aae --help`, and the handling of errors.
 
 Nothing heavy is imported before a command needs it.
 """
@@ -19,7 +19,7 @@ from aae.system.errors import AAEError, UsageError, printable
 
 __all__ = ["app", "main"]
 
-GRACE = 2.0  # seconds
+GRACE = 2.0  # seconds that rank zero has to report the same error
 NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
 
 app = typer.Typer(
@@ -46,14 +46,14 @@ for _command in (train, tune, evaluate, report, predict, encode, reconstruct, sa
 
 
 def main() -> NoReturn:
-    """Run the command line; a user's mistake ends in one sentence on standard error."""
+    """Run the command line; an error of the user is one sentence on standard error."""
     try:
         code = app(prog_name="aae", standalone_mode=False)
         sys.exit(code or 0)
     except UsageError as error:
-        _fail(str(error), 2, _told_elsewhere(error))
+        _fail(str(error), 2, _reported_elsewhere(error))
     except AAEError as error:
-        _fail(str(error), 1, _told_elsewhere(error))
+        _fail(str(error), 1, _reported_elsewhere(error))
     except (KeyboardInterrupt, typer.Abort):
         _fail("Stopped.", 130)
     except MemoryError:
@@ -62,9 +62,9 @@ def main() -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.", 1)
     except Exception as error:
-        if isinstance(error, RuntimeError) and "allocate" in str(error):  # how torch tells of it
+        if isinstance(error, RuntimeError) and "allocate" in str(error):  # torch's message
             _fail(NO_MEMORY, 1)
-        # click's own errors (typer's too) know how to show themselves.
+        # Errors of click and typer have a method that shows them.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
             sys.exit(error.exit_code)
@@ -79,12 +79,12 @@ def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:
     sys.exit(code)
 
 
-def _told_elsewhere(error: AAEError) -> bool:
-    """Whether another process of this training says the same."""
+def _reported_elsewhere(error: AAEError) -> bool:
+    """Whether another process of this training reports the same error."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         return False
     if not error.alone:
         return True
-    # The process that started this one may have the same to say, and then ends it.
+    # The process that started this one may report the same error, and then ends this one.
     time.sleep(GRACE if "AAE_STARTED_BY" in os.environ else 0)
     return False

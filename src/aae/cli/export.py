@@ -1,4 +1,4 @@
-"""Commands that take a model elsewhere or time its training: export and bench."""
+"""Commands that export a model or time its training: export and bench."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ def bench(
     """Time training on each device: the tutorial's settings and ours."""
     from aae.presets.presets import resolve
 
-    resolve(preset)  # before anything heavy is loaded
+    resolve(preset)  # checks the name before anything heavy is loaded
     from aae.report.bench import bench as measure
 
     measure(preset, data, as_json, out)

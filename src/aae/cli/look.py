@@ -1,4 +1,4 @@
-"""Commands that show: presets, data, figures, pictures and the report."""
+"""Commands that show presets, data, figures, pictures and the report."""
 
 import json
 from pathlib import Path
@@ -52,14 +52,14 @@ def show_data(
     from aae.system.files import check_output_path
 
     check_output_path(out, ".png", ".svg", ".pdf")
-    found = load_data(data, ReadOptions(image_size, labels_file, test, strict, label_column=label_column))
-    typer.echo(printable("\n".join(describe_data(found))))
-    for warning in warnings_about(found):
+    rows = load_data(data, ReadOptions(image_size, labels_file, test, strict, label_column=label_column))
+    typer.echo(printable("\n".join(describe_data(rows))))
+    for warning in warnings_about(rows):
         typer.echo(printable(f"Warning: {warning}"), err=True)
-    if found.is_image:
+    if rows.is_image:
         from aae.report import plots
 
-        plots.save(plots.samples(as_float(contact_rows(found)), title=found.name), out)
+        plots.save(plots.samples(as_float(contact_rows(rows)), title=rows.name), out)
         typer.echo(f"Contact sheet: {out}")
 
 
@@ -67,12 +67,12 @@ def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> N
     """Measure a run on its test set."""
     from aae.runs.open import open_run
 
-    found = measure_run(open_run(run, data), data)
+    figures = measure_run(open_run(run, data), data)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(figures))
         return
-    width = max(map(len, found))
-    for name, value in found.items():
+    width = max(map(len, figures))
+    for name, value in figures.items():
         typer.echo(f"{name:{width}}  {value}")
 
 

@@ -58,17 +58,17 @@ Changes = Annotated[
 
 
 def parse_changes(pairs: list[str]) -> dict[str, Any]:
-    """Options out of ``name=value``; a value is JSON, or else a text."""
-    found = {}
+    """Options from ``name=value``; a value is read as JSON, else as text."""
+    options = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"--set takes name=value, not {pair!r}.")
         try:
-            found[name.strip()] = json.loads(text)
+            options[name.strip()] = json.loads(text)
         except ValueError:
-            found[name.strip()] = text
-    found, notes = current_names(found)
+            options[name.strip()] = text
+    options, notes = current_names(options)
     for note in notes:
         typer.echo(f"Note: {note}", err=True)
-    return found
+    return options

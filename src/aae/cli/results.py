@@ -1,4 +1,4 @@
-"""The figures of a run and its report, which `train` leaves and `evaluate` and `report` make again."""
+"""The figures of a run and its report, written by `train`, `evaluate` and `report`."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["measure_run", "report_run"]
 
 
 def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
-    """The flat object of `aae evaluate --json`; also left in the run directory if it is of the run's own data."""
+    """The flat object of `aae evaluate --json`; for the run's own data it is also saved in the run directory."""
     from aae.evaluation.figures import evaluate as measure
     from aae.runs.card import write_card
     from aae.system.files import write_json
@@ -22,17 +22,17 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
     facts = {
         name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config
     }
-    found = {
+    results = {
         **facts,
         "steps": int(last.last("step") or 0),
         "seconds": round(last.last("seconds") or 0.0, 2),
         **{name: round(value, 4) for name, value in figures.items()},
     }
     if data is not None:
-        return found | {"data": data}
-    write_json(run.directory.path / "evaluation.json", found)
-    write_card(run.model, config, found, run.directory.model)
-    return found
+        return results | {"data": data}
+    write_json(run.directory.path / "evaluation.json", results)
+    write_card(run.model, config, results, run.directory.model)
+    return results
 
 
 def report_run(path: Path) -> None:

@@ -70,21 +70,21 @@ def train(
 
     options = parse_changes(changes or [])
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
-    resolve(preset, options)  # a typing error is told before anything heavy is loaded
+    resolve(preset, options)  # reports a misspelled name before anything heavy is loaded
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
-    several = {"devices": devices, "num_nodes": num_nodes}
+    processes = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
-            raise UsageError("--resume goes on with an existing run; name it with --out RUN.")
+            raise UsageError("--resume continues an existing run; name it with --out RUN.")
         given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
-        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *several, *loop})
+        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *processes, *loop})
         if fixed:
             names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
             raise UsageError(f"--resume takes every setting from the run; drop {names}.")
         place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
         from aae.runs.train import resume_run
 
-        result = resume_run(out, preset, **place, **several, **loop)
+        result = resume_run(out, preset, **place, **processes, **loop)
     else:
         from aae.data.sources import ReadOptions
         from aae.runs.train import train_preset
@@ -104,10 +104,10 @@ def train(
             out=out,
             device=device,
             precision=precision,
-            **several,
+            **processes,
             **loop,
         )
-    if not result.is_rank_zero:  # the first process says and writes everything
+    if not result.is_rank_zero:  # rank zero prints and writes everything
         raise typer.Exit(128 + result.interrupted if result.interrupted else 0)
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
@@ -174,7 +174,7 @@ def tune(
             precision=precision,
         )
     except AAEError:
-        with suppress(OSError):  # a search that never began leaves no empty folder
+        with suppress(OSError):  # a search that did not start leaves no empty folder
             out.rmdir()
         raise
     given = {
@@ -190,8 +190,8 @@ def tune(
         "--seed": seed or None,
         "--split": None if split == "random" else split,
     }
-    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    command = best_command(found, preset, *words, *(word for pair in changes or [] for word in ("--set", pair)))
+    arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    command = best_command(found, preset, *arguments, *(part for pair in changes or [] for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:
         typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "

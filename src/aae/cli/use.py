@@ -11,25 +11,25 @@ from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
 
-DECODED = (".npz", ".png", ".csv")  # endings of files of decoded rows
+DECODED = (".npz", ".png", ".csv")  # endings of files with decoded rows
 
 
 def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
     """Write the class of every row, with its probabilities, as CSV."""
     from aae.runs.outputs import predictions
 
-    _divided(devices, lambda group: predictions(run, rows, out, group))
+    _run_distributed(devices, lambda group: predictions(run, rows, out, group))
 
 
 def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.runs.outputs import codes
 
-    _divided(devices, lambda group: codes(run, rows, out, group))
+    _run_distributed(devices, lambda group: codes(run, rows, out, group))
 
 
-def _divided(devices: int | None, work: Callable[[Any], str | None]) -> None:
-    """Do work that several processes divide, or one does alone; the first process prints the result."""
+def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> None:
+    """Run the work in one process, or divided among several; rank zero prints the result."""
     if devices in (None, 1) and "TORCHELASTIC_RUN_ID" not in os.environ:
         typer.echo(work(None))
         return

@@ -58,9 +58,14 @@ class ProcessGroup:
     waiting: Any = None
 
     @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        return 0 if self.shard is None else self.shard.rank
+
+    @property
     def is_rank_zero(self) -> bool:
         """Whether this process is the first one, which writes and prints."""
-        return self.shard is None or self.shard.rank == 0
+        return self.rank == 0
 
     @property
     def world_size(self) -> int:

@@ -1,4 +1,4 @@
-"""From options and data to a model."""
+"""Builds a model from options and data."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def _grid(dim: int, scale: float, parts: int) -> nn.Module:
     return grid_mixture(parts // columns, columns, 4 * scale, 0.5 * scale)
 
 
-# Each takes the length of the code, the scale, and the number of parts that labels can pick.
+# Each takes the code length, the scale and the number of components that labels can select.
 PRIORS: dict[str, Callable[[int, float, int], nn.Module]] = {
     "gaussian": lambda dim, scale, parts: GaussianPrior(dim, scale),
     "cube": lambda dim, scale, parts: CubePrior(dim, 2 * scale),
@@ -79,12 +79,12 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
     """Build the model that the options describe, for rows like those of ``data``.
 
     Args:
-        options: What to build.
-        data: The data set; its shape and classes count, not its rows.
-        labels: Number of labels that will be used in training.
+        options: The options.
+        data: The data set; only its shape and classes are used.
+        labels: Number of labels used in training.
 
     Raises:
-        AAEError: Options that do not go together, or with the data.
+        AAEError: The options contradict each other or do not fit the data.
     """
     trunk = _trunk(options, data)
     role = _role(options, labels)
@@ -122,7 +122,7 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
 
 def _likelihood(name: str, data: Dataset) -> nn.Module:
     if name == "auto":
-        # A shade of red is no share of white, as one of grey is: colours have a mean and a spread.
+        # A grey value is a share of white, which a Bernoulli models; colour channels get a Gaussian.
         bounded = data.table.bounded if data.table is not None else data.is_image and len(data.shape) == 2
         name = "bernoulli" if bounded else "gaussian"
     maker = _pick("likelihood", name, LIKELIHOODS)
@@ -142,7 +142,7 @@ def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk:
 
 
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
-    # A fully connected decoder serves both: it is the cheaper one, and classes are learned by the encoder.
+    # A fully connected decoder for both networks: it is cheaper, and the classes are learned by the encoder.
     hidden = _hidden(options.hidden, data) if options.network == "mlp" else (500, 500)
     return MLPDecoder(dim, data.input_shape, hidden, options.dropout)
 
@@ -152,7 +152,7 @@ def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) 
 
 
 def _role(options: Options, labels: int) -> str:
-    """What the categorical latent is for."""
+    """The role of the categorical latent."""
     role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
     if role not in ("none", "observed", "supervised", "clusters"):
         raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
@@ -174,7 +174,7 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
     conditioned = bool(labels) and (options.y == "none" or independent)
     if conditioned and getattr(prior, "components", None) is None:
         raise AAEError(
-            f"Labels would pick a part of the prior, but the {options.prior} prior has none; use --labels 0, "
+            f"Labels would select a component of the prior, but the {options.prior} prior has none; use --labels 0, "
             "or --set prior=ring, grid or swiss-roll."
         )
     given = "y" if options.independent and role in ("supervised", "clusters") and options.variables == 1 else None
@@ -193,7 +193,7 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
         },
     )()
     posterior = _pick("posterior", options.posterior, POSTERIORS)(features, options.z)
-    # A prior that nothing matches would promise samples that the decoder has never seen.
+    # Without matching, the decoder has never seen codes like those of the prior.
     return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
 
 
@@ -203,7 +203,7 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
     count = _classes(options, data, role)
     if role != "clusters" and (not data.classes or not labels):
         raise AAEError(
-            f"This preset learns from labels, and there are none to learn from in {data.name}. Labels are the names "
+            f"This preset learns from labels, and {data.name} has none to learn from. Labels are the names "
             "of a folder's sub-folders (or --labels-file), a table's --label-column, y in an .npz; and --labels N "
             "must not be 0."
         )

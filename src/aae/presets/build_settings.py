@@ -1,4 +1,4 @@
-"""From options and data to the settings of a training."""
+"""Builds the settings of a training from options and data."""
 
 import math
 
@@ -12,12 +12,12 @@ __all__ = ["build_settings"]
 
 
 def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length: dict[str, float | int]) -> Settings:
-    """Training settings that the options describe.
+    """Build the training settings that the options describe.
 
     Args:
-        options: What to build.
+        options: The options.
         data: The data set.
-        steps_per_epoch: Steps that make one full pass.
+        steps_per_epoch: Steps in one pass over the rows.
         length: ``{"epochs": E}``, ``{"steps": N}`` or ``{"max_seconds": T}``; empty for the preset's own.
     """
     if not length:

@@ -1,4 +1,4 @@
-"""The extras of a training by their options: each row of the table builds one extra, or none."""
+"""Builds the extras of a training from the options; each function of the table builds one extra or none."""
 
 from collections.abc import Sequence
 
@@ -38,18 +38,18 @@ def _split_clusters(options: Options, terms: Terms) -> Extra | None:
     changes = [term.change for term in terms if isinstance(term, Consistency)]
     if not changes:
         raise AAEError(
-            "Splitting clusters compares rows with changed copies, and nothing changes them here; set consistency "
+            "Splitting clusters compares rows with augmented copies, and nothing augments them; set consistency "
             "(images) or transformation (vectors) above 0, or split_clusters=false."
         )
     return SplitClusters(changes[-1])
 
 
-# In the order in which they act; restarts first, because the others go by the progress of the present start.
+# In the order in which they run. Restarts come first: the others use the progress of the current start.
 EXTRAS = (_restarts, _neighbour_targets, _split_clusters)
 
 
 def build_extras(options: Options, terms: Terms) -> tuple[Extra, ...]:
-    """The extras that the options ask for.
+    """Build the extras that the options ask for.
 
     Args:
         options: The options.

@@ -1,4 +1,4 @@
-"""Every choice there is in building and training a model, with its default, and the check of a value."""
+"""All options for building and training a model, with their defaults, and the check of a value."""
 
 import math
 import warnings
@@ -13,17 +13,17 @@ __all__ = ["Options", "check_option", "current_names", "renamed"]
 
 @dataclass(frozen=True)
 class Options:
-    """Every choice there is. ``auto`` follows from the data."""
+    """All options. ``auto`` is resolved from the data."""
 
     # Networks
     network: str = "mlp"  # mlp | conv
-    hidden: Sequence[int] | None = None  # widths of the hidden layers; None follows the rows: 128 to 1000
+    hidden: Sequence[int] | None = None  # widths of the hidden layers; None: 128 to 1000, from the size of a row
     channels: int = 16  # of the first convolution
     dropout: float = 0.0
     batch_norm: bool = True  # in the encoder
     likelihood: str = "auto"  # bernoulli | gaussian; auto: bernoulli for images
-    corruption: str = "none"  # gaussian | masking | salt-and-pepper | auto: gaussian if labels pick the prior's part
-    corruption_level: float = 0.3  # standard deviation, or share of values
+    corruption: str = "none"  # gaussian | masking | salt-and-pepper | auto: gaussian if labels condition the prior
+    corruption_level: float = 0.3  # standard deviation, or share of the values
     # Continuous latent
     z: int = 10  # length; 0 leaves it out
     posterior: str = "point"  # point | gaussian | noisy
@@ -40,9 +40,9 @@ class Options:
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
     information_weight: float = 10.0  # of mutual information
-    information_balance: float = 4.0  # factor in it on clusters of equal size; 1: mutual information as it is
+    information_balance: float = 4.0  # factor on its term for equal cluster sizes; 1: plain mutual information
     temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
-    independent: bool = False  # the discriminator of z sees the class (observed or inferred): style cannot carry it
+    independent: bool = False  # the discriminator of z sees the class (observed or inferred): z cannot encode it
     merge: str = "concatenate"  # concatenate | sum
     separation: float = 6.0  # least distance between cluster heads, for merge=sum, in units of prior_std
     # Discriminators
@@ -50,7 +50,7 @@ class Options:
     discriminator_dropout: float = 0.0
     # Training
     epochs: float = 10
-    least_steps: int = 2000  # small data sets are walked through more often
+    least_steps: int = 2000  # small data sets get more epochs
     batch_size: int = 256
     labelled_batch_size: int = 100
     schedule: str = "joint"  # joint | alternating
@@ -58,32 +58,32 @@ class Options:
     lr: float = 1e-3
     lr_adversarial: float | None = None  # None: as lr
     lr_classification: float | None = None  # None: as lr
-    momentum: float = 0.9  # of sgd, and Adam's first decay
+    momentum: float = 0.9  # of sgd, and Adam's beta1
     momentum_adversarial: float | None = None  # None: as momentum
     decay: str = "cosine"  # constant | cosine | steps
-    # Factor on the reconstruction loss (nats); 0: one over the number of values; None: two over it, so that the nats of
-    # many values do not drown few labels
+    # Factor on the reconstruction loss (nats); 0: 1 / number of values; None: 2 / number of values, so that the loss of
+    # few labels is not dwarfed by that of many values
     reconstruction: float | None = 0.01
     ema: float | None = 0.99  # decay of the moving average of the weights; None: off
     # Clusters
-    split_clusters: bool = False  # a cluster of two groups gets a second head; needs rows that are changed
-    restarts: int = 1  # number of starts; the one with most mutual information continues
+    split_clusters: bool = False  # a cluster of two groups gets a second head; needs augmentation
+    restarts: int = 1  # number of starts; the one with the most mutual information continues
     # Few labels
-    adversarial_radius: float = 0.0  # virtual adversarial training: share of the distance to the nearest row; 0: off
+    adversarial_radius: float = 0.0  # virtual adversarial training: fraction of the distance to the nearest row; 0: off
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of interpolation consistency; 0: off
     neighbour_targets: float = 0.0  # share of the training with targets from nearest neighbours; 0: off
     transformation: float = 0.0  # weight of consistency under tangent augmentation; 0: off
-    transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest rows
+    transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest neighbours
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
-    consistency_fade: float = 0.0  # it falls with this power of the share of the training that is left; 0: it stays
-    degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0, as is shear
+    consistency_fade: float = 0.0  # power of the remaining share of the training in its weight; 0: constant
+    degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0
     scale: float = 0.2  # augmentation: scaling
     shift: float = 0.14  # augmentation: shift as a share of the side
-    shear: float | None = None  # augmentation: shear; None: 0.33 for digits and mnist
+    shear: float | None = None  # augmentation: shear; None: 0.33 for digits and mnist, else 0
 
 
-# What a number must be: below 1, above 0, or at least the one named here (0 if it is not).
+# Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).
 _SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale", "neighbour_targets")
 _POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
 _LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
@@ -94,7 +94,7 @@ RENAMED = {"beginnings": "restarts", "dividing": "split_clusters", "neighbours":
 
 
 def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Options under their current names, and a note for each that was given by an old name.
+    """Options under their current names, and a note for each old name.
 
     Args:
         changes: Options that differ from a preset's, ``{name: value}``.
@@ -102,30 +102,30 @@ def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     Raises:
         UsageError: An option is given by its old and its current name.
     """
-    found, notes = dict(changes), []
+    options, notes = dict(changes), []
     for old, new in RENAMED.items():
-        if old in found:
-            if new in found:
+        if old in options:
+            if new in options:
                 raise UsageError(f"The option {new} is given twice, once by its old name {old}; drop one.")
-            found[new] = found.pop(old)
+            options[new] = options.pop(old)
             notes.append(f"The option {old} is now called {new}; the old name still works in 0.2, and not in 0.3.")
-    return found, notes
+    return options, notes
 
 
 def renamed(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Options under their current names; an old name brings a `FutureWarning`."""
-    found, notes = current_names(changes)
+    """Options under their current names; an old name issues a `FutureWarning`."""
+    options, notes = current_names(changes)
     for note in notes:
         warnings.warn(note, FutureWarning, stacklevel=3)
-    return found
+    return options
 
 
 def check_option(name: str, value: Any, kind: Any) -> Any:
-    """The value of an option, as the type that the option has.
+    """Check the value of an option and convert it to the type of the option.
 
     Args:
         name: Name of the option.
-        value: The value as it was given; whole numbers pass for decimal ones.
+        value: The value; whole numbers are accepted for decimal ones.
         kind: Annotation of the option in `Options`.
 
     Raises:
@@ -150,7 +150,7 @@ def _check_range(name: str, value: float) -> None:
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
-    """The value if it has the option's type; whole numbers pass for decimal ones."""
+    """The value if it has the type of the option; whole numbers are accepted for decimal ones."""
     allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
     for option in allowed:
         if get_origin(option) is Sequence:

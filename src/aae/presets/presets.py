@@ -1,4 +1,4 @@
-"""The named variants: each is a row of choices in one table of options.
+"""The named variants: each is a row of options in one table.
 
 A preset, a recipe and a user's ``--set name=value`` each change some options; `aae.presets.build` turns the result into
 a model and its training settings.
@@ -22,9 +22,9 @@ class Preset:
     Args:
         summary: One line for `aae presets`.
         labels: Labels used if the user does not say; None for all.
-        options: What differs from the defaults of `Options`.
-        vectors: What differs from ``options`` where rows are no images but vectors or columns of a table.
-        narrow: What differs from ``vectors`` where there are fewer than 50 columns.
+        options: Values that differ from the defaults of `Options`.
+        vectors: Values that differ from ``options`` if rows are vectors or columns of a table, not images.
+        narrow: Values that differ from ``vectors`` if there are fewer than 50 columns.
     """
 
     summary: str
@@ -35,30 +35,30 @@ class Preset:
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
-_SEMI = {
+_SEMI_SUPERVISED = {
     "y": "supervised",
-    "adversarial_radius": 0.2,  # without it the error stalls near 5 %
-    # Without it some draws of labels leave a quarter of a class in its neighbour; three times as much does so too.
+    "adversarial_radius": 0.2,  # without it the error stays near 5 %
+    # Without it, a quarter of a class is misclassified for some label draws; with three times the weight too.
     "interpolation": 0.3,
-    "transformation": 2.0,  # without it 1.7 % in place of 1.4 % after 6 passes; a larger one does no more
-    "neighbour_targets": 0.1,  # for few-labels' reason; twice as long is no better
-    "reconstruction": None,  # a larger weight gives a worse classifier, one below one over the values a worse style
-    # Style is matched class by class and short, so that the class has to come from y: a probe reads it from the style
-    # hardly better than by chance.
+    "transformation": 2.0,  # without it 1.7 % instead of 1.4 % after 6 passes; a larger weight does not help
+    "neighbour_targets": 0.1,  # for the same reason as in few-labels; twice as long is no better
+    "reconstruction": None,  # a larger weight: worse classifier; below 1 / number of values: worse style
+    # The style is short and matched within each class, so that the class has to come from y: the accuracy of a probe
+    # on the style is close to chance.
     "independent": True,
     "z": 6,
     "z_weight": 1.0,
-    "momentum": 0.0,  # with it, codes and discriminator chase each other in circles and do not meet
-    "discriminator_hidden": (256, 256),  # wider ones take a third of the step for themselves
-    "batch_size": 100,  # as in the paper: with 256 there are too few steps where all rows have labels
+    "momentum": 0.0,  # with momentum, codes and discriminator oscillate and do not converge
+    "discriminator_hidden": (256, 256),  # wider ones take a third of the time of a step
+    "batch_size": 100,  # as in the paper: with 256 there are too few steps if all rows have labels
     "epochs": 20,
     "least_steps": 1000,
 }
 NARROW = 50  # columns
-# Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in no table of figures.
-_FEW_VECTORS = {
+# Chosen on draws of wine, breast cancer, digits and MNIST as columns that are in none of the published tables.
+_FEW_LABELS_VECTORS = {
     "network": "mlp",
-    "z": 2,  # a longer style takes the class along, and draws of a class are then of any
+    "z": 2,  # a longer style encodes the class, and then samples of a class show any class
     "independent": False,
     "z_weight": 0.1,
     "momentum": 0.9,
@@ -76,8 +76,8 @@ _FEW_VECTORS = {
     "least_steps": 300,
 }
 
-# On wine, breast cancer and digits more steps change nothing, and smaller batches find better clusters.
-_CLUSTERS_OF_VECTORS = {
+# On wine, breast cancer and digits more steps change nothing, and smaller batches give better clusters.
+_CLUSTERING_VECTORS = {
     "network": "mlp",
     "information_weight": 10.0,
     "information_balance": 4.0,
@@ -115,7 +115,7 @@ PRESETS: dict[str, Preset] = {
     "aae": Preset(
         "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part",
         0,
-        # Depth and noise: unseen rows land in their class's part of the ring or roll 97 instead of 87 times in 100.
+        # Depth and noise: 97 instead of 87 % of unseen rows are encoded into the component of their class.
         {
             "z": 2,
             "prior_std": 5.0,
@@ -136,8 +136,8 @@ PRESETS: dict[str, Preset] = {
     "semi-supervised": Preset(
         "Classifier from few labels plus style, the paper's model, for any data (§5)",
         100,
-        _SEMI,
-        # Of a dozen columns, a few generators make any change there is: wine goes from 4 % to 7 %.
+        _SEMI_SUPERVISED,
+        # With a dozen columns, a few generators span all directions: the error on wine rises from 4 % to 7 %.
         narrow={"transformation": 0.0},
     ),
     "few-labels": Preset(
@@ -154,17 +154,17 @@ PRESETS: dict[str, Preset] = {
             "independent": True,
             "z": 6,
             "z_weight": 0.3,
-            "momentum": 0.5,  # without any the classifier learns slowly, with more the style does not settle
+            "momentum": 0.5,  # without it the classifier learns slowly, with more the style does not converge
             "consistency": 1.0,
-            "interpolation": 0.3,  # as in semi-supervised, and so is the reconstruction
-            "neighbour_targets": 0.2,  # without it a whole kind without a label, such as crossed sevens, goes astray
+            "interpolation": 0.3,  # as in semi-supervised, like the reconstruction
+            "neighbour_targets": 0.2,  # without it a whole unlabelled kind, such as crossed sevens, is misclassified
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
             "least_steps": 2000,
         },
-        _FEW_VECTORS,
-        # Small tables come with few rows, which wide layers learn by heart; pixels do not bear the dropout.
+        _FEW_LABELS_VECTORS,
+        # Small tables have few rows, which wide layers overfit; with pixels, dropout hurts.
         narrow={"hidden": (64, 64), "dropout": 0.3},
     ),
     "clustering": Preset(
@@ -174,15 +174,15 @@ PRESETS: dict[str, Preset] = {
             "y": "clusters",
             "y_matching": "adversarial+information",
             "information_weight": 120.0,
-            # Held equal more firmly, what is over of a class after one or two clusters shares one with what is over
-            # of another.
+            # With a stronger pull to equal sizes, the rest of a class that exceeds one or two clusters shares a
+            # cluster with the rest of another class.
             "information_balance": 1.0,
-            "split_clusters": True,  # without it two classes that begin in one cluster stay there
-            "restarts": 3,  # fours and nines that begin as one stay one all the same: one seed of five
+            "split_clusters": True,  # without it two classes that start in one cluster stay there
+            "restarts": 3,  # fours and nines that start as one cluster stay one: one seed of five
             "network": "conv",
-            "consistency": 1.5,  # twice as much carries crossed sevens over to the twos on one seed of two
-            "consistency_fade": 2.0,  # a weight that stays lets what was divided die out again
-            "interpolation": 0.3,  # without it the crossed sevens, an eighth of all, lie with the twos on some seeds
+            "consistency": 1.5,  # with twice the weight crossed sevens join the twos on one seed of two
+            "consistency_fade": 2.0,  # with a constant weight, clusters that were split merge again
+            "interpolation": 0.3,  # without it crossed sevens (an eighth of the sevens) join the twos on some seeds
             "neighbour_targets": 0.4,
             "independent": True,
             "z": 6,
@@ -192,10 +192,10 @@ PRESETS: dict[str, Preset] = {
             "batch_size": 128,
             "lr": 2e-3,
             "lr_adversarial": 1e-3,
-            "epochs": 8,  # half of a training of 4 for each beginning, and the other half for the best
+            "epochs": 8,  # half of a training of 4 for each start, and the other half for the best one
             "least_steps": 2000,
         },
-        _CLUSTERS_OF_VECTORS,
+        _CLUSTERING_VECTORS,
     ),
     "embedding": Preset(
         "2-D map with a head for each class or cluster (§7)",
@@ -227,14 +227,14 @@ PRESETS: dict[str, Preset] = {
 
 
 def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None) -> Options:
-    """Options of a preset after a user's changes; ``recipe`` among them picks a published setting.
+    """Options of a preset after a user's changes, one of which may be ``recipe``, a published setting.
 
     Args:
         preset: Its name.
         changes: Options that differ, ``{name: value}``.
-        columns: Number of columns, where rows are no images but vectors or columns of a table.
+        columns: Number of columns if rows are vectors or columns of a table, not images.
 
-    An option given by an old name brings a `FutureWarning`.
+    An option given by an old name issues a `FutureWarning`.
 
     Raises:
         UsageError: Unknown preset, recipe or option, or a value of the wrong type or out of range.

@@ -1,4 +1,4 @@
-"""Settings as the tutorial and the paper published them."""
+"""The settings published by the tutorial and the paper."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ _PAPER = {
     "epochs": 50,
 }
 
-# Settings as they were published, for the presets that the sources train; only the length is ours.
+# The published settings, for the presets that the sources train; only the length is ours.
 RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
     "tutorial": {
         "aae": _TUTORIAL,

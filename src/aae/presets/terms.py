@@ -1,4 +1,4 @@
-"""The terms for few labels by their options: each row of the table builds one term, or none."""
+"""Builds the terms for few labels from the options; each function of the table builds one term or none."""
 
 from torch import nn
 
@@ -37,22 +37,22 @@ def _augmentation(options: Options, data: Dataset) -> nn.Module | None:
             f"Augmentation needs images, and {data.name} has rows of shape {data.shape}; use the preset "
             "semi-supervised."
         )
-    # Handwriting may be rotated and slanted; whether other images may, only their owner knows.
-    usual = (26.0, 0.33) if data.bundled else (0.0, 0.0)
+    # Handwriting may be rotated and sheared; for other images the user has to say so.
+    defaults = (26.0, 0.33) if data.bundled else (0.0, 0.0)
     given = (options.degrees, options.shear)
-    degrees, shear = (value if value is not None else other for value, other in zip(given, usual, strict=True))
+    degrees, shear = (value if value is not None else default for value, default in zip(given, defaults, strict=True))
     change = Affine(degrees, options.scale, options.shift, shear)
     return Consistency(change, options.consistency, fade=options.consistency_fade)
 
 
-# In the order of the sum.
+# In the order in which they are summed.
 TERMS = (_virtual_adversarial, _interpolation, _tangents, _augmentation)
 
 
 def build_terms(options: Options, data: Dataset) -> tuple[nn.Module, ...]:
-    """The terms that the options ask for.
+    """Build the terms that the options ask for.
 
     Raises:
-        AAEError: Augmentation of rows that are not images.
+        AAEError: Augmentation is asked for and the rows are not images.
     """
     return tuple(term for build in TERMS if (term := build(options, data)) is not None)

@@ -1,4 +1,4 @@
-"""Training speed on each device: the tutorial's settings and ours, as milliseconds and as 500 passes."""
+"""Training speed on each device, with the tutorial's settings and ours: time per step and for 500 passes."""
 
 import json
 import statistics
@@ -33,15 +33,15 @@ BLOCKS = 5
 def step_times(
     preset: str, data: Dataset, changes: dict[str, Any], device: str, precision: str, steps: int = 30
 ) -> dict[str, float]:
-    """Time training steps of a preset.
+    """Time the training steps of a preset.
 
     Args:
         preset: Its name.
         data: The data set.
-        changes: Options that differ.
+        changes: Options that differ from the preset.
         device: ``"cpu"`` or ``"cuda"``.
         precision: ``"32"`` or ``"bf16"``.
-        steps: Steps that are timed, in five blocks, after five that are not.
+        steps: Number of timed steps, in five blocks, after five warm-up steps.
 
     Returns:
         ``ms_per_step`` (median of the blocks), ``rows_per_second`` and ``minutes_500_epochs``.
@@ -55,7 +55,7 @@ def step_times(
         for _ in range(count):
             trainer.train_step()
         if device == "cuda":
-            torch.cuda.synchronize()  # once a block: steps follow each other without waiting, as in training
+            torch.cuda.synchronize()  # once per block: steps do not wait for each other, as in training
         if block:
             times.append((time.perf_counter() - start) / count)
     median = statistics.median(times)
@@ -80,13 +80,13 @@ def auto_precision(preset: str, data: Dataset, device: str) -> Precision:
 
 
 def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
-    """Time a preset on every device here, print a table (or JSON) and draw the bar chart.
+    """Time a preset on every available device, print a table (or JSON) and draw the bar chart.
 
     Our settings are timed in each precision that the device computes; ``ours`` without a precision is the one that
     ``--precision auto`` takes.
 
     Raises:
-        AAEError: Unknown preset or data, or a chart that cannot be written.
+        AAEError: Unknown preset or data, or the chart cannot be written.
     """
     check_output_path(out, ".png", ".svg", ".pdf")
     rows = load_data(data)

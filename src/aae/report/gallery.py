@@ -1,4 +1,4 @@
-"""The pictures of a run: which there are for a model, each by its name, and all in the report."""
+"""The pictures of a run, by name, and the report with all pictures that suit its model."""
 
 import shlex
 from collections.abc import Callable
@@ -23,16 +23,16 @@ __all__ = ["PICTURES", "draw_picture", "write_run_report"]
 
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
-NEIGHBOURS = 3000  # points on a map of neighbours: more take longer and look the same
-SAME = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of threads or " \
-       "processes round differently"
-ON_GPU = "nearly: a GPU adds in an order of its own"
+NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
+SAME_ON_CPU = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of " \
+              "threads or processes round differently"
+SAME_ON_GPU = "nearly: a GPU adds in an order of its own"
 
 
 def _features(run: Run) -> Figure:
     category = run.model.category
     if category is None or category.posterior is None:
-        raise AAEError("This model infers no class or cluster that its features could show; draw latent instead.")
+        raise AAEError("This model infers no class or cluster to draw features of; draw latent instead.")
     points = plots.neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
     return plots.feature_map(points, run.data.test_y[:NEIGHBOURS], run.data.classes)
 
@@ -43,7 +43,7 @@ def _latent(run: Run) -> Figure:
     codes = inference.encode(model, rows)
     classes = run.data.classes
     if not codes:
-        raise AAEError("This model encodes nothing: there is no map to draw.")
+        raise AAEError("This model has no encoder, so there is no map to draw.")
     if model.merged_is_map:
         return plots.latent_map(
             model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels, classes
@@ -65,17 +65,17 @@ def _reconstructions(run: Run) -> Figure:
     x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
-    with inference.seeded(run.model, 0):  # of the noise, and of the labels of rows that have none
+    with inference.seeded(run.model, 0):  # for the noise, and for the labels of rows without one
         if corruption is None or not hasattr(corruption, "corrupt"):
             return plots.reconstructions(x, inference.reconstruct(run.model, x, labels, prepared=True))
         noisy = corruption.corrupt(torch.from_numpy(x)).numpy()
         return plots.reconstructions(x, inference.reconstruct(run.model, noisy, labels, prepared=True), noisy)
 
 
-def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and labels of the test rows that have one."""
+def _labelled_predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Class probabilities and labels of the labelled test rows."""
     if not metrics.can_classify(run.model):
-        raise AAEError("This model is no classifier; train semi-supervised or few-labels for this picture.")
+        raise AAEError("This model is not a classifier; train semi-supervised or few-labels for this picture.")
     known = run.data.test_y >= 0
     if not known.any():
         raise AAEError("The test rows have no labels to compare with.")
@@ -83,12 +83,12 @@ def _judged(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _confusion(run: Run) -> Figure:
-    probabilities, labels = _judged(run)
+    probabilities, labels = _labelled_predictions(run)
     return plots.confusion(labels, probabilities.argmax(1), run.data.classes)
 
 
 def _mistakes(run: Run) -> Figure:
-    probabilities, labels = _judged(run)
+    probabilities, labels = _labelled_predictions(run)
     return plots.mistakes(run.data.test_x[run.data.test_y >= 0], labels, probabilities, run.data.classes)
 
 
@@ -105,17 +105,17 @@ def _curves(run: Run) -> Figure:
 def _time(run: Run) -> Figure:
     """Projected time of the tutorial's 500 passes at this run's speed."""
     if run.data.name != "mnist":
-        raise AAEError("The tutorial's times are for MNIST; train on --data mnist to stand beside them.")
+        raise AAEError("The tutorial's times are for MNIST; train on --data mnist to compare with them.")
     history = run.directory.history()
     epochs, seconds = history.last("epoch"), history.last("seconds")
     if not epochs or not seconds:
-        raise AAEError("Nothing was measured in this run yet.")
+        raise AAEError("This run has no measurements yet.")
     device = f"this run ({run.config.get('device', 'cpu')}, {run.config.get('data', '')})"
     return plots.training_time([(device, 500 * seconds / epochs / 60)])
 
 
-def _is_apart(model: Autoencoder) -> bool:
-    """Whether the class is part of what the map of codes shows."""
+def _shows_class(model: Autoencoder) -> bool:
+    """Whether the map of codes shows the class as well."""
     return model.merged_is_map or (model.style is None and model.category is not None)
 
 
@@ -124,14 +124,14 @@ def _is_independent(model: Autoencoder) -> bool:
     style = model.style
     if style is None:
         return False
-    # A Gaussian that labels condition is the same one for all of them.
+    # A Gaussian prior that is conditioned on labels is the same for all of them.
     same = style.label == "conditioned" and isinstance(style.prior, GaussianPrior)
     return same or any(rule.given is not None for rule in style.rules("given"))
 
 
-# What classes should do on the map of codes; the first line that is true of a model holds.
+# How classes should lie on the map of codes; the first entry that applies to a model is used.
 CODES: list[tuple[Callable[[Autoencoder], bool], str]] = [
-    (_is_apart, "Codes of test rows, coloured by class: classes should sit apart."),
+    (_shows_class, "Codes of test rows, coloured by class: classes should sit apart."),
     (
         _is_independent,
         "Style of test rows, coloured by class: classes should not sit apart. The style should look the same for "
@@ -165,7 +165,7 @@ def _codes_caption(run: Run) -> str:
 Caption = str | Callable[[Run], str]
 Picture = tuple[Callable[[Run], Figure], Caption]
 
-# In the order of the report; a picture that makes no sense for a model is left out there.
+# In the order of the report, which omits pictures that do not suit the model.
 PICTURES: dict[str, Picture] = {
     "features": (
         _features,
@@ -191,38 +191,38 @@ PICTURES: dict[str, Picture] = {
 
 
 def caption_of(kind: str, run: Run) -> str:
-    """What a picture shows, and what a reader should look for in that of this run."""
+    """What a picture shows, and what to look for in the picture of this run."""
     caption = PICTURES[kind][1]
     return caption if isinstance(caption, str) else caption(run)
 
 
-def _doing(kind: str, run: Run) -> str:
-    """What the terminal says while a picture is drawn."""
+def _progress_text(kind: str, run: Run) -> str:
+    """Progress message while a picture is drawn."""
     rows = min(len(run.data.test_x), NEIGHBOURS)
     return f"Drawing {kind}" + (f" of {rows:,} rows" if kind == "features" else "")
 
 
 def draw_picture(path: Path, kind: str, out: Path) -> str:
-    """Draw one picture of a run into a file.
+    """Draw one picture of a run to a file.
 
     Raises:
-        AAEError: Unknown kind, or the model has no such picture.
+        AAEError: Unknown kind, or the picture does not suit the model.
     """
     if kind not in PICTURES:
         raise unknown("picture", kind, PICTURES)
     check_output_path(out, ".png", ".svg", ".pdf")
     run = open_run(path)
-    with spinner(_doing(kind, run)):
+    with spinner(_progress_text(kind, run)):
         plots.save(PICTURES[kind][0](run), out)
     return f"{kind}: {out}"
 
 
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
-    """Write the report of a run with every picture that makes sense for its model."""
+    """Write the report of a run with every picture that suits its model."""
     drawn: dict[str, tuple[str, Figure]] = {}
     with spinner("Drawing the report") as say:
         for kind, (draw, _) in PICTURES.items():
-            say(f"Report: {_doing(kind, run).lower()}")
+            say(f"Report: {_progress_text(kind, run).lower()}")
             try:
                 drawn[kind] = (caption_of(kind, run), draw(run))
             except AAEError:
@@ -249,13 +249,13 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
             )
             if name in config
         }
-        facts["same_seed_same_weights"] = SAME if config.get("device") == "cpu" else ON_GPU
+        facts["same_seed_same_weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
         place = run.directory.path
-        words = [
+        arguments = [
             ["train", config.get("preset", ""), "--out", place, "--resume"],
             ["evaluate", place, "--json"],
             *(["plot", place, kind, "--out", f"{kind}.png"] for kind in drawn),
             ["report", place],
         ]
-        commands = [shlex.join(["aae", *map(str, command)]) for command in words]
+        commands = [shlex.join(["aae", *map(str, command)]) for command in arguments]
         return write_report(run.directory.report, title, drawn, facts, figures, config.get("notes", []), commands)

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with its figures, pictures and settings, which loads nothing from anywhere."""
+"""The report of a run: one self-contained HTML file with its figures, pictures and settings."""
 
 import base64
 import math
@@ -22,7 +22,7 @@ DPI = 120
 
 @dataclass(frozen=True)
 class _Measure:
-    """A result as people read it."""
+    """How a result is shown."""
 
     label: str
     unit: str
@@ -34,7 +34,7 @@ _PERCENT = "\N{NARROW NO-BREAK SPACE}%"
 _NATS = "\N{NARROW NO-BREAK SPACE}nats"
 _POINTS = "\N{NARROW NO-BREAK SPACE}points"
 
-# In the order in which a reader asks; what is not named here goes into the table of results.
+# In the order of the page; all other results go into the table of results.
 MEASURES = {
     "test_error": _Measure("Test error", _PERCENT, 2, "share of test rows put into the wrong class"),
     "cluster_error": _Measure("Cluster error", _PERCENT, 2,
@@ -59,16 +59,16 @@ _LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corru
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
                  results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str]) -> Path:
-    """Write a report as one HTML file that opens with no network.
+    """Write a report as one HTML file that opens offline.
 
     Args:
         path: The file.
         title: Its heading.
-        figures: ``{key: (caption, figure)}`` in the order in which they are shown.
+        figures: ``{key: (caption, figure)}`` in display order.
         facts: Settings; nested dictionaries and lists are flattened.
         results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
-        warnings: What a reader must know before trusting the figures, a sentence each.
-        commands: The command lines that make all of it again.
+        warnings: What a reader must know before trusting the figures, one sentence each.
+        commands: The command lines that reproduce the report.
 
     Raises:
         AAEError: The file cannot be written.
@@ -95,8 +95,8 @@ def _template() -> Any:
 
 
 def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
-    """The big numbers: label, value with unit, and what it means."""
-    found = []
+    """The figures at the top: label, value with unit, and meaning."""
+    headlines = []
     for key, measure in MEASURES.items():
         value = results.get(key)
         if not isinstance(value, Real) or not _known(value):
@@ -108,8 +108,8 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
         meaning = measure.meaning
         if key == "seconds" and isinstance(results.get("device"), str):
             meaning = f"on {results['device']}"
-        found.append({"label": measure.label, "value": text, "meaning": meaning})
-    return found
+        headlines.append({"label": measure.label, "value": text, "meaning": meaning})
+    return headlines
 
 
 def _known(value: object) -> bool:
@@ -123,7 +123,7 @@ def _sentence(key: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Seconds in words.
 
     Example:
         >>> _duration(7), _duration(100), _duration(7260)
@@ -140,7 +140,7 @@ def _duration(seconds: float) -> str:
 
 
 def format_value(value: object) -> str:
-    """A setting or result as a reader wants to see it.
+    """A setting or result as text.
 
     Example:
         >>> format_value(True), format_value(None), format_value(0.30000000000000004), format_value(47000)

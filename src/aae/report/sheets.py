@@ -1,4 +1,4 @@
-"""Contact sheets as files: reconstructions beside their originals, and samples."""
+"""Contact sheets as files: originals and reconstructions side by side, and samples."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SHOWN = 20  # reconstructions on a sheet
 
 
 def reconstruction_sheet(run: Path, spec: str, out: Path) -> str:
-    """Draw the first rows of an input beside their reconstructions.
+    """Draw the first rows of an input and their reconstructions side by side.
 
     Args:
         run: A run, or the folder of a model.
@@ -35,17 +35,17 @@ def reconstruction_sheet(run: Path, spec: str, out: Path) -> str:
 
 
 def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Draw rows that are decoded from the priors.
+    """Draw samples decoded from the priors.
 
     Args:
         run: A run, or the folder of a model.
-        n: How many.
+        n: Number of samples.
         label: Name of the class to draw from; None for all.
         seed: Seed of the draw.
         out: The ``.png`` file.
 
     Raises:
-        AAEError: The model has no such class or no prior, its rows are no images, or the file cannot be written.
+        AAEError: The model has no such class or no prior, its rows are not images, or the file cannot be written.
     """
     check_output_path(out, ".png")
     plots.save(plots.samples(draw_samples(load(run), n, label, seed)), out)

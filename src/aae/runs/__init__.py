@@ -1,4 +1,4 @@
-"""From a preset's name to a finished run, back from its directory, and what is written from it: files, ONNX, card.
+"""Runs: train a preset, open a run directory, and write files from it (predictions, codes, ONNX, model card).
 
 A new output file belongs here. May import `aae.presets` and the rooms below it.
 """

@@ -1,4 +1,4 @@
-"""The README beside a model's weights: what it is, what it was trained on, its figures, how to load it."""
+"""The model card (README) next to the weights: the model, its training data, its figures and how to load it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ _FIGURES = {
 
 
 def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[str, Any], folder: Path) -> Path:
-    """Write ``README.md`` into a model's folder, so that whoever gets the folder knows what it is.
+    """Write the model card, ``README.md``, into the folder of a model.
 
     Args:
         model: The model.
@@ -35,7 +35,7 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
         AAEError: The file cannot be written.
     """
     preset = str(config.get("preset", ""))
-    data = Path(str(config.get("data", "data"))).name  # the path itself is the trainer's own business
+    data = Path(str(config.get("data", "data"))).name  # the full path is private
     rows = " x ".join(map(str, model.shape))
     lines = [
         f"# {preset or 'Autoencoder'} trained on {_plain(data)}",
@@ -65,5 +65,5 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
+    """Text on one line, escaped for Markdown and HTML."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|&" else c for c in " ".join(text.split()))

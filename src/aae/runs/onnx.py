@@ -1,4 +1,4 @@
-"""A model as ONNX files, for programs without torch: an encoder, a decoder, and what to know of them."""
+"""Exports a model as ONNX files for programs without torch: encoder, decoder and a description of both."""
 
 import logging
 import warnings
@@ -26,7 +26,7 @@ BATCHES = (1, 7, 64)
 
 
 class _Encoder(nn.Module):
-    """Rows, as they are given, to the code of each latent, in the order of their names."""
+    """Maps raw rows to the code of each latent, in the order of the latents."""
 
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """The code of every latent to rows."""
+    """Maps the codes of all latents to rows."""
 
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
@@ -50,16 +50,16 @@ class _Decoder(nn.Module):
 
 
 def export_onnx(run: Path, out: Path) -> str:
-    """Write ``encoder.onnx``, ``decoder.onnx`` and ``model.json`` into a folder, and check them against torch.
+    """Write ``encoder.onnx``, ``decoder.onnx`` and ``model.json`` into a folder and check them against torch.
 
-    The files take any number of rows. The encoder reads float32 rows ``x`` (images divided by 255;
-    columns of a table as they are, a category as its place among the values that ``model.json`` lists,
-    NaN for an empty cell) and gives the code of each latent under its name, which for a category are the
-    probabilities; the decoder takes one input for each latent.
+    The batch size is free. The encoder reads float32 rows ``x``: images divided by 255; columns of a table
+    as they are, with a category as its index in the list in ``model.json`` and NaN for an empty cell. It
+    returns the code of each latent under the name of the latent; for a category these are the probabilities.
+    The decoder takes one input for each latent.
 
     Args:
         run: A run, or the folder of a model.
-        out: Folder to write; made if it is not there.
+        out: Folder to write; created if missing.
 
     Raises:
         AAEError: The ONNX packages are missing, the model has a part that cannot be exported, or the
@@ -83,11 +83,11 @@ def export_onnx(run: Path, out: Path) -> str:
     written, worst = {}, 0.0
     for name, (part, inputs, names, results) in parts.items():
         with spinner(f"Exporting the {name}"):
-            data = _exported(part, inputs, names, results, name)
+            data = _to_onnx(part, inputs, names, results, name)
             worst = max(worst, _difference(part, data, inputs))
         written[name] = data
     if not worst <= TOLERANCE:
-        raise AAEError(f"The exported model is {worst:.2g} from torch's, more than {TOLERANCE}; nothing was written.")
+        raise AAEError(f"The exported model differs from torch by {worst:.2g}, above {TOLERANCE}; nothing was written.")
     out.mkdir(exist_ok=True)
     for name, data in written.items():
         write_atomically(out / f"{name}.onnx", _writer(data))
@@ -106,11 +106,11 @@ def _check_installed() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise AAEError(
-            f"The export needs {error.name}; `pip install 'adversarial-autoencoder[onnx]'` brings it."
+            f"The export needs {error.name}; `pip install 'adversarial-autoencoder[onnx]'` installs it."
         ) from error
 
 
-def _exported(
+def _to_onnx(
     part: nn.Module, inputs: tuple[Tensor, ...], names: list[str], results: list[str], what: str
 ) -> bytes:
     batch = torch.export.Dim.DYNAMIC
@@ -122,13 +122,14 @@ def _exported(
                 output_names=results, dynamic_shapes=(shapes,) if what == "decoder" else shapes,
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
-        raise AAEError(f"The {what} has a part that ONNX cannot hold ({str(error).partition(chr(10))[0]}).") from error
+        reason = str(error).partition("\n")[0]
+        raise AAEError(f"The {what} has a part that ONNX cannot express ({reason}).") from error
     return bytes(program.model_proto.SerializeToString())  # type: ignore[union-attr]  # None is for dynamo=False
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to itself what the exporter tells of packages that are not there and of its own future."""
+    """Silence the exporter's messages about missing packages and deprecations."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -141,25 +142,25 @@ def _quiet() -> Iterator[None]:
 
 
 def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float:
-    """Largest difference between torch and ONNX Runtime over batches of several sizes; relative for large values."""
+    """Largest difference between torch and ONNX Runtime for several batch sizes, relative if large."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
+    names = [value.name for value in session.get_inputs()]
     worst = 0.0
     for size in BATCHES:
         inputs = [value[torch.arange(size) % len(value)] + 0.01 * torch.rand(size, *value.shape[1:]) for value in like]
         with torch.no_grad():
             expected = part(*inputs)
         expected = expected if isinstance(expected, tuple) else (expected,)
-        found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
-        for a, b in zip(expected, found, strict=True):
+        actual = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
+        for a, b in zip(expected, actual, strict=True):
             worst = max(worst, float((np.abs(a.numpy() - b) / np.abs(a.numpy()).clip(1)).max()))
     return worst
 
 
 def _description(model: Autoencoder, encoded: list[str], every: list[str]) -> dict[str, Any]:
-    """What a program needs to know to use the files."""
+    """What a program needs to use the files."""
     image = len(model.shape) > 1
     dims = {latent.name: latent.dim for latent in model.latents}
     return {

@@ -1,4 +1,4 @@
-"""From a run directory back to its parts: configuration, model, data and split."""
+"""Opens a run directory: configuration, model, data and split."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +24,7 @@ __all__ = ["Run", "open_run", "read_config", "read_options", "reading_for"]
 
 @dataclass
 class Run:
-    """A finished (or interrupted) run and what it was trained on."""
+    """A finished (or interrupted) run and its data."""
 
     directory: RunDir
     config: dict[str, Any]
@@ -34,7 +34,7 @@ class Run:
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """Class probabilities of the test rows; more than one picture asks for them."""
+        """Class probabilities of the test rows; several pictures need them."""
         return inference.classify(self.model, self.data.test_x)
 
 
@@ -43,7 +43,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
 
     Args:
         path: The run directory.
-        data: Other data to use with the model; the run's own if not given.
+        data: Other data to use with the model; those of the run if not given.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
@@ -52,7 +52,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
     config = read_config(directory)
     if not directory.model.is_dir():
         raise AAEError(
-            f"{path} has no model yet, because its training did not come to an end; go on with `aae train "
+            f"{path} has no model yet, because its training did not finish; continue with `aae train "
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
@@ -66,39 +66,39 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
 
 
 def read_config(run: RunDir) -> dict[str, Any]:
-    """A run's configuration, with all that is needed to open it or to go on with it."""
+    """A run's configuration, checked for all that is needed to open or continue the run."""
     config = run.config()
     preset = ("changes", "length", "device", "precision") if "preset" in config else ()
     needed = ["data", "labels", "split", "seed", *preset]
     missing = [name for name in needed if name not in config]
     if missing:
         raise AAEError(f"{run.path / 'config.json'} lacks {', '.join(missing)}; copy the file again.")
-    strange = [name for name in config.get("length", {}) if name not in LENGTHS]
-    if strange:
+    unknown = [name for name in config.get("length", {}) if name not in LENGTHS]
+    if unknown:
         known = ", ".join(LENGTHS)
-        raise AAEError(f"{run.path / 'config.json'} gives a length in {strange[0]!r}; it is in one of {known}.")
+        raise AAEError(f"{run.path / 'config.json'} gives a length in {unknown[0]!r}; a length is in one of {known}.")
     if not 0 <= config["seed"] < 2**63:
-        raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; it is 0 or more, below 2^63.")
-    if "changes" in config:  # runs of an older version have older names
+        raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
+    if "changes" in config:  # runs of older versions use old names
         config["changes"] = current_names(config["changes"])[0]
     return config
 
 
 def read_options(config: dict[str, Any]) -> ReadOptions:
-    """How a run's data were read.
+    """The read options of a run.
 
     Raises:
-        AAEError: The configuration says nothing usable of it.
+        AAEError: The options in the configuration are not valid.
     """
     given, kinds = config.get("reading", {}), get_type_hints(ReadOptions)
-    strange = next((name for name in given if name not in kinds or not fits(given[name], kinds[name])), None)
-    if strange is not None:
-        raise AAEError(f"The run's config.json says nothing usable of how its data were read ({strange}).")
+    invalid = next((name for name in given if name not in kinds or not fits(given[name], kinds[name])), None)
+    if invalid is not None:
+        raise AAEError(f"The run's config.json does not say how its data were read ({invalid} is not valid).")
     return ReadOptions(**given)
 
 
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
-    """Data that the model was not trained on, read as it takes them: size and colours of images, columns of tables."""
+    """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
         return load_data(data, reading_for(model))
     label_column = read_options(config).label_column if data.endswith(TABLES) else None
@@ -106,25 +106,25 @@ def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Datase
 
 
 def reading_for(model: Autoencoder) -> ReadOptions:
-    """How a folder of images is read for a model.
+    """Options for reading a folder of images for a model.
 
     Raises:
-        AAEError: The model does not take square images.
+        AAEError: The rows of the model are not square images.
     """
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
-        raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square ones.")
+        raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3)
 
 
 def _renumbered(data: Dataset, classes: list[str | int | float] | None) -> Dataset:
-    """The data set with its labels numbered as the model's classes are; not every class need occur in it."""
+    """The data set with the class numbers of the model; it need not contain every class."""
     if classes is None or data.classes == classes:
         return data
-    strange = [name for name in data.classes if name not in classes]
-    if strange:
+    unknown = [name for name in data.classes if name not in classes]
+    if unknown:
         raise AAEError(
-            f"{data.name} has the class {strange[0]!r}, which the model does not know; it knows "
+            f"{data.name} has the class {unknown[0]!r}, which the model does not know; it knows "
             f"{', '.join(map(str, classes))}."
         )
-    number = np.array([*(classes.index(name) for name in data.classes), -1])  # the last place is that of -1
+    number = np.array([*(classes.index(name) for name in data.classes), -1])  # index -1 is the last
     return replace(data, y=number[data.y], test_y=number[data.test_y], classes=classes)

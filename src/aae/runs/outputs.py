@@ -1,4 +1,4 @@
-"""What the commands write from a model and rows: predictions, codes, reconstructions, samples."""
+"""The outputs of a model as files: predictions, codes, reconstructions, samples."""
 
 import csv
 import io
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reconstructions", "samples"]
 
-BLOCK = 2000  # rows that a process takes at a time, where several divide them
-ROW_GROUP = 10_000  # rows of a Parquet file that are written together
+BLOCK = 2000  # rows that one of several processes computes at a time
+ROW_GROUP = 10_000  # rows of a row group of a Parquet file
 
 
 class Input(NamedTuple):
-    """Rows and, where the input has them, the names of their classes and the file of each."""
+    """Rows and, if the input has them, their class names and file names."""
 
     rows: Rows
     names: list[Any] | None = None
@@ -44,12 +44,11 @@ class Input(NamedTuple):
 
 
 def read_input(spec: str, model: Autoencoder | None = None) -> Input:
-    """Rows of a path or data set, in order.
+    """Read the rows of a path or data set, in order.
 
-    A data set's name or folder gives its test rows; an ``.npz``, ``.npy``, ``.parquet`` or single IDX
-    file gives every row in it, a ``.csv`` too (for a model that was trained on columns), a folder of images
-    every image, as large as the model takes them. ``.npy`` and ``.parquet`` stay on the disk and are read
-    piece by piece.
+    The name or folder of a data set gives its test rows. An ``.npz``, ``.npy``, ``.parquet`` or single IDX
+    file gives all its rows, and so does a ``.csv`` (for a model trained on columns). A folder of images gives
+    every image, in the size of the model. ``.npy`` and ``.parquet`` stay on disk and are read in chunks.
 
     Raises:
         AAEError: The input cannot be read.
@@ -60,7 +59,7 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
     table = model.table if model is not None else None
     if path.is_file() and path.suffix == ".csv":
         if table is None or not table.named:
-            raise AAEError(f"{spec} has columns with names, and the model was not trained on such; use .npz or .npy.")
+            raise AAEError(f"{spec} has named columns, but the model was not trained on any; use .npz or .npy.")
         return Input(table.read(read_columns(path), spec))
     if path.is_file() and path.suffix == ".parquet":
         columns = ParquetRows(path, table)
@@ -72,52 +71,52 @@ def read_input(spec: str, model: Autoencoder | None = None) -> Input:
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return Input(check_rows(read_idx(path), spec))
     if model is not None and (path.is_file() or is_image_source(spec)):
-        return _pictures(path, model)
+        return _images(path, model)
     data = load_data(spec)
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
 
 
-def _pictures(path: Path, model: Autoencoder) -> Input:
-    """Every image of a folder, or a single one; the names of their classes are those of sub-folders the model knows."""
+def _images(path: Path, model: Autoencoder) -> Input:
+    """All images of a folder, or a single one; sub-folders named like a class of the model give the class names."""
     from aae.runs.open import reading_for
 
     reading = reading_for(model)
-    pictures = read_images(path, reading.image_size, reading.colour)
-    for name, reason in pictures.skipped.items():
-        say(f"{path / name} was left out: {reason}.")
-    names = [name if name in (model.classes or []) else None for name in folder_labels(pictures.files)]
-    return Input(pictures.x, names, pictures.files)
+    images = read_images(path, reading.image_size, reading.colour)
+    for name, reason in images.skipped.items():
+        say(f"{path / name} was skipped: {reason}.")
+    names = [name if name in (model.classes or []) else None for name in folder_labels(images.files)]
+    return Input(images.x, names, images.files)
 
 
 def class_names(model: Autoencoder, count: int) -> list[str]:
-    """Names of the classes, or numbers for clusters."""
+    """Names of the classes, or numbers of the clusters."""
     return [str(name) for name in (model.classes or range(count))]
 
 
 def label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | None:
-    """Label numbers of rows where the model reads the label itself; -1 where a row has none."""
+    """Class numbers of rows for a model that observes the label; -1 where a row has none."""
     latent = next((latent for latent in model.latents if latent.label == "observed"), None)
     if names is None or latent is None:
         return None
-    place = {name: k for k, name in enumerate(model.classes or range(latent.dim))}
-    strange = next((name for name in names if name not in place and name not in (None, "", -1)), None)
-    if strange is not None:
-        raise AAEError(f"The model has no class {strange!r}; it has {', '.join(map(str, place))}.")
-    return np.array([place.get(name, -1) for name in names])
+    numbers = {name: k for k, name in enumerate(model.classes or range(latent.dim))}
+    unknown = next((name for name in names if name not in numbers and name not in (None, "", -1)), None)
+    if unknown is not None:
+        raise AAEError(f"The model has no class {unknown!r}; it has {', '.join(map(str, numbers))}.")
+    return np.array([numbers.get(name, -1) for name in names])
 
 
 def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
-    """Write index (or file), label, confidence and every class's probability as CSV, in the input's order.
+    """Write index (or file), label, confidence and the probability of every class as CSV, in input order.
 
-    Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
+    With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     check_output_path(out, ".csv")
     model = load(run)
     rows, _, files = read_input(spec, model)
-    parts = _parts("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
+    parts = _compute("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
     if parts is None:
         return None
-    # The first part tells that the model classifies and the rows fit, before anything is written.
+    # The first part shows that the model classifies and the rows fit, before anything is written.
     first = next(parts)
     names = class_names(model, first["p"].shape[1])
 
@@ -128,24 +127,24 @@ def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = 
         labels = [csv_cell(name) for name in model.classes or names]
         every = (row for part in chain([first], parts) for row in part["p"])
         for index, row in enumerate(every):
-            place = row.argmax()
+            best = row.argmax()
             row_name = csv_cell(index if files is None else files[index])
-            writer.writerow([row_name, labels[place], f"{row[place]:.6f}", *(f"{p:.6f}" for p in row)])
-        text.detach()  # which flushes it; the file itself is closed where it was opened
+            writer.writerow([row_name, labels[best], f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
+        text.detach()  # flushes; the file is closed where it was opened
 
     write_atomically(out, write)
     return f"{len(rows)} predictions: {out}"
 
 
 def codes(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
-    """Write each latent's codes: one array per latent (.npz) or one column per number (.parquet).
+    """Write the codes: one array per latent (.npz) or one column per dimension (.parquet).
 
-    Where a ``group`` of processes divides the rows, its first one writes, and None comes back in the others.
+    With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     suffix = check_output_path(out, ".npz", ".parquet")
     model = load(run)
     rows, *_ = read_input(spec, model)
-    parts = _parts("Encoding", group, model, rows, lambda x, _: model.encode(x))
+    parts = _compute("Encoding", group, model, rows, lambda x, _: model.encode(x))
     if parts is None:
         return None
     write = _write_npz if suffix == ".npz" else _parquet_writer()
@@ -157,30 +156,29 @@ def codes(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) 
 Parts = Iterator[dict[str, np.ndarray]]
 
 
-def _parts(
+def _compute(
     text: str, group: "ProcessGroup | None", model: Autoencoder, rows: Rows, call: inference.Call
 ) -> "Parts | None":
-    """What ``call`` makes of the rows, in their order; None beside the first process, once the share is done."""
+    """Outputs of ``call`` for the rows, in their order; None in processes other than rank zero."""
     if group is None or group.world_size == 1:
-        return _counted(text, rows, inference.map_chunks(model, rows, call))
+        return _with_progress(text, rows, inference.map_chunks(model, rows, call))
     model.to(group.fabric.device)
-    parts = _divided(group, model, rows, call)
+    parts = _compute_distributed(group, model, rows, call)
     if group.is_rank_zero:
-        return _counted(text, rows, parts)
+        return _with_progress(text, rows, parts)
     for _ in parts:
         pass
     return None
 
 
-def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: inference.Call) -> Parts:
-    """The same from several processes, which take blocks of rows in turn; only the first one is given the rest."""
-    rank = 0 if group.shard is None else group.shard.rank
+def _compute_distributed(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: inference.Call) -> Parts:
+    """Outputs from several processes, which take blocks of rows in turn; only rank zero receives all of them."""
     for start in range(0, max(len(rows), 1), BLOCK * group.world_size):
-        own = start + BLOCK * rank
-        # A process whose block is beyond the end does the last row again, so that all have something to send.
+        own = start + BLOCK * group.rank
+        # A process whose block is beyond the end repeats the last row, so that every process has something to send.
         first = min(own, max(len(rows) - 1, 0))
-        found = list(inference.map_chunks(model, rows[first : max(own, first) + BLOCK], call))
-        whole = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        outputs = list(inference.map_chunks(model, rows[first : max(own, first) + BLOCK], call))
+        whole = {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
         padded = {name: np.resize(value, (BLOCK, *value.shape[1:])) for name, value in whole.items()}
         for number, part in enumerate(group.gather(padded)):
             length = min(BLOCK, len(rows) - start - number * BLOCK)
@@ -188,7 +186,7 @@ def _divided(group: "ProcessGroup", model: Autoencoder, rows: Rows, call: infere
                 yield {name: value[:length] for name, value in part.items()}
 
 
-def _counted(text: str, rows: Rows, parts: Parts) -> Parts:
+def _with_progress(text: str, rows: Rows, parts: Parts) -> Parts:
     with row_progress(text, len(rows)) as advance:
         for part in parts:
             yield part
@@ -196,7 +194,7 @@ def _counted(text: str, rows: Rows, parts: Parts) -> Parts:
 
 
 def _write_npz(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
-    """Write an ``.npz`` of which no more than one part is ever in memory."""
+    """Write an ``.npz`` with one part in memory at a time."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".aae-") as place, ExitStack() as opened:
         arrays: dict[str, BinaryIO] = {}
         for part in parts:
@@ -219,7 +217,7 @@ def _parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
     def write(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
         with ExitStack() as opened:
             writer = None
-            for table in _gathered(parts):
+            for table in _row_groups(parts):
                 columns = {f"{name}_{k}": code[:, k] for name, code in table.items() for k in range(code.shape[1])}
                 if writer is None:
                     writer = opened.enter_context(parquet.ParquetWriter(file, pa.table(columns).schema))
@@ -228,8 +226,8 @@ def _parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
     return write
 
 
-def _gathered(parts: Parts) -> Parts:
-    """Parts put together to some ten thousand rows: a row group for each would be slow to read."""
+def _row_groups(parts: Parts) -> Parts:
+    """Join parts to at least ten thousand rows: a row group for each part would be slow to read."""
     held: list[dict[str, np.ndarray]] = []
     count = 0
     for part in parts:
@@ -250,7 +248,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
     rows, names, _ = read_input(spec, model)
     labels = label_numbers(model, names)
     parts = inference.map_chunks(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
-    parts = _counted("Reconstructing", rows, parts)
+    parts = _with_progress("Reconstructing", rows, parts)
     every = chain([next(parts)], parts)
     if table is None:
         write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
@@ -260,7 +258,7 @@ def reconstructions(run: Path, spec: str, out: Path) -> str:
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Write rows that are decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
+    """Write samples decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
     suffix = check_output_path(out, ".npz", ".csv")
     model = load(run)
     table = _named_table(model) if suffix == ".csv" else None
@@ -273,7 +271,10 @@ def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
 
 
 def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np.ndarray:
-    """Rows ``(n, *shape)`` decoded from draws of the priors, of one class if its name is given.
+    """Decode samples of the priors, of one class if its name is given.
+
+    Returns:
+        Rows ``(n, *shape)``.
 
     Raises:
         AAEError: The model has no such class, or a latent has no prior.
@@ -290,7 +291,7 @@ def _named_table(model: Autoencoder) -> Table:
 
 
 def _write_columns(file: BinaryIO, table: Table, parts: Iterator[np.ndarray]) -> None:
-    """Write rows of a table under the names of its columns, in their own units."""
+    """Write rows of a table under the names of its columns, in the original units."""
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_cell(name) for name in table.names])
@@ -307,7 +308,7 @@ def _cell(value: Any) -> str:
 def _class_number(model: Autoencoder, label: str) -> int:
     latent = model.category or model.label_latent
     if latent is None:
-        raise AAEError("This model has no classes, so a label cannot be asked for; drop --label.")
+        raise AAEError("This model has no classes to sample from; drop --label.")
     names = class_names(model, int(getattr(latent.prior, "components", latent.dim)))
     if label not in names:
         raise AAEError(f"The model has no class {label!r}; it has {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""From the name of a preset to a finished run, and on with one that was stopped."""
+"""Trains a preset, and resumes an interrupted run."""
 
 import math
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ __all__ = ["default_labels", "prepare", "resolve_for", "resume_run", "train_pres
 
 
 def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
-    """Options of a preset for a data set: some differ for vectors and tables."""
+    """Options of a preset for a data set; some differ for vectors and tables."""
     return resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
 
 
@@ -42,7 +42,7 @@ def prepare(
     changes: Mapping[str, Any],
     length: dict[str, float | int],
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
-    """Resolve a preset into its model (initialised from the seed), settings, split and options."""
+    """Build the model (initialised from the seed), settings, split and options of a preset."""
     options = resolve_for(preset, changes, data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     torch.manual_seed(seed)
@@ -75,15 +75,15 @@ def train_preset(
     Args:
         preset: Its name (see `aae.presets.presets.PRESETS`).
         data: A data set, or its name or path.
-        labels: Labels that may be used; the preset's own number if not given.
+        labels: Number of labels to use; that of the preset if not given.
         split: ``"random"`` or ``"tutorial"``.
         seed: Seed of everything random.
-        changes: Options that differ from the preset's, ``{name: value}``; ``recipe`` among them.
-        epochs: Length in passes over the rows; the preset's own length if none of the three is given.
+        changes: Options that differ from the preset, ``{name: value}``; may include ``recipe``.
+        epochs: Length in passes over the rows; that of the preset if none of the three is given.
         steps: Length in steps.
         max_seconds: Length in seconds.
-        reading: How a path is read, where there is a choice.
-        out: Run directory; None keeps everything in memory.
+        reading: Options for reading a path.
+        out: Run directory; None: keep everything in memory.
         device: As for `aae.train`.
         precision: As for `aae.train`.
         devices: As for `aae.train`.
@@ -91,7 +91,7 @@ def train_preset(
         **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
 
     Raises:
-        AAEError: Anything the user can put right.
+        AAEError: Any error that the user can fix.
 
     Example:
         >>> result = train_preset("semi-supervised", "digits", steps=2, progress=False)
@@ -105,7 +105,7 @@ def train_preset(
     if preset not in PRESETS:
         resolve(preset)
     changes = renamed(changes or {})
-    # Processes join before they read the data, so that none waits for another that reads for long.
+    # Processes connect before they read the data, so that none times out while another is still reading.
     loop["group"] = launch(device, precision, devices, num_nodes)
     reading = reading or ReadOptions()
     rows = load_data(data, reading)
@@ -116,7 +116,7 @@ def train_preset(
     info = {
         "preset": preset,
         "data": spec,
-        "reading": _absolute(reading.given()),
+        "reading": _with_absolute_paths(reading.given()),
         "labels": labels,
         "changes": changes,
         "length": length,
@@ -125,18 +125,18 @@ def train_preset(
     return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
 
 
-def _absolute(given: dict[str, Any]) -> dict[str, Any]:
-    """The same with whole paths, so that a run can be opened from anywhere."""
+def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
+    """Read options with absolute paths, so that a run can be opened from anywhere."""
     return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
 
 
 def default_labels(preset: str, data: Dataset) -> int:
-    """Labels of a preset that learns from some: its own number of the data sets known by name, else all there are.
+    """Number of labels a preset uses: its own number for the bundled data sets, else all.
 
-    Where nearly every row has one, a sixth of the rows keeps theirs for validation.
+    If nearly every row is labelled, the labels of a sixth of the rows are kept for validation.
     """
     available = int((data.y >= 0).sum()) if data.classes else 0
-    if data.held is not None and available:  # rows to test and to validate on are among them
+    if data.held is not None and available:  # test and validation rows are among them
         available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATION_ROWS, len(data.y) // 6)
     wanted = PRESETS[preset].labels
     if wanted and not data.bundled:
@@ -145,15 +145,15 @@ def default_labels(preset: str, data: Dataset) -> int:
 
 
 def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Result:
-    """Go on with an interrupted run from its newest usable checkpoint, with the run's own settings.
+    """Continue an interrupted run from its newest usable checkpoint, with the settings of the run.
 
     Args:
         path: The run directory.
-        preset: If given, the preset that the run must be of.
+        preset: If given, the run must be of this preset.
         **loop: As for `train_preset`.
 
     Raises:
-        AAEError: Not a run, another preset's, or one without a usable checkpoint.
+        AAEError: Not a run, a run of another preset, or no usable checkpoint.
     """
     config = read_config(RunDir(path))
     if "preset" not in config:
@@ -166,15 +166,15 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
     for name in ("device", "precision"):
         place[name] = place[name] or config[name]
     loop["group"] = launch(**place)
-    data, model, settings, split = _as_before(config, path)
+    data, model, settings, split = _rebuild(config, path)
     return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
 
 
-def _as_before(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
-    """What a run was begun with; its model may not be larger than the checkpoints that are there."""
+def _rebuild(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
+    """Data, model, settings and split of a run; the model may not be larger than the largest checkpoint."""
     data = load_data(config["data"], read_options(config))
     largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
     with Budget(largest + MEMORY_MARGIN):
-        how = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
-        model, settings, split, _ = prepare(config["preset"], data, *how)
+        arguments = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
+        model, settings, split, _ = prepare(config["preset"], data, *arguments)
     return data, model, settings, split

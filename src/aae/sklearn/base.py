@@ -1,7 +1,7 @@
-"""What the estimators have in common: reading rows, training, inference, pickling.
+"""Base classes of the estimators: input validation, training, inference, pickling.
 
-Rows are arrays or data frames of numbers ``(N, D)``, or images of bytes ``(N, H, W[, C])``. What was learned is in
-``model_``, an `Autoencoder`; pickles hold it as its specification and safetensors.
+Rows are arrays or data frames of numbers ``(N, D)``, or images of bytes ``(N, H, W[, C])``. The fitted `Autoencoder`
+is ``model_``; pickles hold it as its specification and safetensors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +28,11 @@ __all__ = ["Coder", "Estimator"]
 
 
 class Estimator(BaseEstimator):
-    """Trains a preset on rows and looks at rows through what it has learned.
+    """Trains a preset and applies the model to rows.
 
     Args:
-        options: What differs from the preset's options.
-        max_iter: Training steps; None follows the data.
+        options: Options that differ from the preset.
+        max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
@@ -54,7 +54,7 @@ class Estimator(BaseEstimator):
 
     def _fit(self, rows: np.ndarray, preset: str, changes: Mapping[str, Any], y: np.ndarray | None = None,
              classes: Sequence[Any] = ()) -> Self:  # fmt: skip
-        """Train a preset on rows that have been read, with labels as numbers (-1: none)."""
+        """Train a preset on validated rows, with labels as class numbers (-1: none)."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         labels = np.full(len(rows), -1) if y is None else y
         table = fit_table(rows) if rows.ndim == 2 else None
@@ -72,7 +72,7 @@ class Estimator(BaseEstimator):
         return self
 
     def _read(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
-        """Rows as the model takes them: images of bytes, or vectors in float32."""
+        """Validate rows and convert them for the model: images of bytes, or vectors in float32."""
         images = getattr(X, "ndim", 2) > 2
         kind, least = None if images else "numeric", 2 if reset else 1
         X = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
@@ -82,21 +82,21 @@ class Estimator(BaseEstimator):
             return X
         return X.astype(np.float32)
 
-    def _look(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
-        """What ``call`` makes of the rows, always as many of them at a time.
+    def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
+        """Apply ``call`` to the rows in chunks of constant size.
 
-        A product of other sizes rounds otherwise: the last digits of a row's result would depend on
-        how many rows it came with.
+        Matrix products of other sizes round differently: the last digits of a row's result would depend on
+        the number of rows it was passed with.
         """
         check_is_fitted(self)
         rows = self._read(X)
         size = -(-len(rows) // inference.CHUNK) * inference.CHUNK
-        filled = rows[np.arange(size) % len(rows)]
-        parts = list(inference.map_chunks(self.model_, filled, lambda x, _: call(self.model_, x)))
+        padded = rows[np.arange(size) % len(rows)]
+        parts = list(inference.map_chunks(self.model_, padded, lambda x, _: call(self.model_, x)))
         return {name: np.concatenate([part[name] for part in parts])[: len(rows)] for name in parts[0]}
 
-    def _given_back(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in the units they were given in; images as bytes."""
+    def _original_units(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in the units of the input; images as bytes."""
         return np.round(rows * 255).astype(np.uint8) if len(self.model_.shape) > 1 else rows
 
     def sample(self, n: int = 1, y: Any = None, random_state: int | None = None) -> np.ndarray:
@@ -104,22 +104,22 @@ class Estimator(BaseEstimator):
 
         Args:
             n: How many.
-            y: A class to draw from (or one for each row), for a model that has classes.
+            y: Class to draw from (or one for each row), for a model with classes.
             random_state: Seed of the draw.
 
         Returns:
             Rows like those of `fit`, ``(n, D)`` or images.
         """
         check_is_fitted(self)
-        labels = None if y is None else np.broadcast_to(self._numbers(np.asarray(y)), n).copy()
+        labels = None if y is None else np.broadcast_to(self._class_numbers(np.asarray(y)), n).copy()
         with inference.seeded(self.model_, int(check_random_state(random_state).randint(2**31 - 1))):
-            return self._given_back(inference.sample(self.model_, n, labels))
+            return self._original_units(inference.sample(self.model_, n, labels))
 
-    def _numbers(self, y: np.ndarray) -> np.ndarray:
+    def _class_numbers(self, y: np.ndarray) -> np.ndarray:
         classes = list(getattr(self, "classes_", range(getattr(self, "n_clusters", 0))))
-        strange = next((value for value in y.ravel().tolist() if value not in classes), None)
-        if strange is not None:
-            raise AAEError(f"There is no class {strange!r} to draw from; known are {', '.join(map(str, classes))}.")
+        unknown = next((value for value in y.ravel().tolist() if value not in classes), None)
+        if unknown is not None:
+            raise AAEError(f"There is no class {unknown!r} to draw from; there are {', '.join(map(str, classes))}.")
         return np.array([classes.index(value) for value in y.ravel().tolist()])
 
     def __sklearn_tags__(self) -> Tags:
@@ -143,10 +143,10 @@ class Estimator(BaseEstimator):
 
 
 class Coder(TransformerMixin, Estimator):
-    """An estimator whose codes can be had and turned back."""
+    """An estimator with `transform` and `inverse_transform`."""
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Codes of the rows: the continuous code, then class or cluster probabilities where there are any.
+        """Codes of the rows: the continuous code, then the class or cluster probabilities if the model has any.
 
         Args:
             X: Rows, as for `fit`.
@@ -154,7 +154,7 @@ class Coder(TransformerMixin, Estimator):
         Returns:
             ``(N, codes)``, float32 for float32 rows, else float64.
         """
-        codes = self._look(X, lambda model, x: model.encode(x))
+        codes = self._apply(X, lambda model, x: model.encode(x))
         kind = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         return np.concatenate(list(codes.values()), 1).astype(kind)
 
@@ -162,7 +162,7 @@ class Coder(TransformerMixin, Estimator):
         """Rows from codes ``(N, codes)``.
 
         Raises:
-            AAEError: Another number of codes than `transform` gives.
+            AAEError: The array does not have as many columns as the output of `transform`.
         """
         check_is_fitted(self)
         codes = np.asarray(X, dtype=np.float32)
@@ -170,7 +170,7 @@ class Coder(TransformerMixin, Estimator):
         if codes.ndim != 2 or codes.shape[1] != sum(dims.values()):
             raise AAEError(f"A code has {sum(dims.values())} numbers; found an array of shape {codes.shape}.")
         parts = np.split(codes, np.cumsum(list(dims.values()))[:-1], axis=1)
-        return self._given_back(inference.decode(self.model_, dict(zip(dims, parts, strict=True))))
+        return self._original_units(inference.decode(self.model_, dict(zip(dims, parts, strict=True))))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the codes: ``z0``, ``z1``, ... and ``y0``, ... for class or cluster probabilities."""

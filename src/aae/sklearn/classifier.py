@@ -17,8 +17,8 @@ class AAEClassifier(ClassifierMixin, Coder):
     """Classifier that learns from few labelled rows and any number of unlabelled ones (Makhzani et al., §5).
 
     Args:
-        options: What differs from the options of the preset ``few-labels`` (`aae presets few-labels`).
-        max_iter: Training steps; None follows the data.
+        options: Options that differ from the preset ``few-labels`` (`aae presets few-labels`).
+        max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
@@ -36,7 +36,7 @@ class AAEClassifier(ClassifierMixin, Coder):
     """
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
-        """Learn from rows, some of them labelled.
+        """Fit to rows, some of them labelled.
 
         Args:
             X: Rows ``(N, D)``, or images of bytes ``(N, H, W[, C])``.
@@ -53,16 +53,16 @@ class AAEClassifier(ClassifierMixin, Coder):
         check_classification_targets(plain(values[known]))
         self.classes_, numbers = np.unique(plain(values[known]), return_inverse=True)
         if len(self.classes_) < 2:
-            raise AAEError(f"Labels of two classes at least are needed; found {len(self.classes_)} class.")
+            raise AAEError(f"Labels of at least two classes are needed; found {len(self.classes_)} class.")
         labels = np.full(len(rows), -1)
         labels[known] = numbers
         return self._fit(rows, "few-labels", {}, labels, self.classes_.tolist())
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probability of each class, ``(N, classes)``, in the order of ``classes_``."""
-        return self._look(X, lambda model, x: {"p": model.classify(x)})["p"].astype(np.float64)
+        return self._apply(X, lambda model, x: {"p": model.classify(x)})["p"].astype(np.float64)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The likeliest class of each row, ``(N,)``."""
+        """The most probable class of each row, ``(N,)``."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(1)]

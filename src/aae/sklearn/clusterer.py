@@ -16,8 +16,8 @@ class AAEClusterer(ClusterMixin, Coder):
 
     Args:
         n_clusters: Number of clusters.
-        options: What differs from the options of the preset ``clustering``.
-        max_iter: Training steps; None follows the data.
+        options: Options that differ from the preset ``clustering``.
+        max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
@@ -42,11 +42,11 @@ class AAEClusterer(ClusterMixin, Coder):
         self.n_clusters = n_clusters
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
-        """Find clusters in rows ``(N, D)`` or images; ``y`` is not looked at."""
+        """Find clusters in rows ``(N, D)`` or images; ``y`` is ignored."""
         self._fit(self._read(X, reset=True), "clustering", {"clusters": self.n_clusters})
         self.labels_ = self.predict(X)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The cluster of each row, ``(N,)``."""
-        return self._look(X, lambda model, x: {"p": model.classify(x)})["p"].argmax(1)
+        return self._apply(X, lambda model, x: {"p": model.classify(x)})["p"].argmax(1)

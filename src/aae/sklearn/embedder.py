@@ -13,8 +13,8 @@ class AAEEmbedder(Coder):
 
     Args:
         n_components: Length of the code.
-        options: What differs from the options of the preset ``aae``.
-        max_iter: Training steps; None follows the data.
+        options: Options that differ from the preset ``aae``.
+        max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
@@ -38,5 +38,5 @@ class AAEEmbedder(Coder):
         self.n_components = n_components
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
-        """Learn the map from rows ``(N, D)`` or images; ``y`` is not looked at."""
+        """Learn the map from rows ``(N, D)`` or images; ``y`` is ignored."""
         return self._fit(self._read(X, reset=True), "aae", {"z": self.n_components})

@@ -15,7 +15,7 @@ from aae.system.errors import AAEError
 __all__ = ["AAEOutlierDetector"]
 
 
-# Weak matching and strong noise: what the model decodes must stay close to the rows it has seen, and to nothing else.
+# Weak matching and strong noise: reconstructions must stay close to the training rows and to nothing else.
 _PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
 _COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
 _OUTLIERS = {
@@ -24,12 +24,12 @@ _OUTLIERS = {
 
 
 class AAEOutlierDetector(OutlierMixin, Estimator):
-    """Tells rows that are unlike those it learned from: badly reconstructed, or with an unlikely code.
+    """Detects rows unlike the training rows: badly reconstructed, or with an improbable code.
 
     Args:
-        contamination: Share of the training rows that are taken for outliers; it sets ``offset_``.
-        options: What differs from the detector's own options of the preset ``aae``.
-        max_iter: Training steps; None follows the data.
+        contamination: Share of outliers among the training rows; it sets ``offset_``.
+        options: Options that differ from the detector's defaults for the preset ``aae``.
+        max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
@@ -54,30 +54,30 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         self.contamination = contamination
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
-        """Learn from rows ``(N, D)`` or images, most of which are normal; ``y`` is not looked at.
+        """Fit to rows ``(N, D)`` or images, most of them normal; ``y`` is ignored.
 
         Raises:
             ValueError: Rows that cannot be used, or a share of outliers outside 0 to 0.5.
         """
         if not 0 < self.contamination <= 0.5:
-            raise AAEError(f"contamination is a share above 0 and at most 0.5, not {self.contamination}.")
+            raise AAEError(f"contamination must be above 0 and at most 0.5, not {self.contamination}.")
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else rows[order]
-        decoded = self._look(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
+        decoded = self._apply(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
         self.score_ = OutlierScore().fit(decoded)
         self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """How normal each row is, ``(N,)``: about 0 where it is usual, lower where not (`aae.evaluation.outliers`)."""
+        """How normal each row is, ``(N,)``: about 0 if it is normal, lower if not (`aae.evaluation.outliers`)."""
         check_is_fitted(self)
-        # As the networks read them: the model itself has nothing more to say of a new row.
-        return -self.score_(self._look(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
+        # Scaled as for the networks: the score needs the model for the training rows only.
+        return -self.score_(self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
-        """`score_samples` less ``offset_``, ``(N,)``: below zero for outliers."""
+        """`score_samples` minus ``offset_``, ``(N,)``: below zero for outliers."""
         scores = self.score_samples(X)
         return scores - self.offset_
 

@@ -1,4 +1,4 @@
-"""Many trials of a preset's settings through Optuna, and the page that shows them.
+"""Hyperparameter search for a preset with Optuna, and its report.
 
 May import `aae.report`, `aae.runs` and the rooms below them.
 """

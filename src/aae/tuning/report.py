@@ -1,4 +1,4 @@
-"""What a search found, as one page: the best settings, every trial, and Optuna's own pictures."""
+"""The report of a search: the best settings, all trials, and Optuna's plots."""
 
 import shlex
 import warnings
@@ -8,11 +8,11 @@ from typing import Any
 from matplotlib import pyplot
 
 from aae.report.page import write_report
-from aae.tuning.tune import Search, counted, outcome_of
+from aae.tuning.tune import Search, finished_trials, outcome_of
 
 __all__ = ["best_command", "write_search_report"]
 
-ENOUGH = 5  # whole trials
+MIN_TRIALS = 5  # complete trials that importances need
 _CAPTIONS = {
     "history": "Every trial's figure, and the best so far.",
     "importances": "How much each setting mattered, as Optuna estimates it.",
@@ -23,8 +23,8 @@ def best_command(search: Search, *arguments: str) -> str:
     """The command line that trains with the best settings.
 
     Args:
-        search: What was found.
-        *arguments: What comes before the settings: preset, ``--data`` and the like.
+        search: The finished search.
+        *arguments: Arguments before the settings: preset, ``--data`` and the like.
     """
     settings = [part for name, value in search.best.items() for part in ("--set", f"{name}={value:.6g}")]
     return shlex.join(["aae", "train", *arguments, *settings])
@@ -34,7 +34,7 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
     """Write the page.
 
     Args:
-        search: What was found.
+        search: The finished search.
         path: The HTML file.
         command: The command line of the best settings.
 
@@ -42,7 +42,7 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
         AAEError: The file cannot be written.
     """
     figure = search.study.user_attrs["figure"]
-    finished = counted(search.study)
+    finished = finished_trials(search.study)
     finished.sort(key=lambda trial: (trial.state.name != "COMPLETE", trial.value if trial.value is not None else 0))
     pictures, notes = _pictures(search)
     notes += ["The search was stopped before its last trial."] if search.interrupted else []
@@ -52,20 +52,20 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
 
 
 def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
-    """Optuna's history and importances; the second says nothing of a few trials."""
+    """Optuna's history and importances; importances are meaningless for few trials."""
     from optuna.visualization import matplotlib as drawing
 
-    complete = sum(trial.state.name == "COMPLETE" for trial in counted(search.study))
+    complete = sum(trial.state.name == "COMPLETE" for trial in finished_trials(search.study))
     draws: dict[str, Any] = {"history": drawing.plot_optimization_history}
     notes = []
-    if complete >= ENOUGH and len(search.best) > 1:
+    if complete >= MIN_TRIALS and len(search.best) > 1:
         draws["importances"] = drawing.plot_param_importances
     else:
-        notes.append(f"How much each setting mattered is shown after {ENOUGH} whole trials; there are {complete}.")
+        notes.append(f"How much each setting mattered is shown after {MIN_TRIALS} whole trials; there are {complete}.")
     drawn = {}
     before = set(pyplot.get_fignums())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna's: of experiments, and of trials that are as good as each other
+        warnings.simplefilter("ignore")  # Optuna's: experimental features, and trials with equal values
         for name, draw in draws.items():
             drawn[name] = (_CAPTIONS[name], draw(search.study).figure)
     for number in set(pyplot.get_fignums()) - before:

@@ -1,8 +1,8 @@
-"""Many trials of a preset's settings through Optuna, judged on validation rows only.
+"""Hyperparameter search for a preset with Optuna, evaluated on validation rows only.
 
-Optuna proposes settings (a tree-structured Parzen estimator), stops trials that fall behind the median
-of the others, and keeps the study in a database that several workers share. What is searched, and by
-which figure a model is judged, is decided here.
+Optuna proposes settings (a tree-structured Parzen estimator), stops trials that are worse than the median
+of the others, and keeps the study in a database that several workers can share. This module defines the
+search space and the objective.
 """
 
 import json
@@ -27,12 +27,12 @@ from aae.tuning import studies
 
 __all__ = ["Search", "space_of", "tune"]
 
-LOOKS = 10  # places of a training at which trials are compared
-COUNTED = ("COMPLETE", "PRUNED")
+EVALUATIONS = 10  # evaluations of a trial that are reported to Optuna
+FINISHED = ("COMPLETE", "PRUNED")
 
-Range = tuple[float, float, bool]  # lowest, highest, whether in proportion
+Range = tuple[float, float, bool]  # lowest, highest, whether on a logarithmic scale
 
-# What matters: name, range, and whether the preset makes use of it.
+# The search space: name, range, and whether the preset uses the setting.
 _SPACE: dict[str, tuple[Range, Any]] = {
     "lr": ((2e-4, 1e-2, True), lambda o: o.optimizer == "adam"),
     "z_weight": ((0.01, 3.0, True), lambda o: o.z > 0 and o.matching == "adversarial"),
@@ -55,11 +55,11 @@ class _SurplusError(Exception):
 
 @dataclass(frozen=True)
 class Search:
-    """What came of a search.
+    """The result of a search.
 
     Args:
         study: Optuna's study, for its own plots and tables.
-        figure: Name of the figure that was made small.
+        figure: Name of the figure that was minimised.
         best: The settings of the best trial, ``{name: value}``.
         interrupted: Whether it was stopped before its last trial.
     """
@@ -90,29 +90,29 @@ def tune(
     progress: bool = True,
     **loop: Any,
 ) -> Search:
-    """Search for a preset's settings; test rows are not looked at.
+    """Search for settings of a preset; test rows are not used.
 
-    The first trial has the preset's own settings, so that the best is never worse than they are on
-    the validation rows. Every trial has the same rows, labels and seed.
+    The first trial uses the preset's own settings, so that the best trial is never worse on the
+    validation rows. All trials use the same rows, labels and seed.
 
     Args:
         preset: Its name.
         data: A data set, or its name or path.
-        trials: Number of trials of the study, those of other workers and earlier calls included.
-        storage: URL of the database that keeps the study, for example ``sqlite:///study.db``; None
-            keeps it in memory.
+        trials: Number of trials of the study, including those of other workers and earlier calls.
+        storage: URL of the database of the study, for example ``sqlite:///study.db``; None: in
+            memory.
         study: Its name in the database.
         labels: As for `train_preset`.
         split: As for `train_preset`.
         seed: Seed of label draw, training and proposals.
         changes: Settings that are fixed, ``{name: value}``.
         reading: How a path is read.
-        progress: Show a bar for each trial and its figure.
+        progress: Show a progress bar for each trial, and its figure.
         **loop: Passed to `train_preset`: epochs, steps or max_seconds, device, precision.
 
     Raises:
-        AAEError: Optuna is missing, the storage cannot be opened, the study is of something else,
-            or the data have no validation rows to judge by.
+        AAEError: Optuna is missing, the storage cannot be opened, the study has other settings,
+            or the data have no validation rows.
     """
     if trials < 1:
         raise UsageError(f"The number of trials must be 1 or more, not {trials}.")
@@ -125,27 +125,27 @@ def tune(
     figure, _ = validation_figure(build_model(options, rows, len(division.labelled)).eval(), rows, division)
     space = space_of(options, fixed)
     length = {name: loop[name] for name in ("epochs", "steps", "max_seconds") if loop.get(name)}
-    asked: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
-                             "figure": figure, "fixed": fixed, "length": length}
-    found, kept = studies.open_study(optuna, storage, study, seed)
-    with studies.reached(optuna, storage):
-        _claim(found, json.loads(json.dumps(asked)), study)
-        found.enqueue_trial({name: getattr(options, name) for name in space}, skip_if_exists=True)
+    settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
+                                "figure": figure, "fixed": fixed, "length": length}
+    opened, database = studies.open_study(optuna, storage, study, seed)
+    with studies.explain_lost_storage(optuna, storage):
+        _record_settings(opened, json.loads(json.dumps(settings)), study)
+        opened.enqueue_trial({name: getattr(options, name) for name in space}, skip_if_exists=True)
 
     def objective(trial: Any) -> float:
-        if sum(other.number < trial.number for other in counted(found, "RUNNING")) >= trials:
+        if sum(other.number < trial.number for other in finished_trials(opened, "RUNNING")) >= trials:
             raise _SurplusError
         chosen = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in space.items()}
-        value, looked = float("nan"), -1
+        value, last_reported = float("nan"), -1
 
         def watch(model: Autoencoder, share: float) -> None:
-            nonlocal value, looked
+            nonlocal value, last_reported
             _, value = validation_figure(model, rows, division)
-            # At tenths of the training, so that trials are compared at the same places.
-            place = int(LOOKS * min(share, 1.0))
-            if place > looked:  # Optuna keeps the first value of a place, and complains of others
-                trial.report(value, place)
-                looked = place
+            # At tenths of the training, so that trials are compared at the same points.
+            tenth = int(EVALUATIONS * min(share, 1.0))
+            if tenth > last_reported:  # Optuna keeps the first value of a step and warns about others
+                trial.report(value, tenth)
+                last_reported = tenth
             if share < 1 and trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -154,77 +154,77 @@ def tune(
                                   watch=watch, progress=progress, **loop)
         except UsageError:
             raise
-        except AAEError as error:  # it diverged: as bad as can be, and no reason to stop the search
+        except AAEError as error:  # it diverged: the worst result, but no reason to stop the search
             trial.set_user_attr("failure", str(error))
             raise optuna.TrialPruned from error
         if result.interrupted:
             raise KeyboardInterrupt
         return value
 
-    with studies.reached(optuna, storage):
-        return Search(found, figure, *_search(optuna, found, kept, objective, trials, progress))
+    with studies.explain_lost_storage(optuna, storage):
+        return Search(opened, figure, *_search(optuna, opened, database, objective, trials, progress))
 
 
 def _search(
-    optuna: Any, study: Any, kept: Any, objective: Any, trials: int, progress: bool
+    optuna: Any, study: Any, database: Any, objective: Any, trials: int, progress: bool
 ) -> tuple[dict[str, float], bool]:
-    """Run trials until the study has enough, whoever runs them; the best settings, and whether it was stopped."""
+    """Run trials until the study has enough; returns the best settings and whether it was interrupted."""
 
-    def tell(study: Any, trial: Any) -> None:
-        if trial.state.name in COUNTED:
+    def report(study: Any, trial: Any) -> None:
+        if trial.state.name in FINISHED:
             outcome = outcome_of(trial, study.user_attrs["figure"])
-            say(f"trial {trial.number + 1} ({len(counted(study))} of {trials}): {outcome}")
+            say(f"trial {trial.number + 1} ({len(finished_trials(study))} of {trials}): {outcome}")
 
     interrupted = False
     try:
         while True:
-            begun = counted(study, "RUNNING")
-            if sum(trial.state.name != "RUNNING" for trial in begun) >= trials:
+            started = finished_trials(study, "RUNNING")
+            if sum(trial.state.name != "RUNNING" for trial in started) >= trials:
                 break
-            if len(begun) >= trials:
-                # Others are at work on the last ones. If they die, their trials become free again.
+            if len(started) >= trials:
+                # Other workers run the last trials. If they die, their trials become free again.
                 time.sleep(1)
-                _hear(kept, begun)
+                _write_first_heartbeats(database, started)
                 optuna.storages.fail_stale_trials(study)
                 continue
             try:
-                study.optimize(objective, n_trials=1, catch=_SurplusError, callbacks=[tell] if progress else [])
+                study.optimize(objective, n_trials=1, catch=_SurplusError, callbacks=[report] if progress else [])
             except ValueError as error:
                 if "Cannot tell a FAIL trial" not in str(error):
                     raise
-                # This machine was asleep, or cut off, for longer than the others bear.
-                say(f"A trial is lost: silent for {studies.GRACE} seconds, it became free again.")
+                # This machine was suspended or disconnected for longer than the grace period.
+                say(f"A trial is lost: after {studies.GRACE} seconds without a heartbeat it became free again.")
     except KeyboardInterrupt:
         interrupted = True
     if not any(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)):
         if interrupted:
             return {}, True
-        raise AAEError("No trial came to its end, so there is no best one; give more --trials or fix a lower lr.")
+        raise AAEError("No trial was completed, so there is no best one; give more --trials or fix a lower lr.")
     return dict(study.best_params), interrupted
 
 
-def _hear(kept: Any, trials: list[Any]) -> None:
-    """Give a first heartbeat to running trials that have none, so that their silence is noticed.
+def _write_first_heartbeats(database: Any, trials: list[Any]) -> None:
+    """Write a first heartbeat for running trials that have none, so that a dead worker is noticed.
 
-    A worker that is killed after it has taken a trial and before its first heartbeat would be waited for
-    without end; one that lives goes on from here.
+    Without it, the others would wait forever for a worker that was killed between taking a trial and its first
+    heartbeat. A worker that is alive continues with its own heartbeats.
     """
     from sqlalchemy import text
 
-    with kept.engine.connect() as connection:
-        heard = set(connection.scalars(text("SELECT trial_id FROM trial_heartbeats")))
+    with database.engine.connect() as connection:
+        known = set(connection.scalars(text("SELECT trial_id FROM trial_heartbeats")))
     for trial in trials:
-        if trial.state.name == "RUNNING" and trial._trial_id not in heard:
-            kept.record_heartbeat(trial._trial_id)
+        if trial.state.name == "RUNNING" and trial._trial_id not in known:
+            database.record_heartbeat(trial._trial_id)
 
 
-def counted(study: Any, *also: str) -> list[Any]:
-    """The trials that count as done, whole or stopped early; those of other states too, if they are named."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in (*COUNTED, *also)]
+def finished_trials(study: Any, *also: str) -> list[Any]:
+    """The complete and the pruned trials, and those of further states if given."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in (*FINISHED, *also)]
 
 
 def outcome_of(trial: Any, figure: str) -> str:
-    """What came of a finished trial, and its settings."""
+    """The result of a finished trial and its settings, as text."""
     settings = " ".join(f"{name}={value:.4g}" for name, value in trial.params.items())
     outcome = "stopped early" if trial.state.name == "PRUNED" else f"{figure} {trial.value:.4g}"
     return f"{'diverged' if 'failure' in trial.user_attrs else outcome} ({settings})"
@@ -242,15 +242,15 @@ def _optuna() -> Any:
     return optuna
 
 
-def _claim(study: Any, asked: dict[str, Any], name: str) -> None:
-    """Write down what a new study is of; refuse one of something else."""
+def _record_settings(study: Any, settings: dict[str, Any], name: str) -> None:
+    """Store the settings of the search in a new study; refuse a study with other settings."""
     known = study.user_attrs
-    for key, value in asked.items():
+    for key, value in settings.items():
         if key in known and known[key] != value:
             raise UsageError(
-                f"The study {name!r} in this storage is of {key} {known[key]!r}, not {value!r}; "
-                "give another --study or --storage, or the same settings to go on with it."
+                f"The study {name!r} in this storage has {key} {known[key]!r}, not {value!r}; "
+                "give another --study or --storage, or the same settings to continue it."
             )
-    for key, value in asked.items():
+    for key, value in settings.items():
         if key not in known:
             study.set_user_attr(key, value)

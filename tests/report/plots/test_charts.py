@@ -89,7 +89,7 @@ def test_confusion_errors():
         plots.confusion(np.full(3, -1), np.zeros(3, int))
 
 
-def test_training_time_stands_beside_the_tutorials():
+def test_training_time_is_compared_with_the_tutorials():
     figure = plots.training_time([("here", 22.4), ("GPU", 0.71)])
     (axes, *_) = figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]

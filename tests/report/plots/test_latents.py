@@ -108,7 +108,7 @@ def test_many_rows_are_thinned_and_said_so():
 
 
 @pytest.mark.parametrize(("codes", "labels", "message"), [
-    (np.zeros((0, 2)), None, "one row at least"),
+    (np.zeros((0, 2)), None, "at least one row"),
     (np.full((3, 2), np.nan), None, "the training diverged"),
     (np.zeros((3, 2)), np.zeros(2), "one label for each row"),
 ])

@@ -56,8 +56,8 @@ def test_manifold_fixes_the_class():
     (lambda: two_categories(), {}, "class latents: 2"),
     (lambda: FAMILIES["clustering"](shape=IMAGE), {"label": CLASSES}, "no cluster 3"),
     (lambda: FAMILIES["supervised"](shape=IMAGE), {"label": -1}, "no class -1"),
-    (lambda: FAMILIES["aae"](shape=IMAGE), {"step": 0}, "steps above zero"),
-    (lambda: FAMILIES["aae"](shape=IMAGE), {"step": 1e-6}, "at most 60 steps"),
+    (lambda: FAMILIES["aae"](shape=IMAGE), {"step": 0}, "positive steps"),
+    (lambda: FAMILIES["aae"](shape=IMAGE), {"step": 1e-6}, "at most 60 positive steps"),
     (lambda: FAMILIES["aae"](shape=IMAGE), {"low": 1, "high": 1}, "from low to high"),
 ])
 def test_manifold_errors(model, arguments, message):
@@ -113,7 +113,7 @@ def test_pixels():
     clear = np.zeros((1, 2, 2, 4), dtype=np.uint8)
     assert np.allclose(to_pixels(clear, "It"), 1)
     assert to_pixels(np.zeros((2, 3, 3, 1)), "It").shape == (2, 3, 3, 3)
-    for wrong, message in ((np.zeros((2, 3)), "vectors have no picture"), (np.zeros((0, 3, 3)), "at least one"),
+    for wrong, message in ((np.zeros((2, 3)), "vectors cannot be drawn"), (np.zeros((0, 3, 3)), "at least one"),
                            (np.zeros((1, 3, 3, 2)), "1, 3 or 4 channels")):
         with pytest.raises(AAEError, match=message):
             plots.samples(wrong)
@@ -146,7 +146,7 @@ def test_vectors_are_shown_as_lines():
 def test_reconstruction_errors():
     with pytest.raises(AAEError, match=r"reconstructed \(2, 4, 4\)"):
         plots.reconstructions(np.zeros((3, 4, 4)), np.zeros((2, 4, 4)))
-    with pytest.raises(AAEError, match="one at least"):
+    with pytest.raises(AAEError, match="at least one row"):
         plots.reconstructions(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)))
 
 

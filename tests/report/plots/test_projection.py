@@ -35,7 +35,7 @@ def test_the_same_rows_give_the_same_points(groups):
 
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
 def test_the_scale_of_the_rows_does_not_matter(groups, scale):
-    # Each is rounded in its own way, so that what stays is the arrangement.
+    # Rounding differs, so only the arrangement is the same.
     points = plots.neighbour_plane(scale * groups[:60])
     assert KNeighborsClassifier(3).fit(points, LABELS[:60]).score(points, LABELS[:60]) == 1
 
@@ -60,10 +60,10 @@ def test_rows_of_few_kinds_or_directions(rows):
 
 
 @pytest.mark.parametrize(("rows", "message"), [
-    (np.zeros((4, 3)), "5 at least; these have shape \\(4, 3\\)"), (np.zeros((0, 3)), "5 at least"),
+    (np.zeros((4, 3)), "at least 5; these have shape \\(4, 3\\)"), (np.zeros((0, 3)), "at least 5"),
     (np.zeros(9), "rows \\(N, D\\)"), (np.full((9, 2), np.nan), "the training diverged"),
 ])
-def test_rows_that_cannot_be_arranged(rows, message):
+def test_rows_that_cannot_be_projected(rows, message):
     with pytest.raises(AAEError, match=message):
         plots.neighbour_plane(rows)
 

@@ -1,7 +1,7 @@
 """Pictures: every function takes arrays or a model and returns a `matplotlib.figure.Figure`.
 
-Nothing here touches pyplot or matplotlib's global settings, so the functions may be called from
-anywhere, in any order. `save` writes a figure to a file.
+Nothing here uses pyplot or changes the global settings of matplotlib, so the functions may be called
+from anywhere, in any order. `save` writes a figure to a file.
 """
 
 from aae.report.plots.charts import confusion, curves, training_time

@@ -1,4 +1,4 @@
-"""Charts of numbers: the course of a training, the confusion of classes, and how long trainings take."""
+"""Charts of numbers: training curves, the confusion matrix and training times."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from aae.report.plots.drawing import STYLE, add_legend, class_names, colours, dress, new_figure, set_text
+from aae.report.plots.drawing import STYLE, add_legend, class_names, colours, new_figure, set_text, style_axes
 from aae.system.errors import AAEError
 
 __all__ = ["confusion", "curves", "training_time"]
@@ -41,39 +41,39 @@ class _Panel:
 
 
 def curves(history: Mapping[str, np.ndarray], weights: Mapping[str, float] | None = None) -> Figure:
-    """The course of a training: one panel for each group of measurements that has any.
+    """Training curves: one panel for each group of measurements in the history.
 
     Args:
         history: Columns of ``metrics.csv``, NaN where a value was not measured.
-        weights: Factor on the generator loss of each latent (`Adversarial.weight`); it is divided
-            out, so that the curve can be read against log 2, the value of an undecided discriminator.
+        weights: Factor on the generator loss of each latent (`Adversarial.weight`); the loss is divided by
+            it, so that the curve can be compared with log 2, the value of an undecided discriminator.
 
     Raises:
-        AAEError: Nothing was measured yet.
+        AAEError: The history has no measurements.
     """
     measured = {name: np.asarray(values, dtype=np.float64) for name, values in history.items()}
     measured = {name: values for name, values in measured.items() if np.isfinite(values).any()}
     panels = [panel for panel in _panels(measured, weights or {}) if panel.lines]
-    along = next((name for name in ("epoch", "step") if name in measured), None)
-    if not panels or along is None:
+    x_name = next((name for name in ("epoch", "step") if name in measured), None)
+    if not panels or x_name is None:
         raise AAEError("The history holds no measurements yet; train a little longer, then draw the curves.")
     figure = new_figure(7.2, 1.9 * len(panels) + 0.4)
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False).ravel()
     for axes, panel in zip(grid, panels, strict=True):
-        dress(axes, panel.title, along if axes is grid[-1] else "", panel.unit)
-        _draw_panel(axes, measured[along], panel)
+        style_axes(axes, panel.title, x_name if axes is grid[-1] else "", panel.unit)
+        _draw_panel(axes, measured[x_name], panel)
     return figure
 
 
 def _panels(measured: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> list[_Panel]:
     def pick(names: Sequence[str]) -> list[_Line]:
-        return [_Line(_called(name), measured[name], colour)
+        return [_Line(_legend_name(name), measured[name], colour)
                 for name, colour in zip(names, colours(len(names)), strict=True) if name in measured]
 
     reconstruction = ("reconstruction_loss", "validation_reconstruction_loss")
     adversarial = [name for name in measured if name.startswith(("discriminator_loss", "generator_loss"))]
     penalties = [name for name in measured if name.startswith(("kl_", "mmd_")) or name.endswith("penalty")]
-    # Whatever else is called a loss is a term of the classification phase, a user's own terms included.
+    # Every other loss is a term of the classification phase, including terms of the user.
     terms = [name for name in measured if name.endswith("_loss") and name not in (*reconstruction, *adversarial)]
     terms.sort(key=lambda name: name != "classification_loss")
     accuracy = [_Line(line.name, 100 - line.values, line.colour) for line in pick(("train_error", "validation_error"))]
@@ -87,8 +87,8 @@ def _panels(measured: Mapping[str, np.ndarray], weights: Mapping[str, float]) ->
     ]
 
 
-def _called(name: str) -> str:
-    """A column's name as the legend has it: ``kl_z`` becomes ``KL z``, ``consistency_loss`` ``consistency``."""
+def _legend_name(name: str) -> str:
+    """Legend text of a column: ``kl_z`` becomes ``KL z``, ``consistency_loss`` becomes ``consistency``."""
     words = name.removesuffix("_loss").split("_")
     return _NAMES.get(name, " ".join(word.upper() if word in ("kl", "mmd") else word for word in words))
 
@@ -106,12 +106,12 @@ def _adversaries(measured: Mapping[str, np.ndarray], names: Sequence[str], weigh
     return lines
 
 
-def _draw_panel(axes: Axes, along: np.ndarray, panel: _Panel) -> None:
+def _draw_panel(axes: Axes, positions: np.ndarray, panel: _Panel) -> None:
     handles = []
     for line in panel.lines:
-        seen = np.isfinite(line.values) & np.isfinite(along)
-        x, y = along[seen], line.values[seen]
-        # Few points are marked one by one; many are averaged, with the raw values faint behind them.
+        finite = np.isfinite(line.values) & np.isfinite(positions)
+        x, y = positions[finite], line.values[finite]
+        # Few points get a marker each; many are averaged, with the raw values faint behind them.
         marker = "o" if len(x) <= 30 else ""
         if len(x) > 200:
             axes.plot(x, y, color=line.colour, linewidth=0.6, alpha=0.25)
@@ -132,13 +132,13 @@ def _draw_panel(axes: Axes, along: np.ndarray, panel: _Panel) -> None:
 
 
 def _smooth(x: np.ndarray, y: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Running means of ``width`` neighbours, of both coordinates."""
+    """Running means over ``width`` points, of both coordinates."""
     kernel = np.ones(width) / width
     return np.convolve(x, kernel, "valid"), np.convolve(y, kernel, "valid")
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | int | float] | None = None) -> Figure:
-    """How often each class is taken for each other one: shares of the row as shade, counts as numbers.
+    """Confusion matrix: shares of the row as shade, counts as numbers.
 
     Args:
         true: ``(N,)`` class numbers; rows with -1 are left out.
@@ -161,9 +161,9 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     figure = new_figure(side + 1.8, side + 1.1)
     wrong = 100 * (true != predicted).mean()
     axes = figure.add_subplot()
-    # The square root lifts the few mistakes of a good classifier out of the white.
+    # The square root makes the few mistakes of a good classifier visible.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    dress(axes, f"{wrong:.2f} % of {len(true):,} rows wrong", "predicted", "true", frame=False)
+    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows wrong", "predicted", "true", frame=False)
     names = class_names(classes, count, length=16)
     slanted: dict[str, Any] = {}
     if max(map(len, names)) > 3:
@@ -182,10 +182,10 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
 
 
 def training_time(bars: Sequence[tuple[str, float]]) -> Figure:
-    """Minutes for 500 epochs of MNIST by device, beside the tutorial's three.
+    """Minutes for 500 epochs of MNIST by device, with the three times of the tutorial.
 
     Args:
-        bars: ``(device or setting, minutes)`` of one's own measurements.
+        bars: ``(device or setting, minutes)`` of your own measurements.
 
     Raises:
         AAEError: A time is not above zero.
@@ -197,7 +197,7 @@ def training_time(bars: Sequence[tuple[str, float]]) -> Figure:
                    *((name, minutes, STYLE["first"]) for name, minutes in bars)], key=lambda row: -row[1])
     times = [minutes for _, minutes, _ in rows]
     figure = new_figure(6.8, 0.42 * len(rows) + 1.3)
-    axes = dress(figure.add_subplot(), "Training time: 500 epochs", "minutes (logarithmic)")
+    axes = style_axes(figure.add_subplot(), "Training time: 500 epochs", "minutes (logarithmic)")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda minutes, _: f"{minutes:g}")
     axes.tick_params(which="minor", colors=STYLE["muted"])

@@ -1,4 +1,4 @@
-"""What all pictures share: style, colours, text, tiles of images, and writing a figure to a file."""
+"""Helpers for all pictures: style, colours, text, tiles of images, and saving a figure."""
 
 import io
 from collections.abc import Sequence
@@ -15,8 +15,23 @@ from aae.data.sources import as_float
 from aae.system.errors import AAEError, printable
 from aae.system.files import write_atomically
 
-__all__ = ["MARKERS", "PALETTE", "STYLE", "add_legend", "class_names", "colours", "dress", "new_figure", "png",
-           "save", "set_text", "set_title", "show_tiles", "strip", "to_pixels"]
+__all__ = [
+    "MARKERS",
+    "PALETTE",
+    "STYLE",
+    "add_legend",
+    "class_names",
+    "colours",
+    "hide_axes",
+    "new_figure",
+    "png",
+    "save",
+    "set_text",
+    "set_title",
+    "show_tiles",
+    "style_axes",
+    "to_pixels",
+]
 
 STYLE: dict[str, Any] = {
     "ink": "#23272e", "muted": "#6a7079", "faint": "#d9dce1", "paper": "white",
@@ -24,35 +39,35 @@ STYLE: dict[str, Any] = {
     "text": 9, "title": 11, "dpi": 150,
 }
 
-# Found by a search for ten colours that stay apart for normal, red-blind and green-blind eyes alike
-# (distances in OKLab at least 15 of 100, after Machado et al. 2009); matplotlib's own ten come within 1.
+# Found by a search for ten colours that are distinct for normal, red-blind and green-blind vision
+# (distances in OKLab at least 15 of 100, after Machado et al. 2009); among matplotlib's ten, distances fall to 1.
 PALETTE = ("#006699", "#ff5511", "#11aa99", "#aa0000", "#88ddff", "#6600ff", "#ccdd00", "#550044", "#8888ff", "#000099")
 MARKERS = ("o", "^", "s")
 
 _METADATA: dict[str, dict[str, Any]] = {
-    # What would name a host or differ from one writing to the next is left out.
+    # Nothing that names the host or differs from one file to the next.
     ".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None},
 }
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches."""
+    """An empty figure of the given size in inches."""
     return Figure(figsize=(width, height), layout="constrained", facecolor=STYLE["paper"])
 
 
 def set_text(text: Text, content: str) -> None:
-    """Set a text word for word: a dollar sign in a class name starts no formula."""
+    """Set a text literally: a dollar sign in a class name does not start a formula."""
     text.set_parse_math(False)
     text.set_text(printable(content))
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """Put a title above the axes, at the left."""
+    """Set a left-aligned title."""
     set_text(axes.set_title("", loc="left", fontsize=STYLE["title"], color=STYLE["ink"]), title)
 
 
-def dress(axes: Axes, title: str = "", x: str = "", y: str = "", frame: bool = True) -> Axes:
-    """Give axes the common look, a title and labels; without ``frame`` only tick labels stay."""
+def style_axes(axes: Axes, title: str = "", x: str = "", y: str = "", frame: bool = True) -> Axes:
+    """Apply the common style, a title and labels; without ``frame`` only the tick labels stay."""
     set_title(axes, title)
     set_text(axes.set_xlabel("", fontsize=STYLE["text"], color=STYLE["ink"]), x)
     set_text(axes.set_ylabel("", fontsize=STYLE["text"], color=STYLE["ink"]), y)
@@ -64,20 +79,20 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "", frame: bool = T
 
 
 def colours(count: int) -> list[str]:
-    """A colour for each class; past ten they repeat, and the marker tells them apart."""
+    """A colour for each class; after ten they repeat, with another marker."""
     return [PALETTE[k % len(PALETTE)] for k in range(count)]
 
 
 def class_names(classes: Sequence[str | int | float] | None, count: int, length: int = 24) -> list[str]:
-    """Names of ``count`` classes or clusters; those without a name are numbered, long ones are cut."""
+    """Names of ``count`` classes or clusters; unnamed ones are numbered, long names are cut."""
     names = [" ".join(printable(str(name)).split()) for name in (classes or [])[:count]]
     names += [str(k) for k in range(len(names), count)]
     return [name if len(name) <= length else name[: length - 1] + "…" for name in names]
 
 
 def add_legend(owner: Figure | Axes, handles: Sequence[Any], names: Sequence[str], **where: Any) -> Legend:
-    """Add a legend whose texts are shown word for word."""
-    # matplotlib drops labels that begin with an underscore, so the names are put in afterwards.
+    """Add a legend whose texts are shown literally."""
+    # matplotlib drops labels that begin with an underscore, so the names are set afterwards.
     legend = owner.legend(handles, [f"{k}" for k in range(len(names))], frameon=False, fontsize=STYLE["text"],
                           labelcolor=STYLE["ink"], **where)
     for text, name in zip(legend.get_texts(), names, strict=True):
@@ -85,8 +100,8 @@ def add_legend(owner: Figure | Axes, handles: Sequence[Any], names: Sequence[str
     return legend
 
 
-def strip(axes: Axes) -> None:
-    """Take ticks and frame off."""
+def hide_axes(axes: Axes) -> None:
+    """Remove ticks and frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -98,15 +113,15 @@ def to_pixels(images: np.ndarray, what: str) -> np.ndarray:
 
     Args:
         images: Grey, RGB or RGBA images.
-        what: What is to be drawn, for the error's text.
+        what: Name of the picture, for the error message.
 
     Raises:
-        AAEError: The rows are vectors, there are none, or they have a number of channels no screen shows.
+        AAEError: The rows are vectors, there are none, or the number of channels is not 1, 3 or 4.
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4):
         raise AAEError(f"{what} needs images (N, H, W[, C]), but the rows have shape {images.shape[1:]}; vectors "
-                       "have no picture.")
+                       "cannot be drawn.")
     if not len(images):
         raise AAEError(f"{what} needs at least one image; none were given.")
     pixels = np.nan_to_num(as_float(images).clip(0, 1))
@@ -119,30 +134,30 @@ def to_pixels(images: np.ndarray, what: str) -> np.ndarray:
 
 
 def show_tiles(axes: Axes, pixels: np.ndarray, columns: int, gap: int = 1) -> None:
-    """Draw images ``(N, H, W, 3)`` row by row as one picture; the cell in row r, column c has its centre at (c, r)."""
+    """Draw images ``(N, H, W, 3)`` as a grid, row by row; the image in row r, column c is centred at (c, r)."""
     count, height, width, _ = pixels.shape
     rows = -(-count // columns)
     cells = np.ones((rows * columns, height + gap, width + gap, 3), dtype=np.float32)
     cells[:count, :height, :width] = pixels
-    wall = cells.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
-    wall = wall.reshape(rows * (height + gap), columns * (width + gap), 3)[: rows * (height + gap) - gap,
-                                                                         : columns * (width + gap) - gap]
+    sheet = cells.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * (height + gap), columns * (width + gap), 3)[: rows * (height + gap) - gap,
+                                                                           : columns * (width + gap) - gap]
     x, y = gap / (width + gap) / 2, gap / (height + gap) / 2
-    axes.imshow(wall, extent=(x - 0.5, columns - 0.5 - x, rows - 0.5 - y, y - 0.5),
+    axes.imshow(sheet, extent=(x - 0.5, columns - 0.5 - x, rows - 0.5 - y, y - 0.5),
                 aspect=(height + gap) / (width + gap))
-    dress(axes, frame=False)
+    style_axes(axes, frame=False)
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as ``.png`` (150 dpi), ``.svg`` or ``.pdf``, whole or not at all.
+    """Write a figure atomically as ``.png`` (150 dpi), ``.svg`` or ``.pdf``.
 
     Raises:
-        AAEError: Another ending, or the file cannot be written.
+        AAEError: Unknown ending, or the file cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        raise AAEError(f"A picture is a {', '.join(_METADATA)} file, which {path.name!r} is not; change its ending.")
+        raise AAEError(f"A picture ends in {', '.join(_METADATA)}, and {path.name!r} does not; change its ending.")
     if not path.parent.is_dir():
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
 
@@ -155,7 +170,7 @@ def save(figure: Figure, path: str | Path) -> Path:
 
 
 def png(figure: Figure, dpi: int = STYLE["dpi"]) -> bytes:
-    """The bytes of a figure as PNG."""
+    """The figure as PNG bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata=_METADATA[".png"], bbox_inches="tight")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Maps of rows: where the codes of the data lie and where the prior would have them, and the encoder's features."""
+"""Maps of rows: their codes with the contours of the prior, and the features of the encoder."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ from aae.report.plots.drawing import (
     add_legend,
     class_names,
     colours,
-    dress,
+    hide_axes,
     new_figure,
     set_text,
     set_title,
-    strip,
+    style_axes,
 )
 from aae.system.errors import AAEError
 
@@ -37,28 +37,28 @@ PRIOR_SAMPLES = 200_000
 
 def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int | float] | None = None,
                prior: Prior | None = None) -> Figure:
-    """Codes as points coloured by class, with the regions that hold 50 % and 90 % of the prior.
+    """Codes as points coloured by class, with contours of the regions that hold 50 % and 90 % of the prior.
 
-    Codes of more than two numbers are shown in their two principal components, without the prior;
-    codes of one number are spread at random along the other axis.
+    Codes of more than two dimensions are projected to their first two principal components, without the prior;
+    one-dimensional codes are spread at random along the other axis.
 
     Args:
         codes: ``(N, D)``.
         labels: ``(N,)`` class or cluster numbers, -1 where unknown.
         classes: Names of the classes.
-        prior: The prior of these codes; sampling is all it needs.
+        prior: The prior of these codes; it only has to be able to sample.
 
     Raises:
-        AAEError: No codes, codes that are not finite, or another number of labels than codes.
+        AAEError: No codes, codes that are not finite, or not one label for each code.
     """
     codes = np.asarray(codes, dtype=np.float64)
     if codes.ndim != 2 or not len(codes) or not np.isfinite(codes).all():
-        raise AAEError(f"The latent map needs finite codes (N, D), one row at least; these have shape {codes.shape}"
+        raise AAEError(f"The latent map needs finite codes (N, D), at least one row; these have shape {codes.shape}"
                        f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
     points, x, y = _flatten(codes)
     figure, axes, handles, texts = _new_map(points, labels, classes, "Codes")
     seen = f"\n{codes.shape[1]} dimensions seen in two principal components" if codes.shape[1] > 2 else ""
-    dress(axes, axes.get_title(loc="left") + seen, x, y)
+    style_axes(axes, axes.get_title(loc="left") + seen, x, y)
     if prior is not None and codes.shape[1] == 2:
         texts.append(_contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)))
         handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1))
@@ -70,7 +70,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
 
 def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
                 classes: Sequence[str | int | float] | None = None) -> Figure:
-    """Features that were put in the plane, as points coloured by class; the axes mean nothing and carry no numbers.
+    """Projected features as points coloured by class; the axes mean nothing and have no numbers.
 
     Args:
         points: ``(N, 2)``, from `neighbour_plane`.
@@ -78,10 +78,10 @@ def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
         classes: Names of the classes.
 
     Raises:
-        AAEError: Another number of labels than points.
+        AAEError: Not one label for each point.
     """
     figure, axes, handles, texts = _new_map(points, labels, classes, "Features")
-    strip(axes)
+    hide_axes(axes)
     set_title(axes, axes.get_title(loc="left") + "\nput in the plane by t-SNE")
     axes.set_aspect("equal", adjustable="datalim")
     _add_names(figure, handles, texts)
@@ -90,11 +90,11 @@ def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
 
 def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str | int | float] | None,
              what: str) -> tuple[Figure, Axes, list[Line2D], list[str]]:
-    """A figure of the points under a title, and what its legend is to show."""
+    """A figure of the points with a title, and the handles and texts of its legend."""
     labels = np.full(len(points), -1) if labels is None else np.asarray(labels)
     if labels.shape != (len(points),):
         raise AAEError(f"{len(points)} rows but labels of shape {labels.shape}; give one label for each row.")
-    # A random order keeps the last class from covering the others.
+    # In random order, so that the last class does not cover the others.
     order = np.random.default_rng(0).permutation(len(points))[:MOST_POINTS]
     title = f"{what} of {len(points):,} rows"
     if len(order) < len(points):
@@ -107,12 +107,12 @@ def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[st
 
 
 def _add_names(figure: Figure, handles: list[Line2D], texts: list[str]) -> None:
-    """Add the legend beside a map."""
+    """Add the legend next to a map."""
     add_legend(figure, handles, texts, loc="outside center right", ncols=1 + (len(texts) - 1) // 18, columnspacing=1)
 
 
 def _flatten(codes: np.ndarray) -> tuple[np.ndarray, str, str]:
-    """Codes in the plane, and the names of its two axes."""
+    """Codes as points in the plane, and the names of the two axes."""
     dim = codes.shape[1]
     if dim == 1:
         spread = np.random.default_rng(1).uniform(-1, 1, (len(codes), 1))
@@ -131,9 +131,9 @@ def _flatten(codes: np.ndarray) -> tuple[np.ndarray, str, str]:
 
 
 def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str]) -> tuple[list[Line2D], list[str]]:
-    """Draw the points, one collection for each marker, and return what the legend shows."""
+    """Draw the points, one collection for each marker; return handles and texts of the legend."""
     size = float(np.clip(12_000 / len(points), 5, 30))
-    palette = to_rgba_array([*colours(len(names)), STYLE["rest"]])  # label -1 picks the last
+    palette = to_rgba_array([*colours(len(names)), STYLE["rest"]])  # label -1 selects the last
     groups = labels // 10
     for group in np.unique(groups):
         member = groups == group
@@ -143,7 +143,7 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
                      rasterized=True, zorder=2 if group >= 0 else 1)
     present = [k for k in np.unique(labels) if k >= 0]
     for k in present if len(present) <= MOST_NAMES else []:
-        _name_on_map(axes, _densest(points[labels == k]), names[k])
+        _label_class(axes, _densest(points[labels == k]), names[k])
     shown = [(MARKERS[k // 10 % len(MARKERS)], colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
         shown.append((MARKERS[0], STYLE["rest"], "unlabelled" if present else "rows"))
@@ -152,13 +152,13 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
 
 
 def _densest(points: np.ndarray) -> np.ndarray:
-    """The point with a third of the others closest around it: inside a cluster, where a mean may lie between two."""
+    """The point whose nearest third is closest: it lies inside a cluster, while a mean may lie between two."""
     distances, _ = cKDTree(points).query(points, k=[min(len(points), max(20, len(points) // 3))])
     return points[distances[:, 0].argmin()]
 
 
-def _name_on_map(axes: Axes, place: np.ndarray, name: str) -> None:
-    """Write a class's name among its codes: the map can be read without telling colours apart."""
+def _label_class(axes: Axes, place: np.ndarray, name: str) -> None:
+    """Write the name of a class among its codes: the map can be read without distinguishing colours."""
     x, y = place
     text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
                      path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
@@ -167,7 +167,7 @@ def _name_on_map(axes: Axes, place: np.ndarray, name: str) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from a seed of one's own, without gradients; torch's generators stay as they were."""
+    """Set a seed within the block, without gradients; torch's generators are restored."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.no_grad(), torch.random.fork_rng(devices):
         torch.manual_seed(seed)
@@ -182,7 +182,7 @@ def prior_samples(prior: Prior, n: int, seed: int) -> np.ndarray:
 
 
 def _contours(axes: Axes, samples: np.ndarray) -> str:
-    """Outline the smallest regions that hold 50 % and 90 % of the samples; return the legend's text."""
+    """Draw contours of the smallest regions with 50 % and 90 % of the samples; return the legend text."""
     low, high = np.quantile(samples, [0.0005, 0.9995], axis=0)
     margin = 0.15 * (high - low) + 1e-6
     edges = [np.linspace(a - m, b + m, 241) for a, b, m in zip(low, high, margin, strict=True)]
@@ -191,13 +191,13 @@ def _contours(axes: Axes, samples: np.ndarray) -> str:
     ordered = np.sort(density, axis=None)[::-1]
     mass = ordered.cumsum() / ordered.sum()
     thresholds = [ordered[np.searchsorted(mass, share)] for share in (0.05, 0.5, 0.9)]
-    # On a plateau (a uniform prior) such a region is arbitrary; half the plateau's height is its edge.
+    # On a plateau (a uniform prior) such a region is arbitrary; its edge is at half the height of the plateau.
     inner, outer = (min(level, thresholds[0] / 2) for level in thresholds[1:])
     levels = [outer, inner] if inner > 1.5 * outer else [outer]
     centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
     limits = axes.dataLim.frozen()
     axes.contour(*centres, density.T, levels=levels, colors=STYLE["ink"], linewidths=1, alpha=0.8, zorder=3)
-    # contour() makes room for the whole grid it was given; the points and nearly all of the prior are enough.
+    # contour() extends the limits to the whole grid; the points and nearly all of the prior are enough.
     axes.dataLim.set(limits)
     axes.update_datalim(np.quantile(samples, [0.005, 0.995], axis=0))
     axes.autoscale_view()
@@ -205,9 +205,9 @@ def _contours(axes: Axes, samples: np.ndarray) -> str:
 
 
 def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two histograms of the same density as one smooth one.
+    """Combine two histograms of the same density into a smooth one.
 
-    Each width is judged by how well one half foretells the other, so that a thin ring stays thin
+    The width is chosen by how well one half predicts the other, so that a thin ring stays thin
     and a wide Gaussian becomes smooth.
     """
     def score(width: float) -> float:
@@ -218,9 +218,9 @@ def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def prior_range(prior: Prior) -> tuple[float, float, float]:
-    """Range and step for `manifold`: round numbers around the middle 95 % of a prior's coordinates.
+    """Range and step for `manifold`: round numbers around the central 95 % of the coordinates of a prior.
 
-    The step makes 14 images a side, as in the tutorial.
+    The step gives 14 images per side, as in the tutorial.
 
     Example:
         >>> from aae.model.priors import GaussianPrior

@@ -1,4 +1,4 @@
-"""Pictures of what a model makes: the decoded map, styles and classes, samples, reconstructions, mistakes."""
+"""Pictures of a model's outputs: the decoded latent grid, styles by class, samples, reconstructions, mistakes."""
 
 import math
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from aae.report.plots.drawing import (
     STYLE,
     add_legend,
     class_names,
-    dress,
+    hide_axes,
     new_figure,
     set_text,
     set_title,
     show_tiles,
-    strip,
+    style_axes,
     to_pixels,
 )
 from aae.report.plots.latents import seeded
@@ -35,17 +35,17 @@ MOST_COLUMNS = 30
 
 
 def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float = 1.5, label: int = 0) -> Figure:
-    """What each place of a 2-D latent decodes to; the default is the tutorial's grid of 14 x 14 images.
+    """Decoded images on a grid of a 2-D latent; the default is the tutorial's grid of 14 x 14 images.
 
     Args:
-        model: A model of images whose only continuous latent has two numbers.
+        model: A model of images whose only continuous latent is two-dimensional.
         low: First value of both coordinates (see `prior_range`).
-        high: Value not to go beyond.
+        high: Upper limit of both coordinates.
         step: Distance between neighbours.
-        label: Class or cluster that is held fixed, for a model that has them.
+        label: Class or cluster of all images, for a model that has them.
 
     Raises:
-        AAEError: The model is of another kind, the range is no range, or there is no such class.
+        AAEError: The model is of another kind, the range is invalid, or there is no such class.
     """
     _check_images(model, "The manifold")
     continuous = [latent for latent in model.latents if not latent.is_category]
@@ -55,7 +55,7 @@ def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float
         raise AAEError(f"The manifold needs one continuous latent of 2 numbers; this model has {found} (class "
                        f"latents: {categories}). Train with a 2-D latent, or draw the latent map instead.")
     if not (step > 0 and low < high and (high - low) / step < MOST_A_SIDE):
-        raise AAEError(f"The manifold goes from low to high in at most {MOST_A_SIDE} steps above zero, not from {low} "
+        raise AAEError(f"The manifold goes from low to high in at most {MOST_A_SIDE} positive steps, not from {low} "
                        f"to {high} in steps of {step}.")
     values = np.arange(low, high + step * 1e-6, step)
     across, up = np.meshgrid(values, values[::-1])
@@ -63,23 +63,23 @@ def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float
     title = "What each place of the latent map decodes to"
     category = model.category
     if category is not None:
-        names, word = _columns(model, category)
+        names, noun = _columns(model, category)
         if not 0 <= label < category.dim:
-            raise AAEError(f"There is no {word} {label}; this model has 0 to {category.dim - 1}.")
+            raise AAEError(f"There is no {noun} {label}; this model has 0 to {category.dim - 1}.")
         codes[category.name] = np.eye(category.dim)[np.full(across.size, label)]
-        title += f", {word} {names[label]}"
+        title += f", {noun} {names[label]}"
     return _grid(to_pixels(decode(model, codes), "The manifold"), values, (low, high), step, title)
 
 
 def _grid(pixels: np.ndarray, values: np.ndarray, limits: tuple[float, float], step: float, title: str) -> Figure:
-    """Images on axes that carry the latent's values."""
+    """Images on axes that show the values of the latent."""
     figure = new_figure(6.8, 6.9)
     axes = figure.add_subplot()
     show_tiles(axes, pixels, len(values), gap=0)
     edge = (values[0] - step / 2, values[-1] + step / 2)
     axes.images[0].set_extent((*edge, *edge))
     axes.set_aspect(pixels.shape[1] / pixels.shape[2])
-    dress(axes, title, "z 1", "z 2", frame=False)
+    style_axes(axes, title, "z 1", "z 2", frame=False)
     ticks = [tick for tick in np.linspace(*limits, 5) if edge[0] <= tick <= edge[1]]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -94,13 +94,13 @@ def _check_images(model: Autoencoder, what: str) -> None:
 
 
 def _columns(model: Autoencoder, category: Latent) -> tuple[list[str], str]:
-    """Names of a category's values, and what they are: classes where labels gave them their meaning, else clusters."""
-    learnt = category.label != "none"
-    return class_names(model.classes if learnt else None, category.dim), "class" if learnt else "cluster"
+    """Names of the values of a category, and what they are: classes if learned from labels, else clusters."""
+    labelled = category.label != "none"
+    return class_names(model.classes if labelled else None, category.dim), "class" if labelled else "cluster"
 
 
 def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
-    """Style against class: each row is one style drawn from the prior, each column one class or cluster.
+    """Grid of styles and classes: each row is one style drawn from the prior, each column one class or cluster.
 
     Args:
         model: A model of images with a category latent.
@@ -108,7 +108,7 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
         seed: Seed of the styles.
 
     Raises:
-        AAEError: The model has no category, no prior to draw from, or no images.
+        AAEError: The model has no category, no prior to draw from, or its rows are not images.
     """
     _check_images(model, "The style grid")
     category = model.category
@@ -122,7 +122,7 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     count = min(category.dim, MOST_COLUMNS)
     codes = {name: np.repeat(code, count, axis=0) for name, code in drawn.items()}
     codes[category.name] = np.tile(np.eye(category.dim)[:count], (rows, 1))
-    names, word = _columns(model, category)
+    names, noun = _columns(model, category)
     pixels = to_pixels(decode(model, codes), "The style grid")
     width = min(11, 1.2 + 0.62 * count)
     longest = max(map(len, names))
@@ -130,8 +130,8 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     figure = new_figure(width, head + (width - 0.1) * rows / count * pixels.shape[1] / pixels.shape[2])
     axes = figure.add_subplot()
     show_tiles(axes, pixels, count)
-    title = f"Each row one style, each column one {word}"
-    dress(axes, title + (f" (the first {count} of {category.dim})" if count < category.dim else ""), frame=False)
+    title = f"Each row one style, each column one {noun}"
+    style_axes(axes, title + (f" (the first {count} of {category.dim})" if count < category.dim else ""), frame=False)
     slanted: dict[str, Any] = {"rotation": 45, "ha": "left", "va": "bottom"} if longest > 3 else {}
     axes.xaxis.tick_top()
     axes.set_xticks(range(count), names[:count], parse_math=False, **slanted)
@@ -152,13 +152,13 @@ def samples(images: np.ndarray, title: str = "") -> Figure:
     figure = new_figure(width, width * rows / columns * pixels.shape[1] / pixels.shape[2] + (0.3 if title else 0))
     axes = figure.add_subplot()
     show_tiles(axes, pixels, columns)
-    strip(axes)
+    hide_axes(axes)
     set_title(axes, title)
     return figure
 
 
 def reconstructions(originals: np.ndarray, reconstructed: np.ndarray, corrupted: np.ndarray | None = None) -> Figure:
-    """Rows beside their reconstructions, and between them what the encoder was shown, if it was corrupted.
+    """Rows and their reconstructions, with the corrupted input between them if there was one.
 
     Images become strips of at most ten; vectors become small line charts.
 
@@ -174,10 +174,10 @@ def reconstructions(originals: np.ndarray, reconstructed: np.ndarray, corrupted:
     given = {name: np.asarray(rows) for name, rows in kinds.items() if rows is not None}
     shapes = {rows.shape for rows in given.values()}
     if len(shapes) > 1 or not len(originals):
-        raise AAEError("Reconstructions need as many rows, of one shape, as there are originals, and one at least; "
+        raise AAEError("Reconstructions need the shape of the originals, and at least one row; "
                        f"found {', '.join(f'{name} {rows.shape}' for name, rows in given.items())}.")
     if np.asarray(originals).ndim == 2:
-        return _lines_beside({name: as_float(rows) for name, rows in given.items()})
+        return _line_charts({name: as_float(rows) for name, rows in given.items()})
     pixels = {name: to_pixels(rows, "Reconstructions") for name, rows in given.items()}
     blocks = -(-len(originals) // 10)
     columns = -(-len(originals) // blocks)
@@ -196,29 +196,29 @@ def reconstructions(originals: np.ndarray, reconstructed: np.ndarray, corrupted:
 
 
 def _fill(pixels: np.ndarray, count: int) -> np.ndarray:
-    """White images up to ``count``."""
+    """Pad with white images to ``count``."""
     return np.concatenate([pixels, np.ones((count - len(pixels), *pixels.shape[1:]), pixels.dtype)])
 
 
-def _lines_beside(rows: dict[str, np.ndarray], most: int = 12) -> Figure:
+def _line_charts(rows: dict[str, np.ndarray], most: int = 12) -> Figure:
     """Vectors as line charts, one for each row."""
     count = min(most, len(rows["original"]))
     columns = min(3, count)
     lines = -(-count // columns)
     figure = new_figure(2.4 * columns + 0.4, 1.5 * lines + 0.8)
-    looks = {"original": {"color": STYLE["ink"], "linewidth": 1.6},
-             "corrupted": {"color": STYLE["rest"], "linestyle": "", "marker": ".", "markersize": 3},
-             "reconstructed": {"color": STYLE["second"], "linewidth": 1.2}}
+    line_styles = {"original": {"color": STYLE["ink"], "linewidth": 1.6},
+                   "corrupted": {"color": STYLE["rest"], "linestyle": "", "marker": ".", "markersize": 3},
+                   "reconstructed": {"color": STYLE["second"], "linewidth": 1.2}}
     grid = figure.subplots(lines, columns, sharex=True, squeeze=False).ravel()
     for k, axes in enumerate(grid):
         if k >= count:
             axes.set_visible(False)
             continue
         lowest = k >= count - columns
-        dress(axes, x="position in the row" if lowest else "").tick_params(labelbottom=lowest)
+        style_axes(axes, x="position in the row" if lowest else "").tick_params(labelbottom=lowest)
         for name, values in rows.items():
-            axes.plot(values[k], **looks[name])
-    handles = [Line2D([], [], **looks[name]) for name in rows]
+            axes.plot(values[k], **line_styles[name])
+    handles = [Line2D([], [], **line_styles[name]) for name in rows]
     add_legend(figure, handles, list(rows), loc="outside upper left", ncols=3)
     return figure
 
@@ -226,39 +226,39 @@ def _lines_beside(rows: dict[str, np.ndarray], most: int = 12) -> Figure:
 def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray,
              classes: Sequence[str | int | float] | None = None,
              count: int = 25) -> Figure:
-    """The mistakes a classifier is surest of, each with ``true → predicted`` and the predicted class's probability.
+    """The most confident mistakes of a classifier, each with ``true → predicted`` and the predicted probability.
 
     Args:
         rows: ``(N, *shape)`` images or vectors.
         true: ``(N,)`` class numbers; rows with -1 are left out.
         probabilities: ``(N, K)``.
         classes: Names of the classes.
-        count: How many to show.
+        count: Number of mistakes to show.
 
     Raises:
-        AAEError: The three do not have the same number of rows.
+        AAEError: The three arrays do not have the same number of rows.
     """
     rows, true, probabilities = np.asarray(rows), np.asarray(true), np.asarray(probabilities)
     if not len(rows) == len(true) == len(probabilities):
         raise AAEError(f"{len(rows)} rows, {len(true)} labels and {len(probabilities)} predictions: give one each.")
-    predicted, sure = probabilities.argmax(1), probabilities.max(1)
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero((true >= 0) & (predicted != true))
-    found = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
-    judged = int((true >= 0).sum())
-    title = f"{len(wrong):,} of {judged:,} rows wrong" + (f"; the {len(found)} surest of them" if len(found) else "")
-    columns = min(5, max(1, len(found)))
-    lines = max(1, -(-len(found) // columns))
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    labelled = int((true >= 0).sum())
+    title = f"{len(wrong):,} of {labelled:,} rows wrong" + (f"; the {len(shown)} surest of them" if len(shown) else "")
+    columns = min(5, max(1, len(shown)))
+    lines = max(1, -(-len(shown) // columns))
     figure = new_figure(max(4, 1.35 * columns), 1.55 * lines + 0.5)
     set_text(figure.suptitle("", x=0.01, ha="left", fontsize=STYLE["title"], color=STYLE["ink"]), title)
     names = class_names(classes, max(probabilities.shape[1], int(true.max(initial=-1)) + 1), length=12)
     gap = "\n" if max(map(len, names)) > 3 else " "
     for k, axes in enumerate(figure.subplots(lines, columns, squeeze=False).ravel()):
-        axes.set_visible(k < len(found))
-        if k < len(found):
-            row = found[k]
+        axes.set_visible(k < len(shown))
+        if k < len(shown):
+            row = shown[k]
             _draw_row(axes, rows[row])
             # Rounded down: only a probability of one is shown as 100 %.
-            caption = f"{names[true[row]]} →{gap}{names[predicted[row]]}  {math.floor(100 * sure[row])} %"
+            caption = f"{names[true[row]]} →{gap}{names[predicted[row]]}  {math.floor(100 * confidence[row])} %"
             set_text(axes.set_title("", fontsize=STYLE["text"], color=STYLE["ink"]), caption)
     return figure
 
@@ -269,4 +269,4 @@ def _draw_row(axes: Axes, row: np.ndarray) -> None:
         axes.plot(row, color=STYLE["first"], linewidth=1)
     else:
         show_tiles(axes, to_pixels(row[None], "A row"), 1, gap=0)
-    strip(axes)
+    hide_axes(axes)

@@ -1,4 +1,4 @@
-"""Many dimensions in the plane: which rows lie near each other."""
+"""Projection of rows to two dimensions by t-SNE."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from aae.system.errors import AAEError
 __all__ = ["neighbour_plane"]
 
 FEWEST = 5
-COMPONENTS = 50  # principal components that neighbours are looked for in
+COMPONENTS = 50  # principal components in which neighbours are searched
 PERPLEXITY = 30.0
-ITERATIONS = 500  # 1,000 take twice as long and draw the groups apart a little further
+ITERATIONS = 500  # 1,000 take twice as long and separate the groups only a little more
 
 
 def neighbour_plane(rows: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Put rows in the plane so that near rows stay near: t-SNE (van der Maaten and Hinton, JMLR 2008).
+    """Project rows to the plane so that neighbours stay neighbours: t-SNE (van der Maaten and Hinton, JMLR 2008).
 
-    It starts from the two first principal components, so that the whole is laid out as they have it. How far apart
-    two groups lie, and how large they are, still means little. Rows that are all the same share one point.
+    It is initialised with the first two principal components, which determine the overall layout. Distances between
+    groups and their sizes still mean little. Identical rows share one point.
 
     Args:
-        rows: ``(N, D)``, 5 rows at least; the time it takes grows a little faster than their number.
-        seed: Seed of what is random in it.
+        rows: ``(N, D)``, at least 5; the time grows slightly faster than their number.
+        seed: Seed of the random numbers.
 
     Returns:
         Points ``(N, 2)``, float32.
@@ -34,17 +34,17 @@ def neighbour_plane(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     rows = np.asarray(rows, dtype=np.float64)
     if rows.ndim != 2 or len(rows) < FEWEST:
-        raise AAEError(f"A map of neighbours needs rows (N, D), {FEWEST} at least; these have shape {rows.shape}.")
+        raise AAEError(f"A map of neighbours needs rows (N, D), at least {FEWEST}; these have shape {rows.shape}.")
     if not np.isfinite(rows).all():
         raise AAEError("A map of neighbours needs finite rows; these hold NaN or infinity: the training diverged.")
     spread = np.ptp(rows, axis=0).max(initial=0)
-    if spread <= 1e-6 * np.abs(rows).max(initial=0):  # the same row over and over, but for rounding
+    if spread <= 1e-6 * np.abs(rows).max(initial=0):  # identical rows, up to rounding
         return np.zeros((len(rows), 2), np.float32)
     return _arrange(_components((rows - rows.mean(0)) / spread), seed)
 
 
 def _components(rows: np.ndarray) -> np.ndarray:
-    """At most 50 principal components, and at least two columns."""
+    """At most 50 principal components, with at least two columns."""
     from sklearn.decomposition import PCA
 
     if rows.shape[1] == 1:
@@ -57,9 +57,9 @@ def _arrange(rows: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)  # it has to be less than the number of rows
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)  # must be less than the number of rows
     tsne = TSNE(perplexity=perplexity, init="pca", max_iter=ITERATIONS, random_state=seed)
-    # Its threads meet a few times in each of many short iterations: where others use the processor as well, two take
+    # Its threads synchronise several times in each of many short iterations: on a busy processor, two threads take
     # several times as long as one.
     with threadpool_limits(1, user_api="openmp"):
         return tsne.fit_transform(rows.astype(np.float32))
