@@ -78,7 +78,7 @@ def test_a_flipped_bit_in_an_archive(rows):
 @pytest.mark.parametrize(("arrays", "sentence"), [
     ({"z": ROWS}, "holds no array called 'x'"),
     ({"x": np.array([{}, None])}, "is not a readable numpy file of plain arrays"),
-    ({"x": ROWS.astype(float)}, r"expected images of bytes .* found float64 of shape \(12, 8, 8\)"),
+    ({"x": ROWS.astype(float)}, r"expected images of bytes .* not float64 of shape \(12, 8, 8\)"),
     ({"x": ROWS[:0]}, "there are no rows"),
     ({"x": np.array([[1.0], [np.inf]])}, "row 1 holds NaN or infinity"),
 ])
