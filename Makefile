@@ -12,7 +12,7 @@ demo: setup
 	$(BIN)/python examples/demo.py
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 	$(BIN)/python tests/portable.py
 
 # The tests that compare numbers, with every set of instructions and number of threads that `test` tries some of.
