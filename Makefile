@@ -11,6 +11,7 @@ READY := $(VENV)/.ready
 demo: setup
 	$(BIN)/python examples/demo.py
 
+# Three workers for two cores: many tests wait for processes.
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 	$(BIN)/python tests/portable.py
