@@ -11,11 +11,10 @@ from pathlib import Path
 
 import torch
 
-from aae.objectives import neighbours, tangents
+from aae.objectives import tangents
 from aae.presets.presets import PRESETS
 from aae.runs.train import train_preset
 from aae.training.checkpoints import latest_checkpoint
-from aae.training.extras import tangent_augmentation
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2}
 THREADS = int(os.environ.get("AAE_TEST_THREADS") or 1)
@@ -34,26 +33,25 @@ VARIANTS = {
 }
 
 
-def _remember():
-    """Let what is learned from rows of digits be learned once in a process, for it takes most of a small training.
+def _learn_once():
+    """Learn generators from the rows of digits once in a process: it takes most of the time of a small training.
 
-    It follows from the points alone. Fewer points, as in its own tests, are learned from each time.
+    They follow from the pairs alone. From fewer pairs, as in their own tests, they are learned each time.
     """
-    learn, known = tangents.learn_generators, {}
+    learn, known = tangents._learn, {}
 
-    def learn_generators(points, count, nearest=4):
-        key = hashlib.sha256(points.numpy().tobytes()).digest(), points.shape, count, nearest
-        if len(points) < 1000:
-            return learn(points, count, nearest)
+    def remembered(start, steps, count):
+        if len(start) < 4000:
+            return learn(start, steps, count)
+        key = hashlib.sha256(start.numpy().tobytes() + steps.numpy().tobytes()).digest(), count
         if key not in known:
-            known[key] = learn(points, count, nearest)
-        found = known[key]
-        return None if found is None else tuple(part.clone() for part in found)
+            known[key] = learn(start, steps, count)
+        return tuple(part.clone() for part in known[key])
 
-    neighbours.learn_generators = tangent_augmentation.learn_generators = learn_generators
+    tangents._learn = remembered
 
 
-_remember()
+_learn_once()
 
 
 def train_small(name, **settings):

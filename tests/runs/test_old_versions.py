@@ -67,10 +67,9 @@ def test_training_is_not_continued(name, tmp_path, monkeypatch):
 
 
 def test_old_names_of_classes_still_work():
-    for old, new in {"Beginnings": aae.Restarts, "Dividing": aae.SplitClusters, "Reading": aae.ReadOptions,
-                     "Interpolation": aae.InterpolationConsistency, "Neighbours": aae.NeighbourTargets,
-                     "LearnedTransformation": aae.TangentAugmentation}.items():  # fmt: skip
-        with pytest.warns(FutureWarning, match=f"aae.{old} is now called aae.{new.__name__}"):
-            assert getattr(aae, old) is new
+    assert aae._RENAMED
+    for old, new in aae._RENAMED.items():
+        with pytest.warns(FutureWarning, match=f"aae.{old} is now called aae.{new}"):
+            assert getattr(aae, old) is getattr(aae, new)
     with pytest.raises(AttributeError):
         aae.Nonsense  # noqa: B018
