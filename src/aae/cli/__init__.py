@@ -1,6 +1,7 @@
 """The command line: one file for each group of commands.
 
-A new command belongs here. May import every other room, but only inside the commands: `aae --help` loads nothing heavy.
+A new command belongs here. May import every other room; what loads torch or numpy is imported inside the commands, so
+that `aae --help` answers at once.
 """
 
 from aae.cli.app import main

@@ -68,7 +68,7 @@ class Trainer:
         )
         self._data = fingerprint(data, split)
         self.step = 0
-        self.first_step = 0  # the first step on the present weights, after a restart
+        self.first_step = 0  # the first step with the current weights, after a restart
         self.seconds = 0.0
         self.rate_factor = 1.0  # factor on every learning rate; below 1 after a divergence
         self.captured: CapturedStep | None = None
@@ -104,12 +104,12 @@ class Trainer:
 
     @property
     def steps_since_restart(self) -> int:
-        """Steps taken on the present weights."""
+        """Steps taken with the current weights."""
         return self.step - self.first_step
 
     @property
     def tentative(self) -> bool:
-        """Whether an extra may still replace the present weights by others."""
+        """Whether an extra may still replace the current weights by others."""
         return any(extra.tentative for extra in self.extras)
 
     @property
@@ -141,11 +141,11 @@ class Trainer:
                 module.train()
         batch = self.batches.at(self.step, progress)
         metrics = self._run_phases(batch) if self.captured is None else self.captured(batch)
-        for extra in self.extras:
-            extra.after_step(self, metrics)
         if self._average is not None and self.settings.ema is not None:
             self._average.update(average_weight(self.settings.ema, self.steps_since_restart))
         self.step += 1
+        for extra in self.extras:
+            extra.after_step(self, metrics)
         return metrics
 
     def _run_phases(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -172,9 +172,9 @@ class Trainer:
         for extra in self.extras:
             extra.restart()
         self.first_step = self.step
-        self.forget_captured_step()
+        self.reset_captured_step()
 
-    def forget_captured_step(self) -> None:
+    def reset_captured_step(self) -> None:
         """Capture the step again, because what it does or the memory that it refers to has changed."""
         if self.captured is not None:
             self.captured.reset()
@@ -199,7 +199,7 @@ class Trainer:
             self.averaged.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, state["optimizers"][name])
-        self.forget_captured_step()
+        self.reset_captured_step()
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""

@@ -1,4 +1,4 @@
 """Hyperparameter search for a preset with Optuna, and its report.
 
-May import `aae.report`, `aae.runs` and the rooms below them.
+What a search tries, and how trials are judged, belongs here. May import `aae.report`, `aae.runs` and the rooms below.
 """

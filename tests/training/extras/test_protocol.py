@@ -62,7 +62,7 @@ def test_an_extra_is_called_around_every_step_in_the_order_of_the_list():
         trainer.train_step()
     trainer.finish()
     assert first.calls == [
-        ("prepare", (5, 8, 8)), ("before", 0, 0.0), ("after", 0, True), ("before", 1, 0.25), ("after", 1, True),
+        ("prepare", (5, 8, 8)), ("before", 0, 0.0), ("after", 1, True), ("before", 1, 0.25), ("after", 2, True),
         ("finish", 2),
     ]  # fmt: skip
     assert second.calls[3] == ("before", 1, 0.125)

@@ -1,1 +1,4 @@
-"""Additions to the training step: one file for each, and one protocol through which the trainer calls them."""
+"""Extras: what a training does besides its step, one file for each. The trainer calls all of them by one protocol.
+
+A new extra (a callback) belongs here.
+"""

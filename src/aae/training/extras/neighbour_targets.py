@@ -98,7 +98,7 @@ class NeighbourTargets(Extra):
         active = self if self.stored is not None and progress < self.until else None
         if active is not trainer.losses.targets:
             trainer.losses.targets = active
-            trainer.forget_captured_step()  # it was captured with the other targets
+            trainer.reset_captured_step()  # it was captured with the other targets
         return progress
 
     def state_dict(self) -> dict[str, Any]:

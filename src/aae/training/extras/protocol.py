@@ -13,10 +13,12 @@ __all__ = ["Extra"]
 
 @runtime_checkable
 class Extra(Protocol):
-    """An addition to the training step.
+    """Something a training does besides its step, such as restarts; other libraries call it a callback.
 
     The trainer calls its extras in the order in which the settings list them. An extra inherits from this class and
-    overrides the methods it needs; the others do nothing.
+    overrides the methods it needs; the others do nothing. Its constructor arguments are kept under their own names and
+    are plain values, because a run's configuration lists them. Where several processes train, each has its own copy of
+    the extra and calls it; `Trainer.shard` says which process it is.
 
     Attributes:
         name: Key of its state in a checkpoint.
@@ -26,19 +28,19 @@ class Extra(Protocol):
 
     @property
     def tentative(self) -> bool:
-        """Whether the extra may still replace the present weights by others."""
+        """Whether the extra may still replace the current weights by others."""
         return False
 
     def prepare(self, trainer: "Trainer") -> None:
-        """Get ready, once, before the phases are built; the trainer has its model, losses and batches already."""
+        """Called once, before phases and optimisers are built; the trainer has its model, losses and batches."""
         return
 
     def before_step(self, trainer: "Trainer", progress: float) -> float:
-        """Act before a step.
+        """Called before each step; ``trainer.step`` is its number, from 0.
 
         Args:
-            trainer: The training.
-            progress: Share of the training that is over, 0 to 1, as the previous extra returned it.
+            trainer: The trainer.
+            progress: Fraction of the training that is done, 0 to 1, as the previous extra returned it.
 
         Returns:
             The progress that the rest of the step uses; usually the same.
@@ -46,15 +48,15 @@ class Extra(Protocol):
         return progress
 
     def after_step(self, trainer: "Trainer", metrics: Mapping[str, Tensor]) -> None:
-        """Act after the step has changed the weights; ``metrics`` are those of the step."""
+        """Called after each step, its moving average included; ``trainer.step`` counts the step already."""
         return
 
     def restart(self) -> None:
-        """Forget what was learned with the old weights; new ones have just been drawn."""
+        """Called when new weights have been drawn: forget what was learned with the old ones."""
         return
 
     def finish(self, trainer: "Trainer") -> None:
-        """Act after the training has ended, early or not; the last checkpoint is already written."""
+        """Called when the training has ended, early or not; the last checkpoint is already written."""
         return
 
     def state_dict(self) -> dict[str, Any]:
