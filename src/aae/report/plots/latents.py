@@ -82,7 +82,7 @@ def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
     """
     figure, axes, handles, texts = _new_map(points, labels, classes, "Features")
     hide_axes(axes)
-    set_title(axes, axes.get_title(loc="left") + "\nput in the plane by t-SNE")
+    set_title(axes, axes.get_title(loc="left") + "\nin two dimensions, by t-SNE")
     axes.set_aspect("equal", adjustable="datalim")
     _add_names(figure, handles, texts)
     return figure
