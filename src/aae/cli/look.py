@@ -81,7 +81,7 @@ def plot(
     kind: Annotated[
         str,
         typer.Argument(
-            help="features, latent, manifold, styles, reconstructions, curves, confusion, mistakes or samples.",
+            help="features, latent, manifold, styles, reconstructions, curves, confusion, mistakes, samples or time.",
             show_default=False,
         ),
     ],

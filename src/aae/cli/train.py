@@ -23,6 +23,7 @@ from aae.cli.options import (
     Strict,
     Test,
     parse_changes,
+    set_words,
 )
 from aae.cli.results import report_run
 from aae.system.errors import AAEError, UsageError
@@ -191,7 +192,7 @@ def tune(
         "--split": None if split == "random" else split,
     }
     arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
-    command = best_command(found, preset, *arguments, *(part for pair in changes or [] for part in ("--set", pair)))
+    command = best_command(found, preset, *arguments, *(part for pair in set_words(fixed) for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:
         typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "

@@ -24,7 +24,7 @@ __all__ = ["PICTURES", "draw_picture", "write_run_report"]
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
-SAME_ON_CPU = "to the bit with this machine and these versions; other processors, GPUs, versions, or numbers of " \
+SAME_ON_CPU = "to the bit with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
               "threads or processes round differently"
 SAME_ON_GPU = "nearly: a GPU adds in an order of its own"
 

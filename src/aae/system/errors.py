@@ -4,7 +4,17 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["AAEError", "DivergenceError", "LostProcessError", "UsageError", "first_line", "printable", "unknown"]
+__all__ = [
+    "AAEError",
+    "DivergenceError",
+    "LostProcessError",
+    "UsageError",
+    "check_counts",
+    "check_share",
+    "first_line",
+    "printable",
+    "unknown",
+]
 
 MAX_LISTED = 40  # names
 
@@ -58,7 +68,37 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
         UsageError("There is no preset 'vea'; did you mean 'vae'? Known: aae, vae.")
     """
     names = sorted(known)
-    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else ".")
     matches = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"; did you mean {matches[0]!r}?" if matches else "."
-    return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}.")
+    return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}")
+
+
+def check_counts(owner: str, **counts: object) -> None:
+    """Check that numbers of things are whole and above zero.
+
+    Args:
+        owner: What has them, for the error.
+        **counts: The numbers, by the names of the arguments.
+
+    Raises:
+        AAEError: One is not.
+    """
+    for name, value in counts.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise AAEError(f"{owner}: {name} must be a whole number of at least 1, not {value!r}.")
+
+
+def check_share(owner: str, **shares: object) -> None:
+    """Check that numbers are from 0 to 1.
+
+    Args:
+        owner: What has them, for the error.
+        **shares: The numbers, by the names of the arguments.
+
+    Raises:
+        AAEError: One is not.
+    """
+    for name, value in shares.items():
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise AAEError(f"{owner}: {name} must be a number from 0 to 1, not {value!r}.")

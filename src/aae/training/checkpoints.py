@@ -36,10 +36,13 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int) -> Path:
         step: Number of the step.
 
     Raises:
-        AAEError: It could not be written; earlier checkpoints are left alone.
+        AAEError: It could not be written, or holds other values; earlier checkpoints are left alone.
     """
     tensors: list[Tensor] = []
-    form = json.dumps(_flatten(state, tensors))
+    try:
+        form = json.dumps(_flatten(state, tensors))
+    except TypeError as error:
+        raise AAEError(f"The state of the training cannot be written to a checkpoint ({first_line(error)}).") from error
     raw = pack_tensors({str(number): tensor for number, tensor in enumerate(tensors)}, {"form": form})
     path = folder / f"step-{step:010d}.safetensors"
     try:

@@ -76,12 +76,31 @@ class Settings:
                 raise unknown(name, getattr(self, name), values)
         if set(self.learning_rate) != set(PHASES):
             raise AAEError(f"learning_rate needs a value for each of {', '.join(PHASES)}.")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Check that terms and extras are lists of what they should be; the two are easily confused."""
+        for name, kind, example in (("terms", nn.Module, "Consistency(change)"), ("extras", Extra, "Restarts(3)")):
+            parts = getattr(self, name)
+            if not isinstance(parts, list | tuple | nn.ModuleList):
+                raise AAEError(f"{name} is a list, as in {name}=[{example}], not {_kind(parts)}.")
+            for part in parts:
+                if isinstance(part, type) or not isinstance(part, kind):
+                    raise AAEError(f"{name} holds objects such as {example}, not {_kind(part)}.")
         names = [extra.name for extra in self.extras]
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise AAEError(f"The extra {repeated} is listed twice; list it once.")
+        alone = next((term for term in self.terms if isinstance(term, Extra)), None)
+        if alone is not None:
+            raise AAEError(f"{_kind(alone)} is no term by itself; use Consistency({type(alone).__name__}(...)).")
 
     def all_extras(self) -> list[Extra]:
         """The extras that are listed, then those that are part of a term."""
         parts = [part for term in self.terms for part in term.modules() if isinstance(part, Extra)]
         return [*self.extras, *(part for part in parts if all(part is not extra for extra in self.extras))]
+
+
+def _kind(value: object) -> str:
+    """What a value is, for an error."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -130,7 +130,8 @@ class Trainer:
         """Run every phase on the next batch and return the metrics."""
         progress = self.progress
         for extra in self.extras:
-            progress = extra.before_step(self, progress)
+            changed = extra.before_step(self, progress)
+            progress = progress if changed is None else changed
         factor = self.rate_factor * decay_factor(self.settings.decay, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:

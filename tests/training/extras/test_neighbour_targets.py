@@ -13,6 +13,7 @@ from aae.presets.build import build_model
 from aae.presets.build_settings import build_settings
 from aae.presets.extras import build_extras
 from aae.presets.presets import resolve
+from aae.system.errors import AAEError
 from aae.training.extras import neighbour_targets
 from aae.training.extras.neighbour_targets import NeighbourTargets, class_frequencies
 from aae.training.trainer import Trainer
@@ -192,3 +193,22 @@ def test_the_option():
     assert not build_extras(resolve("semi-supervised", {"neighbour_targets": 0.0}), ())
     (extra,) = build_extras(resolve("semi-supervised", {"neighbour_targets": 0.3}), ())
     assert extra.until == 0.3
+
+
+@pytest.mark.parametrize(("make", "sentence"), [
+    (lambda: NeighbourTargets(until=-1), "NeighbourTargets: until must be a number from 0 to 1, not -1"),
+    (lambda: NeighbourTargets(pool=0), "NeighbourTargets: pool must be a whole number"),
+])  # fmt: skip
+def test_values_that_cannot_be_used(make, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        make()
+
+
+def test_a_model_without_classes_is_told_about():
+    data = aae.load_data("digits")
+    options = resolve("autoencoder", {"hidden": [8], "neighbour_targets": 0.5})
+    model = build_model(options, data, 0)
+    settings = build_settings(options, data, 10, {"steps": 2})
+    trainer = Trainer(model, data, aae.split_data(data, 0), settings, 0, make_fabric("cpu"))
+    trainer.train_step()
+    assert trainer.messages == ["Neighbour targets do nothing: this model infers no classes or clusters."]

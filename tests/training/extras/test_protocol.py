@@ -106,6 +106,46 @@ def test_an_extra_that_overrides_nothing_changes_nothing():
     assert torch.equal(weights(), weights(Silent()))
 
 
+class Forgetful(Extra):
+    name = "forgetful"
+
+    def before_step(self, trainer, progress):
+        """Returns nothing, so that the progress stays as it is."""
+
+
+def test_an_extra_that_returns_no_progress_leaves_it():
+    diary = Diary()
+    trainer = trainer_of(Forgetful(), diary)
+    for _ in range(2):
+        trainer.train_step()
+    assert diary.calls[3] == ("before", 1, 0.25)
+
+
+class Unwritable(Extra):
+    name = "unwritable"
+
+    def state_dict(self):
+        return {"rows": {1, 2}}
+
+
+def test_a_state_that_no_checkpoint_can_hold_is_refused(tmp_path):
+    with pytest.raises(AAEError, match=r"cannot be written to a checkpoint .*set is not JSON"):
+        save_checkpoint(tmp_path, trainer_of(Unwritable()).state(), 0)
+
+
+@pytest.mark.parametrize(("settings", "sentence"), [
+    ({"extras": Silent()}, r"extras is a list, as in extras=\[Restarts\(3\)\], not Silent"),
+    ({"extras": [Silent]}, "extras holds objects such as .* not the class Silent"),
+    ({"extras": ["silent"]}, "extras holds objects such as .* not str"),
+    ({"extras": [aae.Consistency(torch.nn.Identity())]}, "extras holds objects such as .* not Consistency"),
+    ({"extras": None}, "extras is a list, .* not NoneType"),
+    ({"terms": [Silent()]}, "terms holds objects such as .* not Silent"),
+])  # fmt: skip
+def test_terms_and_extras_are_not_confused(settings, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        Settings(steps=1, **settings)
+
+
 def test_an_extra_is_listed_once():
     with pytest.raises(AAEError, match="silent is listed twice"):
         trainer_of(Silent(), Silent())

@@ -243,7 +243,7 @@ def test_a_timed_training_restarts_by_the_clock():
 
 
 def test_invalid_arguments_are_refused():
-    with pytest.raises(AAEError, match="at least one start, not 0"):
+    with pytest.raises(AAEError, match="Restarts: count must be a whole number of at least 1, not 0"):
         Restarts(0)
     for share in (0.0, 1.0, 2.0):
         with pytest.raises(AAEError, match=f"between 0 and 1, not {share}"):
@@ -279,3 +279,12 @@ def test_the_user_is_told_why_the_losses_jump(capsys):
     messages = [line for line in (captured.out + captured.err).splitlines() if "start" in line.lower()]
     restarts = [f"Start {number} of 3, with new weights." for number in (2, 3)]
     assert messages == [*restarts, "Continuing from the best of 3 starts."]
+
+
+@pytest.mark.parametrize(("make", "sentence"), [
+    (lambda: Restarts("3"), "Restarts: count must be a whole number of at least 1, not '3'"),
+    (lambda: Restarts(2.5), "Restarts: count must be a whole number"),
+])  # fmt: skip
+def test_values_that_cannot_be_used(make, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        make()

@@ -245,8 +245,19 @@ def test_classes_with_labels_and_other_codes_are_left_alone(preset, labels, chan
     trainer.extras.append(extra)
     trainer.train_step()  # a split would fail, because there is no class head to split
     assert extra._inspected is None
+    assert trainer.messages == ["No clusters are split: this model has classes with labels, or none."]
 
 
 def test_the_error_without_changes_says_what_to_set():
     with pytest.raises(AAEError, match=r"set consistency .* or split_clusters=false"):
         trainer_of("clustering", consistency=0.0)
+
+
+@pytest.mark.parametrize(("make", "sentence"), [
+    (lambda: SplitClusters(nn.Identity(), every=0), "SplitClusters: every must be a whole number"),
+    (lambda: SplitClusters(lambda x: x), "SplitClusters: change must be a module that changes rows, not function"),
+    (lambda: SplitClusters(nn.Identity(), begin=2), "SplitClusters: begin must be a number from 0 to 1, not 2"),
+])  # fmt: skip
+def test_values_that_cannot_be_used(make, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        make()

@@ -8,6 +8,7 @@ from aae.distributed.fabric import make_fabric
 from aae.presets.build import build_model
 from aae.presets.presets import resolve
 from aae.presets.terms import build_terms
+from aae.system.errors import AAEError
 from aae.training.extras.tangent_augmentation import TangentAugmentation
 from aae.training.settings import Settings
 from aae.training.trainer import Trainer
@@ -119,3 +120,13 @@ def test_the_options():
     (term,) = build_terms(options, aae.load_data("digits"))
     assert (term.weight, term.change.scale) == (0.6, 1.5)
     assert not build_terms(resolve("semi-supervised", nothing | {"transformation": 0.0}), aae.load_data("digits"))
+
+
+@pytest.mark.parametrize(("make", "sentence"), [
+    (lambda: TangentAugmentation(directions=0), "TangentAugmentation: directions must be a whole number"),
+    (lambda: TangentAugmentation(scale=-1), "TangentAugmentation: scale must be a number of at least 0"),
+    (lambda: Settings(steps=1, terms=[TangentAugmentation()]), r"no term by itself; use Consistency\(Tangent"),
+])  # fmt: skip
+def test_values_that_cannot_be_used(make, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        make()

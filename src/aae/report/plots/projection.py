@@ -34,7 +34,7 @@ def neighbour_plane(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     rows = np.asarray(rows, dtype=np.float64)
     if rows.ndim != 2 or len(rows) < FEWEST:
-        raise AAEError(f"A map of neighbours needs rows (N, D), at least {FEWEST}; these have shape {rows.shape}.")
+        raise AAEError(f"The map of features needs at least {FEWEST} rows (N, D); these have shape {rows.shape}.")
     if not np.isfinite(rows).all():
         raise AAEError("A map of neighbours needs finite rows; these hold NaN or infinity: the training diverged.")
     spread = np.ptp(rows, axis=0).max(initial=0)

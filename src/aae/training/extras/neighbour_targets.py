@@ -10,6 +10,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.objectives.neighbours import NearestRows
 from aae.objectives.terms import class_logits, class_targets, frozen_statistics
+from aae.system.errors import check_counts, check_share
 from aae.training.extras.protocol import Extra
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class NeighbourTargets(Extra):
     name = "neighbour_targets"
 
     def __init__(self, until: float = 0.1, neighbours: int = 3, pool: int = 15, rows: int = 20_000) -> None:
+        check_counts("NeighbourTargets", neighbours=neighbours, pool=pool, rows=rows)
+        check_share("NeighbourTargets", until=until)
         self.until, self.neighbours, self.pool, self.rows = until, neighbours, pool, rows
         self.stored: NearestRows | None = None
         self._prior: Tensor | None = None  # class frequencies (K,) in the prior
@@ -75,6 +78,9 @@ class NeighbourTargets(Extra):
     def prepare(self, trainer: "Trainer") -> None:
         """Store rows to find neighbours among; does nothing where every row has a label."""
         self.stored = None
+        if trainer.model.category is None or trainer.model.category.posterior is None:
+            trainer.messages.append("Neighbour targets do nothing: this model infers no classes or clusters.")
+            return
         rows, labels = trainer.some_rows(self.rows)
         if (labels < 0).any():
             self.fit(rows, class_frequencies(trainer.model))
@@ -93,13 +99,12 @@ class NeighbourTargets(Extra):
     def restart(self) -> None:
         self._running = None if self._prior is None else self._prior.clone()
 
-    def before_step(self, trainer: "Trainer", progress: float) -> float:
+    def before_step(self, trainer: "Trainer", progress: float) -> None:
         """Provide the targets until ``until`` of the training is over."""
         active = self if self.stored is not None and progress < self.until else None
         if active is not trainer.losses.targets:
             trainer.losses.targets = active
             trainer.reset_captured_step()  # it was captured with the other targets
-        return progress
 
     def state_dict(self) -> dict[str, Any]:
         return {"running": self._running}

@@ -35,7 +35,7 @@ class Extra(Protocol):
         """Called once, before phases and optimisers are built; the trainer has its model, losses and batches."""
         return
 
-    def before_step(self, trainer: "Trainer", progress: float) -> float:
+    def before_step(self, trainer: "Trainer", progress: float) -> float | None:
         """Called before each step; ``trainer.step`` is its number, from 0.
 
         Args:
@@ -43,9 +43,9 @@ class Extra(Protocol):
             progress: Fraction of the training that is done, 0 to 1, as the previous extra returned it.
 
         Returns:
-            The progress that the rest of the step uses; usually the same.
+            The progress that the rest of the step uses; None leaves it as it is.
         """
-        return progress
+        return None
 
     def after_step(self, trainer: "Trainer", metrics: Mapping[str, Tensor]) -> None:
         """Called after each step, its moving average included; ``trainer.step`` counts the step already."""

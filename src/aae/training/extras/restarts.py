@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, check_counts
 from aae.training.extras.protocol import Extra
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class Restarts(Extra):
     name = "restarts"
 
     def __init__(self, count: int = 3, share: float = 0.5, metric: str = "mutualinformation_y") -> None:
-        if count < 1:
-            raise AAEError(f"A training needs at least one start, not {count}; set restarts to 1 or more.")
+        check_counts("Restarts", count=count)
         if not 0 < share < 1:
             raise AAEError(f"The share of a start is between 0 and 1, not {share}.")
         self.count, self.share, self.metric = count, share, metric
@@ -103,8 +102,8 @@ class Restarts(Extra):
             return
         if self.metric not in metrics:
             raise AAEError(
-                f"Restarts are compared by {self.metric}, but this training measures {', '.join(metrics)}. Set "
-                "restarts=1, or y_matching=information."
+                f"Restarts are compared by {self.metric}, but this training measures {', '.join(metrics)}. "
+                "Name one of these as metric; in a preset, set restarts=1 or y_matching=information."
             )
         value = metrics[self.metric]
         value = value if trainer.shard is None else trainer.shard.all_gather(value).mean()

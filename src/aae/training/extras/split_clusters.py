@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from aae.model.autoencoder import Autoencoder
 from aae.model.posteriors import Category
+from aae.system.errors import AAEError, check_counts, check_share
 from aae.training.extras.protocol import Extra
 
 if TYPE_CHECKING:
@@ -82,15 +83,23 @@ class SplitClusters(Extra):
         every: int = 75,
         rows: int = 4000,
     ) -> None:
+        if not isinstance(change, nn.Module):
+            raise AAEError(f"SplitClusters: change must be a module that changes rows, not {type(change).__name__}.")
+        check_counts("SplitClusters", every=every, rows=rows)
+        check_share("SplitClusters", begin=begin, end=end)
         self.change, self.least, self.margin, self.spare = change, least, margin, spare
         self.begin, self.end, self.every, self.rows = begin, end, every, rows
         self._inspected: Tensor | None = None  # rows (N, *shape)
 
     def prepare(self, trainer: "Trainer") -> None:
         """Store the rows to inspect; none if the model has no clusters."""
-        self._inspected = trainer.some_rows(self.rows)[0] if _has_clusters(trainer.model) else None
+        self._inspected = None
+        if _has_clusters(trainer.model):
+            self._inspected = trainer.some_rows(self.rows)[0]
+        else:
+            trainer.messages.append("No clusters are split: this model has classes with labels, or none.")
 
-    def before_step(self, trainer: "Trainer", progress: float) -> float:
+    def before_step(self, trainer: "Trainer", progress: float) -> None:
         """Split clusters, when that is due."""
         if self._inspected is not None and self.is_due(trainer.steps_since_restart, progress):
             with trainer.autocast():
@@ -99,7 +108,6 @@ class SplitClusters(Extra):
             if trainer.shard is not None:  # rounding may differ between processes, and all must split the same way
                 plan = trainer.shard.all_gather(plan)[0]
             self.split(trainer.model, trainer.averaged, trainer.optimizers.values(), plan)
-        return progress
 
     def is_due(self, step: int, progress: float) -> bool:
         """Whether clusters are inspected before step ``step``, at ``progress`` (0 to 1)."""

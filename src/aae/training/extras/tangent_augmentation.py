@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from aae.distributed import shards
 from aae.model.component import component
 from aae.objectives.tangents import homogeneous, learn_generators, principal_components
+from aae.system.errors import AAEError, check_counts
 from aae.training.extras.protocol import Extra
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class TangentAugmentation(nn.Module, Extra):
         self, scale: float = 2.0, generators: int = 8, directions: int = 80, nearest: int = 4, rows: int = 20_000
     ) -> None:
         super().__init__()
+        check_counts(
+            "TangentAugmentation", generators=generators, directions=directions, nearest=nearest, rows=rows
+        )
+        if not scale >= 0:
+            raise AAEError(f"TangentAugmentation: scale must be a number of at least 0, not {scale}.")
         self.scale, self.generators, self.directions = scale, generators, directions
         self.nearest, self.rows = nearest, rows
 
