@@ -1,8 +1,8 @@
 """The tests that are marked ``numeric``, as other processors and other numbers of threads would run them.
 
-``python tests/portable.py`` tries settings that, with the run of all tests, hold every value once; ``--all`` tries all
-of them; arguments after ``--`` go to pytest. The variables leave instructions of this processor out. They add none, so that
-any processor can try all settings: what it does not have is left out already.
+``python tests/portable.py`` tries settings that hold every value once, with the run of all tests; ``--all`` tries all
+of them; arguments after ``--`` go to pytest. The variables leave instructions of this processor out. They add none, so
+that any processor can try all settings: what it does not have is left out already.
 """
 
 import itertools
