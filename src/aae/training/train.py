@@ -84,7 +84,8 @@ def train(
     fabric = group.fabric
     run = RunDir(out) if out is not None else None
     board = _tensorboard(run) if tensorboard else None
-    rows = settings.batch_size // group.world_size
+    # Of a batch as large as the data at most; batch norm needs two rows, whatever a process's share is.
+    rows = max(2, min(settings.batch_size, len(data.x)) // group.world_size)
     chosen = group.broadcast_result(lambda: choose_precision(group.precision, model, rows, fabric.device))
     config = {
         "data": data.name,
