@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 import aae
 from aae.data.augmentation import Affine
-from aae.data.sources import Dataset, as_float
+from aae.data.dataset import Dataset, as_float
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.system.files import write_atomically

@@ -21,7 +21,7 @@ import torch
 from sklearn.decomposition import PCA
 
 import aae
-from aae.data.sources import as_float
+from aae.data.dataset import as_float
 from aae.evaluation import metrics
 from aae.runs.open import Run, open_run
 from aae.system.files import read_json

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 import aae
 from aae.cli.app import report
-from aae.data.sources import as_float
+from aae.data.dataset import as_float
 from aae.evaluation.metrics import error_percent
 
 

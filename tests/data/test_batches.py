@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from aae.data.batches import Batches, to_input
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
 from aae.system.errors import AAEError
 from helpers.models import CLASSES, FAMILIES

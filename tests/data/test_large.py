@@ -8,9 +8,11 @@ import platformdirs
 import pytest
 import torch
 
-from aae.data import sources, unpacked
+from aae.data import large as large_module
+from aae.data import unpacked
 from aae.data.arrays import NpyRows
 from aae.data.batches import Batches
+from aae.data.dataset import ReadOptions
 from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.data.summary import contact_rows, describe_data, warnings_about
@@ -25,7 +27,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     """Writes rows as a file that counts as large."""
-    monkeypatch.setattr(sources, "LARGE", 1000)
+    monkeypatch.setattr(large_module, "LARGE", 1000)
 
     def write(rows):
         np.save(tmp_path / "rows.npy", rows)
@@ -76,7 +78,7 @@ def test_a_step_reads_its_rows_from_the_file(large):
 
 @pytest.mark.parametrize("sampled", [2**25, 0])
 def test_a_row_with_nan_is_named_when_it_is_read(sampled, large, monkeypatch):
-    monkeypatch.setattr(sources, "SCALE_BYTES", sampled)
+    monkeypatch.setattr(large_module, "SCALE_BYTES", sampled)
     rows = RNG.random((30_000, 6)).astype(np.float32)
     row = int(split_data(load_data(large(rows)), 0).unlabelled[:100][77])
     rows[row, 3] = np.nan
@@ -114,7 +116,7 @@ def table(tmp_path, monkeypatch):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
-    monkeypatch.setattr(sources, "LARGE", 1000)
+    monkeypatch.setattr(large_module, "LARGE", 1000)
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
     rng = np.random.default_rng(1)
     a = rng.normal(size=6000)
@@ -131,9 +133,9 @@ def table(tmp_path, monkeypatch):
 
 
 def test_a_large_table_is_read_like_a_small_one(table, monkeypatch):
-    reading = sources.ReadOptions(label_column="kind")
+    reading = ReadOptions(label_column="kind")
     large = load_data(table, reading)
-    monkeypatch.setattr(sources, "LARGE", 2**30)
+    monkeypatch.setattr(large_module, "LARGE", 2**30)
     small = load_data(table, reading)
     assert isinstance(large.x, NpyRows)
     assert large.classes == small.classes == ["high", "low"]
@@ -159,7 +161,7 @@ def test_a_large_table_is_decoded_once(table, monkeypatch):
 
 @pytest.mark.parametrize("name", ["semi-supervised", "few-labels", "supervised", "conditioned"])
 def test_a_large_table_with_labels_trains(name, table, tmp_path):
-    reading = sources.ReadOptions(label_column="kind")
+    reading = ReadOptions(label_column="kind")
     result = train_small(name, data=table, reading=reading, labels=None, steps=3, out=tmp_path / "run")
     assert isinstance(result.data.x, NpyRows)
     if name in ("semi-supervised", "few-labels"):

@@ -3,7 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from aae.data.sources import Dataset, ReadOptions, as_float, load_data
+from aae.data.dataset import Dataset, ReadOptions, as_float
+from aae.data.sources import load_data
 from aae.system.errors import AAEError, UsageError
 
 RNG = np.random.default_rng(0)
@@ -236,7 +237,7 @@ def test_images_that_could_not_be_read_are_noted(pets):
     ("digits", {"image_size": 9}, "digits has a fixed format and fixed test rows; drop --image-size"),
     ("digits", {"test": "x"}, "drop --test"),
     ("one.npz", {"image_size": 9}, "--image-size is for folders of images; .*one.npz is a file"),
-    ("one.npz", {"strict": True}, "--strict is for folders"),
+    ("one.npz", {"strict": True}, "--strict is for folders of images and"),
 ])
 def test_options_that_do_not_fit_the_data(tmp_path, spec, reading, sentence):
     np.savez(tmp_path / "one.npz", x=np.zeros((20, 3)))

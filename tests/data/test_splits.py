@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.system.errors import AAEError, UsageError
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.summary import contact_rows, describe_data, warnings_about
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from aae.data.batches import Batches
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.distributed import shards
 from aae.distributed.shards import Shard

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.evaluation import inference, metrics
 from aae.evaluation.figures import MIN_ROWS, evaluate

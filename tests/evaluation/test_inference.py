@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from aae.data.sources import as_float
+from aae.data.dataset import as_float
 from aae.evaluation import inference
 from aae.system.errors import AAEError
 from helpers.close import assert_close

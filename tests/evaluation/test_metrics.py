@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference, metrics
 from aae.model.latent import Latent

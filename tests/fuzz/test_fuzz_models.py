@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.evaluation import inference
 from aae.evaluation.figures import evaluate
 from aae.model.artifact import load, pack, unpack

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from aae.data.sources import ReadOptions, load_data
+from aae.data.dataset import ReadOptions
+from aae.data.sources import load_data
 from aae.runs.outputs import read_input
 from helpers.fuzzing import damaged, parts, try_all
 

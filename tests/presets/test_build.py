@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aae.data.augmentation import Affine
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial, MutualInformation
 from aae.model.merging import LinearSum

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from aae.data.arrays import NpyRows
-from aae.data.sources import ReadOptions, load_data
+from aae.data.dataset import ReadOptions
+from aae.data.sources import load_data
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.runs import outputs as exports

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from aae.data.sources import Dataset, ReadOptions, load_data
+from aae.data.dataset import Dataset, ReadOptions
+from aae.data.sources import load_data
 from aae.evaluation import inference, metrics
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import open_run

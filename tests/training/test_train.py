@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import Split
 from aae.model.artifact import load
 from aae.model.component import describe

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from aae.data.batches import Batches
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import Split
 from aae.distributed.fabric import make_fabric
 from aae.evaluation.inference import classify

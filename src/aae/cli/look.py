@@ -6,7 +6,24 @@ from typing import Annotated
 
 import typer
 
-from aae.cli.options import AsJSON, ImageSize, LabelColumn, LabelsFile, OtherData, Out, RunPath, Strict, Test
+from aae.cli.options import (
+    AsJSON,
+    Categories,
+    Decimal,
+    Delimiter,
+    Encoding,
+    Fit,
+    ImageSize,
+    LabelColumn,
+    LabelsFile,
+    Missing,
+    OtherData,
+    Out,
+    RunPath,
+    Strict,
+    Test,
+    read_options,
+)
 from aae.cli.results import measure_run, report_run
 from aae.system.errors import printable
 
@@ -38,21 +55,29 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's 
 
 
 def show_data(
+    context: typer.Context,
     data: Annotated[str, typer.Argument(metavar="SPEC", help="As --data of train.", show_default=False)],
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
+    fit: Fit = None,
+    categories: Categories = None,
+    decimal: Decimal = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
     out: Annotated[Path, typer.Option(help="Contact sheet to write, if the rows are images.")] = Path("data.png"),
 ) -> None:
     """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
-    from aae.data.sources import ReadOptions, as_float, load_data
+    from aae.data.dataset import as_float
+    from aae.data.sources import load_data
     from aae.data.summary import contact_rows, describe_data, warnings_about
     from aae.system.files import check_output_path
 
     check_output_path(out, ".png", ".svg", ".pdf")
-    rows = load_data(data, ReadOptions(image_size, labels_file, test, strict, label_column=label_column))
+    rows = load_data(data, read_options(context))
     typer.echo(printable("\n".join(describe_data(rows))))
     for warning in warnings_about(rows):
         typer.echo(printable(f"Warning: {warning}"), err=True)

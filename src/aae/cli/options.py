@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aae.presets.options import current_names
 from aae.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from aae.data.dataset import ReadOptions
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 PresetName = Annotated[
@@ -47,7 +51,21 @@ LabelsFile = Annotated[
     str | None, typer.Option(help="CSV file with the columns file,label for a folder of images.", metavar="FILE")
 ]
 Test = Annotated[str | None, typer.Option(help="Rows to test on; a part of --data if not given.", metavar="SPEC")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at an image that cannot be read.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at an image that cannot be read or a category that is not known.")
+]
+Fit = Annotated[
+    str | None, typer.Option(help="How images that are not square become so: crop, pad or stretch.", metavar="HOW")
+]
+Categories = Annotated[
+    str | None, typer.Option(help="Columns whose numbers are names of categories, as ward,zip.", metavar="NAMES")
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark of the numbers in a table.", metavar="MARK")]
+Delimiter = Annotated[str | None, typer.Option(help="Character between the cells of a .csv file.", metavar="MARK")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a .csv file, such as cp1252.", metavar="NAME")]
+Missing = Annotated[
+    str | None, typer.Option(help="Texts that stand for an empty cell of a table, as ?,n/a.", metavar="TEXTS")
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,6 +74,14 @@ Changes = Annotated[
         help="Change an option of the preset; may be repeated. `aae presets NAME` lists them.",
     ),
 ]
+
+
+def read_options(context: typer.Context) -> "ReadOptions":
+    """The options of a command that say how data are read."""
+    from aae.data.dataset import ReadOptions
+
+    given = {field.name for field in fields(ReadOptions)}
+    return ReadOptions(**{name: value for name, value in context.params.items() if name in given})
 
 
 def parse_changes(pairs: list[str]) -> dict[str, Any]:

@@ -8,14 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from aae.cli.options import (
+    Categories,
     Changes,
     Data,
+    Decimal,
+    Delimiter,
     Device,
     Devices,
+    Encoding,
+    Fit,
     ImageSize,
     LabelColumn,
     Labels,
     LabelsFile,
+    Missing,
     Precision,
     PresetName,
     Seed,
@@ -23,6 +29,7 @@ from aae.cli.options import (
     Strict,
     Test,
     parse_changes,
+    read_options,
     set_words,
 )
 from aae.cli.results import report_run
@@ -55,6 +62,12 @@ def train(
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
+    fit: Fit = None,
+    categories: Categories = None,
+    decimal: Decimal = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
     resume: Annotated[
         bool,
@@ -87,7 +100,6 @@ def train(
 
         result = resume_run(out, preset, **place, **processes, **loop)
     else:
-        from aae.data.sources import ReadOptions
         from aae.runs.train import train_preset
 
         out = out or _free_directory(preset, data)
@@ -101,7 +113,7 @@ def train(
             epochs=epochs,
             steps=steps,
             max_seconds=max_seconds,
-            reading=ReadOptions(image_size, labels_file, test, strict, label_column=label_column),
+            reading=read_options(context),
             out=out,
             device=device,
             precision=precision,
@@ -119,6 +131,7 @@ def train(
 
 
 def tune(
+    context: typer.Context,
     preset: PresetName,
     data: Data = "digits",
     trials: Annotated[int, typer.Option(help="Trials of the study, those of other workers included.", min=1)] = 30,
@@ -141,10 +154,15 @@ def tune(
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
+    fit: Fit = None,
+    categories: Categories = None,
+    decimal: Decimal = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
     out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
 ) -> None:
     """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
-    from aae.data.sources import ReadOptions
     from aae.presets.presets import resolve
 
     fixed = parse_changes(changes or [])
@@ -167,7 +185,7 @@ def tune(
             split=split,
             seed=seed,
             changes=fixed,
-            reading=ReadOptions(image_size, labels_file, test, strict, label_column=label_column),
+            reading=read_options(context),
             epochs=epochs,
             steps=steps,
             max_seconds=max_seconds,
@@ -185,6 +203,12 @@ def tune(
         "--labels-file": labels_file,
         "--image-size": image_size,
         "--test": test,
+        "--fit": fit,
+        "--categories": categories,
+        "--decimal": decimal,
+        "--delimiter": delimiter,
+        "--encoding": encoding,
+        "--missing": missing,
         "--epochs": epochs,
         "--steps": steps,
         "--max-seconds": max_seconds,

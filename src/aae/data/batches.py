@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from aae.data.arrays import NpyRows, check_finite
+from aae.data.dataset import Dataset
 from aae.data.order import BlockStream, RowsExcept, Stream
-from aae.data.sources import Dataset
 from aae.data.splits import Split
 from aae.distributed.shards import Shard
 from aae.model.autoencoder import Autoencoder

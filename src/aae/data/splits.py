@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aae.data.dataset import Dataset
 from aae.data.order import RowsExcept
-from aae.data.sources import Dataset
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Split", "fingerprint", "split_data"]

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from aae.data.arrays import NpyRows
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 
 __all__ = ["contact_rows", "describe_data", "warnings_about"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
 from aae.model.autoencoder import Autoencoder

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder

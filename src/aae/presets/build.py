@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.model.autoencoder import Autoencoder
 from aae.model.corruption import GaussianNoise, Masking, SaltAndPepper
 from aae.model.latent import Latent, check_latents

@@ -2,7 +2,7 @@
 
 import math
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.presets.extras import build_extras
 from aae.presets.options import Options
 from aae.presets.terms import build_terms

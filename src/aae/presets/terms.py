@@ -3,7 +3,7 @@
 from torch import nn
 
 from aae.data.augmentation import Affine
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
 from aae.presets.options import Options
 from aae.system.errors import AAEError

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import Split
 from aae.distributed.fabric import make_fabric
 from aae.model.autoencoder import Autoencoder

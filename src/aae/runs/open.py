@@ -7,7 +7,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from aae.data.sources import Dataset, ReadOptions, is_image_source, load_data
+from aae.data.dataset import Dataset, ReadOptions
+from aae.data.sources import is_image_source, load_data
 from aae.data.splits import Split, split_data
 from aae.data.tables import ENDINGS as TABLES
 from aae.evaluation import inference

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from aae.data.batches import Batches
-from aae.data.sources import Dataset, ReadOptions, load_data
+from aae.data.dataset import Dataset, ReadOptions
+from aae.data.sources import load_data
 from aae.data.splits import VALIDATION_ROWS, Split, split_data
 from aae.distributed.processes import launch
 from aae.model.artifact import MEMORY_MARGIN

@@ -14,7 +14,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.artifact import pack, unpack

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference

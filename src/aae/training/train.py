@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from aae.data.sources import Dataset, load_data
+from aae.data.dataset import Dataset
+from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
 from aae.distributed.processes import ProcessGroup, launch
 from aae.model.autoencoder import Autoencoder

@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from aae.data.batches import Batches
-from aae.data.sources import Dataset
+from aae.data.dataset import Dataset
 from aae.data.splits import Split, fingerprint
 from aae.distributed.shards import Shard, share_batch_norm, sharing
 from aae.model.autoencoder import Autoencoder

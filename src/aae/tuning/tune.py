@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aae.data.sources import Dataset, ReadOptions, load_data
+from aae.data.dataset import Dataset, ReadOptions
+from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.evaluation.figures import validation_figure
 from aae.model.autoencoder import Autoencoder

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-from aae.data.sources import as_float
+from aae.data.dataset import as_float
 from aae.system.errors import AAEError, printable
 from aae.system.files import write_atomically
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from aae.data.sources import as_float
+from aae.data.dataset import as_float
 from aae.evaluation.inference import decode
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent

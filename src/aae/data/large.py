@@ -1,0 +1,72 @@
+"""Files whose rows stay on the disk."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
+from aae.data.dataset import Dataset
+from aae.data.labels import Labels, read_labels
+from aae.data.raw import RawData, stored
+from aae.data.tables import parquet_size
+from aae.data.unpacked import unpack
+from aae.model.table import Table, fit_table
+
+__all__ = ["large_file", "on_disk"]
+
+LARGE = 2**30  # bytes of rows above which they stay on the disk
+MAX_TEST_ROWS = 10_000  # held out from rows on the disk
+SCALE_BYTES, SCALE_RUNS = 2**25, 500  # bytes of rows, in runs of neighbours, from which scales of columns are learned
+
+
+def large_file(path: Path, label_column: str | None, table: Table | None) -> tuple[RawData[NpyRows], Labels] | None:
+    """The rows of a file that take more than `LARGE` bytes, with their labels; None for smaller files."""
+    if path.suffix == ".npy":
+        rows = open_rows(path)
+        if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
+            return None
+        check_kind(rows, str(path))
+        y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
+        return RawData(path.stem, rows, None, str(path)), Labels([], y)
+    if path.suffix == ".parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
+        data = unpack(path, label_column, table)
+        raw = RawData(path.stem, data.rows, None, str(path), None, tuple(data.notes), data.names, data.values)
+        if data.labels is None:
+            return raw, Labels([], np.broadcast_to(np.int64(-1), len(data.rows)))
+        counts = np.bincount(data.labels, minlength=len(data.label_names))
+        labels = read_labels(data.label_names, len(data.label_names), str(path), counts=counts)
+        return raw, Labels(labels.classes, labels.y[data.labels], labels.notes)
+    return None
+
+
+def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, table: Table | None) -> Dataset:
+    """The data set of a large file, with the ``given`` test rows, or else some of its rows held out."""
+    rows, path, y = raw.x, raw.where, labels.y
+    generator = np.random.default_rng(0)
+    known = np.flatnonzero(y >= 0) if labels.classes else None
+    pool = len(rows) if known is None else len(known)
+    size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk."
+    notes = (*raw.notes, *labels.notes, size)
+    if given is not None:
+        held, test_x = np.arange(0), given.x
+        of_test = read_labels(given.labels, len(given.x), given.where, labels.classes)
+        test_y, notes = of_test.y, (*notes, *given.notes, *of_test.notes)
+    else:
+        held = generator.choice(pool, min(MAX_TEST_ROWS, pool // 10), replace=False, shuffle=False)
+        held = np.sort(held if known is None else known[held])
+        test_x, test_y = _read_rows(raw, held), y[held]
+    if table is None and rows.ndim == 2:
+        starts = np.linspace(0, len(rows) - 1, SCALE_RUNS, dtype=np.int64)
+        run = max(1, SCALE_BYTES * len(rows) // (rows.nbytes * SCALE_RUNS))
+        some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
+        table = fit_table(_read_rows(raw, some), raw.columns, raw.values)
+        notes += (f"The scales of its columns were learned from {len(some):,} rows throughout the file.",)
+    return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, held=held)
+
+
+def _read_rows(raw: RawData[NpyRows], numbers: np.ndarray) -> np.ndarray:
+    """Some rows of a file on the disk; in columns with names a cell may be empty."""
+    rows = raw.x[numbers]
+    return stored(rows if raw.columns is not None else check_finite(rows, numbers, raw.where))

@@ -1,0 +1,81 @@
+"""Rows and labels as a source gives them, and the data set they become: labels numbered, test rows held out."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from aae.data.arrays import NpyRows
+from aae.data.dataset import Dataset
+from aae.data.labels import read_labels
+from aae.model.table import Table, fit_table
+from aae.system.errors import AAEError
+
+__all__ = ["RawData", "hold_out", "stored", "with_test_rows"]
+
+
+AnyRows = TypeVar("AnyRows", np.ndarray, NpyRows)  # in memory, or left on the disk
+
+
+@dataclass
+class RawData(Generic[AnyRows]):
+    """Rows with their label names, before any are held out for testing; and the test rows, if the source has them."""
+
+    name: str
+    x: AnyRows
+    labels: np.ndarray | None
+    where: str
+    test: tuple[np.ndarray, np.ndarray | None] | None = None
+    notes: tuple[str, ...] = ()
+    columns: list[str] | None = None
+    values: dict[int, list[str]] = field(default_factory=dict)  # values of the columns that are categories
+
+    def table(self, rows: np.ndarray) -> Table | None:
+        """How to read the columns, learned from these rows; None for images."""
+        return fit_table(rows, self.columns, self.values) if rows.ndim == 2 else None
+
+
+def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None) -> Dataset:
+    """The data set, with the ``given`` test rows or those of the source, or else held out."""
+    test, notes, where = raw.test, raw.notes, f"{raw.where} (x_test)"
+    labels = read_labels(raw.labels, len(raw.x), raw.where)
+    notes += labels.notes
+    if given is not None:
+        test, notes, where = (given.x, given.labels), (*notes, *given.notes), given.where
+    if test is None:
+        rest, held = hold_out(labels.y, len(raw.x))
+        x, y = raw.x[rest], labels.y[rest]
+        table = table or raw.table(x)
+        return Dataset(raw.name, x, y, raw.x[held], labels.y[held], labels.classes, notes, table)
+    if test[0].shape[1:] != raw.x.shape[1:]:
+        shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
+        raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
+    of_test = read_labels(test[1], len(test[0]), where, labels.classes)
+    notes, table = (*notes, *of_test.notes), table or raw.table(raw.x)
+    return Dataset(raw.name, raw.x, labels.y, test[0], of_test.y, labels.classes, notes, table)
+
+
+def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the training rows, and of a fixed tenth for testing (a fifth of sets below 10,000 rows).
+
+    Test rows are taken from the labelled rows if there are any, balanced over the classes.
+    """
+    known = np.flatnonzero(y >= 0)
+    pool = known if len(known) else np.arange(count)
+    size = math.ceil(len(pool) * (0.2 if len(pool) < 10_000 else 0.1))
+    order = np.random.default_rng(0).permutation(pool)
+    if len(known):
+        # Taking rows in the order of their rank within their class keeps the classes balanced.
+        rank = np.empty(len(order))
+        for k in np.unique(y[order]):
+            of_class = np.flatnonzero(y[order] == k)
+            rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        order = order[np.argsort(rank, kind="stable")]
+    held = np.sort(order[:size])
+    return np.setdiff1d(np.arange(count), held), held
+
+
+def stored(x: np.ndarray) -> np.ndarray:
+    """Rows as a data set stores them: images stay bytes, vectors become float32."""
+    return x if x.dtype == np.uint8 and x.ndim > 2 else x.astype(np.float32)
