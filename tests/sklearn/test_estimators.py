@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -18,6 +18,7 @@ from aae.model.artifact import load, save_model
 from aae.sklearn.classifier import AAEClassifier
 from aae.sklearn.clusterer import AAEClusterer
 from aae.sklearn.embedder import AAEEmbedder
+from aae.sklearn.labels import class_labels
 from aae.sklearn.outlier_detector import AAEOutlierDetector
 from aae.system.errors import AAEError
 
@@ -26,21 +27,10 @@ X, TRUE = make_blobs(120, 4, centers=3, random_state=0)
 Y = np.where(np.arange(120) % 5 == 0, TRUE, -1)
 IMAGES = np.round(load_digits().images[:60] * 15).astype(np.uint8)
 
-# Checks that are expected to fail, and why.
-EXPECTED = {
-    AAEClassifier: {
-        "check_classifiers_classes": "it trains on the labels -1 and 1, and -1 means not labelled here, as in "
-                                     "sklearn.semi_supervised, whose classes the check exempts by name",
-    },
-}
 ALL = [AAEClassifier, AAEClusterer, AAEEmbedder, AAEOutlierDetector]
 
 
-def expected_failures(estimator):
-    return EXPECTED.get(type(estimator), {})
-
-
-@parametrize_with_checks([kind(max_iter=15) for kind in ALL], expected_failed_checks=expected_failures)
+@parametrize_with_checks([kind(max_iter=15) for kind in ALL])
 def test_as_scikit_learn_expects(estimator, check):
     check(estimator)
 
@@ -76,6 +66,42 @@ def test_every_way_of_having_no_label(y):
     assert found.classes_.tolist() == [0, 1, 2]
     assert found.classes_.dtype.kind == "i"
     assert np.array_equal(found.predict_proba(X), classifier(5).fit(X, Y).predict_proba(X))
+
+
+@pytest.mark.parametrize("missing", [-1, np.nan, None], ids=str)
+def test_rows_without_a_label_do_not_count_in_the_score(fitted, missing):
+    y = np.array([TRUE[k] if k % 3 else missing for k in range(120)], dtype=object)
+    expected = np.mean(fitted.predict(X)[np.arange(120) % 3 > 0] == TRUE[np.arange(120) % 3 > 0])
+    assert fitted.score(X, y) == expected
+    with pytest.raises(AAEError, match="None of the rows has a label"):
+        fitted.score(X, [None] * 120)
+
+
+def test_a_class_that_was_not_learned_is_a_mistake_in_the_score(fitted):
+    assert fitted.score(X, np.where(np.arange(120) < 30, 7, TRUE)) <= 0.75
+
+
+def test_weights_of_the_score(fitted):
+    weights = fitted.predict(X) == TRUE
+    assert fitted.score(X, Y, weights + 1e-9) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("y", [Y, np.where(Y < 0, np.nan, Y), np.array([None if v < 0 else v for v in Y])],
+                         ids=["-1", "nan", "none"])
+def test_cross_validation_leaves_unlabelled_rows_out(y):
+    # Of NaN scikit-learn cannot draw stratified folds.
+    scores = cross_val_score(classifier(60, hidden=[64]), X, y, cv=KFold(2))
+    assert scores.min() > 0.8
+
+
+@pytest.mark.parametrize(("values", "kind"), [
+    ([True, False], "b"), (["b", "a"], "U"), ([10, 9], "i"), ([2.0, 1.0], "i"),
+])
+def test_classes_are_of_the_type_of_the_labels(values, kind):
+    classes, numbers = class_labels(np.array(values), 2)
+    assert classes.dtype.kind == kind
+    assert classes.tolist() == sorted(values)
+    assert numbers.tolist() == [1, 0]
 
 
 def test_text_labels(fitted):

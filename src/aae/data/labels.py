@@ -18,7 +18,7 @@ import numpy as np
 
 from aae.system.errors import AAEError, printable
 
-__all__ = ["ClassName", "Labels", "class_indices", "class_key", "read_labels"]
+__all__ = ["ClassName", "Labels", "class_indices", "class_key", "is_missing", "read_labels"]
 
 ClassName = str | int | float
 
@@ -49,6 +49,7 @@ def read_labels(
     where: str,
     classes: Sequence[ClassName] | None = None,
     counts: np.ndarray | None = None,
+    unknown: int | None = None,
 ) -> Labels:
     """Number the classes of labels.
 
@@ -58,6 +59,7 @@ def read_labels(
         where: Where they come from, for messages.
         classes: The classes of the rows to train on, if these are labels of rows to test on.
         counts: Rows that have each label ``(N,)``, if ``values`` are different labels and not those of single rows.
+        unknown: The number of labels that are not among ``classes``; if None, there may be none.
 
     Raises:
         AAEError: Another number of labels, labels that are measurements, or a label that is not among ``classes``.
@@ -79,11 +81,13 @@ def read_labels(
         _check_classes(count_of, where)
         merged = _merged(count_of)
         names = sorted(set(merged.values()), key=_order)
+        place = {name: k for k, name in enumerate(names)}
+        number = {name: place[chosen] for name, chosen in merged.items()}
         notes += _class_notes(count_of, merged)
     else:
-        merged, names = _matched(count_of, classes, where), list(classes)
-    number = {name: k for k, name in enumerate(names)}
-    numbers = np.array([number[merged[named[k]]] if k in named else -1 for k in range(len(distinct))], dtype=np.int64)
+        names = list(classes)
+        number = _matched(count_of, classes, where, unknown)
+    numbers = np.array([number[named[k]] if k in named else -1 for k in range(len(distinct))], dtype=np.int64)
     return Labels(names, numbers[index], tuple(notes))
 
 
@@ -123,7 +127,7 @@ def _distinct(array: np.ndarray) -> tuple[list[Any], np.ndarray]:
     places: dict[Any, int] = {}
     index = np.empty(len(array), dtype=np.int64)
     for row, value in enumerate(array.tolist()):
-        if value is None or _is_nan(value):
+        if is_missing(value):
             value = None
         # 1 and True are equal as keys, and so are 1 and 1.0.
         index[row] = places.setdefault((type(value), value) if _hashable(value) else (type(value), repr(value)), row)
@@ -139,7 +143,10 @@ def _hashable(value: Any) -> bool:
     return True
 
 
-def _is_nan(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas' NA."""
+    if value is None:
+        return True
     if type(value).__name__ in ("NAType", "NaTType"):  # pandas' marks; the first cannot be compared
         return True
     try:
@@ -150,7 +157,7 @@ def _is_nan(value: Any) -> bool:
 
 def _clean(value: Any) -> ClassName | None:
     """A label as the name of a class: a whole number, another number or a text; None if it means "not labelled"."""
-    if value is None or _is_nan(value):
+    if is_missing(value):
         return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -228,20 +235,22 @@ def _merged(count_of: Mapping[ClassName, int]) -> dict[ClassName, ClassName]:
     return {name: best[class_key(name)] for name in count_of}
 
 
-def _matched(count_of: Mapping[ClassName, int], classes: Sequence[ClassName], where: str) -> dict[Any, ClassName]:
+def _matched(
+    count_of: Mapping[ClassName, int], classes: Sequence[ClassName], where: str, unknown: int | None
+) -> dict[ClassName, int]:
     indices = class_indices(list(count_of), classes)
     extra = next((name for name, k in zip(count_of, indices, strict=True) if k < 0), None)
-    if extra is not None:
+    if extra is not None and unknown is None:
         raise AAEError(
             f"{where}: only test rows have the label {printable(repr(extra))}; no row to train on has it. Correct "
             "these labels, or leave the rows out."
         )
-    return {name: classes[k] for name, k in zip(count_of, indices, strict=True)}
+    return {name: k if k >= 0 else unknown or -1 for name, k in zip(count_of, indices, strict=True)}
 
 
 def _order(name: ClassName) -> tuple[bool, float, str]:
     """Numbers by size, also those written as texts; then texts."""
-    number = _number(name)
+    number = float(name) if not isinstance(name, str) or _WHOLE.fullmatch(name) else _number(name)
     return (number is None, 0.0 if number is None else number, str(name))
 
 

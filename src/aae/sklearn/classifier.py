@@ -4,10 +4,12 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from aae.sklearn.base import Coder
-from aae.sklearn.labels import is_missing, label_array, plain
+from aae.sklearn.labels import class_labels, class_numbers
 from aae.system.errors import AAEError
 
 __all__ = ["AAEClassifier"]
@@ -40,7 +42,8 @@ class AAEClassifier(ClassifierMixin, Coder):
 
         Args:
             X: Rows ``(N, D)``, or images of bytes ``(N, H, W[, C])``.
-            y: Classes ``(N,)``, texts or whole numbers; -1, NaN and None stand for "not labelled".
+            y: Classes ``(N,)``, texts or whole numbers. None, NaN and blank texts stand for "not labelled", and so
+                does -1 where all other labels are whole numbers from 0 up (-1 and 1 alone are two classes).
 
         Raises:
             ValueError: Rows or labels that cannot be used, or fewer than two classes.
@@ -48,14 +51,7 @@ class AAEClassifier(ClassifierMixin, Coder):
         if y is None:
             raise AAEError("This estimator requires y to be passed, but the target y is None; -1 means not labelled.")
         rows = self._read(X, reset=True)
-        values = label_array(y, len(rows))
-        known = np.array([not is_missing(value) for value in values.tolist()])
-        check_classification_targets(plain(values[known]))
-        self.classes_, numbers = np.unique(plain(values[known]), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise AAEError(f"Labels of at least two classes are needed; found {len(self.classes_)} class.")
-        labels = np.full(len(rows), -1)
-        labels[known] = numbers
+        self.classes_, labels = class_labels(y, len(rows))
         return self._fit(rows, "few-labels", {}, labels, self.classes_.tolist())
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -66,3 +62,22 @@ class AAEClassifier(ClassifierMixin, Coder):
         """The most probable class of each row, ``(N,)``."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        """Share of the labelled rows whose class is predicted; rows without a label do not count.
+
+        Args:
+            X: Rows, as for `fit`.
+            y: Classes ``(N,)``, as for `fit`.
+            sample_weight: Weights of the rows ``(N,)``.
+
+        Raises:
+            AAEError: No row has a label.
+        """
+        numbers = class_numbers(y, _num_samples(X), self.classes_)
+        known = np.flatnonzero(numbers != -1)
+        if not len(known):
+            raise AAEError("None of the rows has a label, so there is nothing to score; pass rows with labels.")
+        predicted = self.predict_proba(_safe_indexing(X, known)).argmax(1)
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return float(accuracy_score(numbers[known], predicted, sample_weight=weights))

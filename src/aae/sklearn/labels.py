@@ -1,37 +1,58 @@
-"""Converts the labels that users of scikit-learn pass to arrays of numbers or texts."""
+"""Labels as users of scikit-learn pass them, and the classes of an estimator."""
 
 from typing import Any
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from aae.data.labels import ONE_CLASS, is_missing, read_labels
 from aae.system.errors import AAEError
 
-__all__ = ["is_missing", "label_array", "plain"]
+__all__ = ["class_labels", "class_numbers"]
 
 
-def label_array(y: Any, rows: int) -> np.ndarray:
-    """Labels as an array of objects, one for each row."""
-    values = np.asarray(y, dtype=object)
-    if values.ndim == 2 and values.shape[1] == 1:
-        column_or_1d(np.zeros(values.shape), warn=True)  # warns as every classifier does
-        values = values.ravel()
-    if values.shape != (rows,):
-        raise AAEError(f"Labels need the shape ({rows},), one for each row; found {values.shape}.")
+def class_labels(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, sorted as `numpy.unique` does, and the class number of every row, -1 for none.
+
+    Args:
+        y: Labels ``(rows,)``, as `aae.data.labels.read_labels` takes them.
+        rows: How many there should be.
+
+    Raises:
+        AAEError: Labels that cannot be used, or fewer than two classes.
+    """
+    values = _one_column(y, rows)
+    array = np.asarray(values, dtype=object)
+    check_classification_targets(_plain([value for value in array.tolist() if not is_missing(value)]))
+    labels = read_labels(values, rows, "y")
+    if len(labels.classes) < 2:
+        raise AAEError(ONE_CLASS.format(len(labels.classes)))
+    known = array[labels.y >= 0]
+    truth = all(isinstance(value, bool | np.bool_) for value in known.tolist())
+    names = np.array([name == "True" for name in labels.classes]) if truth else _plain(labels.classes)
+    classes, order = np.unique(names, return_inverse=True)
+    return classes, np.append(order, -1)[labels.y]
+
+
+def class_numbers(y: Any, rows: int, classes: np.ndarray) -> np.ndarray:
+    """The number of every row's class among the ``classes``: -1 for no label, -2 for a class that is not there."""
+    return read_labels(_one_column(y, rows), rows, "y", classes.tolist(), unknown=-2).y
+
+
+def _one_column(y: Any, rows: int) -> Any:
+    values = y if hasattr(y, "dtype") else np.asarray(y, dtype=object)
+    shape = np.shape(values)
+    if shape == (rows, 1):
+        column_or_1d(np.zeros(shape), warn=True)  # warns as every classifier does
+    elif shape != (rows,):
+        raise AAEError(f"Labels need the shape ({rows},), one for each row; found {shape}.")
     return values
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a label is missing: None, NaN or -1."""
-    if value is None or type(value).__name__ == "NAType":  # pandas' NA cannot be compared
-        return True
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and bool(value != value or value == -1)
-
-
-def plain(values: np.ndarray) -> np.ndarray:
-    """An array of objects as one of numbers or texts; whole numbers stored as floats become integers."""
-    array = np.array(values.tolist())
+def _plain(values: list[Any]) -> np.ndarray:
+    """Values as an array of numbers or texts; whole numbers stored as floats become integers."""
+    array = np.array(values)
     if array.dtype.kind == "f" and np.isinf(array).any():
         raise AAEError("Input y contains infinity; labels are texts or whole numbers.")
     if array.dtype.kind == "f" and (array == np.round(array)).all():
