@@ -101,10 +101,10 @@ def test_a_given_test_set_is_used(tmp_path):
 BAD = VECTORS.copy()
 BAD[[4, 9], 1] = np.nan, np.inf
 BAD_ARRAYS = {
-    "no x": ({"images": VECTORS}, "holds no array called 'x'; save it with"),
+    "no x": ({"rows": VECTORS, "w": BAD[0]}, r"holds no array called 'x' but rows \(40, 3\), w \(3,\); save it with"),
     "NaN": ({"x": BAD}, r"row 4 holds NaN or infinity \(2 such rows\)"),
     "NaN in the test rows": ({"x": VECTORS, "x_test": BAD}, r"x_test\): row 4 holds NaN"),
-    "images of numbers": ({"x": IMAGES / 255}, r"expected images of bytes .* not float64 of shape \(40, 4, 5\)"),
+    "images of numbers": ({"x": IMAGES - 130.0}, r"images of shape \(4, 5\) have values from -130 to 125; give bytes"),
     "one column": ({"x": VECTORS[:, 0]}, r"not float64 of shape \(40,\)"),
     "text": ({"x": np.array([["a"]])}, "not <U1"),
     "no rows": ({"x": VECTORS[:0]}, "there are no rows"),

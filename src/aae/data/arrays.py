@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import RawIOBase
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.tables import ParquetRows
 from aae.system.errors import AAEError, first_line
 
-__all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "open_rows", "read_numpy"]
+__all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "list_arrays", "open_rows", "read_numpy"]
 
 BLOCK = 2**20  # bytes
 CHUNK = 16_384  # rows checked together
@@ -112,31 +113,57 @@ Rows = np.ndarray | NpyRows | ParquetRows
 AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
-def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The arrays with these names in an ``.npz`` file, at least ``x``; the array of an ``.npy`` file is ``x``.
+def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the arrays in an ``.npz`` file; the array of an ``.npy`` file is ``x``.
 
     Raises:
-        AAEError: The file is damaged, holds Python objects, or has no ``x``.
+        AAEError: The file is damaged.
     """
+    with _readable(path), path.open("rb") as stream:
+        if not is_zipfile(stream):
+            stream.seek(0)
+            return {"x": _read_header(stream)[0]}
+        with ZipFile(stream) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            return {name[: -len(".npy")]: _member_shape(archive, name) for name in names}
+
+
+def read_numpy(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays with these names in an ``.npz`` file; the array of an ``.npy`` file is ``x``.
+
+    Raises:
+        AAEError: The file is damaged, or an array holds Python objects.
+    """
+    with _readable(path), path.open("rb") as stream:  # opened by hand: np.load leaves a damaged file open
+        if not is_zipfile(stream):
+            _check_header(stream, path.stat().st_size)
+            return {"x": np.load(path, allow_pickle=False)}
+        with ZipFile(stream) as archive:
+            present = [name for name in names if f"{name}.npy" in archive.namelist()]
+            return {name: _read_member(archive, f"{name}.npy") for name in present}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the errors that numpy and zipfile raise on a damaged file into an `AAEError`."""
     try:
-        # Opened by hand: np.load leaves a damaged file open.
-        with path.open("rb") as stream:
-            if not is_zipfile(stream):
-                _check_header(stream, path.stat().st_size)
-                return {"x": np.load(path, allow_pickle=False)}
-            with ZipFile(stream) as archive:
-                present = [name for name in names if f"{name}.npy" in archive.namelist()]
-                return _require_x({name: _read_member(archive, f"{name}.npy") for name in present}, path)
+        yield
     except AAEError:
         raise
     except Exception as error:  # damaged headers, which numpy reads as Python literals, and zip files raise many kinds
         raise AAEError(f"{path} is not a readable numpy file of plain arrays ({first_line(error)}).") from error
 
 
-def _require_x(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
-    if "x" not in arrays:
-        raise AAEError(f"{path} holds no array called 'x'; save it with numpy.savez(path, x=rows, y=labels).")
-    return arrays
+def _member_shape(archive: ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(name) as stream:
+        return _read_header(stream)[0]
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype
 
 
 def _read_member(archive: ZipFile, name: str) -> np.ndarray:
@@ -145,21 +172,19 @@ def _read_member(archive: ZipFile, name: str) -> np.ndarray:
     if info.file_size > max(MIN_LIMIT, MAX_EXPANSION * info.compress_size):
         raise ValueError(f"{name} would unpack to {info.file_size} bytes, more than {MAX_EXPANSION} times its size")
     with archive.open(name) as stream:
-        _check_header(stream, info.file_size)
+        _check_header(stream, info.file_size, f"{name.removesuffix('.npy')} holds")
     with archive.open(name) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def _check_header(stream: IO[bytes], size: int) -> None:
+def _check_header(stream: IO[bytes], size: int, what: str = "it holds") -> None:
     """Check that a header describes an array of plain values that fits into ``size`` bytes."""
     stream.seek(0)
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
-    if dtype.kind not in "biufU":
-        raise ValueError(f"it holds {dtype}; only numbers, bytes and texts can be read")
+    shape, dtype = _read_header(stream)
+    if dtype.kind not in "biufUSM":
+        raise ValueError(f"{what} {dtype}; only numbers, bytes, texts and dates can be read")
     if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > size - stream.tell():
-        raise ValueError(f"it should hold {shape} values of {dtype}, but is too short for them")
+        raise ValueError(f"{what.replace('holds', 'should hold')} {shape} values of {dtype}, but is too short for them")
     stream.seek(0)
 
 
@@ -172,7 +197,7 @@ def open_rows(path: Path) -> Rows:
     try:
         return NpyRows(path)
     except Exception:  # read_numpy raises the error with its reason
-        return read_numpy(path, ())["x"]
+        return read_numpy(path, ("x",))["x"]
 
 
 def check_kind(x: Rows, where: str) -> None:

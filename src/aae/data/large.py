@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset
 from aae.data.labels import Labels, read_labels
@@ -13,6 +14,7 @@ from aae.data.raw import RawData, stored
 from aae.data.tables import parquet_size
 from aae.data.unpacked import unpack
 from aae.model.table import Table, fit_table
+from aae.system.errors import AAEError
 
 __all__ = ["large_file", "on_disk"]
 
@@ -28,6 +30,11 @@ def large_file(path: Path, label_column: str | None, table: Table | None) -> tup
         if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
             return None
         check_kind(rows, str(path))
+        if channels_first(rows.shape):
+            raise AAEError(
+                f"{path} holds images of shape {rows.shape[1:]}, channels first; save them as (N, H, W, C), with "
+                "x.transpose(0, 2, 3, 1)."
+            )
         y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
         return RawData(path.stem, rows, None, str(path)), Labels([], y)
     if path.suffix == ".parquet" and math.prod(parquet_size(path)) * 4 > LARGE:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from aae.data.arrays import check_rows, open_rows, read_numpy
+from aae.data.array_files import read_array_file
 from aae.data.builtin import NAMED, from_arrays
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
 from aae.data.large import large_file, on_disk
-from aae.data.raw import RawData, stored, with_test_rows
+from aae.data.raw import RawData, with_test_rows
 from aae.data.tables import ENDINGS as TABLES
 from aae.data.tables import describe_columns, read_columns, take_labels
 from aae.model.table import Table
@@ -81,9 +81,7 @@ def _read_raw(path: Path, reading: ReadOptions, table: Table | None) -> RawData[
         return _image_folder(path, reading)
     if path.suffix in TABLES:
         return _columns(path, reading.label_column, table)
-    if path.suffix == ".npy":
-        return RawData(path.stem, stored(np.asarray(check_rows(open_rows(path), str(path)))), None, str(path))
-    return _npz(path)
+    return read_array_file(path)
 
 
 def _check_options(path: str, reading: ReadOptions, folder: bool, of_table: bool) -> None:
@@ -132,14 +130,3 @@ def _image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]:
         more = f" and {len(pictures.skipped) - 3} more" if len(pictures.skipped) > 3 else ""
         notes = (f"{len(pictures.skipped)} images of {folder} could not be read and were left out: {some}{more}.",)
     return RawData(folder.name, pictures.x, np.array(labels, dtype=object), str(folder), notes=notes)
-
-
-def _npz(path: Path) -> RawData[np.ndarray]:
-    """``x``; optionally ``y``, ``x_test`` and ``y_test``."""
-    arrays = read_numpy(path, ("x", "y", "x_test", "y_test"))
-    raw = RawData(path.stem, stored(check_rows(arrays["x"], str(path))), arrays.get("y"), str(path))
-    if "x_test" in arrays:
-        raw.test = (
-            stored(check_rows(arrays["x_test"], f"{path} (x_test)")), arrays.get("y_test")
-        )  # fmt: skip
-    return raw
