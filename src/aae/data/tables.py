@@ -4,11 +4,12 @@ A column is an array: numbers as float64 with NaN for empty cells, texts as obje
 """
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,11 +28,14 @@ __all__ = [
     "pyarrow_parquet",
     "read_chunks",
     "read_columns",
+    "table_kind",
     "take_labels",
     "unscaled_table",
 ]
 
 ENDINGS = (".csv", ".parquet")
+CSV_ENDINGS = (".csv", ".tsv", ".txt")  # each also compressed, as .csv.gz
+PARQUET_ENDINGS = (".parquet", ".pq")
 CHUNK = 4096  # rows decoded together
 BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be in memory
 MAX_COLUMNS = 100_000
@@ -40,6 +44,34 @@ LIMITS = {"thrift_string_size_limit": 2**26, "thrift_container_size_limit": 2**2
 MAX_CATEGORIES = 100  # different texts in a column of categories
 
 Columns = dict[str, np.ndarray]
+
+
+def table_kind(path: str | Path) -> Literal["csv", "parquet"] | None:
+    """Whether a path is a text table, a Parquet file or a folder of Parquet parts; None if it is neither."""
+    path = Path(path)
+    if path.is_dir():
+        return "parquet" if parquet_parts(path) else None
+    name = path.name.lower()
+    if name.removesuffix(".gz").endswith(CSV_ENDINGS):
+        return "csv"
+    return "parquet" if name.endswith(PARQUET_ENDINGS) else None
+
+
+def parquet_parts(folder: Path) -> list[Path]:
+    """The Parquet files of a folder and of the folders in it; none if it also holds other files.
+
+    Files whose names begin with a point or an underscore do not count: Spark and Hadoop write such beside the parts.
+    """
+    parts = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            if name.startswith((".", "_")):
+                continue
+            if not name.lower().endswith(PARQUET_ENDINGS):
+                return []
+            parts.append(Path(place, name))
+    return parts
 
 
 def pyarrow_parquet() -> Any:
