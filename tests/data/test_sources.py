@@ -236,7 +236,7 @@ def test_images_that_could_not_be_read_are_noted(pets):
 @pytest.mark.parametrize(("spec", "reading", "sentence"), [
     ("digits", {"image_size": 9}, "digits has a fixed format and fixed test rows; drop --image-size"),
     ("digits", {"test": "x"}, "drop --test"),
-    ("one.npz", {"image_size": 9}, "--image-size is for folders of images; .*one.npz is a file"),
+    ("one.npz", {"image_size": 9}, "--image-size is for folders of images; .*one.npz is not one"),
     ("one.npz", {"strict": True}, "--strict is for folders of images and"),
 ])
 def test_options_that_do_not_fit_the_data(tmp_path, spec, reading, sentence):
@@ -293,8 +293,8 @@ def test_a_table_read_as_a_model_requires(tmp_path):
 
 @pytest.mark.parametrize(("name", "reading", "sentence"), [
     ("people.csv", {"label_column": "kinds"}, "no column of .*people.csv called 'kinds'; did you mean 'kind'"),
-    ("people.csv", {"image_size": 9}, "--image-size is for folders of images; .*people.csv is a file"),
-    ("rows.npz", {"label_column": "kind"}, "--label-column is for .csv and .parquet files; .*rows.npz is not one"),
+    ("people.csv", {"image_size": 9}, "--image-size is for folders of images; .*people.csv is not one"),
+    ("rows.npz", {"label_column": "kind"}, "--label-column is for tables ..csv, .parquet.; .*rows.npz is not one"),
     ("digits", {"label_column": "kind"}, "digits has a fixed format .* drop --label-column"),
 ])
 def test_options_for_other_kinds_of_data(tmp_path, name, reading, sentence):
@@ -311,3 +311,23 @@ def test_rows_of_an_npy_file(tmp_path):
     np.save(tmp_path / "rows.npy", VECTORS)
     data = load_data(tmp_path / "rows.npy")
     assert data.table.columns[1]["mean"] == pytest.approx(data.x[:, 1].mean(dtype=np.float64))
+
+
+@pytest.mark.parametrize("name", ["set.NPZ", "rows.NPY", "people.CSV", "people.tsv"])
+def test_endings_in_capitals_and_other_endings(tmp_path, name):
+    path = tmp_path / name
+    if name in ("set.NPZ", "rows.NPY"):
+        with path.open("wb") as file:
+            np.savez(file, x=VECTORS) if name == "set.NPZ" else np.save(file, VECTORS)
+    else:
+        mark = "\t" if name.endswith("tsv") else ","
+        path.write_text("\n".join(mark.join(row) for row in [("a", "b", "c"), *VECTORS.astype(str).tolist()]))
+    data = load_data(path)
+    assert len(data.x) + len(data.test_x) == 40
+    assert data.shape == (3,)
+
+
+def test_a_file_of_another_kind(tmp_path):
+    (tmp_path / "notes.docx").write_text("words")
+    with pytest.raises(AAEError, match=r"notes.docx is a file, but of a kind that is not read; save it as one of .npz"):
+        load_data(tmp_path / "notes.docx")

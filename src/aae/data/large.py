@@ -11,7 +11,7 @@ from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset
 from aae.data.labels import Labels, read_labels
 from aae.data.raw import RawData, stored
-from aae.data.tables import parquet_size
+from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
 from aae.model.table import Table, fit_table
 from aae.system.errors import AAEError
@@ -25,7 +25,7 @@ SCALE_BYTES, SCALE_RUNS = 2**25, 500  # bytes of rows, in runs of neighbours, fr
 
 def large_file(path: Path, label_column: str | None, table: Table | None) -> tuple[RawData[NpyRows], Labels] | None:
     """The rows of a file that take more than `LARGE` bytes, with their labels; None for smaller files."""
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         rows = open_rows(path)
         if not isinstance(rows, NpyRows) or rows.nbytes <= LARGE:
             return None
@@ -37,7 +37,7 @@ def large_file(path: Path, label_column: str | None, table: Table | None) -> tup
             )
         y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
         return RawData(path.stem, rows, None, str(path)), Labels([], y)
-    if path.suffix == ".parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
+    if path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
         data = unpack(path, label_column, table)
         raw = RawData(path.stem, data.rows, None, str(path), None, tuple(data.notes), data.names, data.values)
         if data.labels is None:

@@ -5,8 +5,9 @@ as float32, ``(N, D)``, and a `Table` describes how the networks read them. Labe
 ``classes``, -1 for rows without a label.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,14 +17,13 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
-from aae.data.tables import ENDINGS as TABLES
-from aae.data.tables import describe_columns, read_columns, take_labels
+from aae.data.tables import describe_columns, read_columns, table_kind, take_labels
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
 __all__ = ["is_image_source", "load_data"]
 
-FILES = (".npz", ".npy", *TABLES)
+FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
 OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing")
 
@@ -42,15 +42,17 @@ def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, ta
     reading = reading or ReadOptions()
     if isinstance(spec, Dataset):
         return spec
-    path = Path(spec)
-    if str(spec) in NAMED or (path.is_dir() and is_idx_folder(path)):
+    path, kind = Path(spec), _kind(spec)
+    if kind in ("named", "idx"):
         if reading.given():
             name = next(iter(reading.given()))
             raise UsageError(f"{spec} has a fixed format and fixed test rows; drop --{name.replace('_', '-')}.")
-        return NAMED[str(spec)]() if str(spec) in NAMED else from_arrays(path.name, *read_idx_folder(path))
-    if (path.is_file() and path.suffix in FILES) or is_image_source(spec):
-        return _load_path(path, reading, table)
-    if path.suffix or len(path.parts) > 1 or path.exists():
+        return NAMED[str(spec)]() if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
+    if kind is not None:
+        return _load_path(path, kind, reading, table)
+    if path.is_file():
+        raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
+    if path.suffix or len(path.parts) > 1:
         raise AAEError(
             f"No data at {path}: expected a file ({', '.join(FILES)}), a folder of images or a folder of IDX files; "
             "check the path."
@@ -58,41 +60,51 @@ def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, ta
     raise unknown("data set", str(spec), NAMED)
 
 
-def _load_path(path: Path, reading: ReadOptions, table: Table | None) -> Dataset:
-    folder, of_table = path.is_dir(), path.suffix in TABLES
-    _check_options(str(path), reading, folder, of_table)
-    large = None if folder else large_file(path, reading.label_column, table)
-    raw: RawData[Any] = _read_raw(path, reading, table) if large is None else large[0]
+def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "arrays"] | None:
+    """What a name or path stands for; None if there is nothing that can be read."""
+    path = Path(spec)
+    if str(spec) in NAMED:
+        return "named"
+    if path.is_dir():
+        return "idx" if is_idx_folder(path) else "images" if table_kind(path) is None else "table"
+    if path.is_file() and path.suffix.lower() in (".npz", ".npy"):
+        return "arrays"
+    return "table" if path.is_file() and table_kind(path) is not None else None
+
+
+def is_image_source(spec: str | Path) -> bool:
+    """Whether a name or path stands for a folder of images."""
+    return _kind(spec) == "images"
+
+
+def _load_path(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> Dataset:
+    _check_options(str(path), kind, reading)
+    large = large_file(path, reading.label_column, table)
+    raw: RawData[Any] = _read_raw(path, kind, reading, table) if large is None else large[0]
     given = None
     if reading.test is not None:
         given = _read_test_rows(Path(reading.test), raw, reading, table or raw.table(raw.x))
     return with_test_rows(raw, given, table) if large is None else on_disk(*large, given, table)
 
 
-def is_image_source(spec: str | Path) -> bool:
-    """Whether a name or path stands for a folder of images."""
-    path = Path(spec)
-    return str(spec) not in NAMED and path.is_dir() and not is_idx_folder(path)
-
-
-def _read_raw(path: Path, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
-    """The rows at a path."""
-    if path.is_dir():
-        return _image_folder(path, reading)
-    if path.suffix in TABLES:
-        return _columns(path, reading.label_column, table)
-    return read_array_file(path)
-
-
-def _check_options(path: str, reading: ReadOptions, folder: bool, of_table: bool) -> None:
+def _check_options(path: str, kind: str, reading: ReadOptions) -> None:
     for name in reading.given():
         flag = "--" + name.replace("_", "-")
-        if name in OF_FOLDERS and not folder:
-            raise UsageError(f"{flag} is for folders of images; {path} is a file.")
-        if name == "strict" and not (folder or of_table):
-            raise UsageError(f"{flag} is for folders of images and {' and '.join(TABLES)} files; {path} is neither.")
-        if name in OF_TABLES and not of_table:
-            raise UsageError(f"{flag} is for {' and '.join(TABLES)} files; {path} is not one of them.")
+        if name in OF_FOLDERS and kind != "images":
+            raise UsageError(f"{flag} is for folders of images; {path} is not one.")
+        if name == "strict" and kind == "arrays":
+            raise UsageError(f"{flag} is for folders of images and for tables; {path} is neither.")
+        if name in OF_TABLES and kind != "table":
+            raise UsageError(f"{flag} is for tables (.csv, .parquet); {path} is not one.")
+
+
+def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
+    """The rows at a path."""
+    if kind == "images":
+        return _image_folder(path, reading)
+    if kind == "table":
+        return _columns(path, reading.label_column, table)
+    return read_array_file(path)
 
 
 def _columns(path: Path, label_column: str | None, table: Table | None) -> RawData[np.ndarray]:
@@ -107,12 +119,13 @@ def _columns(path: Path, label_column: str | None, table: Table | None) -> RawDa
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
-    images, named = raw.x.ndim > 2, raw.columns is not None
-    if images and is_image_source(path):
-        return _image_folder(path, ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4))
-    if path.is_file() and path.suffix in (TABLES if named else (".npz", ".npy")):
-        return _read_raw(path, ReadOptions(label_column=reading.label_column), table)
-    kinds = "a folder of images or an .npz file" if images else f"a {' or '.join(TABLES if named else FILES[:2])} file"
+    images, named, kind = raw.x.ndim > 2, raw.columns is not None, _kind(path)
+    if images and kind == "images":
+        options = replace(reading, image_size=raw.x.shape[1], colour=raw.x.ndim == 4, labels_file=None, test=None)
+        return _image_folder(path, options)
+    if kind == ("table" if named else "arrays"):
+        return _read_raw(path, kind, replace(reading, test=None), table)
+    kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")
 
 
