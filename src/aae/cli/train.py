@@ -167,6 +167,7 @@ def tune(
 
     fixed = parse_changes(changes or [])
     resolve(preset, fixed)
+    from aae.tuning.studies import file_storage
     from aae.tuning.report import best_command, write_search_report
     from aae.tuning.tune import tune as search
 
@@ -179,7 +180,7 @@ def tune(
             preset,
             data,
             trials=trials,
-            storage=storage or f"sqlite:///{(out / 'study.db').resolve()}",
+            storage=storage or file_storage(out / "study.db"),
             study=study,
             labels=labels,
             split=split,

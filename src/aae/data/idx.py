@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aae.system.cache import cache_folder
 from aae.system.errors import AAEError, first_line
 
 __all__ = ["load_mnist", "read_idx", "read_idx_folder"]
@@ -96,9 +97,7 @@ def load_mnist() -> tuple[Arrays, Arrays]:
     data_dir = os.environ.get("AAE_DATA_DIR")
     if data_dir and (Path(data_dir) / "mnist").is_dir():
         return read_idx_folder(Path(data_dir) / "mnist")
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("aae")) / "mnist"
+    folder = cache_folder() / "mnist"
     for name in _CHECKSUMS:
         _download(name, folder)
     return read_idx_folder(folder)

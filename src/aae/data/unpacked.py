@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import platformdirs
 
 from aae.data.arrays import NpyRows
 from aae.data.tables import (
@@ -26,6 +25,7 @@ from aae.data.tables import (
 )
 from aae.model.component import describe
 from aae.model.table import Table
+from aae.system.cache import cache_folder
 from aae.system.errors import AAEError
 from aae.system.files import read_json, write_atomically, write_json
 from aae.system.progress import row_progress
@@ -59,7 +59,7 @@ def unpack(path: Path, label_column: str | None, table: Table | None) -> Unpacke
     stat = path.stat()
     source = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, label_column, describe(table)]
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]
-    folder = Path(platformdirs.user_cache_dir("aae")) / "tables" / key
+    folder = cache_folder() / "tables" / key
     with suppress(AAEError, OSError, ValueError, KeyError, TypeError):
         return _load_cached(folder, label_column)
     try:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from aae.report.plots.drawing import png
 from aae.system.errors import AAEError
-from aae.system.files import write_atomically
+from aae.system.files import utf8, write_atomically
 
 __all__ = ["flatten", "format_value", "write_report"]
 
@@ -84,7 +84,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
     )
-    write_atomically(path, lambda file: file.write(page.encode()))
+    write_atomically(path, lambda file: file.write(utf8(page)))
     return path
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aae.model.autoencoder import Autoencoder
 from aae.presets.presets import PRESETS
-from aae.system.files import write_atomically
+from aae.system.files import utf8, write_atomically
 
 __all__ = ["write_card"]
 
@@ -60,7 +60,7 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
         "```",
         *(["", f"Made with {versions}."] if versions else []),
     ]
-    write_atomically(folder / "README.md", lambda file: file.write(("\n".join(lines) + "\n").encode()))
+    write_atomically(folder / "README.md", lambda file: file.write(utf8("\n".join(lines) + "\n")))
     return folder / "README.md"
 
 

@@ -121,7 +121,7 @@ def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = 
     names = class_names(model, first["p"].shape[1])
 
     def write(file: BinaryIO) -> None:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
+        text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["index" if files is None else "file", "label", "confidence", *(f"p_{name}" for name in names)])
         labels = [csv_cell(name) for name in model.classes or names]
@@ -292,7 +292,7 @@ def _named_table(model: Autoencoder) -> Table:
 
 def _write_columns(file: BinaryIO, table: Table, parts: Iterator[np.ndarray]) -> None:
     """Write rows of a table under the names of its columns, in the original units."""
-    text = io.TextIOWrapper(file, "utf-8", newline="")
+    text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_cell(name) for name in table.names])
     for part in parts:

@@ -23,6 +23,7 @@ from aae.system.errors import printable
 __all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "row_progress", "say", "sigterm_as_interrupt", "spinner"]
 
 BAR_WIDTH = 32  # characters for the bar itself, the percentage and the time left
+_TEXT = TextColumn("{task.description}", markup=False)  # a text of its own would be formatted
 _SHORT_NAMES = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
 
 
@@ -37,11 +38,11 @@ class Bar:
 
     def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
         self._steps, self._total = steps, steps if steps is not None else seconds
-        self._console = Console(stderr=True)
+        self._console = _stderr()
         columns = (
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
         )
@@ -72,12 +73,12 @@ class Bar:
         while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BAR_WIDTH:
             parts.pop()
         done = step if self._steps is not None else seconds
-        self._progress.update(self._task, completed=min(done, self._total or done), text=" ".join(parts))
+        self._progress.update(self._task, completed=min(done, self._total or done), text=printable(" ".join(parts)))
 
     def print(self, text: str) -> None:
         """Print a line above the bar."""
         if not self._quiet:
-            self._progress.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+            self._progress.console.print(printable(text), soft_wrap=True)
 
 
 @contextmanager
@@ -129,26 +130,31 @@ def _silent() -> bool:
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
+def _stderr(quiet: bool = False) -> Console:
+    """Standard error, with texts as they are: names of files and classes may look like markup or like an emoji."""
+    return Console(stderr=True, quiet=quiet, markup=False, emoji=False, highlight=False)
+
+
 def say(text: str) -> None:
     """Print a line on standard error."""
-    Console(stderr=True, quiet=_silent()).print(printable(text), highlight=False, soft_wrap=True, markup=False)
+    _stderr(_silent()).print(printable(text), soft_wrap=True)
 
 
 @contextmanager
 def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show on standard error how many of ``total`` rows are done. Yields a function that counts more rows as done."""
-    console = Console(stderr=True)
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    console = _stderr()
+    columns = (_TEXT, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(text, total=total)
+        task = progress.add_task(printable(text), total=total)
         yield lambda count: progress.advance(task, count)
 
 
 @contextmanager
 def spinner(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
     """Show on standard error what is being done and for how long. Yields a function that changes the text."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    console = _stderr()
+    columns = (SpinnerColumn(), _TEXT, TimeElapsedColumn())
     quiet = not show or _silent() or not console.is_terminal
     with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
         task = progress.add_task(printable(text), total=None)

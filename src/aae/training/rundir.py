@@ -2,6 +2,7 @@
 
 import csv
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from filelock import FileLock, Timeout
 from aae._version import __version__
 from aae.model.component import fits
 from aae.system.errors import AAEError
-from aae.system.files import read_checksummed, write_atomically, write_checksummed
+from aae.system.files import NOT_SUPPORTED, read_checksummed, write_atomically, write_checksummed
+from aae.system.progress import say
 
 __all__ = ["History", "RunDir", "versions"]
 
@@ -71,18 +73,25 @@ class RunDir:
     def locked(self) -> Iterator[None]:
         """Keep other processes from training in the directory; the system frees the lock when this process ends.
 
+        A file system that has no locks is used without, with a note.
+
         Raises:
             AAEError: Another process is training there, or the directory cannot be written.
         """
         lock = FileLock(self.path / LOCK)
         try:
-            lock.acquire(timeout=0)
+            with warnings.catch_warnings():
+                # Some versions would make a file the lock, which stays when a process is killed.
+                warnings.filterwarnings("error", "flock not supported")
+                lock.acquire(timeout=0)
         except Timeout as error:
             raise AAEError(
                 f"Another process is training in {self.path}; wait until it has ended, or choose another --out."
             ) from error
-        except OSError as error:
-            raise AAEError(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from error
+        except (OSError, NotImplementedError, UserWarning) as error:
+            if isinstance(error, OSError) and error.errno not in NOT_SUPPORTED:
+                raise AAEError(f"{self.path} cannot be written ({error.strerror}); choose another --out.") from error
+            say(f"The file system of {self.path} has no locks: let only one process train there at a time.")
         try:
             yield
         finally:

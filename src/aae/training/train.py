@@ -16,6 +16,7 @@ from aae.distributed.processes import ProcessGroup, launch
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
 from aae.system.errors import AAEError
+from aae.system.files import is_utf8
 from aae.system.machine import describe_machine
 from aae.training.checkpoints import latest_checkpoint
 from aae.training.loop import Loop, Result, Watch
@@ -162,6 +163,8 @@ def _tensorboard(run: RunDir | None) -> Callable[[], Any]:
     """A function that opens TensorBoard's files. Errors are raised before anything is written."""
     if run is None:
         raise AAEError("TensorBoard files need a run directory; give out=.")
+    if not is_utf8(run.path):
+        raise AAEError(f"TensorBoard writes only to names in UTF-8, which {run.path.resolve()} is not; rename it.")
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

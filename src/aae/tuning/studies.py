@@ -1,15 +1,18 @@
 """The database of a search, which workers can share, and error messages for when it is wrong, silent or lost."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aae.system.errors import AAEError, UsageError, first_line
 
-__all__ = ["explain_lost_storage", "open_study"]
+__all__ = ["explain_lost_storage", "file_storage", "open_study"]
 
 HEARTBEAT, GRACE = 5, 30  # seconds between heartbeats of a worker, and without one until it counts as dead
 CONNECT_TIMEOUT = 10  # seconds
@@ -19,6 +22,13 @@ _EXAMPLES = "sqlite:///study.db for a file or postgresql://user:password@host/da
 # Without these a worker would wait for hours for a server whose machine is gone.
 _TIMEOUTS = {"connect_timeout": CONNECT_TIMEOUT, "keepalives_idle": 30, "keepalives_interval": 10,
              "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
+def file_storage(path: Path) -> str:
+    """The URL of a database in a file; signs that a URL cannot hold, and bytes that are no text, are escaped."""
+    place = os.fsencode(path.resolve())
+    plain = not {*b"?#%"} & {*place} and place.isascii()
+    return f"sqlite:///{path.resolve()}" if plain else f"sqlite:///file:{quote(place)}?uri=true"
 
 
 def open_study(optuna: Any, storage: str | None, name: str, seed: int) -> tuple[Any, Any]:
