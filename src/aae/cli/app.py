@@ -3,9 +3,16 @@
 Nothing heavy is imported before a command needs it.
 """
 
+import logging
 import os
+import platform
 import sys
+import tempfile
 import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,10 +22,12 @@ from aae.cli.export import bench, export
 from aae.cli.look import evaluate, plot, presets, report, show_data
 from aae.cli.train import train, tune
 from aae.cli.use import encode, predict, reconstruct, sample
-from aae.system.errors import AAEError, UsageError, printable
+from aae.system.errors import AAEError, UsageError, first_line, printable
 
 __all__ = ["app", "main"]
 
+BUG = 70  # exit code of an error that is not the user's, as sysexits.h has it
+BROKEN_PIPE = 141  # exit code where the reader of the output has gone: 128 + SIGPIPE
 GRACE = 2.0  # seconds that rank zero has to report the same error
 NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
 
@@ -46,9 +55,16 @@ for _command in (train, tune, evaluate, report, predict, encode, reconstruct, sa
 
 
 def main() -> NoReturn:
-    """Run the command line; an error of the user is one sentence on standard error."""
+    """Run the command line; every error is one sentence on standard error."""
+    with _quiet_libraries():
+        _main()
+
+
+def _main() -> NoReturn:
     try:
         code = app(prog_name="aae", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, so that a failure is reported
         sys.exit(code or 0)
     except UsageError as error:
         _fail(str(error), 2, _reported_elsewhere(error))
@@ -59,8 +75,10 @@ def main() -> NoReturn:
     except MemoryError:
         _fail(NO_MEMORY, 1)
     except OSError as error:
+        _drop_output()
+        quiet = isinstance(error, BrokenPipeError) and not error.filename
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}.", 1)
+        _fail(f"{where}{error.strerror or error}.", BROKEN_PIPE if quiet else 1, quiet)
     except Exception as error:
         if isinstance(error, RuntimeError) and "allocate" in str(error):  # torch's message
             _fail(NO_MEMORY, 1)
@@ -68,7 +86,56 @@ def main() -> NoReturn:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
             sys.exit(error.exit_code)
-        raise
+        _fail(_bug(error), BUG)
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep the warnings of libraries off the terminal, unless Python is told to show them (``PYTHONWARNINGS``).
+
+    A filter that makes them errors still does. Text that the terminal cannot show is replaced.
+    """
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    show, disabled = warnings.showwarning, logging.root.manager.disable
+    if not sys.warnoptions:
+        warnings.showwarning = lambda *_, **__: None
+        logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        logging.disable(disabled)
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere: Python would fail on it again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _bug(error: Exception) -> str:
+    """A sentence for an error that nobody expected; its traceback goes into a file."""
+    torch = getattr(sys.modules.get("torch"), "__version__", "not loaded")
+    facts = f"aae {__version__}, Python {platform.python_version()}, torch {torch}, {platform.platform()}"
+    text = f"{facts}\n\n{''.join(traceback.format_exception(error))}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="aae-error-", suffix=".txt", delete=False
+        ) as file:
+            file.write(text)
+        where = f"with the file {file.name}, which holds the traceback"
+    except OSError:
+        print(printable(text), file=sys.stderr)
+        where = "with the traceback above"
+    name = type(error).__name__
+    reason = first_line(error)
+    return f"This is an error of aae itself ({name if reason == name else f'{name}: {reason}'}). Please report it {where}."
 
 
 def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:
