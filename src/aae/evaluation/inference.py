@@ -10,6 +10,7 @@ from torch import Tensor
 from aae.data.arrays import Rows
 from aae.data.batches import to_input
 from aae.model.autoencoder import Autoencoder
+from aae.system import generators
 from aae.system.errors import AAEError
 
 __all__ = [
@@ -50,7 +51,7 @@ def _evaluation_mode(model: Autoencoder) -> Iterator[None]:
 
 def without_side_effects(device: torch.device) -> AbstractContextManager[None]:
     """Random draws within the block leave the generators of the CPU and of a device unchanged."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+    return generators.forked([device] if device.type == "cuda" else [])
 
 
 @contextmanager

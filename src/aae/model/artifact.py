@@ -22,6 +22,7 @@ from aae.model import (
 )
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe, rebuild
+from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, first_line
 from aae.system.files import CHECKSUM_KEY, checksum, read_checksummed, write_atomically, write_checksummed
@@ -147,7 +148,7 @@ def _check_parts(model: Autoencoder, where: str) -> None:
     """Run every part once: parts combined by hand may load and still fail to run."""
     rows = torch.zeros(2, *model.input_shape)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), generators.forked():
             fits = model(rows, torch.full((2,), -1)).shape == rows.shape
             with suppress(AAEError):  # a model without a prior cannot sample
                 model.sample(2)
@@ -182,7 +183,7 @@ def _rebuild_model(spec: object, components: Iterable[type], where: str, size: i
         if _count_components(spec) > MAX_COMPONENTS:
             raise AAEError(f"The specification in {where} has more than {MAX_COMPONENTS} parts.")
         # Initial weights are drawn and replaced; the caller's random state must not change.
-        with torch.random.fork_rng(devices=[]), Budget(2 * size + MEMORY_MARGIN):
+        with generators.forked(), Budget(2 * size + MEMORY_MARGIN):
             model = rebuild(spec, components)
     except AAEError as error:
         raise AAEError(f"The specification in {where} does not describe a model that can be built: {error}") from error

@@ -1,6 +1,7 @@
 """Exports a model as ONNX files for programs without torch: encoder, decoder and a description of both."""
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,7 @@ def _writer(data: bytes) -> Callable[[BinaryIO], object]:
 
 
 def _check_installed() -> None:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it keeps an identifier at home, and warns if it cannot
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401

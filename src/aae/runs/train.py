@@ -20,6 +20,7 @@ from aae.presets.build_settings import build_settings
 from aae.presets.options import Options, renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import read_config, read_options
+from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, UsageError
 from aae.training.rundir import RunDir
@@ -52,6 +53,7 @@ def prepare(
     return model, build_settings(options, data, steps, length), division, asdict(options)
 
 
+@generators.exclusive()
 def train_preset(
     preset: str,
     data: str | Path | Dataset = "digits",
@@ -145,6 +147,7 @@ def default_labels(preset: str, data: Dataset) -> int:
     return available if wanted is None else min(wanted, available)
 
 
+@generators.exclusive()
 def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Result:
     """Continue an interrupted run from its newest usable checkpoint, with the settings of the run.
 

@@ -21,6 +21,7 @@ from aae.model.artifact import pack, unpack
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import fit_table
 from aae.runs.train import prepare
+from aae.system import generators
 from aae.system.errors import AAEError
 from aae.training.train import train
 
@@ -29,6 +30,9 @@ __all__ = ["Coder", "Estimator"]
 
 class Estimator(BaseEstimator):
     """Trains a preset and applies the model to rows.
+
+    Estimators may be fitted in several threads, with the same results as one after the other: torch has one random
+    generator, which they use in turns.
 
     Args:
         options: Options that differ from the preset.
@@ -62,7 +66,7 @@ class Estimator(BaseEstimator):
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
         length: dict[str, float] = {} if self.max_iter is None else {"steps": self.max_iter}
-        with torch.random.fork_rng(devices=[]):
+        with generators.forked():
             model, settings, *_ = prepare(
                 preset, data, len(split.labelled), split, seed, {**changes, **(self.options or {})}, length
             )

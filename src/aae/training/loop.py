@@ -19,6 +19,7 @@ from aae.evaluation import inference
 from aae.evaluation.metrics import collapsed, health, quick_metrics
 from aae.model.artifact import save_model
 from aae.model.autoencoder import Autoencoder
+from aae.system import generators
 from aae.system.errors import AAEError, DivergenceError
 from aae.system.progress import Bar, caught_interrupts, deferred_interrupts, sigterm_as_interrupt
 from aae.training.checkpoints import latest_checkpoint, save_checkpoint, set_aside
@@ -174,6 +175,7 @@ class Loop:
             self.trainer.seconds = self.group.broadcast(self.trainer.seconds)
         if time.monotonic() - self._checkpointed > self._spacing:
             self._checkpoint()
+        generators.give_way()
 
     def _epoch_over(self) -> bool:
         return self.trainer.step % self.trainer.batches.steps_per_epoch == 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from aae.model.autoencoder import Autoencoder
+from aae.system import generators
 from aae.system.errors import AAEError
 
 __all__ = ["Precision", "autocast", "choose_precision", "supports_bf16"]
@@ -88,7 +89,7 @@ def _measure(model: Autoencoder, rows: int, device: torch.device) -> dict[str, f
     """Time passes of a copy of trunk and decoder, where nearly all the work of a step is."""
     trial = copy.deepcopy(model).to(device).train()
     best = {"32": float("inf"), "bf16": float("inf")}
-    with torch.random.fork_rng(devices=[]):
+    with generators.forked():
         x = torch.rand(rows, *model.input_shape, device=device)
         code = torch.rand(rows, int(model.merge.dim), device=device)
         for precision in best:

@@ -15,6 +15,7 @@ from aae.data.splits import Split, split_data
 from aae.distributed.processes import ProcessGroup, launch
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
+from aae.system import generators
 from aae.system.errors import AAEError
 from aae.system.files import is_utf8
 from aae.system.machine import describe_machine
@@ -28,6 +29,7 @@ from aae.training.trainer import Trainer
 __all__ = ["Result", "train"]
 
 
+@generators.exclusive()
 def train(
     model: Autoencoder,
     data: Dataset | str | Path,
@@ -50,6 +52,8 @@ def train(
     group: ProcessGroup | None = None,
 ) -> Result:
     """Train a model.
+
+    Trainings in several threads use torch's random generator in turns, so that each has its own results.
 
     Args:
         model: The model; it is trained in place.

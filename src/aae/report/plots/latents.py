@@ -26,6 +26,7 @@ from aae.report.plots.drawing import (
     set_title,
     style_axes,
 )
+from aae.system import generators
 from aae.system.errors import AAEError
 
 __all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"]
@@ -169,7 +170,7 @@ def _label_class(axes: Axes, place: np.ndarray, name: str) -> None:
 def seeded(seed: int) -> Iterator[None]:
     """Set a seed within the block, without gradients; torch's generators are restored."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.no_grad(), torch.random.fork_rng(devices):
+    with torch.no_grad(), generators.forked(devices):
         torch.manual_seed(seed)
         yield
 
