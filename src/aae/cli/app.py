@@ -133,9 +133,9 @@ def _bug(error: Exception) -> str:
     except OSError:
         print(printable(text), file=sys.stderr)
         where = "with the traceback above"
-    name = type(error).__name__
-    reason = first_line(error)
-    return f"This is an error of aae itself ({name if reason == name else f'{name}: {reason}'}). Please report it {where}."
+    name, reason = type(error).__name__, first_line(error)
+    what = name if reason == name else f"{name}: {reason}"
+    return f"This is an error of aae itself ({what}). Please report it {where}."
 
 
 def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:

@@ -167,8 +167,8 @@ def tune(
 
     fixed = parse_changes(changes or [])
     resolve(preset, fixed)
-    from aae.tuning.studies import file_storage
     from aae.tuning.report import best_command, write_search_report
+    from aae.tuning.studies import file_storage
     from aae.tuning.tune import tune as search
 
     out = out or Path("runs") / f"tune-{preset}-{Path(data).stem}"

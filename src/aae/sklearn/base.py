@@ -4,11 +4,12 @@ Rows are arrays or data frames of numbers ``(N, D)``, or images of bytes ``(N, H
 is ``model_``; pickles hold it as its specification and safetensors.
 """
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -26,6 +27,32 @@ from aae.system.errors import AAEError
 from aae.training.train import train
 
 __all__ = ["Coder", "Estimator"]
+
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+def _not_a_number(rows: Any) -> AAEError | None:
+    """The error for the first date or missing value of pandas among the rows, which scikit-learn does not name."""
+    cells = np.asarray(rows, dtype=object)
+    for place, value in np.ndenumerate(cells):
+        if isinstance(value, _DATES) or type(value).__module__.partition(".")[0] == "pandas":
+            names = getattr(rows, "columns", None)
+            column = place[-1] if names is None else repr(names[place[-1]])
+            return AAEError(
+                f"Row {place[0]} has {str(value)!r} ({type(value).__name__}) in column {column}, which is not a "
+                "number; turn dates into numbers, such as days, and fill in what is missing."
+            )
+    return None
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise AAEError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+
+
+def _python_value(value: Any) -> Any:
+    """A number of numpy as Python's own, as a grid search over an array passes it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class Estimator(BaseEstimator):
@@ -59,16 +86,21 @@ class Estimator(BaseEstimator):
     def _fit(self, rows: np.ndarray, preset: str, changes: Mapping[str, Any], y: np.ndarray | None = None,
              classes: Sequence[Any] = ()) -> Self:  # fmt: skip
         """Train a preset on validated rows, with labels as class numbers (-1: none)."""
+        if not isinstance(self.options, Mapping | None):
+            raise AAEError(f"options must be a dictionary, such as {{'z': 10}}, not {self.options!r:.60}.")
+        if self.max_iter is not None:
+            _check_whole("max_iter", self.max_iter, 1)
+        options = {name: _python_value(value) for name, value in {**changes, **(self.options or {})}.items()}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         labels = np.full(len(rows), -1) if y is None else y
         table = fit_table(rows) if rows.ndim == 2 else None
-        names = [value.item() if isinstance(value, np.generic) else value for value in classes]
+        names = [_python_value(value) for value in classes]
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
-        length: dict[str, float] = {} if self.max_iter is None else {"steps": self.max_iter}
+        length: dict[str, float] = {} if self.max_iter is None else {"steps": int(self.max_iter)}
         with generators.forked():
             model, settings, *_ = prepare(
-                preset, data, len(split.labelled), split, seed, {**changes, **(self.options or {})}, length
+                preset, data, len(split.labelled), split, seed, options, length
             )
             result = train(model, data, settings, split=split, seed=seed, device=self.device, progress=self.verbose)
         self.model_ = result.model.cpu()
@@ -79,12 +111,17 @@ class Estimator(BaseEstimator):
         """Validate rows and convert them for the model: images of bytes, or vectors in float32."""
         images = getattr(X, "ndim", 2) > 2
         kind, least = None if images else "numeric", 2 if reset else 1
-        X = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
-        if images:
-            if X.dtype != np.uint8:
-                raise AAEError(f"Images are bytes (uint8), (N, H, W) or (N, H, W, C); found {X.dtype} of {X.shape}.")
-            return X
-        return X.astype(np.float32)
+        try:
+            rows = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
+            if rows.dtype.kind in "mM":
+                raise TypeError
+            if not images:
+                return rows.astype(np.float32)
+        except TypeError as error:
+            raise _not_a_number(X) or error from error
+        if rows.dtype != np.uint8:
+            raise AAEError(f"Images are bytes (uint8), (N, H, W) or (N, H, W, C); found {rows.dtype} of {rows.shape}.")
+        return rows
 
     def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
         """Apply ``call`` to the rows in chunks of constant size.
@@ -115,16 +152,22 @@ class Estimator(BaseEstimator):
             Rows like those of `fit`, ``(n, D)`` or images.
         """
         check_is_fitted(self)
-        labels = None if y is None else np.broadcast_to(self._class_numbers(np.asarray(y)), n).copy()
+        _check_whole("n", n, 0)
+        numbers = None if y is None else self._class_numbers(np.asarray(y))
+        if numbers is not None and len(numbers) not in (1, n):
+            raise AAEError(f"y must be one class, or one for each of the {n} rows to draw, not {len(numbers)}.")
+        labels = None if numbers is None else np.broadcast_to(numbers, n).copy()
         with inference.seeded(self.model_, int(check_random_state(random_state).randint(2**31 - 1))):
             return self._original_units(inference.sample(self.model_, n, labels))
 
     def _class_numbers(self, y: np.ndarray) -> np.ndarray:
         classes = list(getattr(self, "classes_", range(getattr(self, "n_clusters", 0))))
-        unknown = next((value for value in y.ravel().tolist() if value not in classes), None)
-        if unknown is not None:
+        number = {value: k for k, value in enumerate(classes)}  # which, unlike a list, may be asked for pandas' NA
+        found = [number.get(value) for value in y.ravel().tolist()]
+        if None in found:
+            unknown = y.ravel().tolist()[found.index(None)]
             raise AAEError(f"There is no class {unknown!r} to draw from; there are {', '.join(map(str, classes))}.")
-        return np.array([classes.index(value) for value in y.ravel().tolist()])
+        return np.array(found, dtype=np.int64)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

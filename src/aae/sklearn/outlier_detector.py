@@ -1,7 +1,7 @@
 """An outlier detector, as a scikit-learn estimator."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
@@ -15,6 +15,8 @@ from aae.system.errors import AAEError
 __all__ = ["AAEOutlierDetector"]
 
 
+LEAST_SPREAD = 1e-3  # of scores, which are logarithms of densities; most rows may be equal
+
 # Weak matching and strong noise: reconstructions must stay close to the training rows and to nothing else.
 _PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
 _COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
@@ -27,7 +29,9 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     """Detects rows unlike the training rows: badly reconstructed, or with an improbable code.
 
     Args:
-        contamination: Share of outliers among the training rows; it sets ``offset_``.
+        contamination: Share of outliers among the training rows, above 0 and at most 0.5; it sets ``offset_``. With
+            ``"auto"`` it is not needed: outliers then are rows whose score lies more than 2.5 robust standard
+            deviations (1.4826 times the median absolute deviation) below the median of the training rows.
         options: Options that differ from the detector's defaults for the preset ``aae``.
         max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
@@ -42,7 +46,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
 
     def __init__(
         self,
-        contamination: float = 0.1,
+        contamination: float | Literal["auto"] = 0.1,
         *,
         options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -59,15 +63,16 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         Raises:
             ValueError: Rows that cannot be used, or a share of outliers outside 0 to 0.5.
         """
-        if not 0 < self.contamination <= 0.5:
-            raise AAEError(f"contamination must be above 0 and at most 0.5, not {self.contamination}.")
+        share = self.contamination
+        _check_contamination(share)
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else rows[order]
         decoded = self._apply(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
         self.score_ = OutlierScore().fit(decoded)
-        self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
+        scores = self.score_samples(X)
+        self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -84,6 +89,19 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """1 for a normal row, -1 for an outlier, ``(N,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _check_contamination(share: object) -> None:
+    number = isinstance(share, int | float | np.number) and not isinstance(share, bool) and 0 < share <= 0.5
+    if not (number or (isinstance(share, str) and share == "auto")):
+        raise AAEError(f'contamination must be above 0 and at most 0.5, or "auto", not {share!r}.')
+
+
+def _robust_offset(scores: np.ndarray) -> float:
+    """The median less 2.5 robust standard deviations (Leys et al., 2013)."""
+    median = np.median(scores)
+    spread = 1.4826 * np.median(np.abs(scores - median))
+    return float(median - 2.5 * max(spread, LEAST_SPREAD))
 
 
 def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
