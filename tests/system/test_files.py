@@ -1,4 +1,8 @@
+import errno
 import json
+import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,7 @@ from aae.system.files import (
     checksum,
     csv_cell,
     csv_text,
+    is_utf8,
     read_checksummed,
     read_json,
     write_atomically,
@@ -58,6 +63,86 @@ def test_a_file_is_replaced_at_once(tmp_path):
     assert seen == [b"old"]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def failing(number, only=lambda *_: True):
+    """A function of the system that fails with that error, or works as ever."""
+
+    def make(function):
+        def call(*arguments, **named):
+            if only(*arguments):
+                raise OSError(number, os.strerror(number))
+            return function(*arguments, **named)
+
+        return call
+
+    return make
+
+
+def is_folder(descriptor):
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
+UNSUPPORTED = ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "ENOTTY"]
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_a_file_system_that_cannot_sync(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(os, "fsync", failing(getattr(errno, name))(os.fsync))
+    write_json(tmp_path / "file", 1)
+    assert read_json(tmp_path / "file") == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", [*UNSUPPORTED, "EIO", "EACCES", "EPERM"])
+def test_a_folder_that_cannot_be_synced_or_opened(tmp_path, monkeypatch, name):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing(getattr(errno, name), is_folder)(os.fsync))
+        write_json(tmp_path / "file", 1)
+    monkeypatch.setattr(os, "open", failing(getattr(errno, name), lambda path, *_: Path(path).is_dir())(os.open))
+    write_json(tmp_path / "other", 1)
+    assert read_json(tmp_path / "file") == read_json(tmp_path / "other") == 1
+
+
+@pytest.mark.parametrize(("name", "remedy"), [
+    ("ENOSPC", "Free some space or choose another place"), ("EDQUOT", "Free some space or choose another place"),
+    ("EIO", "Choose another place"),
+])
+def test_what_is_wrong_with_a_disk_is_told(tmp_path, monkeypatch, name, remedy):
+    number = getattr(errno, name)
+    monkeypatch.setattr(os, "fsync", failing(number)(os.fsync))
+    with pytest.raises(AAEError, match=rf"file could not be written: {os.strerror(number)}\. {remedy}\."):
+        write_json(tmp_path / "file", 1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_a_file_system_that_cannot_rename(tmp_path, monkeypatch, name):
+    (tmp_path / "file").write_text("old")
+    monkeypatch.setattr(Path, "replace", failing(getattr(errno, name))(Path.replace))
+    write_json(tmp_path / "file", "new")
+    assert read_json(tmp_path / "file") == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(files.shutil, "copyfile", failing(errno.ENOSPC)(None))
+    with pytest.raises(AAEError, match="No space left on device. Free some space"):
+        write_json(tmp_path / "file", "newer")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_as_long_as_the_file_system_takes(tmp_path):
+    for name in ("x" * 255, "ä" * 127):
+        write_json(tmp_path / name, 1)
+        assert read_json(tmp_path / name) == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.json")
+    write_checksummed(path, {"file": path.name, "ä": "猫"})
+    assert read_checksummed(path)["file"] == path.name
+    assert "猫" in path.read_text(encoding="utf-8")  # the whole file is UTF-8
+    assert not is_utf8(path)
+    assert is_utf8(tmp_path / "猫")
 
 
 def test_no_such_folder(tmp_path):

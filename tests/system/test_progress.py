@@ -1,10 +1,12 @@
 import os
+import re
 import signal
 import threading
+from contextlib import nullcontext
 
 import pytest
 
-from aae.system.progress import Bar, deferred_interrupts, sigterm_as_interrupt, spinner
+from aae.system.progress import Bar, deferred_interrupts, row_progress, say, sigterm_as_interrupt, spinner
 
 
 def interrupt():
@@ -72,6 +74,30 @@ def test_a_bar_beyond_its_end_stays_full(capsys, monkeypatch):
     with Bar(None, 2.0, show=True) as bar:
         bar.show(100, 2.5, {})
     assert "100%" in capsys.readouterr().err
+
+
+STRANGE = "Reading {0} {task} [red]a[/red] [/b] :dog: caf\udce9"
+
+
+def test_names_on_a_terminal_are_shown_as_they_are(capsys, monkeypatch):
+    """Names of files and classes may look like the formats, the markup or the emoji of the library."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = STRANGE.replace("\udce9", "\N{REPLACEMENT CHARACTER}")
+    for show in (say, spinner, lambda text: row_progress(text, 3), show_in_bar, print_above_bar):
+        with show(STRANGE) or nullcontext():
+            pass
+        assert shown in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+
+
+def show_in_bar(text):
+    with Bar(10, None, show=True) as bar:
+        bar.show(3, 3.0, {f"discriminator_loss_{text}": 1.0})
+
+
+def print_above_bar(text):
+    with Bar(10, None, show=True) as bar:
+        bar.print(text)
 
 
 def test_quiet(capsys):

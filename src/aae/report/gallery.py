@@ -15,14 +15,15 @@ from aae.model.priors import GaussianPrior
 from aae.report import plots
 from aae.report.page import write_report
 from aae.runs.open import Run, open_run
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
-from aae.system.progress import spinner
+from aae.system.progress import say, spinner
 
 __all__ = ["PICTURES", "draw_picture", "write_run_report"]
 
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
+NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  # pictures with names of classes
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
 SAME_ON_CPU = "to the bit with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
               "threads or processes round differently"
@@ -193,7 +194,16 @@ PICTURES: dict[str, Picture] = {
 def caption_of(kind: str, run: Run) -> str:
     """What a picture shows, and what to look for in the picture of this run."""
     caption = PICTURES[kind][1]
-    return caption if isinstance(caption, str) else caption(run)
+    text = caption if isinstance(caption, str) else caption(run)
+    return f"{text} {_class_numbers(run)}".strip() if kind in NAMED else text
+
+
+def _class_numbers(run: Run) -> str:
+    """Which classes are shown by number, because the font of pictures cannot write their names; empty if none is."""
+    numbered = plots.numbered_classes(run.data.classes or run.model.classes)
+    shown = [f"{number} is {name}" for number, name in list(numbered.items())[:MAX_LISTED]]
+    more = ["..."] if len(numbered) > MAX_LISTED else []
+    return f"The font cannot write some names: {', '.join(shown + more)}." if numbered else ""
 
 
 def _progress_text(kind: str, run: Run) -> str:
@@ -214,15 +224,17 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     run = open_run(path)
     with spinner(_progress_text(kind, run)):
         plots.save(PICTURES[kind][0](run), out)
+    if kind in NAMED and _class_numbers(run):
+        say(_class_numbers(run))
     return f"{kind}: {out}"
 
 
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
     """Write the report of a run with every picture that suits its model."""
     drawn: dict[str, tuple[str, Figure]] = {}
-    with spinner("Drawing the report") as say:
+    with spinner("Drawing the report") as show:
         for kind, (draw, _) in PICTURES.items():
-            say(f"Report: {_progress_text(kind, run).lower()}")
+            show(f"Report: {_progress_text(kind, run).lower()}")
             try:
                 drawn[kind] = (caption_of(kind, run), draw(run))
             except AAEError:

@@ -20,7 +20,10 @@ def cache_folder() -> Path:
     Raises:
         AAEError: Not even a temporary folder can be made.
     """
-    return _writable(platformdirs.user_cache_dir("aae"))
+    try:
+        return _writable(platformdirs.user_cache_dir("aae"))
+    except RuntimeError:  # newer versions of platformdirs, without a home
+        return _writable("")
 
 
 @cache

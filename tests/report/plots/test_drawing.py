@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 
 from aae.model.priors import GaussianPrior
 from aae.report import plots
-from aae.report.plots.drawing import PALETTE, class_names
+from aae.report.plots.drawing import PALETTE
 from aae.system.errors import AAEError
 from helpers.figures import IMAGE
 
@@ -28,12 +28,6 @@ def in_oklab(colour: str, sight: np.ndarray) -> np.ndarray:
 def test_class_colours_stay_apart(sight):
     seen = [in_oklab(colour, sight) for colour in PALETTE]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
-
-
-def test_class_names_are_filled_up_and_cut():
-    assert class_names(["a", 7], 4) == ["a", "7", "2", "3"]
-    assert class_names(None, 0) == []
-    assert class_names(["x" * 30], 1) == ["x" * 23 + "…"]
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".PNG", b"\x89PNG"), (".svg", b"<?xml"),

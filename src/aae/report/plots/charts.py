@@ -11,7 +11,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from aae.report.plots.drawing import STYLE, add_legend, class_names, colours, new_figure, set_text, style_axes
+from aae.report.plots.drawing import STYLE, add_legend, colours, new_figure, set_text, style_axes
+from aae.report.plots.names import class_names, drawable, shorten
 from aae.system.errors import AAEError
 
 __all__ = ["confusion", "curves", "training_time"]
@@ -203,7 +204,7 @@ def training_time(bars: Sequence[tuple[str, float]]) -> Figure:
     axes.tick_params(which="minor", colors=STYLE["muted"])
     axes.set_xlim(min(times) / 4, max(times) * 4)
     axes.barh(range(len(rows)), times, color=[colour for *_, colour in rows], height=0.66)
-    names = class_names([name for name, *_ in rows], len(rows), length=40)
+    names = shorten([drawable(name) for name, *_ in rows], 40)
     axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)

@@ -12,7 +12,8 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from aae.data.dataset import as_float
-from aae.system.errors import AAEError, printable
+from aae.report.plots.names import drawable
+from aae.system.errors import AAEError
 from aae.system.files import write_atomically
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "PALETTE",
     "STYLE",
     "add_legend",
-    "class_names",
     "colours",
     "hide_axes",
     "new_figure",
@@ -58,7 +58,7 @@ def new_figure(width: float, height: float) -> Figure:
 def set_text(text: Text, content: str) -> None:
     """Set a text literally: a dollar sign in a class name does not start a formula."""
     text.set_parse_math(False)
-    text.set_text(printable(content))
+    text.set_text(drawable(content))
 
 
 def set_title(axes: Axes, title: str) -> None:
@@ -81,13 +81,6 @@ def style_axes(axes: Axes, title: str = "", x: str = "", y: str = "", frame: boo
 def colours(count: int) -> list[str]:
     """A colour for each class; after ten they repeat, with another marker."""
     return [PALETTE[k % len(PALETTE)] for k in range(count)]
-
-
-def class_names(classes: Sequence[str | int | float] | None, count: int, length: int = 24) -> list[str]:
-    """Names of ``count`` classes or clusters; unnamed ones are numbered, long names are cut."""
-    names = [" ".join(printable(str(name)).split()) for name in (classes or [])[:count]]
-    names += [str(k) for k in range(len(names), count)]
-    return [name if len(name) <= length else name[: length - 1] + "…" for name in names]
 
 
 def add_legend(owner: Figure | Axes, handles: Sequence[Any], names: Sequence[str], **where: Any) -> Legend:

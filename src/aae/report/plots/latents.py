@@ -18,7 +18,6 @@ from aae.report.plots.drawing import (
     MARKERS,
     STYLE,
     add_legend,
-    class_names,
     colours,
     hide_axes,
     new_figure,
@@ -26,6 +25,7 @@ from aae.report.plots.drawing import (
     set_title,
     style_axes,
 )
+from aae.report.plots.names import class_names, shorten
 from aae.system import generators
 from aae.system.errors import AAEError
 
@@ -143,8 +143,9 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
         axes.scatter(x, y, s=size, c=palette[labels[member]], marker=marker, alpha=0.6, linewidths=0,
                      rasterized=True, zorder=2 if group >= 0 else 1)
     present = [k for k in np.unique(labels) if k >= 0]
+    short = shorten(names, 12)
     for k in present if len(present) <= MOST_NAMES else []:
-        _label_class(axes, _densest(points[labels == k]), names[k])
+        _label_class(axes, _densest(points[labels == k]), short[k])
     shown = [(MARKERS[k // 10 % len(MARKERS)], colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
         shown.append((MARKERS[0], STYLE["rest"], "unlabelled" if present else "rows"))
@@ -163,7 +164,7 @@ def _label_class(axes: Axes, place: np.ndarray, name: str) -> None:
     x, y = place
     text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
                      path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
-    set_text(text, name if len(name) <= 12 else name[:11] + "…")
+    set_text(text, name)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from aae.model.latent import Latent
 from aae.report.plots.drawing import (
     STYLE,
     add_legend,
-    class_names,
     hide_axes,
     new_figure,
     set_text,
@@ -26,6 +25,7 @@ from aae.report.plots.drawing import (
     to_pixels,
 )
 from aae.report.plots.latents import seeded
+from aae.report.plots.names import class_names
 from aae.system.errors import AAEError
 
 __all__ = ["manifold", "mistakes", "reconstructions", "samples", "styles"]
