@@ -259,15 +259,6 @@ def test_errors_of_the_machine(cli, monkeypatch, error, sentence):
     assert done.err.count("\n") == 1
 
 
-def test_an_internal_error_is_not_hidden(cli, monkeypatch):
-    def fails(*_, **__):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("aae.runs.train.train_preset", fails)
-    with pytest.raises(ZeroDivisionError):
-        cli("train", "vae")
-
-
 def test_bench(cli, folder, monkeypatch):
     from aae.report import bench
 

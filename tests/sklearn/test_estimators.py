@@ -1,5 +1,6 @@
 import pickle
 import pickletools
+import threading
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from aae.sklearn.clusterer import AAEClusterer
 from aae.sklearn.embedder import AAEEmbedder
 from aae.sklearn.labels import class_labels
 from aae.sklearn.outlier_detector import AAEOutlierDetector
+from aae.system import generators
 from aae.system.errors import AAEError
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2, "z": 3, "batch_size": 32}
@@ -251,6 +253,101 @@ def test_outliers():
     assert (model.predict(normal) == -1).mean() == pytest.approx(0.05, abs=0.01)
     assert (model.predict(strange) == -1).mean() > 0.8
     assert np.allclose(model.decision_function(normal), model.score_samples(normal) - model.offset_)
-    for share in (0.0, 0.7, -1):
-        with pytest.raises(AAEError, match="contamination"):
-            AAEOutlierDetector(contamination=share, max_iter=3).fit(normal)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7, -1, None, "automatic", True, np.nan, [0.1]])
+def test_a_share_of_outliers_that_cannot_be(share):
+    with pytest.raises(AAEError, match=r'contamination must be above 0 and at most 0\.5, or "auto", not'):
+        AAEOutlierDetector(contamination=share, max_iter=3).fit(X)
+
+
+def test_outliers_are_found_without_their_share():
+    rng = np.random.default_rng(0)
+    normal, strange = rng.normal(size=(380, 4)) @ rng.normal(size=(4, 6)), rng.normal(size=(20, 6)) * 20
+    model = AAEOutlierDetector("auto", random_state=0, max_iter=150).fit(np.r_[normal, strange])
+    scores = model.score_samples(np.r_[normal, strange])
+    spread = 1.4826 * np.median(np.abs(scores - np.median(scores)))
+    assert model.offset_ == pytest.approx(np.median(scores) - 2.5 * spread)
+    assert (model.predict(normal) == -1).mean() < 0.02
+    assert (model.predict(strange) == -1).mean() > 0.8
+    same = AAEOutlierDetector("auto", max_iter=2).fit(np.ones((20, 3)))
+    assert (same.predict(np.ones((20, 3))) == 1).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_few_rows(count):
+    for kind in (AAEClusterer, AAEEmbedder, AAEOutlierDetector):
+        model = kind(options=SMALL, max_iter=2, random_state=0).fit(X[:count])
+        for call in ("predict", "transform", "score_samples"):
+            if hasattr(model, call):
+                assert len(getattr(model, call)(X[:1])) == 1
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_one_row_is_too_few(kind):
+    with pytest.raises(ValueError, match=f"1 sample.*while a minimum of 2 is required by {kind.__name__}"):
+        kind(max_iter=2).fit(X[:1], Y[:1])
+
+
+DAYS = pd.date_range("2024-01-01", periods=30)
+FRAME = pd.DataFrame(X[:30], columns=list("abcd"))
+
+
+@pytest.mark.parametrize(("rows", "sentence"), [
+    (FRAME.assign(when=DAYS), r"Row 0 has '2024-01-01 00:00:00' \(Timestamp\) in column 'when', which is not a number"),
+    (pd.DataFrame({"when": DAYS}), "in column 'when', which is not a number; turn dates into numbers"),
+    (FRAME.assign(when=[pd.NaT, *DAYS[1:]]).astype(object), r"has 'NaT' \(NaTType\) in column 'when'"),
+    (FRAME.astype(object).mask(FRAME > 100).assign(b=pd.NA), r"Row 0 has '<NA>' \(NAType\) in column 'b'"),
+    (FRAME.assign(d=DAYS - DAYS[0]), r"\(Timedelta\) in column 'd'"),
+    (pd.DataFrame({"d": DAYS.to_period("D")}), r"\(Period\) in column 'd'"),
+    (np.array(DAYS)[:, None], "in column 0, which is not a number"),
+    (np.array([[day.date()] for day in DAYS], dtype=object), r"'2024-01-01' \(date\) in column 0"),
+    (pl.DataFrame({"a": np.ones(30), "when": list(DAYS)}), "in column 'when', which is not a number"),
+])
+def test_dates_and_missing_values_among_rows(rows, sentence):
+    for kind in (AAEEmbedder, AAEOutlierDetector):
+        with pytest.raises(AAEError, match=sentence):
+            kind(options=SMALL, max_iter=2).fit(rows)
+
+
+@pytest.mark.parametrize(("named", "sentence"), [
+    ({"max_iter": "many"}, "max_iter must be a whole number of at least 1, not 'many'"),
+    ({"max_iter": 0}, "max_iter must be a whole number of at least 1, not 0"),
+    ({"max_iter": 1.5}, "max_iter must be a whole number"),
+    ({"options": ["z"]}, "options must be a dictionary, such as"),
+])
+def test_arguments_of_a_wrong_kind(named, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        AAEEmbedder(**named).fit(X)
+
+
+def test_numbers_of_numpy_are_numbers():
+    model = AAEEmbedder(np.int64(2), max_iter=np.int64(2), options={"hidden": [8], "lr": np.float64(0.01)}).fit(X)
+    assert (model.n_iter_, model.transform(X).shape) == (2, (120, 2))
+
+
+@pytest.mark.parametrize(("n", "y", "sentence"), [
+    (-1, None, "n must be a whole number of at least 0, not -1"), (2.5, None, "n must be a whole number"),
+    (3, [0, 1], "y must be one class, or one for each of the 3 rows"), (2, pd.NA, "There is no class <NA>"),
+    (2, pd.NaT, "There is no class NaT"),
+])
+def test_draws_that_cannot_be(fitted, n, y, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        fitted.sample(n, y)
+
+
+def test_fits_in_threads_are_the_fits_of_one_after_the_other(fitted, monkeypatch):
+    monkeypatch.setattr(generators, "TURN", 0.0)
+    data = pickle.dumps(fitted)
+    expected = [classifier(15).set_params(random_state=seed).fit(X, Y).predict_proba(X) for seed in range(2)]
+    models = [classifier(15).set_params(random_state=seed) for seed in range(2)]
+    threads = [threading.Thread(target=model.fit, args=(X, Y)) for model in models]
+    before = torch.get_rng_state()
+    for thread in threads:
+        thread.start()
+    drawn = [pickle.loads(data).sample(3, random_state=1) for _ in range(5)]  # in between
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(m.predict_proba(X), p) for m, p in zip(models, expected, strict=True))
+    assert all(np.array_equal(d, fitted.sample(3, random_state=1)) for d in drawn)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -124,7 +124,7 @@ def test_a_file_system_that_cannot_rename(tmp_path, monkeypatch, name):
     assert read_json(tmp_path / "file") == "new"
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr(files.shutil, "copyfile", failing(errno.ENOSPC)(None))
-    with pytest.raises(AAEError, match="No space left on device. Free some space"):
+    with pytest.raises(AAEError, match=r"No space left on device\. Free some space"):
         write_json(tmp_path / "file", "newer")
     assert not list(tmp_path.iterdir())
 

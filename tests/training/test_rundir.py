@@ -1,3 +1,4 @@
+import errno
 import json
 import platform
 
@@ -8,6 +9,7 @@ import torch
 from aae._version import __version__
 from aae.system.errors import AAEError
 from aae.system.files import checksum
+from aae.training import rundir
 from aae.training.rundir import FORMAT, History, RunDir, versions
 from helpers.runs import leftovers, rewrite
 
@@ -27,6 +29,24 @@ def test_a_new_run(tmp_path):
 def test_versions():
     assert versions() == {"aae": __version__, "torch": torch.__version__, "numpy": np.__version__,
                           "python": platform.python_version()}
+
+
+@pytest.mark.parametrize("error", [
+    NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead"),  # older filelock
+    OSError(errno.ENOLCK, "No locks available"), OSError(errno.EINVAL, "Invalid argument"),
+])
+def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys, error):
+    def acquire(*_, **__):
+        raise error
+
+    monkeypatch.setattr(rundir.FileLock, "acquire", acquire)
+    with RunDir(tmp_path).locked():
+        pass
+    assert "has no locks: let only one process train there at a time" in capsys.readouterr().err
+    error.errno = errno.EACCES
+    if isinstance(error, OSError):
+        with pytest.raises(AAEError, match="cannot be written"), RunDir(tmp_path).locked():
+            pass
 
 
 def test_an_empty_directory_is_accepted(tmp_path):

@@ -17,7 +17,7 @@ from aae.evaluation.figures import validation_figure
 from aae.presets.presets import resolve
 from aae.system.errors import AAEError, UsageError
 from aae.tuning.report import best_command, write_search_report
-from aae.tuning.studies import _address, _without_password
+from aae.tuning.studies import _address, _without_password, file_storage
 from aae.tuning.tune import space_of, tune
 from helpers.runs import ENVIRONMENT
 
@@ -115,6 +115,15 @@ def test_a_file_that_is_not_a_database(data, tmp_path, content, monkeypatch):
     file.write_bytes(content) if content else file.mkdir()
     with pytest.raises(AAEError, match=r"cannot be opened .*(not a database|unable to open)"):
         search(data, storage=f"sqlite:///{file}")
+
+
+def test_a_database_in_a_folder_whose_name_a_url_cannot_hold(data, tmp_path):
+    for name in ("a?b#c%20d", os.fsdecode(b"caf\xe9")):
+        (tmp_path / name).mkdir()
+        for trials in (1, 2):
+            found = search(data, trials=trials, storage=file_storage(tmp_path / name / "study.db"))
+            assert len(found.study.trials) == trials
+        assert [path.name for path in (tmp_path / name).iterdir()] == ["study.db"]
 
 
 def test_trials_that_diverge_do_not_stop_the_search(data, monkeypatch):

@@ -27,7 +27,6 @@ from aae.system.errors import AAEError, UsageError, first_line, printable
 __all__ = ["app", "main"]
 
 BUG = 70  # exit code of an error that is not the user's, as sysexits.h has it
-BROKEN_PIPE = 141  # exit code where the reader of the output has gone: 128 + SIGPIPE
 GRACE = 2.0  # seconds that rank zero has to report the same error
 NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
 
@@ -76,9 +75,9 @@ def _main() -> NoReturn:
         _fail(NO_MEMORY, 1)
     except OSError as error:
         _drop_output()
-        quiet = isinstance(error, BrokenPipeError) and not error.filename
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}.", BROKEN_PIPE if quiet else 1, quiet)
+        # Where the reader of the output has gone, as `head` does, nothing is wrong here.
+        _fail(f"{where}{error.strerror or error}.", 1, quiet=isinstance(error, BrokenPipeError))
     except Exception as error:
         if isinstance(error, RuntimeError) and "allocate" in str(error):  # torch's message
             _fail(NO_MEMORY, 1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from aae.system.cache import cache_folder
 from aae.system.errors import AAEError, first_line
+from aae.system.progress import stderr_console
 
 __all__ = ["load_mnist", "read_idx", "read_idx_folder"]
 
@@ -128,7 +129,8 @@ class _Bar:
     def __init__(self, name: str) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-        self._progress = Progress(TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
+        columns = (TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
+        self._progress = Progress(*columns, console=stderr_console())  # results alone go to standard output
         self._task = self._progress.add_task(name, total=None)
 
     @property

@@ -33,7 +33,7 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 
 def _not_a_number(rows: Any) -> AAEError | None:
     """The error for the first date or missing value of pandas among the rows, which scikit-learn does not name."""
-    cells = np.asarray(rows, dtype=object)
+    cells = np.asarray(rows.rows() if hasattr(rows, "rows") else rows, dtype=object)
     for place, value in np.ndenumerate(cells):
         if isinstance(value, _DATES) or type(value).__module__.partition(".")[0] == "pandas":
             names = getattr(rows, "columns", None)
@@ -43,6 +43,11 @@ def _not_a_number(rows: Any) -> AAEError | None:
                 "number; turn dates into numbers, such as days, and fill in what is missing."
             )
     return None
+
+
+def _dtypes(rows: Any) -> list[Any]:
+    """The types of the columns, if the rows are a frame."""
+    return list(rows.dtypes) if hasattr(rows, "columns") else []
 
 
 def _check_whole(name: str, value: object, least: int) -> None:
@@ -113,8 +118,8 @@ class Estimator(BaseEstimator):
         kind, least = None if images else "numeric", 2 if reset else 1
         try:
             rows = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
-            if rows.dtype.kind in "mM":
-                raise TypeError
+            if rows.dtype.kind in "mM" or any(getattr(kind, "is_temporal", bool)() for kind in _dtypes(X)):
+                raise TypeError  # polars and numpy take dates as numbers, in a unit that nobody asked for
             if not images:
                 return rows.astype(np.float32)
         except TypeError as error:

@@ -20,7 +20,8 @@ from rich.progress import (
 
 from aae.system.errors import printable
 
-__all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "row_progress", "say", "sigterm_as_interrupt", "spinner"]
+__all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "row_progress", "say", "sigterm_as_interrupt",
+           "spinner", "stderr_console"]
 
 BAR_WIDTH = 32  # characters for the bar itself, the percentage and the time left
 _TEXT = TextColumn("{task.description}", markup=False)  # a text of its own would be formatted
@@ -38,7 +39,7 @@ class Bar:
 
     def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
         self._steps, self._total = steps, steps if steps is not None else seconds
-        self._console = _stderr()
+        self._console = stderr_console()
         columns = (
             BarColumn(bar_width=None),
             TaskProgressColumn(),
@@ -130,20 +131,20 @@ def _silent() -> bool:
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
-def _stderr(quiet: bool = False) -> Console:
+def stderr_console(quiet: bool = False) -> Console:
     """Standard error, with texts as they are: names of files and classes may look like markup or like an emoji."""
     return Console(stderr=True, quiet=quiet, markup=False, emoji=False, highlight=False)
 
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    _stderr(_silent()).print(printable(text), soft_wrap=True)
+    stderr_console(_silent()).print(printable(text), soft_wrap=True)
 
 
 @contextmanager
 def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show on standard error how many of ``total`` rows are done. Yields a function that counts more rows as done."""
-    console = _stderr()
+    console = stderr_console()
     columns = (_TEXT, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
         task = progress.add_task(printable(text), total=total)
@@ -153,7 +154,7 @@ def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def spinner(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
     """Show on standard error what is being done and for how long. Yields a function that changes the text."""
-    console = _stderr()
+    console = stderr_console()
     columns = (SpinnerColumn(), _TEXT, TimeElapsedColumn())
     quiet = not show or _silent() or not console.is_terminal
     with Progress(*columns, console=console, disable=quiet, transient=True) as progress:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aae.system.errors import AAEError, UsageError, first_line
+from aae.system.files import is_utf8
 
 __all__ = ["explain_lost_storage", "file_storage", "open_study"]
 
@@ -25,10 +26,16 @@ _TIMEOUTS = {"connect_timeout": CONNECT_TIMEOUT, "keepalives_idle": 30, "keepali
 
 
 def file_storage(path: Path) -> str:
-    """The URL of a database in a file; signs that a URL cannot hold, and bytes that are no text, are escaped."""
-    place = os.fsencode(path.resolve())
-    plain = not {*b"?#%"} & {*place} and place.isascii()
-    return f"sqlite:///{path.resolve()}" if plain else f"sqlite:///file:{quote(place)}?uri=true"
+    """The URL of a database in a file, whose name may hold what a URL cannot, or be no UTF-8."""
+    path = path.resolve()
+    if is_utf8(path) and not {*"?#%"} & {*str(path)}:
+        return f"sqlite:///{path}"
+    with suppress(ImportError):  # told when the study is opened
+        from sqlalchemy import URL
+
+        name = f"file:{quote(os.fsencode(path))}"  # SQLite decodes this itself
+        return URL.create("sqlite", database=name, query={"uri": "true"}).render_as_string()
+    return f"sqlite:///{path}"
 
 
 def open_study(optuna: Any, storage: str | None, name: str, seed: int) -> tuple[Any, Any]:
