@@ -1,11 +1,12 @@
 """A data set in memory or on the disk, and the options for reading one."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 
 __all__ = ["Dataset", "ReadOptions", "as_float"]
@@ -24,6 +25,7 @@ class Dataset:
     notes: tuple[str, ...] = ()  # notes to the user about how the data were read
     table: Table | None = None  # how the networks read the columns
     bundled: bool = False  # whether it is one of the named data sets of handwritten digits
+    pictures: PictureFormat | None = None  # how the pictures of a folder became rows
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
 
     @property
@@ -59,6 +61,7 @@ class ReadOptions:
         delimiter: Character between the cells of a CSV file.
         encoding: Encoding of a CSV file.
         missing: Texts, separated by commas, that stand for an empty cell of a table.
+        pictures: How a model's own pictures became rows, for others to become rows in the same way.
     """
 
     image_size: int | None = None
@@ -73,11 +76,11 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     missing: str | None = None
+    pictures: PictureFormat | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that differ from the defaults."""
-        values = asdict(self)
-        return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
 
 def as_float(rows: np.ndarray) -> np.ndarray:

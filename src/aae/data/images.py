@@ -1,41 +1,33 @@
-"""A folder of images as rows of bytes: read in parallel, resized to one size, and cached.
+"""A folder of images as rows of bytes: read in parallel, made square in one size, and cached."""
 
-Sub-folders are classes; files at the top and those in ``unlabelled/`` have no label. A CSV file with
-the columns ``file`` and ``label`` may give the labels instead.
-"""
-
-import csv
-import hashlib
-import io
-import json
 import os
 import statistics
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import platformdirs
-from PIL import Image, ImageOps
+from PIL import Image
 
+from aae.data.image_cache import ImageCache
+from aae.data.image_files import ENDINGS, Found, find_images, readable_name
+from aae.data.pixels import Deep, Seen, count_plain, has_colour, is_uneven, picture_file, read_pictures
+from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
-from aae.system.files import read_json, write_atomically, write_json
 from aae.system.progress import row_progress
 
-__all__ = ["ENDINGS", "Pictures", "file_labels", "folder_labels", "is_image_folder", "read_images"]
+__all__ = ["Pictures", "read_images"]
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-# The formats of those endings. Pillow goes by the content of a file, and for some other formats it starts programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_FILE_SIZE = 2**28  # bytes
-UNLABELLED = "unlabelled"
 MIN_SIZE, MAX_SIZE = 8, 128
 DEFAULT_SIZE = 64  # side of larger images, if the user gives none
 SAMPLED_IMAGES = 200  # images whose sizes decide, if the user gives none
-GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
+UNEVEN_SHARE = 0.1  # share of images with sides that differ by more than a third, above which all get a margin
+TOPS = {"integers": (255, 1023, 4095, 16383, 65535), "floats": (1, 255, 65535)}  # highest values of usual ranges
+FAR = 100  # times the spread of the middle half of the values, beyond which a single value stands for "not measured"
+TOLD_VALUES = 2**22  # values of deep pictures that tell their range
 
 
 @dataclass
@@ -45,95 +37,123 @@ class Pictures:
     x: np.ndarray
     files: list[str]
     skipped: dict[str, str] = field(default_factory=dict)  # path -> reason
+    how: PictureFormat = field(default_factory=PictureFormat)  # what was done to them
+    notes: list[str] = field(default_factory=list)
 
 
-def is_image_folder(path: Path) -> bool:
-    """Whether there is an image in the folder or one level below."""
-    return any(True for _ in _files(path))
-
-
-def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Sorted paths, within the folder, of the images in it and one level below; a file counts as a folder of one."""
-    if folder.is_file():
-        yield folder.name, folder.stat()
-        return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            for inner in sorted(os.scandir(entry.path), key=lambda inner: inner.name):
-                if inner.name.lower().endswith(ENDINGS) and not inner.name.startswith(".") and inner.is_file():
-                    yield f"{entry.name}/{inner.name}", inner.stat()
-        elif entry.name.lower().endswith(ENDINGS) and entry.is_file():
-            yield entry.name, entry.stat()
-
-
-def read_images(folder: Path, size: int | None = None, colour: bool | None = None, strict: bool = False) -> Pictures:
+def read_images(
+    folder: Path,
+    size: int | None = None,
+    colour: bool | None = None,
+    strict: bool = False,
+    how: PictureFormat | None = None,
+    besides: Path | None = None,
+) -> Pictures:
     """Read every image of a folder, or load them from the cache.
 
     Args:
         folder: The folder.
-        size: Side of the images; if None, the median of their shorter sides, 64 at most.
+        size: Side of the images; if None, the median of their shorter sides (of their longer ones if nothing is cut
+            off), 64 at most.
         colour: Whether to keep colours; if None, they are kept if any image has them.
         strict: Stop at the first image that cannot be read, instead of leaving it out.
+        how: What is done to all of them; what it leaves open is decided by the images.
+        besides: A file of the folder that need not be an image.
 
     Raises:
         AAEError: There is no image, one cannot be read under ``strict``, or the size is outside 8 to 128.
     """
     if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
         raise AAEError(f"Images can be {MIN_SIZE} to {MAX_SIZE} pixels wide, not {size}; choose another --image-size.")
-    files = list(_files(folder))
-    if not files:
-        raise AAEError(
-            f"{folder} holds no images ({', '.join(ENDINGS)}) at its top or in its sub-folders; check the path."
-        )
-    cache = _Cache(folder, files, (size, colour))
-    pictures = cache.load()
+    how = how or PictureFormat()
+    found = find_images(folder, besides)
+    if not found.images:
+        raise AAEError(_no_images(folder, found))
+    cache = ImageCache(folder, found.images, (size, colour, how))
+    pictures = _from_cache(cache, how)
     if pictures is None:
-        pictures = _read([name for name, _ in files], folder if folder.is_dir() else folder.parent, size, colour)
-        cache.save(pictures)
+        names = [name for name, _ in found.images]
+        pictures = _read(names, folder if folder.is_dir() else folder.parent, size, colour, how)
+        facts = {"files": pictures.files, "skipped": pictures.skipped, "notes": pictures.notes,
+                 "how": vars(pictures.how)}  # fmt: skip
+        cache.save(pictures.x, facts)
     if pictures.skipped and strict:
         name, reason = next(iter(pictures.skipped.items()))
         raise AAEError(f"{folder / name} cannot be read ({reason}); remove it, or read without --strict.")
     if not len(pictures.x):
         name, reason = next(iter(pictures.skipped.items()))
-        raise AAEError(f"None of the {len(files)} images in {folder} can be read; {name}: {reason}.")
+        raise AAEError(f"None of the {len(found.images)} images in {folder} can be read; {name}: {reason}.")
+    pictures.notes = [*found.notes(), *pictures.notes]
     return pictures
 
 
-def _read(names: list[str], folder: Path, size: int | None, colour: bool | None) -> Pictures:
+def _no_images(folder: Path, found: Found) -> str:
+    what = " ".join(f"{note[0].upper()}{note[1:]}" for note in found.notes())
+    return (
+        f"{folder} holds no images ({', '.join(ENDINGS)}), nor do the folders in it; check the path."
+        f"{' ' + what if what else ''}"
+    )
+
+
+def _from_cache(cache: ImageCache, how: PictureFormat) -> Pictures | None:
+    cached = cache.load()
+    with suppress(KeyError, TypeError, AttributeError, AAEError):
+        if cached is not None:
+            x, facts = cached
+            return Pictures(x, facts["files"], facts["skipped"], PictureFormat(**facts["how"]), facts["notes"])
+    return None
+
+
+def _read(names: list[str], folder: Path, size: int | None, colour: bool | None, how: PictureFormat) -> Pictures:
     with warnings.catch_warnings():
-        # Pillow warns about images over its limit but reads them; here they are left out.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return _read_all(names, folder, size, colour)
+        # Pillow warns about what is odd in a file; what cannot be read is reported with its reason.
+        warnings.simplefilter("ignore")
+        return _read_all(names, folder, size, colour, how)
 
 
-def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | None) -> Pictures:
+def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | None, how: PictureFormat) -> Pictures:
     sample = [facts for name in names[:: max(1, len(names) // SAMPLED_IMAGES)] if (facts := _inspect(folder / name))]
-    median = statistics.median([min(sides) for sides, _ in sample] or [DEFAULT_SIZE])
+    known = how
+    if how.fit is None:
+        # So that no image loses the part that tells its class.
+        uneven = sum(is_uneven(sides) for sides, _ in sample)
+        how = replace(how, fit="pad" if uneven > UNEVEN_SHARE * len(sample) else "crop")
+    short = statistics.median([min(sides) for sides, _ in sample] or [DEFAULT_SIZE])
     if size is None:
+        median = statistics.median([(min if how.fit == "crop" else max)(sides) for sides, _ in sample] or [short])
         size = int(min(DEFAULT_SIZE, max(MIN_SIZE, median)))
     if colour is None:
         # A single image in colour is enough, so all images are inspected if the sample is grey.
         colour = any(coloured for _, coloured in sample) or _any_colour(names, folder)
     # With small images most time goes to Python itself, where threads only slow each other down.
-    threads = 1 if median <= MAX_SIZE else os.cpu_count()
-    shape = (size, size, 3) if colour else (size, size)
-    x = np.zeros((len(names), *shape), np.uint8)
-    skipped: dict[str, str] = {}
-    with row_progress(f"Reading {folder.name}", len(names)) as advance, ThreadPoolExecutor(threads) as pool:
-        blocks = [range(k, min(k + 64, len(names))) for k in range(0, len(names), 64)]
-        for block, reasons in zip(blocks, pool.map(lambda b: _decode(b, names, folder, x), blocks), strict=True):
-            skipped |= reasons
-            advance(len(block))
-    good = np.array([name not in skipped for name in names])
-    return Pictures(x if good.all() else x[good], [name for name in names if name not in skipped], skipped)
+    threads = 1 if short <= MAX_SIZE else os.cpu_count()
+    x = np.zeros((len(names), size, size, 3) if colour else (len(names), size, size), np.uint8)
+
+    def read(numbers: Iterable[int], how: PictureFormat) -> Seen:
+        return _read_rows(list(numbers), names, folder, x, how, threads)
+
+    seen = read(range(len(names)), how)
+    notes = []
+    if seen.deep:  # read once for the range of their values, and once more by it
+        how, notes = _with_ranges(how, seen.deep)
+        seen.add(read(seen.deep, how))
+    if seen.clear:
+        how = replace(how, background=_background(seen.clear))
+        if how.background != "white":
+            seen.skipped |= read(seen.clear, how).skipped
+        notes.append(f"{_images(len(seen.clear))} transparent parts, which are read as {how.background}.")
+    kept = np.array([k not in seen.skipped for k in range(len(names))])
+    x = x if kept.all() else x[kept]
+    skipped = {names[k]: reason for k, reason in sorted(seen.skipped.items())}
+    files = [name for name in names if name not in skipped]
+    notes = [*_skipped_notes(folder, skipped), *notes, *_notes(seen, x, how, known)]
+    return Pictures(x, files, skipped, how, notes)
 
 
 def _inspect(path: Path) -> tuple[tuple[int, int], bool] | None:
     """Sides of an image and whether it has colours, from its header; None if it cannot be read."""
-    with suppress(Exception), Image.open(path, formats=FORMATS) as image:  # a decoder may raise anything
-        return image.size, image.mode not in GREY
+    with suppress(Exception), picture_file(path) as image:  # a decoder may raise anything
+        return image.size, has_colour(image)
     return None
 
 
@@ -142,99 +162,92 @@ def _any_colour(names: list[str], folder: Path) -> bool:
         return any(facts is not None and facts[1] for facts in pool.map(lambda name: _inspect(folder / name), names))
 
 
-def _decode(block: range, names: list[str], folder: Path, x: np.ndarray) -> dict[str, str]:
-    """Read some images into their rows of ``x``; return those that could not be read, with the reason."""
-    skipped = {}
-    side, mode = x.shape[1], "RGB" if x.ndim == 4 else "L"
-    for k in block:
-        try:
-            # Read at once: many small reads, each of which may switch threads, take longer.
-            with Image.open(io.BytesIO(_contents(folder / names[k])), formats=FORMATS) as image:
-                if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
-                    raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
-                # A JPEG can be decoded at down to an eighth of its size; here at least at twice the size needed.
-                image.draft(mode, (2 * side, 2 * side))
-                ImageOps.exif_transpose(image, in_place=True)
-                opaque = _on_white(image).convert(mode)
-                if opaque.size != (side, side):
-                    opaque = ImageOps.fit(opaque, (side, side), Image.Resampling.BICUBIC)
-                x[k] = np.asarray(opaque)
-        except Exception as error:  # a decoder may raise anything on a damaged file
-            skipped[names[k]] = str(error).partition("\n")[0][:120] or type(error).__name__
-    return skipped
+def _read_rows(numbers: list[int], names: list[str], folder: Path, x: np.ndarray, how: PictureFormat,
+               threads: int | None) -> Seen:  # fmt: skip
+    seen, values = Seen(), max(64, TOLD_VALUES // len(names))
+    blocks = [numbers[k : k + 64] for k in range(0, len(numbers), 64)]
+    with row_progress(f"Reading {folder.name}", len(numbers)) as advance, ThreadPoolExecutor(threads) as pool:
+        results = pool.map(lambda block: read_pictures(block, names, folder, x, how, values), blocks)
+        for block, result in zip(blocks, results, strict=True):
+            seen.add(result)
+            advance(len(block))
+    return seen
 
 
-def _contents(path: Path) -> bytes:
-    if path.stat().st_size > MAX_FILE_SIZE:
-        raise OSError(f"larger than {MAX_FILE_SIZE >> 20} MiB")
-    return path.read_bytes()
+def _with_ranges(how: PictureFormat, deep: dict[int, Deep]) -> tuple[PictureFormat, list[str]]:
+    """The format with a range of values for each kind of deep images, and notes on them."""
+    notes = []
+    for kind, what in (("integers", "more than 8 bits"), ("floats", "fractional numbers")):
+        told = [one for one in deep.values() if one.kind == kind]
+        if not told:
+            continue
+        low, high, absent = _range_of(told, kind)
+        how = replace(how, **{kind: (low, high)})
+        note = f"{_images(len(told))} {what}: values from {low:,.6g} to {high:,.6g} are read as black to white."
+        if absent:
+            values = ", ".join(f"{value:.6g}" for value in absent)
+            note += f" Pixels of {values}, far from all others, are cut to this range."
+        notes.append(note)
+    return how, notes
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """The image without transparency, on white; 16-bit grey scaled to 8."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        full = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", full.size, "white"), full)
-    return image
+def _range_of(told: list[Deep], kind: str) -> tuple[float, float, list[float]]:
+    """Lowest and highest value of deep images, and values outside that stand for "not measured".
 
-
-class _Cache:
-    """The cached images of a folder, under a key that depends on its files, their sizes and dates."""
-
-    def __init__(self, folder: Path, files: list[tuple[str, os.stat_result]], options: tuple[object, ...]) -> None:
-        facts = [str(folder.resolve()), options, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]]
-        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-        cache_dir = Path(platformdirs.user_cache_dir("aae")) / "images"
-        self._rows, self._facts = cache_dir / f"{key}.npy", cache_dir / f"{key}.json"
-
-    def load(self) -> Pictures | None:
-        """The images, or None if they are not completely in the cache."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            facts = read_json(self._facts)
-            x = np.load(self._rows, allow_pickle=False)
-            if x.dtype == np.uint8 and len(x) == len(facts["files"]):
-                return Pictures(x, facts["files"], facts["skipped"])
-        return None
-
-    def save(self, pictures: Pictures) -> None:
-        """Save the images; errors are ignored, because training works without a cache."""
-        with suppress(OSError, AAEError):
-            self._rows.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._rows, lambda file: np.save(file, pictures.x))
-            write_json(self._facts, {"files": pictures.files, "skipped": pictures.skipped})
-
-
-def folder_labels(files: list[str]) -> list[str | None]:
-    """The class of each image: its sub-folder; None at the top and in ``unlabelled``."""
-    folders = [name.partition("/")[0] if "/" in name else None for name in files]
-    return [None if folder == UNLABELLED else folder for folder in folders]
-
-
-def _leaves_folder(name: str) -> bool:
-    return Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name
-
-
-def file_labels(path: Path, folder: Path, files: list[str]) -> list[str | None]:
-    """The class of each image from a CSV file with the columns ``file`` and ``label``; None if the label is empty.
-
-    Raises:
-        AAEError: The file cannot be read, lacks a column, or names images that do not exist.
+    It is the usual range of 8, 10, 12, 14 or 16 bits, or of [0, 1], if the values fill at least half of it.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"file", "label"} - set(reader.fieldnames or [])
-            if missing:
-                raise AAEError(
-                    f"{path} has no column {' and no column '.join(map(repr, sorted(missing)))}; its first line should "
-                    "be file,label."
-                )
-            labels = {row["file"]: row["label"] or None for row in reader if row["file"]}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AAEError(f"{path} cannot be read as CSV ({error}); it should hold the columns file and label.") from error
-    missing_file = next((name for name in labels if _leaves_folder(name) or not (folder / name).is_file()), None)
-    if missing_file is not None:
-        raise AAEError(f"{path} names {missing_file}, which is not in {folder}; give paths within that folder.")
-    return [labels.get(name) for name in files]
+    low, high = min(one.low for one in told), max(one.high for one in told)
+    values = np.concatenate([one.some for one in told])
+    first, third = np.percentile(values, [25, 75])
+    reach = FAR * (third - first)
+    absent = []
+    # A single value, far from all others, that a sensor cannot give.
+    below, above = values[values < first - reach], values[values > third + reach]
+    if reach and low < 0 and low < first - reach and (below == low).all():
+        absent.append(low)
+    if reach and (high > 65535 or kind == "floats") and high > third + reach and (above == high).all():
+        absent.append(high)
+    if absent:
+        rest = values[~np.isin(values, absent)]
+        low, high = float(rest.min()), float(rest.max())
+    top = next((top for top in TOPS[kind] if low >= 0 and high <= top), None)
+    if top is not None and (high - low >= top / 2 or low == high):
+        return 0.0, float(top), absent
+    return low, high if high > low else low + 1, absent
+
+
+def _background(clear: dict[int, float]) -> str:
+    """What shows the drawings: black behind light ones, white behind dark ones."""
+    lightness = np.array(list(clear.values()))
+    return "black" if np.isfinite(lightness).any() and np.nanmean(lightness) > 127.5 else "white"
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image has' if count == 1 else 'images have'}"
+
+
+def _skipped_notes(folder: Path, skipped: dict[str, str]) -> list[str]:
+    if not skipped:
+        return []
+    some = ", ".join(f"{readable_name(name)} ({reason})" for name, reason in list(skipped.items())[:3])
+    more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    were = "image could not be read and was" if len(skipped) == 1 else "images could not be read and were"
+    return [f"{len(skipped):,} {were} left out: {some}{more}."]
+
+
+def _notes(seen: Seen, x: np.ndarray, how: PictureFormat, known: PictureFormat) -> list[str]:
+    """What the user may not expect."""
+    notes = []
+    if seen.uneven and known.fit is None:
+        what = {
+            "pad": "all images get a margin, so that nothing is cut off (--fit crop or stretch: another way)",
+            "crop": "they are cut to their middle (--fit pad keeps all of it)",
+        }[str(how.fit)]
+        notes.append(f"{_images(seen.uneven)} sides that differ by more than a third; {what}.")
+    if seen.several:
+        notes.append(f"{_images(seen.several)} several pages or frames, of which the first is read.")
+    plain = count_plain(x) if len(x) else 0
+    if plain > len(x) / 2:
+        notes.append(f"{plain:,} of {len(x):,} images are of one colour each, so there is nothing to learn from them; "
+                     "check how they were saved.")  # fmt: skip
+    return notes

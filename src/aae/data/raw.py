@@ -9,6 +9,7 @@ import numpy as np
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
 from aae.data.labels import read_labels
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table, fit_table
 from aae.system.errors import AAEError
 
@@ -30,6 +31,7 @@ class RawData(Generic[AnyRows]):
     notes: tuple[str, ...] = ()
     columns: list[str] | None = None
     values: dict[int, list[str]] = field(default_factory=dict)  # values of the columns that are categories
+    pictures: PictureFormat | None = None
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -47,13 +49,14 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
         rest, held = hold_out(labels.y, len(raw.x))
         x, y = raw.x[rest], labels.y[rest]
         table = table or raw.table(x)
-        return Dataset(raw.name, x, y, raw.x[held], labels.y[held], labels.classes, notes, table)
+        return Dataset(raw.name, x, y, raw.x[held], labels.y[held], labels.classes, notes, table,
+                       pictures=raw.pictures)  # fmt: skip
     if test[0].shape[1:] != raw.x.shape[1:]:
         shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
     of_test = read_labels(test[1], len(test[0]), where, labels.classes)
     notes, table = (*notes, *of_test.notes), table or raw.table(raw.x)
-    return Dataset(raw.name, raw.x, labels.y, test[0], of_test.y, labels.classes, notes, table)
+    return Dataset(raw.name, raw.x, labels.y, test[0], of_test.y, labels.classes, notes, table, pictures=raw.pictures)
 
 
 def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -101,7 +101,9 @@ def _check_options(path: str, kind: str, reading: ReadOptions) -> None:
 def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """The rows at a path."""
     if kind == "images":
-        return _image_folder(path, reading)
+        from aae.data.image_folder import read_image_folder
+
+        return read_image_folder(path, reading)
     if kind == "table":
         return _columns(path, reading.label_column, table)
     return read_array_file(path)
@@ -121,25 +123,12 @@ def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: 
     """Test rows from a separate path, read in the same way as the training rows."""
     images, named, kind = raw.x.ndim > 2, raw.columns is not None, _kind(path)
     if images and kind == "images":
-        options = replace(reading, image_size=raw.x.shape[1], colour=raw.x.ndim == 4, labels_file=None, test=None)
-        return _image_folder(path, options)
+        alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4, pictures=raw.pictures)
+        of_test = _read_raw(path, kind, alike, table)
+        if of_test.test is not None:  # it has folders for training and for testing
+            of_test.x, of_test.labels = of_test.test
+        return of_test
     if kind == ("table" if named else "arrays"):
         return _read_raw(path, kind, replace(reading, test=None), table)
     kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")
-
-
-def _image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]:
-    from aae.data.images import file_labels, folder_labels, read_images
-
-    pictures = read_images(folder, reading.image_size, reading.colour, reading.strict)
-    if reading.labels_file is not None:
-        labels = file_labels(Path(reading.labels_file), folder, pictures.files)
-    else:
-        labels = folder_labels(pictures.files)
-    notes: tuple[str, ...] = ()
-    if pictures.skipped:
-        some = ", ".join(f"{name} ({reason})" for name, reason in list(pictures.skipped.items())[:3])
-        more = f" and {len(pictures.skipped) - 3} more" if len(pictures.skipped) > 3 else ""
-        notes = (f"{len(pictures.skipped)} images of {folder} could not be read and were left out: {some}{more}.",)
-    return RawData(folder.name, pictures.x, np.array(labels, dtype=object), str(folder), notes=notes)

@@ -11,6 +11,7 @@ from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood
 from aae.model.merging import Concatenate
 from aae.model.parts import Corruption, Decoder, Likelihood, Merge, Trunk
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError
 
@@ -31,6 +32,7 @@ class Autoencoder(nn.Module):
         merge: How latents become the decoder's code; concatenated if not given.
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
         table: What the columns of the data are; None if the networks read the rows as they are.
+        pictures: How pictures in files become rows; None if the model was not trained on a folder of them.
 
     Raises:
         AAEError: The parts do not fit together.
@@ -54,6 +56,7 @@ class Autoencoder(nn.Module):
         merge: nn.Module | None = None,
         classes: Sequence[str | int | float] | None = None,
         table: Table | None = None,
+        pictures: PictureFormat | None = None,
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
@@ -68,6 +71,7 @@ class Autoencoder(nn.Module):
         )
         self.classes = list(classes) if classes is not None else None
         self.table = table
+        self.pictures = pictures
         if table is not None and self.input_shape != (table.width,):
             raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
         expected = getattr(decoder, "dim", self.merge.dim)

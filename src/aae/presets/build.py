@@ -117,6 +117,7 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         merge=merge,
         classes=data.classes if any(latent.classes for latent in latents) else None,
         table=data.table,
+        pictures=data.pictures,
     )
 
 

@@ -15,6 +15,7 @@ from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import fits
+from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.system.errors import AAEError
 from aae.training.rundir import RunDir
@@ -114,7 +115,9 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     """
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
-    return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3)
+    # A model that was not trained on a folder, or by a version that always cut, says nothing else.
+    how = model.pictures or PictureFormat(fit="crop")
+    return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)
 
 
 def _renumbered(data: Dataset, classes: list[str | int | float] | None) -> Dataset:

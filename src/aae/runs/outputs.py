@@ -15,7 +15,10 @@ import torch
 
 from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
 from aae.data.idx import read_idx
-from aae.data.images import ENDINGS, folder_labels, read_images
+from aae.data.image_files import ENDINGS, readable_name
+from aae.data.image_structure import structure_of
+from aae.data.images import read_images
+from aae.data.labels import class_indices
 from aae.data.sources import is_image_source, load_data
 from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
 from aae.evaluation import inference
@@ -81,11 +84,13 @@ def _images(path: Path, model: Autoencoder) -> Input:
     from aae.runs.open import reading_for
 
     reading = reading_for(model)
-    images = read_images(path, reading.image_size, reading.colour)
-    for name, reason in images.skipped.items():
-        say(f"{path / name} was skipped: {reason}.")
-    names = [name if name in (model.classes or []) else None for name in folder_labels(images.files)]
-    return Input(images.x, names, images.files)
+    images = read_images(path, reading.image_size, reading.colour, how=reading.pictures)
+    for note in images.notes:
+        say(f"{path}: {note}")
+    classes = model.classes or []
+    numbers = class_indices(structure_of(images.files).labels, classes)
+    names = [classes[k] if k >= 0 else None for k in numbers]
+    return Input(images.x, names, [readable_name(name) for name in images.files])
 
 
 def class_names(model: Autoencoder, count: int) -> list[str]:

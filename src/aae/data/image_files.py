@@ -1,0 +1,182 @@
+"""The files of a folder of images: the pictures in it, at any depth, and what else it holds."""
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from aae.system.errors import AAEError
+
+__all__ = ["ENDINGS", "Found", "find_images", "has_heif", "readable_name"]
+
+HEIF = (".heic", ".heif")
+ENDINGS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".tga", *HEIF,
+)  # fmt: skip
+# Made by systems and programs, not by the user.
+JUNK = frozenset({
+    "__macosx", "$recycle.bin", "system volume information", "@eadir", "lost+found", "__pycache__", "thumbs.db",
+    "ehthumbs.db", "desktop.ini", "picasa.ini",
+})  # fmt: skip
+RUN = {"model", "checkpoints", "metrics.csv"}  # one of them lies beside the config.json of a run
+LISTED = 5  # kinds of files that a note lists
+MAX_ENDING = 8  # characters
+
+
+@dataclass
+class Found:
+    """Pictures ``(path within the folder, facts of the file)``, sorted, and what was not read, with the reason."""
+
+    images: list[tuple[str, os.stat_result]] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)  # files that are no images, by ending
+    heif: int = 0  # pictures that need an extra package
+    left_out: dict[str, str] = field(default_factory=dict)  # folder -> reason
+
+    def notes(self) -> list[str]:
+        """Sentences about what was not read."""
+        notes = []
+        if self.heif:
+            notes.append(f"{count_of(self.heif, 'image')} (.heic, .heif) {'is' if self.heif == 1 else 'are'} not read: "
+                         f"{NEEDS_HEIF}.")  # fmt: skip
+        if self.others:
+            notes.append(f"{self.described()}.")
+        for folder, reason in list(self.left_out.items())[:LISTED]:
+            notes.append(f"The folder {readable_name(folder)} is not read: {reason}.")
+        if len(self.left_out) > LISTED:
+            notes.append(f"{len(self.left_out) - LISTED} more folders are not read.")
+        return notes
+
+    def described(self) -> str:
+        """How many files are no images, and of which kinds."""
+        total, common = self.others.total(), self.others.most_common(LISTED)
+        kinds = [f"{number} {kind}" for kind, number in common]
+        rest = total - sum(number for _, number in common)
+        kinds += [f"{rest} others"] * (rest > 0)
+        are = "1 file is not an image" if total == 1 else f"{total:,} files are not images"
+        return f"{are} that can be read: {', '.join(kinds)}"
+
+
+NEEDS_HEIF = "they need pillow-heif; `pip install 'adversarial-autoencoder[heic]'`"
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+@cache
+def has_heif() -> bool:
+    """Whether pictures of telephones (HEIC) can be read."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def find_images(folder: Path, besides: Path | None = None) -> Found:
+    """All pictures of a folder and the folders in it; a file counts as a folder that holds only this file.
+
+    Hidden files, what systems leave behind, and run directories are not looked at. A folder that is reached twice
+    through links is read once.
+
+    Args:
+        folder: The folder.
+        besides: A file in it that is neither a picture nor worth a note, such as the file of labels.
+
+    Raises:
+        AAEError: The folder cannot be read.
+    """
+    found = Found()
+    if folder.is_file():
+        if folder.suffix.lower() in HEIF and not has_heif():
+            raise AAEError(f"{folder} cannot be read: pictures of this kind need pillow-heif; "
+                           "`pip install 'adversarial-autoencoder[heic]'`.")  # fmt: skip
+        found.images.append((folder.name, folder.stat()))
+        return found
+    ignored = besides.resolve() if besides is not None else None
+    for path, entry in _walk(folder, found):
+        kind = _kind(entry)
+        if kind is None:
+            try:
+                found.images.append((path, entry.stat()))
+            except OSError as error:
+                found.others[f"unreadable ({error.strerror})"] += 1
+        elif kind == "heif":
+            found.heif += 1
+        elif ignored is None or entry.name != ignored.name or Path(entry.path).resolve() != ignored:
+            found.others[kind] += 1
+    found.images.sort(key=lambda image: image[0].split("/"))
+    return found
+
+
+def _walk(folder: Path, found: Found) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """The entries that are not folders, with their paths within the folder."""
+    seen: set[tuple[int, int]] = set()
+    waiting = deque([(str(folder), "")])
+    while waiting:
+        place, prefix = waiting.popleft()
+        try:
+            status = os.stat(place)
+            with os.scandir(place) as listing:
+                entries = [entry for entry in listing if not _is_junk(entry.name)]
+        except OSError as error:
+            if not prefix:
+                raise AAEError(f"{folder} cannot be read ({error.strerror}); check the path.") from error
+            found.left_out[prefix] = error.strerror or type(error).__name__
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            found.left_out[prefix] = "it is a link to a folder that was read already"
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        names = {entry.name for entry in entries}
+        if prefix and "config.json" in names and names & RUN:
+            found.left_out[prefix] = "it is a run"
+            continue
+        for entry in entries:
+            if not _is_folder(entry):
+                yield prefix + entry.name, entry
+            elif entry.is_symlink():  # at last, so that a folder is known by its own name and not by that of a link
+                waiting.append((entry.path, f"{prefix}{entry.name}/"))
+            else:
+                waiting.appendleft((entry.path, f"{prefix}{entry.name}/"))
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _kind(entry: "os.DirEntry[str]") -> str | None:
+    """None for a picture, else what the entry is called in a note."""
+    name = entry.name.lower()
+    try:
+        if not entry.is_file():
+            return "broken links" if entry.is_symlink() else "that are no files"
+    except OSError:
+        return "broken links"
+    if name.endswith(HEIF) and not has_heif():
+        return "heif"
+    if name.endswith(ENDINGS):
+        return None
+    ending = os.path.splitext(name)[1]
+    return readable_name(ending) if 1 < len(ending) <= MAX_ENDING else "without a known ending"
+
+
+def readable_name(name: str) -> str:
+    r"""The name as text that can be written: bytes that are not UTF-8 as ``\xe9``."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name
