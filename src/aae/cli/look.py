@@ -1,6 +1,7 @@
 """Commands that show presets, data, figures, pictures and the report."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from aae.cli.options import (
     read_options,
 )
 from aae.cli.results import measure_run, report_run
-from aae.system.errors import printable
+from aae.system.errors import UsageError, printable
 
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
@@ -68,7 +69,9 @@ def show_data(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
-    out: Annotated[Path, typer.Option(help="Contact sheet to write, if the rows are images.")] = Path("data.png"),
+    out: Annotated[
+        Path | None, typer.Option(help="Contact sheet to write, if the rows are images; data.png if not given.")
+    ] = None,
 ) -> None:
     """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
     from aae.data.dataset import as_float
@@ -76,7 +79,11 @@ def show_data(
     from aae.data.summary import contact_rows, describe_data, warnings_about
     from aae.system.files import check_output_path
 
-    check_output_path(out, ".png", ".svg", ".pdf")
+    sheet = out or Path("data.png")
+    check_output_path(sheet, ".png", ".svg", ".pdf")
+    among = _among_images(sheet, data, test)
+    if among is not None and out is not None:
+        raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder with --out.")
     rows = load_data(data, read_options(context))
     typer.echo(printable("\n".join(describe_data(rows))))
     for warning in warnings_about(rows):
@@ -84,8 +91,21 @@ def show_data(
     if rows.is_image:
         from aae.report import plots
 
-        plots.save(plots.samples(as_float(contact_rows(rows)), title=rows.name), out)
-        typer.echo(f"Contact sheet: {out}")
+        if among is not None:
+            sheet = Path(tempfile.mkdtemp(prefix="aae-")) / sheet
+        plots.save(plots.samples(as_float(contact_rows(rows)), title=rows.name), sheet)
+        why = f" (in {among} it would be read as an image; --out names another place)" if among is not None else ""
+        typer.echo(printable(f"Contact sheet: {sheet}{why}"))
+
+
+def _among_images(file: Path, *sources: str | None) -> str | None:
+    """The folder of images that a file would lie in, if any."""
+    from aae.data.sources import is_image_source
+
+    def inside(source: str) -> bool:
+        return is_image_source(source) and file.resolve().is_relative_to(Path(source).resolve())
+
+    return next((source for source in sources if source is not None and inside(source)), None)
 
 
 def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> None:

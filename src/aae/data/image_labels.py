@@ -67,9 +67,10 @@ def file_labels(
             both = " and ".join(repr(one) if one is not None else "no label" for one in (labels[k][1], label))
             problems.append(f"line {line} ({name!r} has {both}, the first in line {labels[k][0]})")
     if problems:
-        some = ", ".join(problems[:LISTED]) + (f" and {len(problems) - LISTED:,} more" if len(problems) > LISTED else "")
+        more = f" and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
         rows_of = "1 row" if len(problems) == 1 else f"{len(problems):,} rows"
-        raise AAEError(f"{rows_of} of {path} cannot be used for the images of {folder}: {some}; correct or remove them.")
+        raise AAEError(f"{rows_of} of {path} cannot be used for the images of {folder}: "
+                       f"{', '.join(problems[:LISTED])}{more}; correct or remove them.")  # fmt: skip
     alone = sum(k not in labels for k in range(len(files)))
     have = "image has" if alone == 1 else "images have"
     notes.append(f"{len(rows):,} of {len(rows):,} rows of {path.name} found"
@@ -125,7 +126,7 @@ class _Line:
 
 def _lines(text: str) -> Iterator[_Line]:
     """The lines that are not blank; numbers are those an editor shows."""
-    first, end, rest = text.partition("\n")
+    first, _, rest = text.partition("\n")
     skipped = 0
     marked = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
     if marked:

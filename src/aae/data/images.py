@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from aae.data.image_cache import ImageCache
-from aae.data.image_files import ENDINGS, Found, find_images, readable_name
+from aae.data.image_files import ENDINGS, Found, find_images
 from aae.data.pixels import Deep, Seen, count_plain, has_colour, is_uneven, picture_file, read_pictures
 from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
@@ -132,8 +131,8 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
     def read(numbers: Iterable[int], how: PictureFormat) -> Seen:
         return _read_rows(list(numbers), names, folder, x, how, threads)
 
+    notes: list[str] = []
     seen = read(range(len(names)), how)
-    notes = []
     if seen.deep:  # read once for the range of their values, and once more by it
         how, notes = _with_ranges(how, seen.deep)
         seen.add(read(seen.deep, how))
@@ -146,8 +145,7 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
     x = x if kept.all() else x[kept]
     skipped = {names[k]: reason for k, reason in sorted(seen.skipped.items())}
     files = [name for name in names if name not in skipped]
-    notes = [*_skipped_notes(folder, skipped), *notes, *_notes(seen, x, how, known)]
-    return Pictures(x, files, skipped, how, notes)
+    return Pictures(x, files, skipped, how, [*notes, *_notes(seen, x, how, known)])
 
 
 def _inspect(path: Path) -> tuple[tuple[int, int], bool] | None:
@@ -182,7 +180,7 @@ def _with_ranges(how: PictureFormat, deep: dict[int, Deep]) -> tuple[PictureForm
         if not told:
             continue
         low, high, absent = _range_of(told, kind)
-        how = replace(how, **{kind: (low, high)})
+        how = replace(how, integers=(low, high)) if kind == "integers" else replace(how, floats=(low, high))
         note = f"{_images(len(told))} {what}: values from {low:,.6g} to {high:,.6g} are read as black to white."
         if absent:
             values = ", ".join(f"{value:.6g}" for value in absent)
@@ -224,15 +222,6 @@ def _background(clear: dict[int, float]) -> str:
 
 def _images(count: int) -> str:
     return f"{count:,} {'image has' if count == 1 else 'images have'}"
-
-
-def _skipped_notes(folder: Path, skipped: dict[str, str]) -> list[str]:
-    if not skipped:
-        return []
-    some = ", ".join(f"{readable_name(name)} ({reason})" for name, reason in list(skipped.items())[:3])
-    more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    were = "image could not be read and was" if len(skipped) == 1 else "images could not be read and were"
-    return [f"{len(skipped):,} {were} left out: {some}{more}."]
 
 
 def _notes(seen: Seen, x: np.ndarray, how: PictureFormat, known: PictureFormat) -> list[str]:

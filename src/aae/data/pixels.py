@@ -5,6 +5,7 @@ what is behind transparent pixels. Where the format does not name them yet, a pi
 """
 
 import io
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ def read_pictures(numbers: list[int], names: list[str], folder: Path, x: np.ndar
     for k in numbers:
         try:
             # Read at once: many small reads, each of which may switch threads, take longer.
-            _read(folder / names[k], k, x, how, values, seen)
+            _read(os.path.join(folder, names[k]), k, x, how, values, seen)
         except Exception as error:  # a decoder may raise anything on a damaged file
             # Pillow names the object in memory; the file is named anyway.
             seen.skipped[k] = str(error).partition("\n")[0].partition(" <_io")[0][:120] or type(error).__name__
@@ -107,9 +108,9 @@ def count_plain(x: np.ndarray) -> int:
     return len(rows)
 
 
-def _read(path: Path, k: int, x: np.ndarray, how: PictureFormat, values: int, seen: Seen) -> None:
+def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, seen: Seen) -> None:
     side, mode, data = x.shape[1], "RGB" if x.ndim == 4 else "L", _contents(path)
-    with Image.open(io.BytesIO(data), formats=_formats(path.name)) as image:
+    with Image.open(io.BytesIO(data), formats=_formats(path)) as image:
         if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
         uneven = is_uneven(image.size)
@@ -136,10 +137,11 @@ def _read(path: Path, k: int, x: np.ndarray, how: PictureFormat, values: int, se
             seen.several += image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
-def _contents(path: Path) -> bytes:
-    if path.stat().st_size > MAX_FILE_SIZE:
-        raise OSError(f"larger than {MAX_FILE_SIZE >> 20} MiB")
-    return path.read_bytes()
+def _contents(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE_SIZE:
+            raise OSError(f"larger than {MAX_FILE_SIZE >> 20} MiB")
+        return file.read()
 
 
 def _low_bytes(image: Image.Image, data: bytes) -> Image.Image | None:

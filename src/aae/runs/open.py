@@ -58,7 +58,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = load_data(config["data"], read_options(config)) if data is None else _other_data(data, model, config)
+    rows = _own_data(model, config) if data is None else _other_data(data, model, config)
     if data is None:
         return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
     if rows.shape != model.shape:
@@ -97,6 +97,15 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
     if invalid is not None:
         raise AAEError(f"The run's config.json does not say how its data were read ({invalid} is not valid).")
     return ReadOptions(**given)
+
+
+def _own_data(model: Autoencoder, config: dict[str, Any]) -> Dataset:
+    """The data of a run; images are read as the model read them, whatever was added to the folder since."""
+    data, reading = config["data"], read_options(config)
+    if is_image_source(data):
+        alike = reading_for(model)
+        reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
+    return load_data(data, reading)
 
 
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:

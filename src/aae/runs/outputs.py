@@ -85,8 +85,10 @@ def _images(path: Path, model: Autoencoder) -> Input:
 
     reading = reading_for(model)
     images = read_images(path, reading.image_size, reading.colour, how=reading.pictures)
+    for name, reason in images.skipped.items():
+        say(f"{path / name} was skipped: {reason}.")
     for note in images.notes:
-        say(f"{path}: {note}")
+        say(note)
     classes = model.classes or []
     numbers = class_indices(structure_of(images.files).labels, classes)
     names = [classes[k] if k >= 0 else None for k in numbers]
