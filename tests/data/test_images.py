@@ -1,4 +1,4 @@
-import csv
+import os
 
 import numpy as np
 import platformdirs
@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from aae.data import images
-from aae.data.images import file_labels, folder_labels, is_image_folder, read_images
+from aae.data.image_structure import structure_of
+from aae.data.images import read_images
+from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
 
 RNG = np.random.default_rng(0)
@@ -44,16 +46,19 @@ def folder(tmp_path):
 
 
 def test_classes_are_sub_folders(folder):
-    assert is_image_folder(folder)
     pictures = read_images(folder)
     assert pictures.files == ["cat/0.png", "cat/1.png", "cat/2.png", "dog/a.PNG", "dog/b.png", "top.png",
                               "unlabelled/x.png"]
-    assert folder_labels(pictures.files) == ["cat", "cat", "cat", "dog", "dog", None, None]
+    assert structure_of(pictures.files).labels == ["cat", "cat", "cat", "dog", "dog", None, None]
     assert (pictures.x.shape, pictures.x.dtype) == ((7, 12, 12), np.uint8)
     assert np.array_equal(pictures.x[5], np.asarray(Image.open(folder / "top.png")))
+    assert pictures.notes == ["1 file is not an image that can be read: 1 .txt."]
 
 
-@pytest.mark.parametrize("ending", ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"])
+ENDINGS = ["jpg", "jpeg", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jp2", "ppm", "pgm", "tga"]
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, *(ending.upper() for ending in ENDINGS)])
 def test_formats(tmp_path, ending):
     picture(tmp_path / f"one.{ending}", value=200)
     x = read_images(tmp_path, colour=False).x
@@ -78,7 +83,8 @@ def test_a_single_image_in_colour_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [
-    ([(20, 30), (40, 25), (22, 22)], 22), ([(300, 200)] * 2, 64), ([(5, 9)], 8), ([(28, 28)] * 3, 28),
+    ([(20, 25), (40, 31), (22, 22)], 22), ([(300, 230)] * 2, 64), ([(5, 6)], 8), ([(28, 28)] * 3, 28),
+    ([(30, 10), (28, 12), (20, 20)], 28), ([(128, 32)], 64),  # the longer sides, if nothing is cut off
 ])
 def test_the_size_follows_the_images(tmp_path, sizes, expected):
     for k, size in enumerate(sizes):
@@ -86,29 +92,71 @@ def test_the_size_follows_the_images(tmp_path, sizes, expected):
     assert read_images(tmp_path).x.shape[1:] == (expected, expected)
 
 
+def mark_at_the_end(path):
+    """A wide picture with its only mark at its right end."""
+    pixels = np.full((32, 128), 200, np.uint8)
+    pixels[8:24, 112:] = 10
+    Image.fromarray(pixels).save(path)
+
+
+def test_wide_images_lose_nothing_and_that_is_said(tmp_path):
+    for k in range(3):
+        mark_at_the_end(tmp_path / f"{k}.png")
+    pictures = read_images(tmp_path)
+    assert pictures.how.fit == "pad"
+    assert pictures.x.shape == (3, 64, 64)
+    assert pictures.x[0, 24:40, 56:].min() < 20
+    assert (pictures.x[0, :24] == 200).all()  # the margin has the colour of the edge
+    assert pictures.notes == ["3 images have sides that differ by more than a third; all images get a margin, so that "
+                              "nothing is cut off (--fit crop or stretch: another way)."]
+
+
+@pytest.mark.parametrize(("fit", "dark"), [("crop", False), ("pad", True), ("stretch", True)])
+def test_a_way_to_make_images_square_can_be_chosen(tmp_path, fit, dark):
+    mark_at_the_end(tmp_path / "a.png")
+    pictures = read_images(tmp_path, how=PictureFormat(fit=fit))
+    assert (pictures.x.min() < 20) == dark
+    assert pictures.how.fit == fit
+    assert not pictures.notes
+    if fit == "stretch":
+        assert pictures.x[0, 20:44, 58:].max() < 60
+
+
+def test_a_few_wide_images_are_cut_and_that_is_said(tmp_path):
+    for k in range(11):
+        picture(tmp_path / f"{k}.png", (20, 18))
+    mark_at_the_end(tmp_path / "wide.png")
+    pictures = read_images(tmp_path)
+    assert pictures.how.fit == "crop"
+    assert pictures.notes == ["1 image has sides that differ by more than a third; they are cut to their middle "
+                              "(--fit pad keeps all of it)."]
+
+
+@pytest.mark.parametrize(("size", "uneven"), [((64, 48), 0), ((48, 64), 0), ((64, 64), 0), ((60, 40), 1), ((40, 60), 1),
+                                             ((4, 3), 0), ((1, 40), 1)])
+def test_sides_that_differ_by_more_than_a_third(tmp_path, size, uneven):
+    picture(tmp_path / "a.png", size)
+    pictures = read_images(tmp_path)
+    assert any("more than a third" in note for note in pictures.notes) == bool(uneven)
+    assert pictures.how.fit == ("pad" if uneven else "crop")
+
+
 def test_images_are_scaled_and_cropped_at_their_centre(tmp_path):
     wide = np.zeros((20, 60), np.uint8)
     wide[:, 20:40] = 255
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    x = read_images(tmp_path, size=10).x[0]
+    x = read_images(tmp_path, size=10, how=PictureFormat(fit="crop")).x[0]
     assert x[:, 2:8].min() == 255
 
 
-def test_exif_orientation_is_applied(tmp_path):
-    pixels = np.zeros((16, 16), np.uint8)
-    pixels[:8] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
-    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    x = read_images(tmp_path, size=16).x[0].astype(int)
-    assert x[:, 8:].mean() - x[:, :8].mean() > 250
-
-
-def test_transparency_is_white_and_16_bits_are_scaled(tmp_path):
-    Image.fromarray(np.zeros((9, 9, 4), np.uint8), "RGBA").save(tmp_path / "a.png")
-    Image.fromarray(np.full((9, 9), 0x8000, np.uint16)).save(tmp_path / "b.png")
-    x = read_images(tmp_path, colour=False).x
-    assert (x[0].min(), x[1].min(), x[1].max()) == (255, 128, 128)
+def test_images_of_one_colour_each_are_warned_of(tmp_path):
+    for k in range(5):
+        picture(tmp_path / f"{k}.png", colour=True, value=40 * k if k else None)
+    assert read_images(tmp_path).notes == ["4 of 5 images are of one colour each, so there is nothing to learn from "
+                                           "them; check how they were saved."]
+    for k in range(5, 9):
+        picture(tmp_path / f"{k}.png", colour=True)
+    assert not read_images(tmp_path).notes
 
 
 def spoil(folder, kind):
@@ -123,6 +171,7 @@ def test_unreadable_images_are_left_out_and_named(folder, kind):
     for _ in range(2):  # read, then taken from the cache
         pictures = read_images(folder)
         assert list(pictures.skipped) == ["cat/1.png"]
+        assert "0x" not in pictures.skipped["cat/1.png"]
         assert "cat/1.png" not in pictures.files
         assert len(pictures.x) == len(pictures.files) == 6
         assert np.array_equal(pictures.x[1], np.asarray(Image.open(folder / "cat" / "2.png")))
@@ -142,8 +191,12 @@ def test_folders_without_readable_images(tmp_path):
     with pytest.raises(AAEError, match=r"None of the 2 images in .* can be read; a.png: "):
         read_images(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert not is_image_folder(tmp_path / "empty")
-    with pytest.raises(AAEError, match=r"empty holds no images \(.jpg, .* check the path"):
+    with pytest.raises(AAEError, match=r"empty holds no images \(.jpg, .* check the path.$"):
+        read_images(tmp_path / "empty")
+    for name in ("a.txt", "b.txt", "c.mp4", "README"):
+        (tmp_path / "empty" / name).write_text("?")
+    found = r"4 files are not images that can be read: 2 .txt, 1 .mp4, 1 without a known ending; check the path.$"
+    with pytest.raises(AAEError, match=found):
         read_images(tmp_path / "empty")
 
 
@@ -153,66 +206,14 @@ def test_sizes_out_of_range(folder, size):
         read_images(folder, size=size)
 
 
-def test_the_second_reading_uses_the_cache(folder, cache, monkeypatch):
-    first = read_images(folder)
-    monkeypatch.setattr(images, "_read", lambda *_: pytest.fail("read again"))
-    second = read_images(folder)
-    assert np.array_equal(first.x, second.x)
-    assert first.files == second.files
-    monkeypatch.undo()
-
-
-@pytest.mark.parametrize("change", ["another size", "a new file", "a changed file", "damaged", "cut short"])
-def test_the_cache_is_not_used_after_a_change(folder, cache, change):
-    read_images(folder)
-    kept = next(cache.glob("*.npy"))
-    if change == "a new file":
-        picture(folder / "dog" / "c.png")
-    elif change == "a changed file":
-        picture(folder / "dog" / "b.png", (13, 13))
-    elif change == "damaged":
-        kept.write_bytes(b"garbage")
-    elif change == "cut short":
-        kept.write_bytes(kept.read_bytes()[:-10])
-    found = read_images(folder, size=9 if change == "another size" else None)
-    assert len(found.x) == (8 if change == "a new file" else 7)
-    assert found.x.shape[1] == (9 if change == "another size" else 12)
-    if change == "a changed file":
-        fresh = images._read(found.files, folder, None, None)
-        assert np.array_equal(found.x, fresh.x)
-
-
-def test_a_cache_that_cannot_be_written_is_ignored(folder, cache):
-    cache.parent.mkdir(parents=True)
-    cache.write_text("a file where the folder should be")
-    assert len(read_images(folder).x) == 7
-
-
-def labels_file(path, rows, head=("file", "label")):
-    with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([head, *rows])
-    return path
-
-
-def test_labels_from_a_file(folder, tmp_path):
-    files = read_images(folder).files
-    path = labels_file(tmp_path / "labels.csv", [("top.png", "fish"), ("cat/0.png", "cat"), ("dog/b.png", "")])
-    assert file_labels(path, folder, files) == ["cat", None, None, None, None, "fish", None]
-
-
-@pytest.mark.parametrize(("rows", "head", "sentence"), [
-    ([], ("name", "label"), r"labels.csv has no column 'file'; its first line should be file,label"),
-    ([], ("a", "b"), r"no column 'file' and no column 'label'"),
-    ([("dog/z.png", "dog")], ("file", "label"), r"names dog/z.png, which is not in .*pets; give paths within"),
-])
-def test_labels_files_that_do_not_fit_the_folder(folder, tmp_path, rows, head, sentence):
-    with pytest.raises(AAEError, match=sentence):
-        file_labels(labels_file(tmp_path / "labels.csv", rows, head), folder, [])
-
-
-def test_files_that_are_not_labels_files(folder, tmp_path):
-    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00garbage")
-    with pytest.raises(AAEError, match=r"labels.csv (cannot be read as CSV|has no column)"):
-        file_labels(tmp_path / "labels.csv", folder, [])
-    with pytest.raises(AAEError, match=r"absent.csv cannot be read as CSV"):
-        file_labels(tmp_path / "absent.csv", folder, [])
+def test_names_that_are_not_utf_8(tmp_path, cache):
+    place = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(place)
+    for k in range(2):
+        picture(tmp_path / os.fsdecode(b"caf\xe9") / os.fsdecode(b"p\xe9re %d.png" % k))
+        picture(tmp_path / "bar" / f"{k}.png")
+    for _ in range(2):
+        pictures = read_images(tmp_path)
+        assert [os.fsencode(name) for name in pictures.files][2:] == [b"caf\xe9/p\xe9re 0.png", b"caf\xe9/p\xe9re 1.png"]
+        assert structure_of(pictures.files).labels == ["bar", "bar", r"caf\xe9", r"caf\xe9"]
+        assert len(list(cache.glob("*.json"))) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aae.system.errors import AAEError
 
-__all__ = ["ENDINGS", "Found", "find_images", "has_heif", "readable_name"]
+__all__ = ["ENDINGS", "NEEDS_HEIF", "Found", "find_images", "has_heif", "readable_name"]
 
 HEIF = (".heic", ".heif")
 ENDINGS = (
@@ -26,6 +26,9 @@ LISTED = 5  # kinds of files that a note lists
 MAX_ENDING = 8  # characters
 
 
+NEEDS_HEIF = "these need pillow-heif; `pip install 'adversarial-autoencoder[heic]'`"
+
+
 @dataclass
 class Found:
     """Pictures ``(path within the folder, facts of the file)``, sorted, and what was not read, with the reason."""
@@ -39,8 +42,8 @@ class Found:
         """Sentences about what was not read."""
         notes = []
         if self.heif:
-            notes.append(f"{count_of(self.heif, 'image')} (.heic, .heif) {'is' if self.heif == 1 else 'are'} not read: "
-                         f"{NEEDS_HEIF}.")  # fmt: skip
+            are = "1 image in HEIC is" if self.heif == 1 else f"{self.heif:,} images in HEIC are"
+            notes.append(f"{are} not read: {NEEDS_HEIF}.")
         if self.others:
             notes.append(f"{self.described()}.")
         for folder, reason in list(self.left_out.items())[:LISTED]:
@@ -51,20 +54,12 @@ class Found:
 
     def described(self) -> str:
         """How many files are no images, and of which kinds."""
-        total, common = self.others.total(), self.others.most_common(LISTED)
+        total, common = self.others.total(), sorted(self.others.items(), key=lambda one: (-one[1], one[0]))[:LISTED]
         kinds = [f"{number} {kind}" for kind, number in common]
         rest = total - sum(number for _, number in common)
         kinds += [f"{rest} others"] * (rest > 0)
         are = "1 file is not an image" if total == 1 else f"{total:,} files are not images"
         return f"{are} that can be read: {', '.join(kinds)}"
-
-
-NEEDS_HEIF = "they need pillow-heif; `pip install 'adversarial-autoencoder[heic]'`"
-
-
-def count_of(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @cache
@@ -94,8 +89,7 @@ def find_images(folder: Path, besides: Path | None = None) -> Found:
     found = Found()
     if folder.is_file():
         if folder.suffix.lower() in HEIF and not has_heif():
-            raise AAEError(f"{folder} cannot be read: pictures of this kind need pillow-heif; "
-                           "`pip install 'adversarial-autoencoder[heic]'`.")  # fmt: skip
+            raise AAEError(f"{folder} is an image in HEIC, and {NEEDS_HEIF}.")
         found.images.append((folder.name, folder.stat()))
         return found
     ignored = besides.resolve() if besides is not None else None

@@ -8,6 +8,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -76,9 +77,10 @@ def file_labels(
     notes.append(f"{len(rows):,} of {len(rows):,} rows of {path.name} found"
                  + (f"; {alone:,} {have} no row and so no label." if alone else "."))  # fmt: skip
     if otherwise:
-        notes.append(f"{len(otherwise):,} rows of {path.name} name an image in another way, as {otherwise[0]}.")
+        name = "row names its" if len(otherwise) == 1 else "rows name their"
+        notes.append(f"{len(otherwise):,} {name} image in another way, as {otherwise[0]}.")
     if twice:
-        notes.append(f"{twice:,} rows of {path.name} repeat another.")
+        notes.append(f"{twice:,} {'row repeats' if twice == 1 else 'rows repeat'} another.")
     return [labels[k][1] if k in labels else None for k in range(len(files))], notes
 
 
@@ -94,8 +96,9 @@ def _rows(path: Path, finder: "_Finder") -> tuple[list[tuple[int, str, str | Non
     columns = _columns(head, path, notes)
     body = lines[1:]
     if columns is None:
-        # A first line that is a row: nothing else names an image of the folder.
-        if len(head) != 2 or isinstance(finder.find(csv_text(head[0])), str):
+        first = csv_text(head[0]) if len(head) == 2 else ""
+        # A first line that is a row names an image, ending and all.
+        if not first.lower().endswith(ENDINGS) or isinstance(finder.find(first), str):
             missing = [name for name, known in (("file", FILE_NAMES), ("label", LABEL_NAMES))
                        if not any(_letters(cell) in known for cell in head)]  # fmt: skip
             raise AAEError(
@@ -147,19 +150,24 @@ def _decoded(data: bytes) -> tuple[str, str | None]:
                        (codecs.BOM_UTF16_BE, "utf-16")):  # fmt: skip
         if data.startswith(mark):
             return data.decode(name), None
-    try:
+    with suppress(UnicodeDecodeError):
         text = data.decode()
         if "\0" not in text:
             return text, None
+    if data.count(0) > len(data) // 4:
         order = "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
         return data.decode(order), order
-    except UnicodeDecodeError:
-        import charset_normalizer
+    with suppress(UnicodeDecodeError):
+        text = data.decode("cp1252")
+        # No western language has three accented letters in a row.
+        if not re.search(r"[^\W\d_\x00-\x7f]{3}", text):
+            return text, "cp1252"
+    import charset_normalizer
 
-        best = charset_normalizer.from_bytes(data).best()
-        if best is None:
-            raise
-        return str(best), best.encoding
+    best = charset_normalizer.from_bytes(data).best()
+    if best is None:
+        raise UnicodeError("its encoding cannot be told; save it as UTF-8")
+    return str(best), best.encoding
 
 
 def _letters(name: str) -> str:

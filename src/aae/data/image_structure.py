@@ -51,7 +51,7 @@ def structure_of(names: Sequence[str], of_file: Sequence[str | None] | None = No
     root = _wrapper(names)
     notes = [f"The folder holds one folder, {readable_name(root)}, in which the folders are read."] if root else []
     inner = [name.removeprefix(root + "/") if root else name for name in names]
-    parts = _parts_of(inner)
+    parts = _parts_of(inner, of_file is not None)
     if parts is None:
         labels = [_label(name) for name in inner] if of_file is None else list(of_file)
         structure = Structure(labels, None, np.ones(len(names), dtype=bool), notes)
@@ -93,7 +93,7 @@ def _wrapper(names: Sequence[str]) -> str:
     return common if len(folders) > 1 else ""
 
 
-def _parts_of(names: Sequence[str]) -> list[str | None] | None:
+def _parts_of(names: Sequence[str], given: bool) -> list[str | None] | None:
     """The part of each image, None for those beside the parts; None if the folders at the first level are no parts."""
     part = {folder: _part(folder) for folder in {_first(name) for name in names}}
     if "train" not in part.values():
@@ -102,7 +102,7 @@ def _parts_of(names: Sequence[str]) -> list[str | None] | None:
     beside = [folder for folder, one in part.items() if one is None and folder and not _is_unlabelled(folder)]
     others = {"test", "validation"} & set(part.values())
     # Without folders of classes in it, or alone, "train" may be a class like the others.
-    if (others and (nested or not beside)) or (not others and len(nested) > 1 and not beside):
+    if (others and (nested or given or not beside)) or (not others and len(nested) > 1 and not beside):
         return [part[_first(name)] for name in names]
     return None
 
@@ -160,6 +160,8 @@ def _class_notes(names: Sequence[str]) -> list[str]:
         if letters in SUSPICIOUS or (not letters and label.isascii()):
             notes.append(f"The folder {label!r} ({count:,} image{'s' * (count != 1)}) is read as a class; call it "
                          "'unlabelled' if its images have no label.")  # fmt: skip
+        elif _part(label):
+            notes.append(f"The folder {label!r} ({count:,} image{'s' * (count != 1)}) is read as a class.")
     deep = [name for name in names if name.count("/") > 1 and _label(name) is not None]
     if deep:
         lie = "image lies" if len(deep) == 1 else "images lie"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aae.data.image_cache import ImageCache
-from aae.data.image_files import ENDINGS, Found, find_images
+from aae.data.image_files import ENDINGS, NEEDS_HEIF, Found, find_images
 from aae.data.pixels import Deep, Seen, count_plain, has_colour, is_uneven, picture_file, read_pictures
 from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
@@ -87,11 +87,11 @@ def read_images(
 
 
 def _no_images(folder: Path, found: Found) -> str:
-    what = " ".join(f"{note[0].upper()}{note[1:]}" for note in found.notes())
-    return (
-        f"{folder} holds no images ({', '.join(ENDINGS)}), nor do the folders in it; check the path."
-        f"{' ' + what if what else ''}"
-    )
+    if found.heif:
+        return f"{folder} holds no other images than {found.heif} in HEIC, and {NEEDS_HEIF}."
+    what = f"; {found.described()}" if found.others else ""
+    runs = "; runs are not looked into" if found.left_out else ""
+    return f"{folder} holds no images ({', '.join(ENDINGS)}), nor do the folders in it{what}{runs}; check the path."
 
 
 def _from_cache(cache: ImageCache, how: PictureFormat) -> Pictures | None:
@@ -236,7 +236,7 @@ def _notes(seen: Seen, x: np.ndarray, how: PictureFormat, known: PictureFormat) 
     if seen.several:
         notes.append(f"{_images(seen.several)} several pages or frames, of which the first is read.")
     plain = count_plain(x) if len(x) else 0
-    if plain > len(x) / 2:
+    if plain > len(x) / 2 and plain > 1:
         notes.append(f"{plain:,} of {len(x):,} images are of one colour each, so there is nothing to learn from them; "
                      "check how they were saved.")  # fmt: skip
     return notes
