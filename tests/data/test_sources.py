@@ -226,7 +226,7 @@ def test_images_that_could_not_be_read_are_noted(pets):
     for k in range(5):
         (pets / "pets" / "cat" / f"{k}.png").write_bytes(b"")
     (note,) = load_data(pets / "pets").notes
-    assert note.startswith("5 images of ")
+    assert note.startswith("5 images could not be read")
     assert "cat/0.png (" in note
     assert note.endswith("and 2 more.")
     with pytest.raises(AAEError, match="without --strict"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aae.data import images
+from aae.data.image_cache import ImageCache
 from helpers.fuzzing import damaged, parts, try_all
 
 RNG = np.random.default_rng(0)
@@ -49,8 +50,8 @@ OTHERS = [saved(COLOUR, kind) for kind in ("EPS", "PPM", "TGA", "PCX", "ICO", "P
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(images._Cache, "load", lambda self: None)
-    monkeypatch.setattr(images._Cache, "save", lambda self, pictures: None)
+    monkeypatch.setattr(ImageCache, "load", lambda self: None)
+    monkeypatch.setattr(ImageCache, "save", lambda self, x, facts: None)
 
 
 @pytest.fixture

@@ -226,4 +226,4 @@ def test_invalid_read_options_in_the_configuration(pets):
 def test_skipped_images_are_reported(pets):
     (pets / "pets" / "cat" / "3.png").write_bytes(b"")
     result = train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
-    assert any("1 images of" in note for note in result.notes)
+    assert any("1 image could not be read" in note for note in result.notes)

@@ -1,0 +1,124 @@
+"""A run remembers how its images became rows, and reads others in the same way."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aae.data.dataset import ReadOptions
+from aae.model.artifact import load
+from aae.model.pictures import PictureFormat
+from aae.runs.open import open_run
+from aae.runs.outputs import read_input
+from aae.runs.train import resume_run, train_preset
+from aae.system.files import read_json, write_checksummed
+from helpers.written import write_picture
+
+RNG = np.random.default_rng(0)
+CHANGES = {"hidden": [8], "network": "mlp"}
+RAMP = np.linspace(0, 1, 144).reshape(12, 12)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))
+    return tmp_path
+
+
+def train(place, data="data", **reading):
+    train_preset("semi-supervised", place / data, steps=2, changes=CHANGES, out=place / "run", progress=False,
+                 reading=ReadOptions(**reading))  # fmt: skip
+    return load(place / "run")
+
+
+def fill(place, size, name="data", value=None):
+    for kind in ("cat", "dog"):
+        for k in range(10):
+            pixels = RNG.integers(0, 256, size, dtype=np.uint8) if value is None else value(k)
+            write_picture(place / name / kind / f"{k}.png", pixels)
+
+
+@pytest.mark.parametrize("fit", [None, "crop", "pad", "stretch"])
+def test_the_way_to_make_images_square(place, fit):
+    fill(place, (12, 40))
+    model = train(place, fit=fit)
+    assert model.pictures == PictureFormat(fit or "pad")
+    new = np.full((20, 80), 250, np.uint8)
+    new[:, 74:] = 0
+    write_picture(place / "new" / "a.png", new)
+    x = read_input(str(place / "new"), model).rows[0]
+    whole = model.shape[0]
+    assert (x.min() < 60) == (fit != "crop")
+    assert (np.ptp(x[:, -1]) > 100) == (fit in (None, "pad"))
+    single = read_input(str(place / "new" / "a.png"), load(place / "run" / "model")).rows[0]
+    assert np.array_equal(single, x)
+    other = open_run(place / "run", str(place / "new")).data
+    assert other.pictures == model.pictures
+    own = open_run(place / "run").data
+    assert own.shape == (whole, whole)
+    resume_run(place / "run", progress=False)
+
+
+def test_the_range_of_values(place):
+    fill(place, None, value=lambda k: np.round(np.roll(RAMP, k) * 4095).astype(np.uint16))
+    model = train(place)
+    assert model.pictures == PictureFormat("crop", None, (0, 4095))
+    write_picture(place / "new.png", np.full((12, 12), 1000, np.uint16))
+    assert (read_input(str(place / "new.png"), model).rows == 62).all()
+
+
+def test_the_background(place, capsys):
+    def strokes(k, ink=255):
+        pixels = np.zeros((12, 12, 2), np.uint8)
+        pixels[..., 0] = ink
+        pixels[k, :, 1] = 255
+        return pixels
+
+    fill(place, None, value=strokes)
+    model = train(place)
+    assert model.pictures == PictureFormat("crop", "black")
+    for k, ink in enumerate((255, 0)):
+        Image.fromarray(strokes(3, ink)).save(place / f"{k}.png")
+    light, dark = (read_input(str(place / f"{k}.png"), model).rows[0] for k in (0, 1))
+    assert (light[3].min(), light[5].max(), dark.max()) == (255, 0, 0)  # dark strokes do not choose another
+
+
+def test_images_that_come_later_change_nothing_about_the_others(place):
+    fill(place, (12, 12))
+    before = train(place), open_run(place / "run").data
+    for k in range(30):
+        write_picture(place / "data" / "cat" / f"wide{k}.png", RNG.integers(0, 256, (12, 40, 3), dtype=np.uint8))
+    data = open_run(place / "run").data
+    assert data.shape == before[0].shape == (12, 12)
+    assert data.pictures == PictureFormat("crop")
+    rows = {row.tobytes() for row in (*data.x, *data.test_x)}
+    assert rows >= {row.tobytes() for row in (*before[1].x, *before[1].test_x)}
+
+
+def test_a_model_of_an_older_version_cuts_as_it_did(place):
+    fill(place, (12, 40))
+    train(place, fit="crop", image_size=12)
+    run = place / "old"
+    shutil.copytree(place / "run", run)
+    spec = read_json(run / "model" / "spec.json")
+    del spec["model"]["pictures"], spec["checksum"]
+    (run / "model" / "spec.json").write_text(json.dumps(spec))
+    config = read_json(run / "config.json")
+    del config["reading"]
+    write_checksummed(run / "config.json", config)
+    assert load(run).pictures is None
+    assert np.array_equal(open_run(run).data.x, open_run(place / "run").data.x)
+    write_picture(place / "new.png", RNG.integers(0, 256, (12, 40), dtype=np.uint8))
+    old, new = (read_input(str(place / "new.png"), load(one)).rows for one in (run, place / "run"))
+    assert np.array_equal(old, new)
+
+
+def test_names_of_classes_of_images_to_predict(place):
+    fill(place, (12, 12))
+    model = train(place)
+    for name in ("a/b/cat/1.png", "a/b/bird/2.png", "a/b/unlabeled/3.png"):
+        write_picture(place / "new" / name, np.zeros((12, 12), np.uint8))
+    found = read_input(str(place / "new"), model)
+    assert (found.names, found.files) == ([None, "cat", None], ["a/b/bird/2.png", "a/b/cat/1.png", "a/b/unlabeled/3.png"])
