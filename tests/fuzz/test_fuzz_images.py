@@ -40,12 +40,16 @@ SAMPLES = {
     "TIFF": [saved(GREY, "TIFF"), saved(DEEP, "TIFF"), saved(CLEAR, "TIFF", compression="tiff_lzw"),
              saved(COLOUR, "TIFF", compression="tiff_deflate"), saved(COLOUR, "TIFF", compression="jpeg"),
              saved(GREY.convert("1"), "TIFF", compression="group4"), saved(GREY.convert("F"), "TIFF"),
+             saved(GREY.convert("I"), "TIFF"),
              saved(GREY, "TIFF", save_all=True, append_images=[GREY])],
     "WEBP": [saved(COLOUR, "WEBP"), saved(CLEAR, "WEBP", lossless=True),
              saved(COLOUR, "WEBP", save_all=True, append_images=[COLOUR])],
+    "AVIF": [saved(COLOUR, "AVIF"), saved(CLEAR, "AVIF")],
+    "JPEG2000": [saved(GREY, "JPEG2000"), saved(COLOUR, "JPEG2000"), saved(CLEAR, "JPEG2000")],
+    "PPM": [saved(GREY, "PPM"), saved(COLOUR, "PPM"), saved(GREY.convert("1"), "PPM"), saved(GREY.convert("F"), "PPM")],
 }  # fmt: skip
 EVERY = [raw for some in SAMPLES.values() for raw in some]
-OTHERS = [saved(COLOUR, kind) for kind in ("EPS", "PPM", "TGA", "PCX", "ICO", "PDF", "ICNS", "SGI", "DDS")]
+OTHERS = [saved(COLOUR, kind) for kind in ("EPS", "TGA", "PCX", "ICO", "PDF", "ICNS", "SGI", "DDS")]
 
 
 @pytest.fixture(autouse=True)
