@@ -51,8 +51,8 @@ def test_labels_stay_as_they_were_written(folder, text):
 
 @pytest.mark.parametrize(("name", "k"), [
     ("./a.png", 0), ("cat//0.png", 1), (r"cat\0.png", 1), (r".\cat\deep\down\2.png", 3), ("cat/../cat/1.png", 2),
-    ("cat/deep/down/2.png", 3), ("pets/a.png", 0), ("../{tmp}/pets/a.png", 0), ("{root}/cat/1.png", 2), (" a.png ", 0),
-    ('"cat/1.png"', 2),
+    ("cat/deep/down/2.png", 3), ("pets/a.png", 0), ("../{tmp}/pets/a.png", 0), ("{root}/cat/1.png", 2),
+    (" a.png ", 0), ('"cat/1.png"', 2),
 ])  # fmt: skip
 def test_other_spellings_of_a_path(folder, name, k):
     name = name.format(root=folder, tmp=folder.parent.name)
@@ -88,16 +88,16 @@ def test_capitals_are_matched_only_where_it_is_clear(folder):
 
 @pytest.mark.parametrize(("name", "reason"), [
     ("dog/z.png", "is not in the folder"), ("cat/notes.txt", "is not an image that is read"), ("cat", "is not an image"),
-    ("../secret.png", "is not in the folder"), ("/etc/passwd", "is not in the folder"), ("dog/0.png", "is not in the"),
-    ("a.jpg", "is not in the folder"), ("/other/place/1.png", "is not in the folder"),
+    ("../secret.png", "is not in the folder"), ("/etc/passwd", "is not in the folder"),
+    ("dog/0.png", "is not in the folder"), ("a.jpg", "is not in the folder"), ("/other/place/1.png", "is not in the folder"),
 ])
 def test_rows_that_name_no_image_are_refused(folder, name, reason):
-    with pytest.raises(AAEError, match=rf"1 row of .*labels.csv cannot .*pets: line 3 \('{name}' {reason}.*; correct or"):
+    with pytest.raises(AAEError, match=rf"1 row of .*labels.csv cannot .*pets: line 3 \('{name}' {reason}.*; correct"):
         rows(folder, "a.png,x", f"{name},x")
 
 
 def test_all_such_rows_are_counted_and_five_are_listed(folder):
-    with pytest.raises(AAEError, match=r"^8 rows of .* line 2 \('x0'.*, line 6 \('x4' is not in the folder\) and 3 more;"):
+    with pytest.raises(AAEError, match=r"^8 rows of .* line 2 \('x0'.*, line 6 \('x4' .* folder\) and 3 more;"):
         rows(folder, *(f"x{k},x" for k in range(8)))
 
 
@@ -146,7 +146,8 @@ def test_encodings(folder, encoding):
 
 @pytest.mark.parametrize(("head", "notes"), [
     ("filename,label", ["The column 'filename' of labels.csv is read as file."]),
-    ("File,Label", ["The column 'File' of labels.csv is read as file.", "The column 'Label' of labels.csv is read as label."]),
+    ("File,Label", ["The column 'File' of labels.csv is read as file.",
+                    "The column 'Label' of labels.csv is read as label."]),
     ("image,class", ["The column 'image' of labels.csv is read as file.",
                      "The column 'class' of labels.csv is read as label."]),
     (" file , label ", []), ("File Name,Class_Name", 2), ("image_path,target", 2), ("path,category", 2),
@@ -174,7 +175,7 @@ def test_no_line_of_names(folder):
     ("a,b\n", r"no column 'file' and no column 'label'"), ("", "no column 'file' and no column 'label'"),
     ("file,label\n", "has no rows; give a file and its label in each line"),
     ("image,path,label\na.png,b,c\n", "has the columns 'image' and 'path'; call the one that holds the file 'file'"),
-    ("file,label\na.png,cat, brown\ncat/0.png,x\ncat/1.png,dog,y\n", "lines 2, 4 hold more than 2 cells; put names with"),
+    ("file,label\na.png,cat, brown\ncat/0.png,x\ncat/1.png,dog,y\n", "lines 2, 4 hold more than 2 cells; put"),
 ])
 def test_files_that_do_not_fit(folder, text, sentence):
     with pytest.raises(AAEError, match=sentence):

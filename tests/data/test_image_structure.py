@@ -19,8 +19,8 @@ def test_folders_at_the_first_level_are_classes():
     assert found.labels == [None, "cat", "cat", "dog", None]
     assert found.test is None
     assert found.used.all()
-    assert found.notes == ["2 images lie in folders within those of the classes, as cat/2020/2.png, which is read as of "
-                           "the class 'cat'; move the inner folders up if they are the classes."]
+    assert found.notes == ["2 images lie in folders within those of the classes, as cat/2020/2.png, which is read as "
+                           "of the class 'cat'; move the inner folders up if they are the classes."]
 
 
 @pytest.mark.parametrize("name", ["unlabelled", "unlabeled", "Unlabelled", "UNLABELED", "unLabeled"])
@@ -35,8 +35,8 @@ def test_no_label(name):
 def test_names_that_may_mean_no_label_are_warned_of(name):
     found = structure_of([f"{name}/1.png", f"{name}/2.png", "cat/2.png"])
     assert found.labels == [name, name, "cat"]
-    assert found.notes == [f"The folder {name!r} (2 images) is read as a class; call it 'unlabelled' if its images have "
-                           "no label."]
+    assert found.notes == [f"The folder {name!r} (2 images) is read as a class; call it 'unlabelled' if its images "
+                           "have no label."]
 
 
 @pytest.mark.parametrize("name", ["猫", "🐱", "knowne", "mother", "mis-c", "newt"])
@@ -68,8 +68,8 @@ def test_no_such_folder(names, labels):
 @pytest.mark.parametrize(("train", "test"), [("train", "test"), ("Training", "TESTING"), ("train", "val"),
                                              ("training", "valid"), ("train", "validation")])
 def test_parts(train, test):
-    names = [f"{train}/cat/1.png", f"{train}/dog/2.png", f"{train}/unlabelled/3.png", f"{train}/4.png", f"{test}/dog/5.png",
-             f"{test}/cat/6.png"]  # fmt: skip
+    names = [f"{train}/cat/1.png", f"{train}/dog/2.png", f"{train}/unlabelled/3.png", f"{train}/4.png",
+             f"{test}/dog/5.png", f"{test}/cat/6.png"]  # fmt: skip
     assert parts(names) == (["cat", "dog", None, None], ["dog", "cat"], 0)
     assert structure_of(names).notes == [f"4 images of {train!r} to train on, 2 images of {test!r} to test on."]
     assert parts([f"pets/{name}" for name in names]) == parts(names)

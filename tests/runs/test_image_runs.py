@@ -118,7 +118,8 @@ def test_a_model_of_an_older_version_cuts_as_it_did(place):
 def test_names_of_classes_of_images_to_predict(place):
     fill(place, (12, 12))
     model = train(place)
-    for name in ("a/b/cat/1.png", "a/b/bird/2.png", "a/b/unlabeled/3.png"):
+    files = ["a/b/bird/2.png", "a/b/cat/1.png", "a/b/unlabeled/3.png"]
+    for name in files:
         write_picture(place / "new" / name, np.zeros((12, 12), np.uint8))
     found = read_input(str(place / "new"), model)
-    assert (found.names, found.files) == ([None, "cat", None], ["a/b/bird/2.png", "a/b/cat/1.png", "a/b/unlabeled/3.png"])
+    assert (found.names, found.files) == ([None, "cat", None], files)
