@@ -113,7 +113,8 @@ def test_colour_of_16_bits(tmp_path, top, limits, kind):
 
 
 @pytest.mark.parametrize(("low", "high", "limits"), [
-    (0, 1, (0, 1)), (0.2, 0.9, (0, 1)), (0, 255, (0, 255)), (0, 200, (0, 255)), (-1, 1, (-1, 1)), (1e6, 3e6, (1e6, 3e6)),
+    (0, 1, (0, 1)), (0.2, 0.9, (0, 1)), (0, 255, (0, 255)), (0, 200, (0, 255)), (-1, 1, (-1, 1)),
+    (1e6, 3e6, (1e6, 3e6)),
     (0, 0.01, (0, 0.01)), (0, 60000, (0, 65535)),
 ])
 def test_fractional_numbers(tmp_path, low, high, limits):
