@@ -132,8 +132,9 @@ def mirror(cache, monkeypatch):
     server.server_close()
 
 
-def test_files_are_downloaded_once_and_kept(mirror, tmp_path):
+def test_files_are_downloaded_once_and_kept(mirror, tmp_path, capsys):
     (train_x, _), _ = load_mnist()
+    assert capsys.readouterr().out == ""  # where commands print their JSON
     assert np.array_equal(train_x, ROWS)
     assert len(mirror) == 4
     assert sorted(os.listdir(tmp_path / "cache" / "aae" / "mnist")) == sorted(idx._CHECKSUMS)

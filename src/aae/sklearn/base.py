@@ -33,7 +33,8 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 
 def _not_a_number(rows: Any) -> AAEError | None:
     """The error for the first date or missing value of pandas among the rows, which scikit-learn does not name."""
-    cells = np.asarray(rows.rows() if hasattr(rows, "rows") else rows, dtype=object)
+    polars = hasattr(rows, "columns") and callable(getattr(rows, "rows", None))
+    cells = np.asarray(rows.rows() if polars else rows, dtype=object)
     for place, value in np.ndenumerate(cells):
         if isinstance(value, _DATES) or type(value).__module__.partition(".")[0] == "pandas":
             names = getattr(rows, "columns", None)
