@@ -86,8 +86,9 @@ def show_data(
         raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder with --out.")
     rows = load_data(data, read_options(context))
     typer.echo(printable("\n".join(describe_data(rows))))
-    for warning in warnings_about(rows):
-        typer.echo(printable(f"Warning: {warning}"), err=True)
+    for kind, sentences in (("Note", rows.notes), ("Warning", warnings_about(rows))):
+        for sentence in sentences:
+            typer.echo(printable(f"{kind}: {sentence}"), err=True)
     if rows.is_image:
         from aae.report import plots
 

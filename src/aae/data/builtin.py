@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from aae.data.dataset import Dataset
 from aae.data.idx import load_mnist
 from aae.data.raw import hold_out
 
-__all__ = ["NAMED", "from_arrays", "is_builtin", "load_builtin", "stored_spec"]
+__all__ = ["NAMED", "from_arrays", "is_builtin", "load_builtin", "source_entries"]
 
 
 def _digits() -> Dataset:
@@ -54,6 +55,8 @@ def load_builtin(name: str) -> Dataset:
     return replace(data, notes=(*data.notes, note))
 
 
-def stored_spec(spec: str | Path) -> str:
-    """A name or path as a run remembers it: the name of a built-in data set, or an absolute path."""
-    return str(spec) if is_builtin(spec) or not Path(spec).exists() else str(Path(spec).resolve())
+def source_entries(data: Dataset | str | Path) -> dict[str, Any]:
+    """What a run's configuration says of the place of its data: a built-in name, or an absolute path."""
+    if isinstance(data, Dataset):
+        return {"data": data.name, **({} if data.bundled else {"data_in_memory": True})}
+    return {"data": str(data) if is_builtin(data) else str(Path(data).resolve())}

@@ -81,7 +81,7 @@ def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator:
     """A split of rows on the disk, without a list of all row numbers; the test rows ``held`` are part of the data."""
     count = len(data.x)
     some = generator.choice(count, min(VALIDATION_ROWS, count // 6), replace=False, shuffle=False)
-    taken = np.concatenate([some, held])
+    taken = np.concatenate([np.setdiff1d(some, held), held])
     if data.classes:
         taken = leave_one_of_each(data.y, taken)
     labelled = np.arange(0)
