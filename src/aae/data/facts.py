@@ -83,7 +83,8 @@ def _joint(*parts: np.ndarray) -> str:
 
 def what_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two results of `data_facts`, as the end of a sentence; empty if nothing does."""
-    parts = [*_sizes(before, now), *_columns(before, now), *_classes(before, now)]
+    parts = _sizes(before, now)
+    parts += _columns(before, now) + _classes(before, now, counts=not parts)
     if not parts and before.get("rows_digest") != now["rows_digest"]:
         parts = ["the values or the order of its rows"]
     elif not parts and before.get("labels_digest") != now["labels_digest"]:
@@ -116,7 +117,8 @@ def _columns(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             for kind, names in groups.items() if names]  # fmt: skip
 
 
-def _classes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _classes(before: Mapping[str, Any], now: Mapping[str, Any], counts: bool) -> list[str]:
+    """Which classes are new or missing; with ``counts``, else, whose rows are more or fewer."""
     old, new = ({class_key(name): (name, count) for name, count in facts.get("classes", [])} for facts in (before, now))
     parts = []
     for kind, some, others in (("new", new, old), ("missing", old, new)):
@@ -126,7 +128,7 @@ def _classes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     total = [sum(count for _, count in facts.values()) for facts in (old, new)]
     changed = [f"{old[key][0]!r} {old[key][1]:,} -> {count:,}" for key, (_, count) in new.items()
                if key in old and old[key][1] != count]  # fmt: skip
-    if not parts and changed:
+    if counts and changed and not parts:
         labels = f"{total[0]:,} labels -> {total[1]:,}" if total[0] != total[1] else "other labels"
         parts.append(f"{labels} ({list_some(changed)})")
     return parts
