@@ -21,7 +21,8 @@ MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
 BY_CLASS = {"balanced_accuracy", *(f"recall_{k}" for k in range(10))}
 CLASSIFIER = MATCHED | BY_CLASS | {"test_error", "validation_error"}
 FOUND = {
-    "autoencoder": ALWAYS | VALIDATION, "denoising": ALWAYS | VALIDATION | {"noisy_error", "denoising_error"}, "vae": MATCHED | {"elbo"},
+    "autoencoder": ALWAYS | VALIDATION, "denoising": ALWAYS | VALIDATION | {"noisy_error", "denoising_error"},
+    "vae": MATCHED | {"elbo"},
     "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"},
     "conditioned": MATCHED | {"component_accuracy", "noisy_error", "denoising_error"},
     "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation

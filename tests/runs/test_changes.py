@@ -20,6 +20,7 @@ from aae.system.errors import AAEError
 from helpers.runs import SMALL, train_small
 
 NAMES = ["bee", "cat", "dog"]
+LEARNS = {"steps": 60, "changes": {"lr": 0.01}}
 
 
 def rows_of(count, seed=0):
@@ -33,7 +34,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     x, y = rows_of(150)
     np.savez(folder / "set.npz", x=x, y=y)
-    train_small("semi-supervised", data=folder / "set.npz", labels=30, steps=60, changes={"lr": 0.01}, out=folder / "run")
+    train_small("semi-supervised", data=folder / "set.npz", labels=30, out=folder / "run", **LEARNS)
     return folder
 
 
@@ -200,7 +201,7 @@ def test_classes_are_matched_by_name(run, tmp_path):
 def test_classes_are_the_same_however_they_are_written(tmp_path):
     x, y = rows_of(90)
     np.savez(tmp_path / "set.npz", x=x, y=np.unique(y, return_inverse=True)[1] + 9)
-    train_small("semi-supervised", data=tmp_path / "set.npz", labels=30, steps=60, changes={"lr": 0.01}, out=tmp_path / "run")
+    train_small("semi-supervised", data=tmp_path / "set.npz", labels=30, out=tmp_path / "run", **LEARNS)
     x, y = rows_of(90, seed=5)
     np.savez(tmp_path / "new.npz", x=x, y=np.array(["9.0", "10.0", "11.0"])[np.arange(90) % 3])
     opened = open_run(tmp_path / "run", str(tmp_path / "new.npz"))

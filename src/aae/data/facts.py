@@ -40,7 +40,7 @@ def _digests(rows: Rows) -> np.ndarray:
         # Adding 0 turns -0.0 into 0.0, which is the same value in other bytes.
         plain = some if some.dtype == np.uint8 else some.astype(np.float64) + 0.0
         flat = np.ascontiguousarray(plain).reshape(len(some), width)
-        parts += [hashlib.blake2b(row, digest_size=8).digest() for row in flat]
+        parts += [hashlib.blake2b(row.data, digest_size=8).digest() for row in flat]
     return np.frombuffer(b"".join(parts), dtype="<u8")
 
 

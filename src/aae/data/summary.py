@@ -86,10 +86,11 @@ def _few_labels(data: Dataset) -> list[str]:
     if not few:
         return []
     if len(few) > 1:
-        some = list_some([f"{name!r}: {count}" for name, count in few])
-        return [f"{len(few)} classes have fewer than {MIN_LABELS} labels to train on ({some}); label more of their rows."]
-    (name, count), = few
-    return [f"The class {name!r} has {count} {'label' if count == 1 else 'labels'} to train on; label more of its rows."]
+        some = f"{len(few)} classes have fewer than {MIN_LABELS} labels to train on"
+        return [f"{some} ({list_some([f'{name!r}: {count}' for name, count in few])}); label more of their rows."]
+    name, count = few[0]
+    labels = f"{count} {'label' if count == 1 else 'labels'}"
+    return [f"The class {name!r} has {labels} to train on; label more of its rows."]
 
 
 def _copies(digests: Digests) -> list[str]:

@@ -48,8 +48,8 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
         lines += ["", f"Classes: {', '.join(_plain(str(name)) for name in model.classes)}."]
     measured = [f"| {text} | {figures[name]:.2f} |" for name, text in _FIGURES.items() if name in figures]
     if measured:
-        rows, labelled = figures.get("test_rows"), figures.get("test_labelled")
-        counted = "" if rows is None or labelled is None else f": {rows:,}, {labelled:,} of them labelled"
+        count, labelled = figures.get("test_rows"), figures.get("test_labelled")
+        counted = "" if count is None or labelled is None else f": {count:,}, {labelled:,} of them labelled"
         lines += ["", f"| on the test rows{counted} | |", "|---|---|", *measured]
     versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items())
     lines += [

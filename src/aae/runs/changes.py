@@ -103,11 +103,13 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
     if digests is None:
         note = f"{len(data.test_x):,} of the {len(data.x):,} rows of {spec}, drawn at random, are judged."
         return View(data, split, (note,) if data.test_held_out else ())
-    notes, numbers = (f"{spec} has test rows of its own, {len(data.test_x):,}; only these are judged.",), digests.test
-    if data.test_held_out:
-        test_x, test_y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
-        data, notes, numbers = replace(data, test_x=test_x, test_y=test_y), (), np.concatenate([numbers, digests.train])
-    return View(data, split, (*notes, *_trained_on(numbers, directory.digests(), spec)))
+    known = directory.digests()
+    if not data.test_held_out:
+        note = f"{spec} has test rows of its own, {len(data.test_x):,}; only these are judged."
+        return View(data, split, (note, *_trained_on(digests.test, known, spec)))
+    test_x, test_y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
+    notes = _trained_on(np.concatenate([digests.train, digests.test]), known, spec)
+    return View(replace(data, test_x=test_x, test_y=test_y), split, notes)
 
 
 def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:

@@ -10,7 +10,7 @@ import numpy as np
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import is_image_source, load_data
 from aae.data.splits import Split
-from aae.data.tables import ENDINGS as TABLES
+from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
@@ -135,7 +135,7 @@ def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Datase
     if is_image_source(data):
         return load_data(data, reading_for(model))
     reading = ReadOptions()
-    if data.endswith(TABLES):
+    if table_kind(data) is not None:
         given = read_options(config)
         reading = ReadOptions(**{name: getattr(given, name) for name in OF_OTHER_TABLES})
     return load_data(data, reading, model.table)

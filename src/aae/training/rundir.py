@@ -139,16 +139,16 @@ class RunDir:
         Raises:
             AAEError: The file cannot be written.
         """
-        write_atomically(self.rows, lambda file: np.savez(file, x=train, validation=validation, test=test))
+        write_atomically(self.rows, lambda file: np.savez(file, train=train, validation=validation, test=test))
 
     def digests(self) -> dict[str, np.ndarray]:
         """The digests ``train``, ``validation`` and ``test``; none if the run has none or their file is damaged."""
         try:
-            found = read_numpy(self.rows, ("x", "validation", "test")) if self.rows.is_file() else {}
+            found = read_numpy(self.rows, ("train", "validation", "test")) if self.rows.is_file() else {}
         except AAEError:
             return {}
         valid = len(found) == 3 and all(part.ndim == 1 and part.dtype == np.uint64 for part in found.values())
-        return {"train": found.pop("x"), **found} if valid else {}
+        return found if valid else {}
 
     def remove_temporary_files(self) -> None:
         """Remove the files that a process was writing when it was killed."""
