@@ -121,7 +121,7 @@ def _columns(path: Path, label_column: str | None, table: Table | None) -> RawDa
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
-    images, named, kind = raw.x.ndim > 2, raw.columns is not None, _kind(path)
+    images, named, kind = raw.x.ndim > 2, table is not None and table.named, _kind(path)
     if images and kind == "images":
         alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4, pictures=raw.pictures)
         of_test = _read_raw(path, kind, alike, table)

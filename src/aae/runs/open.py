@@ -86,11 +86,11 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
         AAEError: They are no longer there, or cannot be read.
     """
     spec = config["data"]
-    elsewhere = f"to judge the model on other rows, use `aae evaluate {path} --data FILE`."
+    elsewhere = f"judge the model on other rows with `aae evaluate {path} --data FILE`."
     if config.get("data_in_memory"):
         raise AAEError(f"{path} was trained on rows in memory ({spec}), which cannot be read again; {elsewhere}")
     if Path(spec).is_absolute() and not Path(spec).exists():
-        raise AAEError(f"No data at {spec}, where those of the run {path} were; put them back, or, {elsewhere}")
+        raise AAEError(f"No data at {spec}, which {path} was trained on; put them back, or {elsewhere}")
     reading = read_options(config)
     if model is not None and is_image_source(spec):  # whatever was added to the folder since
         alike = reading_for(model)
