@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aae.data.dataset import Dataset
-from aae.data.facts import data_facts, digests_of, what_changed
+from aae.data.facts import data_facts, digests_of, valid_facts, what_changed
 from aae.data.sources import load_data
 
 RNG = np.random.default_rng(0)
@@ -62,5 +62,8 @@ def test_columns_of_a_table(tmp_path):
         return facts(load_data(tmp_path / "rows.csv"))
 
     before = table("x,y,c\n")
-    assert [name for name, _ in before["columns"]][-2:] == ["y", "c"]
+    assert before["columns"][-2:] == ["y", "c"]
+    assert valid_facts(before)
+    assert not valid_facts({**before, "rows": "3"})
+    assert not valid_facts({})
     assert "new column z; missing column y" in what_changed(before, table("x,z,c\n"))

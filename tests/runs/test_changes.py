@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aae.data.dataset import Dataset
+from aae.cli.results import headlines
+from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
 from aae.evaluation.figures import evaluate
 from aae.report.gallery import PICTURES, draw_picture, write_run_report
@@ -207,6 +209,44 @@ def test_classes_are_the_same_however_they_are_written(tmp_path):
     opened = open_run(tmp_path / "run", str(tmp_path / "new.npz"))
     assert opened.data.classes == [9, 10, 11]
     assert measured(opened)["test_error"] < 10
+
+
+def test_a_table_is_the_same_when_it_is_read_again(tmp_path):
+    pytest.importorskip("pyarrow")
+    x, y = rows_of(90)
+    lines = [f"{r[0]:.3f},{'' if k % 9 == 0 else r[1]},{'uvw'[k % 3]},2026-01-{k % 28 + 1:02},{name}"
+             for k, (r, name) in enumerate(zip(x, y, strict=True))]  # fmt: skip
+    (tmp_path / "rows.csv").write_text("a,b,c,d,kind\n" + "\n".join(lines) + "\n")
+    (tmp_path / "test.csv").write_text("a,b,c,d,kind\n" + "\n".join(lines[:9]).replace(",u,", ",w,") + "\n")
+    for test in (None, str(tmp_path / "test.csv")):
+        reading, out = ReadOptions(label_column="kind", test=test), tmp_path / f"run{test is None}"
+        train_small("semi-supervised", data=tmp_path / "rows.csv", labels=9, reading=reading, out=out)
+        assert open_run(out).notes == ()
+        assert resume_run(out, progress=False).step == 2
+    # A category that is new and sorts first leaves the others what they were.
+    (tmp_path / "rows.csv").write_text("a,b,c,d,kind\n" + "\n".join([*lines, "1,1,u,2026-02-01,bee"]) + "\n")
+    assert "90 rows to train on -> 91" in open_run(tmp_path / "runFalse").notes[0]
+
+
+@pytest.mark.parametrize(("counts", "ending"), [
+    ([30, 2, 3], " (balanced accuracy "), ([10, 8, 6], " labelled test rows"), ([0, 0, 0], " test rows has a label"),
+])
+def test_uneven_classes_bring_the_balanced_accuracy(run, tmp_path, counts, ending):
+    x, _ = rows_of(90, seed=6)
+    y = np.repeat(["bee", "cat", "dog"], counts) if sum(counts) else np.array([], str)
+    np.savez(tmp_path / "new.npz", x=x, y=np.r_[y, [""] * (90 - len(y))])
+    opened = open_run(run, str(tmp_path / "new.npz"))
+    if not sum(counts):
+        opened.data = replace(opened.data, classes=NAMES)
+    (line,) = headlines(opened, measured(opened))
+    assert ending in line
+    assert line.startswith(f"test error: {measured(opened)['test_error']:.2f} % of {sum(counts)} " if sum(counts)
+                           else "no test error: none of the 90")  # fmt: skip
+
+
+def test_a_single_row_can_be_judged(run, tmp_path):
+    np.savez(tmp_path / "new.npz", x=rows_of(1)[0], y=["bee"])
+    assert measured(open_run(run, str(tmp_path / "new.npz")))["test_rows"] == 1
 
 
 def picture_folder(path):

@@ -11,13 +11,18 @@ import numpy as np
 from aae.data.arrays import NpyRows, Rows
 from aae.data.dataset import Dataset
 from aae.data.labels import class_key
+from aae.model.component import fits
 from aae.system.errors import printable
 
-__all__ = ["Digests", "data_facts", "digests_of", "list_some", "what_changed"]
+__all__ = ["Digests", "data_facts", "digests_of", "list_some", "valid_facts", "what_changed"]
 
 SPREAD = 1000  # rows that stand for all those of a file that stays on the disk
 CHUNK = 10_000  # rows that are converted at a time
 LISTED = 5  # names that a sentence lists
+_TYPES: dict[str, Any] = {
+    "rows": int, "test_rows": int, "test_held_out": bool, "shape": list[int], "classes": list[str | int | float],
+    "class_rows": list[int], "columns": list[str], "kinds": list[str], "rows_digest": str, "labels_digest": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,21 +62,24 @@ def data_facts(data: Dataset, digests: Digests | None) -> dict[str, Any]:
     # Test rows of a file on the disk are counted among the others.
     every = data.y if data.held is not None else np.concatenate([data.y, data.test_y])
     counts = np.bincount(every[every >= 0], minlength=len(data.classes))
-    named = data.table is not None and data.table.named
+    columns = data.table.columns if data.table is not None and data.table.named else []
     return {
-        "rows": len(data.x),
+        "rows": len(data.x) - (0 if data.held is None else len(data.held)),
         "test_rows": len(data.test_x),
         "test_held_out": data.test_held_out,
         "shape": list(data.shape),
-        "classes": [[name, int(count)] for name, count in zip(data.classes, counts, strict=True)],
-        **({"columns": [[column["name"], _kind(column)] for column in data.table.columns]} if named else {}),  # type: ignore[union-attr]
+        "classes": [name if isinstance(name, str | int | float) else str(name) for name in data.classes],
+        "class_rows": counts.tolist(),
+        "columns": [str(column["name"]) for column in columns],
+        "kinds": [str(column.get("kind", "category" if "values" in column else "number")) for column in columns],
         "rows_digest": _joint(digests.train, digests.test),
         "labels_digest": _joint(data.y.astype("<i8"), data.test_y.astype("<i8")),
     }
 
 
-def _kind(column: Mapping[str, Any]) -> str:
-    return str(column.get("kind", "category" if "values" in column else "number"))
+def valid_facts(value: Any) -> bool:
+    """Whether a value from a file has the form of `data_facts`."""
+    return isinstance(value, dict) and all(name in value and fits(value[name], kind) for name, kind in _TYPES.items())
 
 
 def _joint(*parts: np.ndarray) -> str:
@@ -85,27 +93,27 @@ def what_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two results of `data_facts`, as the end of a sentence; empty if nothing does."""
     parts = _sizes(before, now)
     parts += _columns(before, now) + _classes(before, now, counts=not parts)
-    if not parts and before.get("rows_digest") != now["rows_digest"]:
+    if not parts and before["rows_digest"] != now["rows_digest"]:
         parts = ["the values or the order of its rows"]
-    elif not parts and before.get("labels_digest") != now["labels_digest"]:
+    elif not parts and before["labels_digest"] != now["labels_digest"]:
         parts = ["the labels of some rows"]
     return "; ".join(parts)
 
 
 def _sizes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    if before.get("test_held_out") and now["test_held_out"]:  # the user knows the rows of the file
+    if before["test_held_out"] and now["test_held_out"]:  # the user knows the rows of the file
         sizes = [("rows", *(facts["rows"] + facts["test_rows"] for facts in (before, now)))]
     else:
-        sizes = [("rows to train on", before.get("rows"), now["rows"]),
-                 ("rows to test on", before.get("test_rows"), now["test_rows"])]  # fmt: skip
-    parts = [f"{old:,} {what} -> {new:,}" for what, old, new in sizes if isinstance(old, int) and old != new]
-    if list(before.get("shape", now["shape"])) != now["shape"]:
+        sizes = [("rows to train on", before["rows"], now["rows"]),
+                 ("rows to test on", before["test_rows"], now["test_rows"])]  # fmt: skip
+    parts = [f"{old:,} {what} -> {new:,}" for what, old, new in sizes if old != new]
+    if before["shape"] != now["shape"]:
         parts.append(f"rows of shape {tuple(before['shape'])} -> {tuple(now['shape'])}")
     return parts
 
 
 def _columns(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    old, new = dict(before.get("columns", [])), dict(now.get("columns", []))
+    old, new = (dict(zip(facts["columns"], facts["kinds"], strict=False)) for facts in (before, now))
     if not old or not new:
         return []
     groups = {
@@ -119,7 +127,8 @@ def _columns(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _classes(before: Mapping[str, Any], now: Mapping[str, Any], counts: bool) -> list[str]:
     """Which classes are new or missing; with ``counts``, else, whose rows are more or fewer."""
-    old, new = ({class_key(name): (name, count) for name, count in facts.get("classes", [])} for facts in (before, now))
+    pairs = [zip(facts["classes"], facts["class_rows"], strict=False) for facts in (before, now)]
+    old, new = ({class_key(name): (name, count) for name, count in some} for some in pairs)
     parts = []
     for kind, some, others in (("new", new, old), ("missing", old, new)):
         names = [f"{name!r} ({count:,} rows)" for key, (name, count) in some.items() if key not in others]

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.facts import valid_facts
 from aae.data.sources import is_image_source, load_data
 from aae.data.splits import Split
 from aae.data.tables import table_kind
@@ -112,6 +113,8 @@ def read_config(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} gives a length in {unknown[0]!r}; a length is in one of {known}.")
     if not 0 <= config["seed"] < 2**63:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
+    if "data_facts" in config and not valid_facts(config["data_facts"]):
+        raise AAEError(f"{run.path / 'config.json'} does not say rightly what the data were; copy the file again.")
     if "changes" in config:  # runs of older versions use old names
         config["changes"] = current_names(config["changes"])[0]
     return config
