@@ -50,24 +50,30 @@ def test_from_training_to_everything_else(cli, folder):
     done = cli("train", "semi-supervised", *words, "--out", "run")
     assert done.code == 0
     assert "2 steps in " in done.out
-    assert "test error: " in done.out
+    assert " % of 360 labelled test rows\n" in done.out
+    said = "digits: 1,437 rows to train on, 239 of them for validation; 50 of 1,437 labels used; 360 rows to test on.\n"
+    assert said in done.err
     assert "Report: run/report.html" in done.out
     assert "100% error" in done.err
     assert sorted(path.name for path in (folder / "run").iterdir()) == [
-        ".lock", "checkpoints", "config.json", "evaluation.json", "metrics.csv", "model", "report.html"]
+        ".lock", "checkpoints", "config.json", "evaluation.json", "metrics.csv", "model", "report.html",
+        "rows.npz"]
 
     done = cli("evaluate", "run", "--json")
     assert (done.code, done.err) == (0, "")
     found = figures(done.out)
     assert found.keys() == FACTS | {
         "test_error", "validation_error", "reconstruction_loss", "squared_error", "prior_mismatch", "style_leak",
-        "log_likelihood", "log_likelihood_se"}
+        "log_likelihood", "log_likelihood_se", "test_rows", "test_labelled", "validation_rows", "validation_labelled",
+        "balanced_accuracy", *(f"recall_{k}" for k in range(10))}
+    assert (found["test_rows"], found["test_labelled"], found["validation_rows"]) == (360, 360, 239)
     facts = {"preset": "semi-supervised", "data": "digits", "labels": 50, "seed": 3, "device": "cpu",
              "precision": "32", "steps": 2}
     assert {name: found[name] for name in facts} == facts
     assert json.loads((folder / "run" / "evaluation.json").read_text()) == found
-    printed = dict(line.split(maxsplit=1) for line in cli("evaluate", "run").out.splitlines())
-    assert printed == {name: str(value) for name, value in found.items()}
+    *printed, last = cli("evaluate", "run").out.splitlines()
+    assert dict(line.split(maxsplit=1) for line in printed) == {name: str(value) for name, value in found.items()}
+    assert last == f"test error: {found['test_error']:.2f} % of 360 labelled test rows"
 
     assert cli("predict", "run", "digits", "--out", "labels.csv").out == "360 predictions: labels.csv\n"
     with (folder / "labels.csv").open(newline="") as file:

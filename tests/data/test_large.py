@@ -106,7 +106,8 @@ def test_a_large_file_trains(name, rows, large, tmp_path):
 def test_the_summary_of_a_large_file(large):
     data = load_data(large(RNG.integers(0, 256, (600, 8, 8), dtype=np.uint8)))
     assert "540 rows to train on, 0 of them labelled, 540 not" in describe_data(data)
-    assert len(warnings_about(data)) == 1
+    assert warnings_about(data) == []
+    assert len(data.notes) == 1
     assert contact_rows(data).shape == (60, 8, 8)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from aae.data.dataset import Dataset
 from aae.data.sources import load_data
-from aae.data.summary import contact_rows, describe_data, warnings_about
+from aae.data.splits import split_data
+from aae.data.summary import contact_rows, describe_data, describe_split, warnings_about
 
 RNG = np.random.default_rng(0)
 
@@ -44,10 +45,8 @@ def test_warnings(vectors):
     y = vectors.y.copy()
     y[y == 1] = -1
     y[49] = 1
-    found = warnings_about(replace(vectors, x=x, y=y, test_x=np.concatenate([x[:2], vectors.test_x]),
-                                   notes=("2 images of pets could not be read.",)))
+    found = warnings_about(replace(vectors, x=x, y=y, test_x=np.concatenate([x[:2], vectors.test_x])))
     assert found == [
-        "2 images of pets could not be read.",
         "The class 'bee' has 1 label to train on; label more of its rows.",
         "1 of 4 columns have the same value in every row (2).",
         "2 of the 10 rows to test on are among the rows to train on; results will look too good.",
@@ -61,3 +60,20 @@ def test_the_contact_sheet_shows_every_class():
     assert rows.shape == (60, 8, 8)
     labels = [digits.y[np.flatnonzero((digits.x == row).all((1, 2)))[0]] for row in rows]
     assert np.bincount(labels).tolist() == [6] * 10
+
+
+def test_many_classes_with_few_labels_take_one_line(vectors):
+    names = [f"c{k}" for k in range(9)]
+    found = warnings_about(replace(vectors, y=np.resize(np.r_[np.arange(8), np.full(50, -1)], 50), classes=names))
+    assert found == ["9 classes have fewer than 3 labels to train on ('c0': 1, 'c1': 1, 'c2': 1, 'c3': 1, 'c4': 1 and "
+                     "4 more); label more of their rows."]
+
+
+def test_what_a_training_uses_is_said(vectors):
+    assert describe_split(load_data("digits"), split_data(load_data("digits"), 100)) == (
+        "digits: 1,437 rows to train on, 239 of them for validation; 100 of 1,437 labels used; 360 rows to test on.")
+    blank = replace(vectors, test_y=np.r_[-1, vectors.test_y[1:]])
+    assert describe_split(blank, split_data(blank, None)).endswith("8 rows to test on, 7 of them labelled.")
+    none = replace(vectors, y=np.full(50, -1), test_y=np.full(8, -1), classes=[])
+    assert describe_split(none, split_data(none, 0)) == (
+        "things: 50 rows to train on, 8 of them for validation; no labels; 8 rows to test on.")

@@ -14,18 +14,21 @@ from aae.runs.open import open_run
 from helpers.close import rounding
 from helpers.runs import VARIANTS
 
-ALWAYS = {"reconstruction_loss", "squared_error", "style_leak"}
-DENSITY = {"log_likelihood", "log_likelihood_se"}
+ALWAYS = {"reconstruction_loss", "squared_error", "style_leak", "test_rows", "test_labelled"}
+VALIDATION = {"validation_rows", "validation_labelled"}
+DENSITY = {"log_likelihood", "log_likelihood_se", *VALIDATION}
 MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
-CLASSIFIER = MATCHED | {"test_error", "validation_error"}
+BY_CLASS = {"balanced_accuracy", *(f"recall_{k}" for k in range(10))}
+CLASSIFIER = MATCHED | BY_CLASS | {"test_error", "validation_error"}
 FOUND = {
-    "autoencoder": ALWAYS, "denoising": ALWAYS | {"noisy_error", "denoising_error"}, "vae": MATCHED | {"elbo"},
+    "autoencoder": ALWAYS | VALIDATION, "denoising": ALWAYS | VALIDATION | {"noisy_error", "denoising_error"},
+    "vae": MATCHED | {"elbo"},
     "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"},
     "conditioned": MATCHED | {"component_accuracy", "noisy_error", "denoising_error"},
     "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation
     "plain supervised": MATCHED,
     "semi-supervised": CLASSIFIER, "few-labels": CLASSIFIER, "labelled embedding": CLASSIFIER,
-    "clustering": MATCHED | {"cluster_error"}, "embedding": MATCHED | {"cluster_error"},
+    "clustering": MATCHED | BY_CLASS | {"cluster_error"}, "embedding": MATCHED | BY_CLASS | {"cluster_error"},
     "discrete-vae": (ALWAYS | DENSITY | {"elbo"}) - {"style_leak"}, "tutorial aae": MATCHED,
     "tutorial semi-supervised": CLASSIFIER, "paper semi-supervised": CLASSIFIER | {"noisy_error", "denoising_error"},
 }
@@ -38,7 +41,8 @@ def test_the_figures_of_every_model(name, trained):
     found = evaluate(run.model, run.data, run.split)
     assert torch.equal(torch.get_rng_state(), before)
     assert found.keys() == FOUND[name]
-    assert all(type(value) is float and np.isfinite(value) for value in found.values())
+    assert all(type(value) in (float, int) and np.isfinite(value) for value in found.values())
+    assert (found["test_rows"], found["test_labelled"]) == (360, 360)
     for key in ("test_error", "validation_error", "cluster_error", "style_leak", "component_accuracy"):
         assert 0 <= found.get(key, 0) <= 100
     assert 0 <= found.get("prior_mismatch", 0) <= 50
@@ -77,11 +81,50 @@ def test_without_validation_rows_or_labels(trained):
     found = evaluate(model, data)
     assert found.keys() == CLASSIFIER - DENSITY - {"validation_error"}
     unlabelled = dataclasses.replace(data, test_y=np.full_like(data.test_y, -1))
-    assert evaluate(model, unlabelled).keys() == found.keys() - {"test_error", "style_leak"}
-    partly = dataclasses.replace(data, test_y=np.where(np.arange(len(data.test_y)) % 2, data.test_y, -1))
-    assert evaluate(model, partly).keys() == found.keys() - {"test_error", "style_leak"}
+    assert evaluate(model, unlabelled).keys() == found.keys() - BY_CLASS - {"test_error", "style_leak"}
     assert evaluate(load(trained("clustering")), unlabelled).keys() == {
-        "reconstruction_loss", "squared_error", "prior_mismatch"}
+        "reconstruction_loss", "squared_error", "prior_mismatch", "test_rows", "test_labelled"}
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "clustering", "conditioned", "supervised"])
+def test_only_labelled_rows_count(name, trained):
+    run = open_run(trained(name))
+    known = np.arange(len(run.data.test_y)) % 3 > 0
+    some = dataclasses.replace(run.data, test_y=np.where(known, run.data.test_y, -1))
+    alone = dataclasses.replace(run.data, test_x=run.data.test_x[known], test_y=run.data.test_y[known])
+    found, expected = (evaluate(run.model, data, run.split) for data in (some, alone))
+    assert (found["test_rows"], found["test_labelled"]) == (360, known.sum())
+    assert found.keys() == expected.keys()
+    for key in ("test_error", "cluster_error", "component_accuracy", *BY_CLASS):
+        assert found.get(key) == expected.get(key)
+    if name == "supervised":  # a row without a label would be reconstructed as one of a random class
+        assert found["reconstruction_loss"] == expected["reconstruction_loss"]
+
+
+def test_one_blank_label_takes_no_figure_away(trained):
+    run = open_run(trained("semi-supervised"))
+    blank = dataclasses.replace(run.data, test_y=np.where(np.arange(360) == 7, -1, run.data.test_y))
+    found = evaluate(run.model, blank, run.split)
+    assert found.keys() == FOUND["semi-supervised"]
+    assert found["test_labelled"] == 359
+
+
+def test_recall_and_balanced_accuracy(trained):
+    run = open_run(trained("semi-supervised"))
+    keep = (run.data.test_y < 3) & ((run.data.test_y != 2) | (np.cumsum(run.data.test_y == 2) <= 2))
+    few = dataclasses.replace(run.data, test_x=run.data.test_x[keep], test_y=run.data.test_y[keep])
+    found = evaluate(run.model, few)
+    predicted = inference.classify(run.model, few.test_x).argmax(1)
+    recall = [100 * np.mean(predicted[few.test_y == k] == k) for k in range(3)]
+    assert [found[f"recall_{k}"] for k in range(3)] == pytest.approx(recall)
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(recall))
+    assert "recall_3" not in found
+
+
+def test_no_rows_to_test_on(trained):
+    run = open_run(trained("semi-supervised"))
+    none = dataclasses.replace(run.data, test_x=run.data.test_x[:0], test_y=run.data.test_y[:0])
+    assert evaluate(run.model, none) == {"test_rows": 0, "test_labelled": 0}
 
 
 @pytest.mark.parametrize("rows", [1, 2, MIN_ROWS - 1])

@@ -14,7 +14,8 @@ from aae.training.checkpoints import latest_checkpoint
 from helpers.harness import many, tally
 from helpers.runs import differences, train_small
 
-FILES = ("newest checkpoint", "config.json", "metrics.csv", "model/spec.json", "model/weights.safetensors")
+FILES = ("newest checkpoint", "config.json", "metrics.csv", "model/spec.json", "model/weights.safetensors",
+         "rows.npz")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from aae.cli.options import (
     Test,
     read_options,
 )
-from aae.cli.results import measure_run, report_run
+from aae.cli.results import headlines, measure_run, report_run
 from aae.system.errors import UsageError, printable
 
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
@@ -86,8 +86,9 @@ def show_data(
         raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder with --out.")
     rows = load_data(data, read_options(context))
     typer.echo(printable("\n".join(describe_data(rows))))
-    for warning in warnings_about(rows):
-        typer.echo(printable(f"Warning: {warning}"), err=True)
+    for kind, sentences in (("Note", rows.notes), ("Warning", warnings_about(rows))):
+        for sentence in sentences:
+            typer.echo(printable(f"{kind}: {sentence}"), err=True)
     if rows.is_image:
         from aae.report import plots
 
@@ -112,13 +113,16 @@ def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False) -> N
     """Measure a run on its test set."""
     from aae.runs.open import open_run
 
-    figures = measure_run(open_run(run, data), data)
+    opened = open_run(run, data)
+    figures = measure_run(opened, data)
     if as_json:
         typer.echo(json.dumps(figures))
         return
     width = max(map(len, figures))
     for name, value in figures.items():
-        typer.echo(f"{name:{width}}  {value}")
+        typer.echo(printable(f"{name:{width}}  {value}"))
+    for line in headlines(opened, figures):
+        typer.echo(line)
 
 
 def plot(

@@ -5,7 +5,9 @@ from typing import Any
 
 import typer
 
-__all__ = ["measure_run", "report_run"]
+__all__ = ["headlines", "measure_run", "report_run"]
+
+UNEVEN = 2  # the largest class has more than this many times the test rows of the smallest
 
 
 def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
@@ -35,6 +37,30 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
     return results
 
 
+def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
+    """Lines with the errors and the rows they are of, or why a classifier or a clustering has none."""
+    import numpy as np
+
+    from aae.evaluation.metrics import can_classify
+
+    rows, labelled = figures["test_rows"], figures["test_labelled"]
+    lines = []
+    for name in ("test_error", "cluster_error"):
+        if name in figures:
+            line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {labelled:,} labelled test rows"
+            counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
+            uneven = counts.max() > UNEVEN * counts[counts > 0].min()
+            lines.append(f"{line} (balanced accuracy {figures['balanced_accuracy']:.1f} %)" if uneven else line)
+    if lines or run.model.category is None or run.model.category.posterior is None or not run.data.classes:
+        return lines
+    name = "test error" if can_classify(run.model) else "cluster error"
+    if not rows:
+        return [f"no {name}: there are no rows to test on"]
+    if not labelled:
+        return [f"no {name}: none of the {rows:,} test rows has a label"]
+    return [f"no {name}: no validation row has a label by which to name the clusters"]
+
+
 def report_run(path: Path) -> None:
     """Measure a run, print its errors and write its report."""
     from aae.report.gallery import write_run_report
@@ -42,7 +68,6 @@ def report_run(path: Path) -> None:
 
     run = open_run(path)
     figures = measure_run(run)
-    for name in ("test_error", "cluster_error"):
-        if name in figures:
-            typer.echo(f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {len(run.data.test_x)} test rows")
+    for line in headlines(run, figures):
+        typer.echo(line)
     typer.echo(f"Report: {write_run_report(run, figures)}")

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from aae.data.arrays import NpyRows, check_finite
 from aae.data.dataset import Dataset
+from aae.data.labels import ONE_CLASS
 from aae.data.order import BlockStream, RowsExcept, Stream
 from aae.data.splits import Split
 from aae.distributed.shards import Shard
@@ -114,6 +115,8 @@ class Batches:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels, but none were given; use --labels N.")
+        if roles != {"none"} and len(data.classes) == 1:
+            raise AAEError(ONE_CLASS.format(1))
         on_disk = data.x if isinstance(data.x, NpyRows) else None
         self._source = (
             _InMemory(data, split.labelled, torch.device(device))

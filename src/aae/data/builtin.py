@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from aae.data.dataset import Dataset
 from aae.data.idx import load_mnist
 from aae.data.raw import hold_out
 
-__all__ = ["NAMED", "from_arrays"]
+__all__ = ["NAMED", "from_arrays", "is_builtin", "load_builtin", "source_entries"]
 
 
 def _digits() -> Dataset:
@@ -36,3 +38,25 @@ def from_arrays(name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.
 
 
 NAMED: dict[str, Callable[[], Dataset]] = {"digits": _digits, "mnist": _mnist}
+
+
+def is_builtin(spec: object) -> bool:
+    """Whether this names a built-in data set; a `Path` never does, nor does a text such as ``./digits``."""
+    return isinstance(spec, str) and spec in NAMED
+
+
+def load_builtin(name: str) -> Dataset:
+    """Load a built-in data set; a file or folder of the same name is not read, and a note says so."""
+    data = NAMED[name]()
+    if not Path(name).exists():
+        return data
+    kind = "folder" if Path(name).is_dir() else "file"
+    note = f"{name} is the built-in data set; for the {kind} of that name write ./{name}."
+    return replace(data, notes=(*data.notes, note))
+
+
+def source_entries(data: Dataset | str | Path) -> dict[str, Any]:
+    """What a run's configuration says of the place of its data: a built-in name, or an absolute path."""
+    if isinstance(data, Dataset):
+        return {"data": data.name, **({} if data.bundled else {"data_in_memory": True})}
+    return {"data": str(data) if is_builtin(data) else str(Path(data).resolve())}

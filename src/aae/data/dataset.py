@@ -26,6 +26,7 @@ class Dataset:
     table: Table | None = None  # how the networks read the columns
     bundled: bool = False  # whether it is one of the named data sets of handwritten digits
     pictures: PictureFormat | None = None  # how the pictures of a folder became rows
+    test_held_out: bool = False  # whether the test rows are a part of the source that was held out
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
 
     @property

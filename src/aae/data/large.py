@@ -10,7 +10,7 @@ from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset
 from aae.data.labels import Labels, read_labels
-from aae.data.raw import RawData, stored
+from aae.data.raw import RawData, leave_one_of_each, stored
 from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
 from aae.model.table import Table, fit_table
@@ -62,7 +62,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         test_y, notes = of_test.y, (*notes, *given.notes, *of_test.notes)
     else:
         held = generator.choice(pool, min(MAX_TEST_ROWS, pool // 10), replace=False, shuffle=False)
-        held = np.sort(held if known is None else known[held])
+        held = np.sort(held if known is None else leave_one_of_each(y, known[held]))
         test_x, test_y = _read_rows(raw, held), y[held]
     if table is None and rows.ndim == 2:
         starts = np.linspace(0, len(rows) - 1, SCALE_RUNS, dtype=np.int64)
@@ -70,7 +70,8 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
         table = fit_table(_read_rows(raw, some), raw.columns, raw.values)
         notes += (f"The scales of its columns were learned from {len(some):,} rows throughout the file.",)
-    return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, held=held)
+    held_out = given is None
+    return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held)
 
 
 def _read_rows(raw: RawData[NpyRows], numbers: np.ndarray) -> np.ndarray:

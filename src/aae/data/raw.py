@@ -13,7 +13,7 @@ from aae.model.pictures import PictureFormat
 from aae.model.table import Table, fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "hold_out", "stored", "with_test_rows"]
+__all__ = ["RawData", "hold_out", "leave_one_of_each", "stored", "with_test_rows"]
 
 
 AnyRows = TypeVar("AnyRows", np.ndarray, NpyRows)  # in memory, or left on the disk
@@ -49,8 +49,9 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
         rest, held = hold_out(labels.y, len(raw.x))
         x, y = raw.x[rest], labels.y[rest]
         table = table or raw.table(x)
+        notes += _held_out_note(labels.y, held)
         return Dataset(raw.name, x, y, raw.x[held], labels.y[held], labels.classes, notes, table,
-                       pictures=raw.pictures)  # fmt: skip
+                       pictures=raw.pictures, test_held_out=True)  # fmt: skip
     if test[0].shape[1:] != raw.x.shape[1:]:
         shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
@@ -62,10 +63,15 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
 def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the training rows, and of a fixed tenth for testing (a fifth of sets below 10,000 rows).
 
-    Test rows are taken from the labelled rows if there are any, balanced over the classes.
+    Test rows are taken from the labelled rows if there are any, balanced over the classes; the last label of a
+    class is not taken. If every class has a single label, test rows are taken from the rows without one.
     """
     known = np.flatnonzero(y >= 0)
-    pool = known if len(known) else np.arange(count)
+    if len(known) and np.bincount(y[known]).max() == 1:
+        known = known[:0]
+        pool = np.flatnonzero(y < 0)
+    else:
+        pool = known if len(known) else np.arange(count)
     size = math.ceil(len(pool) * (0.2 if len(pool) < 10_000 else 0.1))
     order = np.random.default_rng(0).permutation(pool)
     if len(known):
@@ -75,8 +81,28 @@ def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
             of_class = np.flatnonzero(y[order] == k)
             rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
         order = order[np.argsort(rank, kind="stable")]
-    held = np.sort(order[:size])
+    held = np.sort(leave_one_of_each(y, order[:size]))
     return np.setdiff1d(np.arange(count), held), held
+
+
+def leave_one_of_each(y: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """The numbers of rows ``taken`` from the training, without one row of each class that would lose its last label."""
+    labels = y[taken]
+    every, gone = np.bincount(y[y >= 0]), np.bincount(labels[labels >= 0], minlength=1)
+    lost = [k for k in np.flatnonzero(gone) if gone[k] == every[k]]
+    return np.delete(taken, [int(np.flatnonzero(labels == k)[0]) for k in lost]) if lost else taken
+
+
+def _held_out_note(y: np.ndarray, held: np.ndarray) -> tuple[str, ...]:
+    """Why no row with a label was held out, if some have one."""
+    labelled = int((y >= 0).sum())
+    if not labelled or (y[held] >= 0).any():
+        return ()
+    rows = f"the {len(held):,} rows to test on have none" if len(held) else "there are no rows to test on"
+    return (
+        f"No labelled row was held out to test on, because each class has a single label; {rows}. Label more rows, or "
+        "give test rows of your own.",
+    )
 
 
 def stored(x: np.ndarray) -> np.ndarray:

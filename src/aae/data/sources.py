@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aae.data.array_files import read_array_file
-from aae.data.builtin import NAMED, from_arrays
+from aae.data.builtin import NAMED, from_arrays, is_builtin, load_builtin
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
 from aae.data.large import large_file, on_disk
@@ -47,7 +47,7 @@ def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, ta
         if reading.given():
             name = next(iter(reading.given()))
             raise UsageError(f"{spec} has a fixed format and fixed test rows; drop --{name.replace('_', '-')}.")
-        return NAMED[str(spec)]() if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
+        return load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
     if kind is not None:
         return _load_path(path, kind, reading, table)
     if path.is_file():
@@ -63,7 +63,7 @@ def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, ta
 def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "arrays"] | None:
     """What a name or path stands for; None if there is nothing that can be read."""
     path = Path(spec)
-    if str(spec) in NAMED:
+    if is_builtin(spec):
         return "named"
     if path.is_dir():
         return "idx" if is_idx_folder(path) else "images" if table_kind(path) is None else "table"
@@ -121,7 +121,7 @@ def _columns(path: Path, label_column: str | None, table: Table | None) -> RawDa
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
-    images, named, kind = raw.x.ndim > 2, raw.columns is not None, _kind(path)
+    images, named, kind = raw.x.ndim > 2, table is not None and table.named, _kind(path)
     if images and kind == "images":
         alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4, pictures=raw.pictures)
         of_test = _read_raw(path, kind, alike, table)

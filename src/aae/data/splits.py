@@ -7,6 +7,7 @@ import numpy as np
 
 from aae.data.dataset import Dataset
 from aae.data.order import RowsExcept
+from aae.data.raw import leave_one_of_each
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Split", "fingerprint", "split_data"]
@@ -30,7 +31,8 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
 
     ``random``: a class-balanced draw of ``labels`` rows, 10,000 validation rows (a sixth of smaller
     sets), the rest unlabelled. ``tutorial``: for each class, in file order, the first tenth of
-    ``labels`` rows labelled, rows 300 to 1,299 validation, the rest unlabelled.
+    ``labels`` rows labelled, rows 300 to 1,299 validation, the rest unlabelled. Validation rows never include the
+    last label of a class.
 
     Args:
         data: The data set.
@@ -61,8 +63,8 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     known = order[data.y[order] >= 0]
     available = len(known)
     if labels is None:
-        validation = order[:size]
-        rest = order[size:]
+        validation = leave_one_of_each(data.y, order[:size])
+        rest = np.setdiff1d(order, validation, assume_unique=True)
         labelled = rest[data.y[rest] >= 0]
     else:
         if labels > available:
@@ -79,7 +81,9 @@ def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator:
     """A split of rows on the disk, without a list of all row numbers; the test rows ``held`` are part of the data."""
     count = len(data.x)
     some = generator.choice(count, min(VALIDATION_ROWS, count // 6), replace=False, shuffle=False)
-    taken = np.concatenate([held, some])
+    taken = np.concatenate([np.setdiff1d(some, held), held])
+    if data.classes:
+        taken = leave_one_of_each(data.y, taken)
     labelled = np.arange(0)
     if data.classes and labels != 0:
         labelled = np.setdiff1d(np.flatnonzero(data.y >= 0), taken)
@@ -88,7 +92,7 @@ def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator:
             raise AAEError(f"{labels} labels were asked for, but {rest}.")
         if labels:
             labelled = np.sort(_balanced(data, generator.permutation(labelled), labels))
-    return Split(labelled, RowsExcept(count, np.concatenate([taken, labelled])), np.setdiff1d(some, held))
+    return Split(labelled, RowsExcept(count, np.concatenate([taken, labelled])), np.setdiff1d(taken, held))
 
 
 def _balanced(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:

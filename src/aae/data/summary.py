@@ -1,13 +1,13 @@
 """A summary of a data set: parts, shapes, classes, and what looks wrong."""
 
-import hashlib
-
 import numpy as np
 
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
+from aae.data.facts import Digests, digests_of, list_some
+from aae.data.splits import Split
 
-__all__ = ["contact_rows", "describe_data", "warnings_about"]
+__all__ = ["contact_rows", "describe_data", "describe_split", "warnings_about"]
 
 MIN_LABELS = 3  # labels of a class; with fewer, a split leaves one part without the class
 SHEET = 64  # images on the contact sheet
@@ -43,14 +43,25 @@ def describe_data(data: Dataset) -> list[str]:
     return lines
 
 
-def warnings_about(data: Dataset) -> list[str]:
-    """A sentence for each thing that looks wrong."""
-    warnings = list(data.notes)
-    for k, name in enumerate(data.classes):
-        count = int((data.y == k).sum())
-        if count < MIN_LABELS:
-            labels = "label" if count == 1 else "labels"
-            warnings.append(f"The class {name!r} has {count} {labels} to train on; label more of its rows.")
+def describe_split(data: Dataset, split: Split) -> str:
+    """What a training uses: rows, labels, rows for validation and rows to test on."""
+    held = np.arange(0) if data.held is None else data.held
+    rows, available = len(data.x) - len(held), int((data.y >= 0).sum() - (data.y[held] >= 0).sum())
+    validation = f", {len(split.validation):,} of them for validation" if len(split.validation) else ""
+    labels = f"{len(split.labelled):,} of {available:,} labels used" if available else "no labels"
+    test, known = len(data.test_x), int((data.test_y >= 0).sum())
+    labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
+    return f"{data.name}: {rows:,} rows to train on{validation}; {labels}; {test:,} rows to test on{labelled}."
+
+
+def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
+    """A sentence for each thing that looks wrong.
+
+    Args:
+        data: The data set.
+        digests: Those of its rows, if they are known already.
+    """
+    warnings = _few_labels(data)
     if isinstance(data.x, NpyRows):  # reading every row would take as long as training on them
         return warnings
     if not data.is_image:
@@ -64,21 +75,36 @@ def warnings_about(data: Dataset) -> list[str]:
         for k in np.argsort(-empty)[:LISTED_COLUMNS]:
             if empty[k]:
                 warnings.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
-    digests = {_digest(row) for row in data.x}
-    leaked = sum(_digest(row) in digests for row in data.test_x)
+    digests = digests or digests_of(data)
+    return warnings if digests is None else warnings + _copies(digests)
+
+
+def _few_labels(data: Dataset) -> list[str]:
+    """Classes with so few labels that they can hardly be learned."""
+    counts = np.bincount(data.y[data.y >= 0], minlength=len(data.classes))
+    few = [(name, int(count)) for name, count in zip(data.classes, counts, strict=True) if count < MIN_LABELS]
+    if not few:
+        return []
+    if len(few) > 1:
+        some = f"{len(few)} classes have fewer than {MIN_LABELS} labels to train on"
+        return [f"{some} ({list_some([f'{name!r}: {count}' for name, count in few])}); label more of their rows."]
+    name, count = few[0]
+    labels = f"{count} {'label' if count == 1 else 'labels'}"
+    return [f"The class {name!r} has {labels} to train on; label more of its rows."]
+
+
+def _copies(digests: Digests) -> list[str]:
+    """Rows that occur more than once, above all to test on and to train on."""
+    warnings = []
+    leaked, copies = int(np.isin(digests.test, digests.train).sum()), len(digests.train) - len(np.unique(digests.train))
     if leaked:
         warnings.append(
-            f"{leaked} of the {len(data.test_x)} rows to test on are among the rows to train on; results will look too "
-            "good."
+            f"{leaked:,} of the {len(digests.test):,} rows to test on are among the rows to train on; results will "
+            "look too good."
         )
-    copies = len(data.x) - len(digests)
     if copies:
-        warnings.append(f"{copies} of the {len(data.x)} rows to train on are copies of others.")
+        warnings.append(f"{copies:,} of the {len(digests.train):,} rows to train on are copies of others.")
     return warnings
-
-
-def _digest(row: np.ndarray) -> bytes:
-    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
 def contact_rows(data: Dataset) -> np.ndarray:

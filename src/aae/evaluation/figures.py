@@ -1,11 +1,13 @@
 """All test metrics of one trained model, as one flat dictionary."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from aae.data.dataset import Dataset
+from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
 from aae.model.autoencoder import Autoencoder
@@ -28,18 +30,25 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
 
     Returns:
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak``,
-        ``prior_mismatch``, ``component_accuracy`` (percent); ``reconstruction_loss``, ``elbo``,
-        ``log_likelihood``, ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``,
-        ``noisy_error`` (summed over a row's values).
+        ``prior_mismatch``, ``component_accuracy``, ``balanced_accuracy`` (the mean over classes) and
+        ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
+        ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
+        over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
+        or of the ``validation_labelled`` of the ``validation_rows``.
     """
-    values: dict[str, float] = {}
-    x, y = data.test_x, data.test_y
     validation = split.validation if split is not None else np.arange(0)
-    labelled_test = bool((y >= 0).all()) and len(data.classes) > 0
+    values: dict[str, float] = {"test_rows": len(data.test_x), "test_labelled": int((data.test_y >= 0).sum())}
+    if len(validation):
+        values |= {"validation_rows": len(validation), "validation_labelled": int((data.y[validation] >= 0).sum())}
+    if not len(data.test_x):
+        return values
+    x, y = data.test_x, data.test_y
+    if any(latent.label == "observed" for latent in model.latents) and (y >= 0).any():
+        x, y = x[y >= 0], y[y >= 0]  # another row would be reconstructed with the label of a random class
     with inference.seeded(model, 0):
         rows = _measure_rows(model, x, y)
-        if metrics.can_classify(model) and labelled_test:
-            values["test_error"] = metrics.error_percent(y, rows["probabilities"])
+        if metrics.can_classify(model):
+            values |= _class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
             if split is not None and len(validation):
                 values |= _only(metrics.quick_metrics(model, data, split), "validation_error")
         values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
@@ -48,12 +57,26 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         bound = bounds.elbo(model, x, y)
         if bound is not None:
             values["elbo"] = bound
-        values |= _cluster(model, data, validation, labelled_test)
+        values |= _cluster(model, data, validation)
         if model.style is not None and "style" in rows:
-            values |= _style(model, model.style, x, y, rows["style"], labelled_test)
+            values |= _style(model, model.style, x, y, rows["style"])
         if len(validation) and len(x) >= MIN_ROWS:
             values |= _likelihood(model, data, validation)
     return values
+
+
+def _class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Sequence[ClassName]) -> dict[str, float]:
+    """The error of the labelled rows and how much of each class is found, in percent; nothing without labelled rows."""
+    known = y >= 0
+    if not known.any() or not classes:
+        return {}
+    right = predicted[known] == y[known]
+    counts = np.bincount(y[known], minlength=len(classes))
+    found = 100 * np.bincount(y[known], weights=right, minlength=len(classes)) / np.maximum(counts, 1)
+    recall = {f"recall_{name}": float(found[k]) for k, name in enumerate(classes) if counts[k]}
+    return {
+        error: float(100 * np.mean(~right)), "balanced_accuracy": float(np.mean(list(recall.values()))), **recall
+    }  # fmt: skip
 
 
 def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[str, float]:
@@ -85,7 +108,7 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
     labelling, held_out = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
     x, y = held_out.test_x, held_out.test_y
     with inference.seeded(model, 0):
-        clusters = _cluster(model, held_out, labelling, bool((y >= 0).all()))
+        clusters = _cluster(model, held_out, labelling)
         if clusters:
             return "cluster_error", clusters["cluster_error"]
         bound = bounds.elbo(model, x, y)
@@ -141,29 +164,30 @@ def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, fl
     return {"noisy_error": before, "denoising_error": metrics.squared_error(model, noisy, y, target=clean)}
 
 
-def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray, labelled_test: bool) -> dict[str, float]:
+def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:
+    """Figures of the clusters, each read as the class of the labelled validation row that is surest of it."""
     category = model.category
-    if category is None or category.posterior is None or category.label != "none" or not labelled_test:
+    if category is None or category.posterior is None or category.label != "none":
         return {}
-    known = validation[data.y[validation] >= 0]
-    if not len(known):
+    known, test = validation[data.y[validation] >= 0], data.test_y >= 0
+    if not len(known) or not test.any():
         return {}
-    test = (inference.classify(model, data.test_x), data.test_y)
-    return {"cluster_error": metrics.cluster_error((inference.classify(model, data.x[known]), data.y[known]), test)}
+    names = metrics.cluster_classes(inference.classify(model, data.x[known]), data.y[known])
+    predicted = names[inference.classify(model, data.test_x[test]).argmax(1)]
+    return _class_figures("cluster_error", data.test_y[test], predicted, data.classes)
 
 
-def _style(
-    model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray, labelled_test: bool
-) -> dict[str, float]:
+def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     """How well the style latent matches its prior, and how much it reveals of the class."""
     values = {}
     if style.prior is not None and len(x) >= MIN_ROWS:
         values["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
-    if labelled_test:
-        if len(x) >= MIN_ROWS and (np.bincount(y) > 1).sum() > 1:
-            values["style_leak"] = metrics.style_leak(codes, y)
-        if style.label == "conditioned" and model.category is None and getattr(style.prior, "has_density", False):
-            values["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+    known = y >= 0
+    if known.sum() >= MIN_ROWS and (np.bincount(y[known]) > 1).sum() > 1:
+        values["style_leak"] = metrics.style_leak(codes[known], y[known])
+    conditioned = style.label == "conditioned" and model.category is None
+    if known.any() and conditioned and getattr(style.prior, "has_density", False):
+        values["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
     return values
 
 

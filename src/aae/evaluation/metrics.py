@@ -13,6 +13,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 
 __all__ = [
+    "cluster_classes",
     "cluster_error",
     "collapsed",
     "component_accuracy",
@@ -122,18 +123,27 @@ def squared_error(
     return float(np.square(difference, dtype=np.float64).reshape(len(rows), -1).sum(1).mean())
 
 
-def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:
-    """Clustering error in percent by the paper's protocol (Makhzani et al., section 6).
+def cluster_classes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The class of every cluster ``(K,)`` by the paper's protocol (Makhzani et al., section 6).
 
-    Each cluster takes the label of the validation row that has the highest probability of it; the
-    error is that of the test rows under those labels.
+    Each cluster takes the label of the validation row that has the highest probability of it.
+
+    Args:
+        probabilities: Those of labelled validation rows, ``(N, K)``.
+        labels: Their classes ``(N,)``.
+    """
+    return labels[probabilities.argmax(0)]
+
+
+def cluster_error(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:
+    """Clustering error of labelled test rows in percent, with clusters named by `cluster_classes`.
 
     Args:
         validation: Probabilities ``(N, K)`` and labels ``(N,)``.
         test: The same of the test rows.
     """
-    labels = validation[1][validation[0].argmax(0)]
-    return float(100 * np.mean(labels[test[0].argmax(1)] != test[1]))
+    known = test[1] >= 0
+    return float(100 * np.mean(cluster_classes(*validation)[test[0][known].argmax(1)] != test[1][known]))
 
 
 def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) -> float:

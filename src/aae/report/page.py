@@ -53,12 +53,21 @@ MEASURES = {
                                                              "0 is best, 50 worst"),
     "seconds": _Measure("Training time", "", 0, ""),
 }
+# How many rows a headline is of: the key of that number, and what the rows are.
+_ROWS = {
+    **dict.fromkeys(("test_error", "cluster_error", "component_accuracy", "style_leak"),
+                    ("test_labelled", "labelled test rows")),
+    "validation_error": ("validation_labelled", "labelled validation rows"),
+    **dict.fromkeys(("reconstruction_loss", "denoising_error", "elbo", "log_likelihood", "prior_mismatch"),
+                    ("test_rows", "test rows")),
+}
 _LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
            "squared_error": "Squared error of reconstructions"}
 
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
-                 results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str]) -> Path:
+                 results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str],
+                 classes: Sequence[tuple[str, int, float]] = ()) -> Path:
     """Write a report as one HTML file that opens offline.
 
     Args:
@@ -69,6 +78,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
         warnings: What a reader must know before trusting the figures, one sentence each.
         commands: The command lines that reproduce the report.
+        classes: For each class its name, its labelled test rows, and the percent of them that are found.
 
     Raises:
         AAEError: The file cannot be written.
@@ -79,10 +89,11 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
     rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(results)
-            if _known(value) and key.removesuffix("_se") not in MEASURES}
+            if _known(value) and key.removesuffix("_se") not in MEASURES and not key.startswith("recall_")}
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
+        classes=[(name, f"{rows:,}", f"{recall:.1f}{_PERCENT}") for name, rows, recall in classes],
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path
@@ -106,6 +117,9 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
         if isinstance(error, Real) and _known(error):
             text = f"{float(value):,.{measure.digits}f} ± {float(error):,.{measure.digits}f}{measure.unit}"
         meaning = measure.meaning
+        count, what = _ROWS.get(key, ("", ""))
+        if isinstance(results.get(count), Integral):
+            meaning = f"{meaning}; {results[count]:,} {what}"
         if key == "seconds" and isinstance(results.get("device"), str):
             meaning = f"on {results['device']}"
         headlines.append({"label": measure.label, "value": text, "meaning": meaning})

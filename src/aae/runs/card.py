@@ -13,6 +13,7 @@ __all__ = ["write_card"]
 _FIGURES = {
     "test_error": "test error, %",
     "cluster_error": "cluster error, %",
+    "balanced_accuracy": "mean over classes of the rows found, %",
     "component_accuracy": "codes in their part of the prior, %",
     "reconstruction_loss": "reconstruction loss, nats a row",
     "squared_error": "squared error of a row",
@@ -47,7 +48,9 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
         lines += ["", f"Classes: {', '.join(_plain(str(name)) for name in model.classes)}."]
     measured = [f"| {text} | {figures[name]:.2f} |" for name, text in _FIGURES.items() if name in figures]
     if measured:
-        lines += ["", "| on the test rows | |", "|---|---|", *measured]
+        count, labelled = figures.get("test_rows"), figures.get("test_labelled")
+        counted = "" if count is None or labelled is None else f": {count:,}, {labelled:,} of them labelled"
+        lines += ["", f"| on the test rows{counted} | |", "|---|---|", *measured]
     versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items())
     lines += [
         "",

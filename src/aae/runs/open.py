@@ -8,20 +8,25 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.facts import valid_facts
 from aae.data.sources import is_image_source, load_data
-from aae.data.splits import Split, split_data
-from aae.data.tables import ENDINGS as TABLES
+from aae.data.splits import Split
+from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import fits
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
+from aae.runs.changes import other_rows, own_rows, with_model_classes
 from aae.system.errors import AAEError
+from aae.system.progress import say
 from aae.training.rundir import RunDir
 from aae.training.settings import LENGTHS
 
-__all__ = ["Run", "open_run", "read_config", "read_options", "reading_for"]
+__all__ = ["Run", "load_run_data", "open_run", "read_config", "read_options", "reading_for"]
+
+OF_OTHER_TABLES = ("label_column", "decimal", "delimiter", "encoding", "missing")  # how tables are read again
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Run:
     model: Autoencoder
     data: Dataset
     split: Split
+    notes: tuple[str, ...] = ()  # what a reader of its figures must know of its data
 
     @cached_property
     def probabilities(self) -> np.ndarray:
@@ -41,11 +47,11 @@ class Run:
 
 
 def open_run(path: str | Path, data: str | None = None) -> Run:
-    """Load a run's model and data.
+    """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
     Args:
         path: The run directory.
-        data: Other data to use with the model; those of the run if not given.
+        data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
@@ -58,13 +64,39 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = _own_data(model, config) if data is None else _other_data(data, model, config)
-    if data is None:
-        return Run(directory, config, model, rows, split_data(rows, config["labels"], config["split"], config["seed"]))
+    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config)
     if rows.shape != model.shape:
-        raise AAEError(f"The model takes rows of shape {model.shape}, but {data} has rows of shape {rows.shape}.")
-    rows = _renumbered(rows, model.classes)
-    return Run(directory, config, model, rows, split_data(rows, 0, "random", 0))
+        now = f"{config['data']} now has" if data is None else f"{data} has"
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
+    view = own_rows(rows, config, directory) if data is None else other_rows(rows, data, config, directory)
+    rows, split, notes = with_model_classes(view, model.classes)
+    for note in notes:
+        say(f"Warning: {note}")
+    return Run(directory, config, model, rows, split, notes)
+
+
+def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
+    """Read the data of a run again.
+
+    Args:
+        config: Its configuration.
+        path: Its directory, for messages.
+        model: If given, columns are read as this model reads them, and images in its size.
+
+    Raises:
+        AAEError: They are no longer there, or cannot be read.
+    """
+    spec = config["data"]
+    elsewhere = f"judge the model on other rows with `aae evaluate {path} --data FILE`."
+    if config.get("data_in_memory"):
+        raise AAEError(f"{path} was trained on rows in memory ({spec}), which cannot be read again; {elsewhere}")
+    if Path(spec).is_absolute() and not Path(spec).exists():
+        raise AAEError(f"No data at {spec}, which {path} was trained on; put them back, or {elsewhere}")
+    reading = read_options(config)
+    if model is not None and is_image_source(spec):  # whatever was added to the folder since
+        alike = reading_for(model)
+        reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
+    return load_data(spec, reading, None if model is None else model.table)
 
 
 def read_config(run: RunDir) -> dict[str, Any]:
@@ -81,6 +113,8 @@ def read_config(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} gives a length in {unknown[0]!r}; a length is in one of {known}.")
     if not 0 <= config["seed"] < 2**63:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
+    if "data_facts" in config and not valid_facts(config["data_facts"]):
+        raise AAEError(f"{run.path / 'config.json'} does not say rightly what the data were; copy the file again.")
     if "changes" in config:  # runs of older versions use old names
         config["changes"] = current_names(config["changes"])[0]
     return config
@@ -99,21 +133,15 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
     return ReadOptions(**given)
 
 
-def _own_data(model: Autoencoder, config: dict[str, Any]) -> Dataset:
-    """The data of a run; images are read as the model read them, whatever was added to the folder since."""
-    data, reading = config["data"], read_options(config)
-    if is_image_source(data):
-        alike = reading_for(model)
-        reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
-    return load_data(data, reading)
-
-
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
         return load_data(data, reading_for(model))
-    label_column = read_options(config).label_column if data.endswith(TABLES) else None
-    return load_data(data, ReadOptions(label_column=label_column), model.table)
+    reading = ReadOptions()
+    if table_kind(data) is not None:
+        given = read_options(config)
+        reading = ReadOptions(**{name: getattr(given, name) for name in OF_OTHER_TABLES})
+    return load_data(data, reading, model.table)
 
 
 def reading_for(model: Autoencoder) -> ReadOptions:
@@ -127,17 +155,3 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     # A model that was not trained on a folder, or by a version that always cut, says nothing else.
     how = model.pictures or PictureFormat(fit="crop")
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)
-
-
-def _renumbered(data: Dataset, classes: list[str | int | float] | None) -> Dataset:
-    """The data set with the class numbers of the model; it need not contain every class."""
-    if classes is None or data.classes == classes:
-        return data
-    unknown = [name for name in data.classes if name not in classes]
-    if unknown:
-        raise AAEError(
-            f"{data.name} has the class {unknown[0]!r}, which the model does not know; it knows "
-            f"{', '.join(map(str, classes))}."
-        )
-    number = np.array([*(classes.index(name) for name in data.classes), -1])  # index -1 is the last
-    return replace(data, y=number[data.y], test_y=number[data.test_y], classes=classes)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from aae.data.batches import Batches
+from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
 from aae.data.splits import VALIDATION_ROWS, Split, split_data
@@ -19,13 +20,13 @@ from aae.presets.build import build_model
 from aae.presets.build_settings import build_settings
 from aae.presets.options import Options, renamed
 from aae.presets.presets import PRESETS, resolve
-from aae.runs.open import read_config, read_options
+from aae.runs.open import load_run_data, read_config
 from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, UsageError
 from aae.training.rundir import RunDir
 from aae.training.settings import Settings
-from aae.training.train import Result, train
+from aae.training.train import Result, check_unchanged, train
 
 __all__ = ["default_labels", "prepare", "resolve_for", "resume_run", "train_preset"]
 
@@ -114,11 +115,9 @@ def train_preset(
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
     model, settings, _, options = prepare(preset, rows, labels, split, seed, changes, length)
-    spec = data if isinstance(data, str | Path) else rows.name
-    spec = str(Path(spec).resolve()) if Path(spec).exists() else str(spec)
     info = {
         "preset": preset,
-        "data": spec,
+        **source_entries(data),
         "reading": _with_absolute_paths(reading.given()),
         "labels": labels,
         "changes": changes,
@@ -176,9 +175,13 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
 
 def _rebuild(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
     """Data, model, settings and split of a run; the model may not be larger than the largest checkpoint."""
-    data = load_data(config["data"], read_options(config))
+    data = load_run_data(config, path)
     largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
     with Budget(largest + MEMORY_MARGIN):
         arguments = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
-        model, settings, split, _ = prepare(config["preset"], data, *arguments)
+        try:
+            model, settings, split, _ = prepare(config["preset"], data, *arguments)
+        except AAEError:
+            check_unchanged(RunDir(path), data)  # which explains an error about changed data better
+            raise
     return data, model, settings, split

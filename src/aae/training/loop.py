@@ -14,6 +14,7 @@ import torch
 
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
+from aae.data.summary import describe_split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference
 from aae.evaluation.metrics import collapsed, health, quick_metrics
@@ -76,6 +77,7 @@ class Loop:
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
+        self.warnings: list[str] = []  # notes of what looks wrong with the data
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
@@ -98,8 +100,10 @@ class Loop:
     def run(self) -> Result:
         bar = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
         with bar as self._bar, sigterm_as_interrupt():
+            if self.path is not None:
+                self._print(describe_split(self.data, self.split))
             for note in self.notes:
-                self._print(note)
+                self._print(f"{'Warning' if note in self.warnings else 'Note'}: {note}")
             self._failure()
             if not self.trainer.step:
                 self._checkpoint()  # to resume from if the training stops or diverges before the next one

@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from aae._version import __version__
+from aae.data.arrays import read_numpy
 from aae.model.component import fits
 from aae.system.errors import AAEError
 from aae.system.files import NOT_SUPPORTED, read_checksummed, write_atomically, write_checksummed
@@ -25,6 +26,7 @@ LOCK = ".lock"
 _TYPES: dict[str, Any] = {
     "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
     "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
+    "data_facts": dict[str, Any], "data_in_memory": bool,
     "notes": list[str], "versions": dict[str, str],
 }  # fmt: skip
 
@@ -52,6 +54,7 @@ class RunDir:
         self.checkpoints = self.path / "checkpoints"
         self.metrics = self.path / "metrics.csv"
         self.report = self.path / "report.html"
+        self.rows = self.path / "rows.npz"
 
     def make(self) -> None:
         """Make the directory.
@@ -129,6 +132,23 @@ class RunDir:
             if name in config and not fits(config[name], kind):
                 raise AAEError(f"{file}: {config[name]!r:.60} is no valid value of {name}; copy the file again.")
         return config
+
+    def save_digests(self, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> None:
+        """Remember which rows were trained on, by their digests (`aae.data.facts`).
+
+        Raises:
+            AAEError: The file cannot be written.
+        """
+        write_atomically(self.rows, lambda file: np.savez(file, train=train, validation=validation, test=test))
+
+    def digests(self) -> dict[str, np.ndarray]:
+        """The digests ``train``, ``validation`` and ``test``; none if the run has none or their file is damaged."""
+        try:
+            found = read_numpy(self.rows, ("train", "validation", "test")) if self.rows.is_file() else {}
+        except AAEError:
+            return {}
+        valid = len(found) == 3 and all(part.ndim == 1 and part.dtype == np.uint64 for part in found.values())
+        return found if valid else {}
 
     def remove_temporary_files(self) -> None:
         """Remove the files that a process was writing when it was killed."""

@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset
+from aae.data.facts import Digests, data_facts, digests_of, what_changed
 from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
+from aae.data.summary import warnings_about
 from aae.distributed.processes import ProcessGroup, launch
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
@@ -26,7 +29,7 @@ from aae.training.rundir import RunDir
 from aae.training.settings import Settings
 from aae.training.trainer import Trainer
 
-__all__ = ["Result", "train"]
+__all__ = ["Result", "check_unchanged", "train"]
 
 
 @generators.exclusive()
@@ -84,6 +87,7 @@ def train(
         AAEError: Anything the user can correct: labels, shapes, the run directory, divergence, a lost process.
     """
     group = group or launch(device, precision, devices, num_nodes)
+    source = source_entries(data)
     data = load_data(data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
     check_inputs(model, data)
@@ -93,8 +97,9 @@ def train(
     # Of a batch as large as the data at most; batch norm needs two rows, whatever a process's share is.
     rows = max(2, min(settings.batch_size, len(data.x)) // group.world_size)
     chosen = group.broadcast_result(lambda: choose_precision(group.precision, model, rows, fabric.device))
+    memory = None if run is None or resume or not group.is_rank_zero else _remember(data)
     config = {
-        "data": data.name,
+        **({} if info and "data" in info else source),
         "labels": len(division.labelled),
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
@@ -104,8 +109,11 @@ def train(
         "devices": group.world_size,
         "machine": describe_machine(),
         **(info or {}),
+        **({} if memory is None else {"data_facts": memory.facts}),
         "settings": describe(vars(settings)),
     }
+    if resume and run is not None:
+        group.broadcast_result(lambda: check_unchanged(run, data))
     torch.manual_seed(seed)
     with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
         group.barrier()  # machines may differ in how long they take to read the data
@@ -116,9 +124,16 @@ def train(
             group.broadcast_result(
                 lambda: _lock_run_dir(run, locks, None if resume else {**config, "model": describe(model)})
             )
+            if memory is not None and memory.digests is not None:
+                digests = memory.digests
+                trained = np.delete(digests.train, division.validation)
+                run.save_digests(trained, digests.train[division.validation], digests.test)
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        if memory is not None:
+            loop.warnings = memory.warnings
+            loop.notes += memory.warnings
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
@@ -133,6 +148,34 @@ def _lock_run_dir(run: RunDir, locks: ExitStack, config: dict[str, Any] | None) 
     locks.enter_context(run.locked())
     if config is not None:
         run.create(config)
+
+
+class _Memory(NamedTuple):
+    """What a new run remembers of its data, and what looks wrong with them."""
+
+    facts: dict[str, Any]
+    digests: Digests | None
+    warnings: list[str]
+
+
+def _remember(data: Dataset) -> _Memory:
+    digests = digests_of(data)
+    return _Memory(data_facts(data, digests), digests, warnings_about(data, digests))
+
+
+def check_unchanged(run: RunDir, data: Dataset) -> None:
+    """Check that the data are those that a run was trained on.
+
+    Raises:
+        AAEError: They have changed since.
+    """
+    before = run.config().get("data_facts")
+    changed = before and what_changed(before, data_facts(data, digests_of(data)))
+    if changed:
+        raise AAEError(
+            f"The data of {run.path} changed since training: {changed}. Restore the old data, or train again without "
+            "--resume."
+        )
 
 
 def _recovery_advice(run: RunDir | None) -> str:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.facts import data_facts, digests_of
 from aae.data.sources import load_data
 from aae.data.splits import split_data
+from aae.data.summary import warnings_about
 from aae.evaluation.figures import validation_figure
 from aae.model.autoencoder import Autoencoder
 from aae.presets.build import build_model
@@ -120,6 +122,9 @@ def tune(
     optuna = _optuna()
     fixed = renamed(changes or {})
     rows = load_data(data, reading or ReadOptions())
+    digests = digests_of(rows)
+    for warning in warnings_about(rows, digests) if progress else ():
+        say(f"Warning: {warning}")
     options = resolve_for(preset, fixed, rows)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
@@ -127,7 +132,8 @@ def tune(
     space = space_of(options, fixed)
     length = {name: loop[name] for name in ("epochs", "steps", "max_seconds") if loop.get(name)}
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
-                                "figure": figure, "fixed": fixed, "length": length}
+                                "figure": figure, "fixed": fixed, "length": length,
+                                "data_digest": data_facts(rows, digests)["rows_digest"]}
     opened, database = studies.open_study(optuna, storage, study, seed)
     with studies.explain_lost_storage(optuna, storage):
         _record_settings(opened, json.loads(json.dumps(settings)), study)
