@@ -20,6 +20,7 @@ LABELS = {
     "truth": (False, True),
     "days": (datetime.date(2026, 1, 2), datetime.date(2026, 3, 4)),
 }
+KINDS = ("number", "whole", "truth", "town", "day", "moment")
 MARKS = ("", "NA", "NaN", "null")  # in a column of numbers all of them are empty cells
 
 
@@ -39,10 +40,8 @@ def sheet(seed, labels, numeric):
     """A table drawn at random; its column ``key`` identifies rows by numbers that are not in order."""
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(24, 40))
-    kinds = {"key": "number"}
-    kinds |= {f"c{k}": rng.choice(["number", "whole", "truth"] if numeric else ["number", "whole", "truth", "town", "day",
-                                                                              "moment"])
-              for k in range(int(rng.integers(1, 5)))}  # fmt: skip
+    every = KINDS[:3] if numeric else KINDS
+    kinds = {"key": "number"} | {f"c{k}": str(rng.choice(every)) for k in range(int(rng.integers(1, 5)))}
     cells = {name: _column(rng, kind, rows, empty=not numeric and name != "key") for name, kind in kinds.items()}
     cells["key"] = (rng.permutation(10 * rows)[:rows] / 8 + 0.125).tolist()
     names = LABELS[labels]
