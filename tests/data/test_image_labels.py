@@ -195,7 +195,7 @@ def test_files_that_are_not_labels_files(folder):
 
 def test_names_that_are_not_utf_8(folder):
     files = [os.fsdecode(b"p\xe8re.png"), os.fsdecode(b"\xff.png")]
-    written = "file,label\np\\xe8re.png,x\n\\xff.png,y\n"  # as in predictions.csv
+    written = "file,label\np\\udce8re.png,x\n\\udcff.png,y\n"  # as in predictions.csv
     assert read(folder, written, files=files)[0] == ["x", "y"]
     assert read(folder, "file,label\npère.png,x\n", "cp1252", files=files)[0] == ["x", None]
 

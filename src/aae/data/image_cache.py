@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import PIL
-import platformdirs
 
+from aae.system.cache import cache_folder
 from aae.system.files import write_atomically
 
 __all__ = ["ImageCache"]
@@ -31,7 +31,7 @@ class ImageCache:
         self._key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def _place(self, ending: str) -> Path:
-        return Path(platformdirs.user_cache_dir("aae")) / "images" / f"{self._key}{ending}"
+        return cache_folder() / "images" / f"{self._key}{ending}"
 
     def load(self) -> tuple[np.ndarray, dict[str, Any]] | None:
         """Rows and facts, or None if they are not completely in the cache."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from aae.system.errors import AAEError
+from aae.system.files import utf8
 
 __all__ = ["ENDINGS", "NEEDS_HEIF", "Found", "find_images", "has_heif", "readable_name"]
 
@@ -168,9 +169,5 @@ def _kind(entry: "os.DirEntry[str]") -> str | None:
 
 
 def readable_name(name: str) -> str:
-    r"""The name as text that can be written: bytes that are not UTF-8 as ``\xe9``."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(name).decode("utf-8", "backslashreplace")
-    return name
+    r"""The name as text: a byte that is not UTF-8 is written ``\udce9``."""
+    return name if name.isascii() else utf8(name).decode()
