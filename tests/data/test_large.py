@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from aae.data import large as large_module
-from aae.data import unpacked
+from aae.data import parquet_rows, unpacked
 from aae.data.arrays import NpyRows
 from aae.data.batches import Batches
 from aae.data.dataset import ReadOptions
 from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.data.summary import contact_rows, describe_data, warnings_about
+from aae.model.table import Table
 from aae.runs.open import open_run
 from aae.system.errors import AAEError
 from helpers.models import FAMILIES
@@ -131,6 +132,46 @@ def table(tmp_path, monkeypatch):
     path = tmp_path / "table.parquet"
     parquet.write_table(pa.table(columns), path, row_group_size=1000)
     return path
+
+
+@pytest.mark.parametrize("seconds", [1, 86400])
+def test_kinds_of_a_large_table(tmp_path, monkeypatch, seconds):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(large_module, "LARGE", 1000)
+    monkeypatch.setattr(parquet_rows, "CHUNK", 500)
+    count = 3000
+    columns = {
+        "counter": np.arange(count), "moment": pa.array((1_760_000_000 + np.arange(count)[::-1] * seconds) * 1000,
+                                                        pa.timestamp("ms", "UTC")),
+        "late": [1] * 2990 + [1.5] * 10, "ok": np.arange(count) % 2 == 0,
+        "price": [f"{k % 1500},5" for k in range(count)],
+        "ward": pa.array(np.arange(count) % 7).dictionary_encode(), "code": np.arange(count) % 5,
+    }  # fmt: skip
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pa.table(columns), path)
+    reading = ReadOptions(categories="code")
+    data = load_data(path, reading)
+    monkeypatch.setattr(large_module, "LARGE", 2**30)
+    small = load_data(path, reading)
+    assert data.table.float64 == small.table.float64 == (seconds == 1)
+    keys = ("mean", "scale")
+    assert [{k: v for k, v in column.items() if k not in keys} for column in data.table.columns] == [
+        {k: v for k, v in column.items() if k not in keys} for column in small.table.columns]  # fmt: skip
+    assert [column.get("kind") for column in data.table.columns] == ["date", "number", "boolean", "number", None, None]
+    if seconds == 1:
+        assert data.x[:3][:, 0].tolist() == [1_760_002_999, 1_760_002_998, 1_760_002_997]
+    assert any("left out 'counter', which only numbers the rows" in note for note in data.notes)
+
+
+def test_unseen_categories_of_a_large_table(table, monkeypatch):
+    model_table = Table([{"name": "a", "mean": 0.0, "scale": 1.0}, {"name": "colour", "values": ["red"]}])
+    data = load_data(table, ReadOptions(label_column="kind"), model_table)
+    sentence = "2,000 of 6,000 rows hold categories that the model has not seen, read as unknown: colour: 'green' (2,000)"
+    assert any(sentence in note for note in data.notes)
+    with pytest.raises(AAEError, match=r"2,000 of 6,000 rows .*correct these cells, or drop --strict"):
+        load_data(table, ReadOptions(label_column="kind", strict=True), model_table)
 
 
 def test_a_large_table_is_read_like_a_small_one(table, monkeypatch):

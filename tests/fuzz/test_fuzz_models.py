@@ -13,7 +13,7 @@ from aae.data.dataset import Dataset
 from aae.evaluation import inference
 from aae.evaluation.figures import evaluate
 from aae.model.artifact import load, pack, unpack
-from aae.model.table import fit_table
+from aae.model.table_fit import fit_table
 from aae.presets.presets import PRESETS
 from aae.runs import train as runs
 from aae.runs.open import open_run

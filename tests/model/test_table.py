@@ -10,7 +10,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from aae.evaluation import inference
 from aae.model.artifact import load, save_model
-from aae.model.table import Table, fit_table
+from aae.model.component import rebuild
+from aae.model.table import Table
+from aae.model.table_fit import fit_table
+from aae.model.unseen import UnseenValues
 from aae.system.errors import AAEError
 from helpers.close import assert_close
 from helpers.models import FAMILIES, through_json
@@ -71,33 +74,6 @@ def test_through_json(rows):
     assert not table.state_dict()
 
 
-def test_pixels_are_scaled_and_clipped():
-    pixels = RNG.integers(0, 17, (50, 20)).astype(np.float32)
-    pixels[:, 0] = 0
-    table = fit_table(pixels)
-    assert table.bounded
-    assert not table.named
-    assert_close(table(torch.from_numpy(pixels)), pixels / 16, 2)
-    assert table(torch.full((1, 20), 99.0)).max() == 1
-
-
-@pytest.mark.parametrize("x", [
-    RNG.normal(size=(50, 20)),
-    RNG.random((50, 15)),
-    RNG.random((50, 20)) * np.arange(1, 21),
-    np.zeros((50, 20)),
-])
-def test_other_columns_are_standardised(x):
-    table = fit_table(x.astype(np.float32))
-    assert not table.bounded
-    found = table(torch.from_numpy(x.astype(np.float32))).numpy()
-    changing = x.std(0) > 0
-    # A mean is up to two spreads away from zero.
-    assert_close(found.mean(0), np.zeros(20 if x.shape[1] == 20 else 15), 50 + 5, 3)
-    assert_close(found.std(0)[changing], np.ones(changing.sum()), 50 + 5, 3)
-    assert np.isfinite(found).all()
-
-
 def test_columns_by_name_in_any_order(rows):
     table = table_of(rows)
     cells = {"weight": np.array([0.07, np.nan]), "extra": np.array([1.0, 2.0]),
@@ -154,3 +130,56 @@ def test_a_model_takes_raw_rows_and_gives_them_back(rows, tmp_path):
 def test_a_table_that_does_not_fit_the_networks(rows):
     with pytest.raises(AAEError, match=r"The networks read rows of shape \(6,\), but the table gives 7"):
         FAMILIES["aae"](table=table_of(rows))
+
+
+def test_an_unseen_value_is_no_category_and_no_empty_cell(rows):
+    table, unseen = table_of(rows), UnseenValues()
+    cells = {"height": np.array([170.0] * 3), "weight": np.array([0.07] * 3),
+             "colour": np.array(["red", "mauve", None], dtype=object)}  # fmt: skip
+    found = table.read(cells, "new.csv", unseen)
+    assert np.array_equal(found[:, 1], [2, -1, np.nan], equal_nan=True)
+    assert table(torch.from_numpy(found))[:, 2:].tolist() == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
+    assert table.cells(found)["colour"].tolist() == ["red", None, None]
+    assert unseen.rows == 1
+    model = FAMILIES["aae"](shape=(table.width,), table=table).eval()
+    assert np.isin(inference.reconstruct(model, found)[:, 1], [0, 1, 2]).all()
+
+
+def test_rows_in_double(tmp_path):
+    """Seconds since 1970 that differ by less than float32 tells."""
+    stamps = 1.7e9 + np.arange(60.0)
+    rows = np.stack([stamps, RNG.normal(size=60)], 1)
+    table = through_json(fit_table(rows, ["t", "a"]))
+    assert (table.float64, table.dtype) == (True, np.float64)
+    found = table(torch.from_numpy(rows))
+    assert found.dtype == torch.float32
+    assert_close(found[:, 0], (stamps - stamps.mean()) / stamps.std(), 5, 4)
+    assert_close(table.restore(found)[:, 0] - 1.7e9, np.arange(60.0), 5, 60)
+    model = FAMILIES["aae"](shape=(2,), table=table).eval()
+    assert inference.prepare(model, rows).dtype == np.float32
+    assert inference.reconstruct(model, rows).dtype == inference.sample(model, 2).dtype == np.float64
+
+
+def test_input_is_clipped():
+    columns = [{"name": 0, "mean": 0.0, "scale": 2.0}, {"name": 1, "mean": 0.0, "scale": 1.0, "clip": 3.0}]
+    table = Table(columns, clip=20)
+    found = table(torch.tensor([[1e30, -1e30], [torch.inf, 2.0], [10.0, torch.nan]]))
+    assert found.tolist() == [[20, -3], [20, 2], [5, 0]]
+
+
+def test_a_table_of_an_older_version_means_what_it_did():
+    old = {"type": "Table", "columns": [{"name": "a", "mean": 1.0, "scale": 2.0, "missing": True}], "bounded": False}
+    table = rebuild(old)
+    assert table(torch.tensor([[2e9 + 1], [float("nan")]])).tolist() == [[1e9, 0], [0, 1]]
+    assert table.dtype == np.float32
+
+
+@pytest.mark.parametrize("facts", [
+    {"kind": "colour"}, {"kind": 3}, {"zone": 1}, {"clock": "yes"}, {"texts": ["a"]}, {"texts": [1, 2]}, {"clip": -1.0},
+    {"clip": "a"}, {"decimal": 5}, {"values": [1, 2]},
+])  # fmt: skip
+def test_facts_that_are_not_valid(facts):
+    with pytest.raises(AAEError):
+        Table([{"name": "a", "mean": 0.0, "scale": 1.0, **facts}])
+    with pytest.raises(AAEError, match="clipped at a number above zero"):
+        Table([{"name": "a", "mean": 0.0, "scale": 1.0}], clip=0.0)

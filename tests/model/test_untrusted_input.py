@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from aae.data.columns import category_texts
+from aae.data.dataset import ReadOptions
 from aae.data.sources import load_data
-from aae.data.tables import read_columns
+from aae.data.tables import open_table
 from aae.model.artifact import load, save_model
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
@@ -189,8 +191,11 @@ def test_names_that_are_code(cli, tmp_path, monkeypatch):
         with (tmp_path / name).open(newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "@", "\t", "\r", "+-"))]
-    assert set(read_columns(tmp_path / "labels.csv")["label"]) <= set(map(csv_text, EVIL))
-    assert list(read_columns(tmp_path / "drawn.csv")) == ["=a", "<img src=x onerror=alert(1)>", "$x^{"]
+    read = open_table(tmp_path / "labels.csv", ReadOptions())
+    labels = category_texts(read.columns["label"], "", read.style)
+    assert set(labels.tolist()) <= set(map(csv_text, EVIL))
+    drawn = open_table(tmp_path / "drawn.csv", ReadOptions()).columns
+    assert list(drawn) == ["=a", "<img src=x onerror=alert(1)>", "$x^{"]
     assert cli("predict", "semi-supervised", "drawn.csv", "--out", "again.csv").code == 0
 
     result = cli("data", "rows.csv", "--label-column", "kind")

@@ -9,7 +9,7 @@ from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial, MutualInformation
 from aae.model.merging import LinearSum
 from aae.model.networks import ConvTrunk
-from aae.model.table import fit_table
+from aae.model.table_fit import fit_table
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
 from aae.presets.build import CORRUPTIONS, LIKELIHOODS, POSTERIORS, PRIORS, build_model
 from aae.presets.build_settings import build_settings

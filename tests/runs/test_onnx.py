@@ -13,7 +13,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.model.networks import MLPDecoder
 from aae.model.posteriors import Point
-from aae.model.table import fit_table
+from aae.model.table_fit import fit_table
 from aae.runs import onnx as export
 from aae.runs.onnx import export_onnx
 from aae.system.errors import AAEError

@@ -12,6 +12,7 @@ from aae.data.dataset import ReadOptions
 from aae.data.sources import load_data
 from aae.evaluation import inference
 from aae.model.artifact import load
+from aae.runs import array_output
 from aae.runs import outputs as exports
 from aae.runs.open import open_run
 from aae.runs.outputs import codes, predictions, read_input, reconstructions, samples
@@ -79,7 +80,7 @@ def test_a_flipped_bit_in_an_archive(rows):
 @pytest.mark.parametrize(("arrays", "sentence"), [
     ({"z": ROWS}, "holds no array called 'x'"),
     ({"x": np.array([{}, None])}, "is not a readable numpy file of plain arrays"),
-    ({"x": ROWS.astype(float)}, r"expected images of bytes .* not float64 of shape \(12, 8, 8\)"),
+    ({"x": ROWS.astype(float) * 1e6}, r"images of shape \(8, 8\) have values from .* give bytes, or numbers in"),
     ({"x": ROWS[:0]}, "there are no rows"),
     ({"x": np.array([[1.0], [np.inf]])}, "row 1 holds NaN or infinity"),
 ])
@@ -183,7 +184,7 @@ def test_a_table_gives_what_the_array_of_its_numbers_gives(vectors, ending):
 
 
 def test_large_results_come_in_several_row_groups(vectors, monkeypatch):
-    monkeypatch.setattr(exports, "ROW_GROUP", 250)
+    monkeypatch.setattr(array_output, "ROW_GROUP", 250)
     codes(vectors / "run", str(vectors / "rows.npy"), vectors / "codes.parquet")
     file = pq.ParquetFile(vectors / "codes.parquet")
     assert [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)] == [400, 300]
@@ -373,11 +374,31 @@ def test_columns_are_written_in_their_original_units(people, tmp_path):
     assert np.load(tmp_path / "r.npz")["x"].shape == (60, 2)
 
 
-def test_an_unseen_value(people, tmp_path):
-    (tmp_path / "odd.csv").write_text("height,town\n1,Rome\n2,Paris\n")
-    with pytest.raises(AAEError, match=r"column 'town' holds 'Paris' in row 1, which the model has never seen"):
-        predictions(people / "run", str(tmp_path / "odd.csv"), tmp_path / "p.csv")
-    assert not (tmp_path / "p.csv").exists()
+@pytest.mark.parametrize("name", ["odd.csv", "odd.parquet"])
+def test_unseen_values(people, tmp_path, name, capsys):
+    """All of them in one warning, and the rows are classified; refused if asked for."""
+    rows = pa.table({"height": [150, 151, 152, 153], "town": ["Rome", "Paris", "Bern", "Paris"]})
+    pa_csv.write_csv(rows, tmp_path / "odd.csv")
+    pq.write_table(rows, tmp_path / "odd.parquet")
+    for work, out in ((predictions, "p.csv"), (codes, "c.npz"), (reconstructions, "r.csv")):
+        with pytest.raises(AAEError, match=r"column 'town' holds 'Paris' in row 1, which the model has never seen"):
+            work(people / "run", str(tmp_path / name), tmp_path / out, strict=True)
+        assert not (tmp_path / out).exists()
+        work(people / "run", str(tmp_path / name), tmp_path / out)
+        assert capsys.readouterr().err == (
+            f"{tmp_path / name}: 3 of 4 rows hold categories that the model has not seen, read as unknown: "
+            "town: 'Paris' (2), 'Bern' (1).\n"
+        )
+    assert len(table(tmp_path / "p.csv")) == 5
+    assert {row[1] for row in table(tmp_path / "r.csv")[1:]} <= {"Rome", "Oslo"}
+
+
+def test_rows_without_names_for_a_model_of_names(people, tmp_path):
+    np.savez(tmp_path / "rows.npz", x=np.zeros((3, 2)))
+    np.save(tmp_path / "rows.npy", np.zeros((3, 2)))
+    for name in ("rows.npz", "rows.npy"):
+        with pytest.raises(AAEError, match=r"has no names for its columns, .* by name \(height, town\)"):
+            predictions(people / "run", str(tmp_path / name), tmp_path / "p.csv")
 
 
 def test_columns_for_a_model_of_images(trained, people, tmp_path):

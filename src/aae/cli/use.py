@@ -6,26 +6,26 @@ from typing import Annotated, Any
 
 import typer
 
-from aae.cli.options import Devices, Input, Out, RunPath
+from aae.cli.options import Devices, Input, Out, RunPath, Strict
 from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
 
-DECODED = (".npz", ".png", ".csv")  # endings of files with decoded rows
+DECODED = (".npz", ".png", ".csv", ".parquet")  # endings of files with decoded rows
 
 
-def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
+def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False) -> None:
     """Write the class of every row, with its probabilities, as CSV."""
     from aae.runs.outputs import predictions
 
-    _run_distributed(devices, lambda group: predictions(run, rows, out, group))
+    _run_distributed(devices, lambda group: predictions(run, rows, out, group, strict))
 
 
-def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None) -> None:
+def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False) -> None:
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.runs.outputs import codes
 
-    _run_distributed(devices, lambda group: codes(run, rows, out, group))
+    _run_distributed(devices, lambda group: codes(run, rows, out, group, strict))
 
 
 def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> None:
@@ -43,13 +43,13 @@ def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> 
         typer.echo(result)
 
 
-def reconstruct(run: RunPath, rows: Input, out: Out) -> None:
+def reconstruct(run: RunPath, rows: Input, out: Out, strict: Strict = False) -> None:
     """Write what the model makes of every row: .npz, or .png for a look."""
     if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import reconstruction_sheet as write
     else:
         from aae.runs.outputs import reconstructions as write
-    typer.echo(write(run, rows, out))
+    typer.echo(write(run, rows, out, strict))
 
 
 def sample(

@@ -13,7 +13,7 @@ from zipfile import ZipFile, is_zipfile
 import numpy as np
 
 from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
-from aae.data.tables import ParquetRows
+from aae.data.parquet_rows import ParquetRows
 from aae.system.errors import AAEError, first_line
 
 __all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "list_arrays", "open_rows", "read_numpy"]

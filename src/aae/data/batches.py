@@ -26,7 +26,7 @@ def to_input(rows: Tensor, device: torch.device | str = "cpu", table: Table | No
     rows = rows.to(device)
     if rows.dtype == torch.uint8 and table is None:
         return rows.float().div_(255)
-    return rows.float() if table is None else table(rows.float())
+    return rows.float() if table is None else table(rows)
 
 
 def _choose_storage_device(size: int, device: torch.device) -> torch.device:
@@ -60,15 +60,15 @@ class _OnDisk:
 
     def __init__(self, data: Dataset, rows: NpyRows, labelled: np.ndarray) -> None:
         self._x, self._name = rows, data.name
-        self._named_columns = data.table is not None and data.table.named
+        self._table = data.table
         self._labelled, self._known_labels = labelled, data.y[labelled]
 
     def rows(self, numbers: Tensor) -> Tensor:
         rows = self._x[numbers.numpy()]
         if rows.dtype == np.uint8 and rows.ndim > 2:
             return torch.from_numpy(rows)
-        rows = rows.astype(np.float32, copy=False)
-        if not self._named_columns:  # in columns with names a cell may be empty
+        rows = rows.astype(np.float32, copy=False) if self._table is None else self._table.as_rows(rows)
+        if self._table is None or not self._table.named:  # in columns with names a cell may be empty
             check_finite(rows, numbers.numpy(), self._name)
         return torch.from_numpy(rows)
 

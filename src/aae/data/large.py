@@ -8,12 +8,13 @@ import numpy as np
 
 from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
-from aae.data.dataset import Dataset
+from aae.data.dataset import Dataset, ReadOptions
 from aae.data.labels import Labels, read_labels
-from aae.data.raw import RawData, leave_one_of_each, stored
+from aae.data.raw import RawData, check_named, leave_one_of_each, stored
 from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
-from aae.model.table import Table, fit_table
+from aae.model.table import Table
+from aae.model.table_fit import fit_table
 from aae.system.errors import AAEError
 
 __all__ = ["large_file", "on_disk"]
@@ -23,7 +24,7 @@ MAX_TEST_ROWS = 10_000  # held out from rows on the disk
 SCALE_BYTES, SCALE_RUNS = 2**25, 500  # bytes of rows, in runs of neighbours, from which scales of columns are learned
 
 
-def large_file(path: Path, label_column: str | None, table: Table | None) -> tuple[RawData[NpyRows], Labels] | None:
+def large_file(path: Path, reading: ReadOptions, table: Table | None) -> tuple[RawData[NpyRows], Labels] | None:
     """The rows of a file that take more than `LARGE` bytes, with their labels; None for smaller files."""
     if path.suffix.lower() == ".npy":
         rows = open_rows(path)
@@ -38,8 +39,11 @@ def large_file(path: Path, label_column: str | None, table: Table | None) -> tup
         y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
         return RawData(path.stem, rows, None, str(path)), Labels([], y)
     if path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
-        data = unpack(path, label_column, table)
-        raw = RawData(path.stem, data.rows, None, str(path), None, tuple(data.notes), data.names, data.values)
+        data = unpack(path, reading, table)
+        if reading.strict and data.unseen:
+            raise AAEError(f"{data.unseen[0].rstrip('.')}; correct these cells, or drop --strict.")
+        notes = (*data.notes, *data.unseen)
+        raw = RawData(path.stem, data.rows, None, str(path), None, notes, data.names, data.values, kinds=data.kinds)
         if data.labels is None:
             return raw, Labels([], np.broadcast_to(np.int64(-1), len(data.rows)))
         counts = np.bincount(data.labels, minlength=len(data.label_names))
@@ -64,12 +68,15 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         held = generator.choice(pool, min(MAX_TEST_ROWS, pool // 10), replace=False, shuffle=False)
         held = np.sort(held if known is None else leave_one_of_each(y, known[held]))
         test_x, test_y = _read_rows(raw, held), y[held]
+    if table is not None:
+        check_named(table, raw.columns is not None, path)
     if table is None and rows.ndim == 2:
         starts = np.linspace(0, len(rows) - 1, SCALE_RUNS, dtype=np.int64)
         run = max(1, SCALE_BYTES * len(rows) // (rows.nbytes * SCALE_RUNS))
         some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
-        table = fit_table(_read_rows(raw, some), raw.columns, raw.values)
+        table = fit_table(_read_rows(raw, some), raw.columns, raw.values, raw.kinds)
         notes += (f"The scales of its columns were learned from {len(some):,} rows throughout the file.",)
+    test_x = test_x if table is None else table.as_rows(test_x)
     held_out = given is None
     return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held)
 

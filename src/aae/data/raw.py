@@ -10,10 +10,13 @@ from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
 from aae.data.labels import read_labels
 from aae.model.pictures import PictureFormat
-from aae.model.table import Table, fit_table
+from aae.model.table import Table
+from aae.model.table_fit import extreme_notes, fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "hold_out", "leave_one_of_each", "stored", "with_test_rows"]
+__all__ = ["RawData", "check_named", "hold_out", "leave_one_of_each", "stored", "with_test_rows"]
+
+LISTED = 10  # names that a sentence lists
 
 
 AnyRows = TypeVar("AnyRows", np.ndarray, NpyRows)  # in memory, or left on the disk
@@ -32,10 +35,11 @@ class RawData(Generic[AnyRows]):
     columns: list[str] | None = None
     values: dict[int, list[str]] = field(default_factory=dict)  # values of the columns that are categories
     pictures: PictureFormat | None = None
+    kinds: dict[int, dict[str, Any]] = field(default_factory=dict)  # what else a table keeps of a column
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
-        return fit_table(rows, self.columns, self.values) if rows.ndim == 2 else None
+        return fit_table(rows, self.columns, self.values, self.kinds) if rows.ndim == 2 else None
 
 
 def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None) -> Dataset:
@@ -47,17 +51,50 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
         test, notes, where = (given.x, given.labels), (*notes, *given.notes), given.where
     if test is None:
         rest, held = hold_out(labels.y, len(raw.x))
-        x, y = raw.x[rest], labels.y[rest]
-        table = table or raw.table(x)
-        notes += _held_out_note(labels.y, held)
-        return Dataset(raw.name, x, y, raw.x[held], labels.y[held], labels.classes, notes, table,
-                       pictures=raw.pictures, test_held_out=True)  # fmt: skip
+        x, y, test_x = raw.x[rest], labels.y[rest], raw.x[held]
+        table, more = _fitted(raw, x, table)
+        x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
+        notes = (*notes, *_held_out_note(labels.y, held), *more)
+        return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
+                       test_held_out=True)  # fmt: skip
     if test[0].shape[1:] != raw.x.shape[1:]:
         shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
     of_test = read_labels(test[1], len(test[0]), where, labels.classes)
-    notes, table = (*notes, *of_test.notes), table or raw.table(raw.x)
-    return Dataset(raw.name, raw.x, labels.y, test[0], of_test.y, labels.classes, notes, table, pictures=raw.pictures)
+    table, more = _fitted(raw, raw.x, table)
+    x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
+    notes = (*notes, *of_test.notes, *more)
+    return Dataset(raw.name, x, labels.y, test_x, of_test.y, labels.classes, notes, table, pictures=raw.pictures)
+
+
+def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[Table | None, list[str]]:
+    """The table that a model has, or else one fitted to some of the rows; and notes on rows that do not suit it.
+
+    Raises:
+        AAEError: The model was trained on columns with names, and these have none.
+    """
+    if table is not None:
+        check_named(table, raw.columns is not None, raw.where)
+    table = table or raw.table(rows)
+    if table is None or not isinstance(raw.x, np.ndarray):
+        return table, []
+    return table, extreme_notes(table, raw.x, raw.where)
+
+
+def check_named(table: Table, named: bool, where: str) -> None:
+    """Check that rows have names for their columns if the model's columns have, and none if they have none.
+
+    Raises:
+        AAEError: Only one of them has: matched by their places, columns could be mistaken for others.
+    """
+    if table.named and not named:
+        names = ", ".join(map(str, table.names[:LISTED])) + (", ..." if len(table.names) > LISTED else "")
+        raise AAEError(
+            f"{where} has no names for its columns, but the model was trained on columns by name ({names}); give a "
+            ".csv or .parquet file with these names."
+        )
+    if named and not table.named:
+        raise AAEError(f"{where} has named columns, but the model was not trained on any; use .npz or .npy.")
 
 
 def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,5 +143,7 @@ def _held_out_note(y: np.ndarray, held: np.ndarray) -> tuple[str, ...]:
 
 
 def stored(x: np.ndarray) -> np.ndarray:
-    """Rows as a data set stores them: images stay bytes, vectors become float32."""
-    return x if x.dtype == np.uint8 and x.ndim > 2 else x.astype(np.float32)
+    """Rows as they are stored until a table knows how exact they have to be: images stay bytes, vectors floats."""
+    if x.dtype == np.uint8 and x.ndim > 2:
+        return x
+    return x.astype(np.float32 if np.can_cast(x.dtype, np.float32) else np.float64, copy=False)

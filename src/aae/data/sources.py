@@ -17,7 +17,8 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
-from aae.data.tables import describe_columns, read_columns, table_kind, take_labels
+from aae.data.table_files import read_table
+from aae.data.tables import table_kind
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
@@ -79,7 +80,7 @@ def is_image_source(spec: str | Path) -> bool:
 
 def _load_path(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> Dataset:
     _check_options(str(path), kind, reading)
-    large = large_file(path, reading.label_column, table)
+    large = large_file(path, reading, table)
     raw: RawData[Any] = _read_raw(path, kind, reading, table) if large is None else large[0]
     given = None
     if reading.test is not None:
@@ -105,18 +106,8 @@ def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) 
 
         return read_image_folder(path, reading)
     if kind == "table":
-        return _columns(path, reading.label_column, table)
+        return read_table(path, reading, table)
     return read_array_file(path)
-
-
-def _columns(path: Path, label_column: str | None, table: Table | None) -> RawData[np.ndarray]:
-    cells, labels = read_columns(path), None
-    if label_column is not None:
-        cells, labels = take_labels(cells, label_column, str(path))
-    if table is not None:
-        return RawData(path.stem, table.read(cells, str(path)), labels, str(path))
-    x, names, values, notes = describe_columns(cells, str(path))
-    return RawData(path.stem, x, labels, str(path), notes=tuple(notes), columns=names, values=values)
 
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:

@@ -1,130 +1,203 @@
 """A Parquet file too large for memory, decoded once into rows that can be read in any order.
 
-Parquet columns can only be read from front to back. The rows are stored in the user's cache as float32, together with
-the labels, under a key that depends on the file, its size and its date.
+Parquet columns can only be read from front to back. The rows are stored in the user's cache as float32 (float64 if they
+need it), together with the labels, under a key that depends on the file, its size and its date.
 """
 
+import datetime
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.data.cells import is_text
+from aae.data.columns import infer_columns
+from aae.data.dataset import ReadOptions
+from aae.data.known_columns import rows_of
+from aae.data.label_columns import label_values
+from aae.data.parquet_rows import read_chunks
+from aae.data.table_files import choose_columns, left_out_note, named_categories, unscaled_table
 from aae.data.tables import (
-    MAX_CATEGORIES,
-    Columns,
-    choose_columns,
+    index_columns,
     parquet_size,
-    read_chunks,
-    take_labels,
-    unscaled_table,
+    pyarrow_parquet,
+    readable,
+    stored_categories,
+    style_of,
 )
+from aae.data.text_columns import Column, Style
 from aae.model.component import describe
 from aae.model.table import Table
+from aae.model.table_fit import needs_double
+from aae.model.unseen import UnseenValues
 from aae.system.cache import cache_folder
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, unknown
 from aae.system.files import read_json, write_atomically, write_json
 from aae.system.progress import row_progress
 
 __all__ = ["UnpackedTable", "unpack"]
 
+FORMAT = 2  # of the cache; a higher number leaves what older versions wrote unused
+SAMPLE = 2000  # different cells of a column from which its kind is told
+LATER = 20  # the same of every further chunk
+
 
 @dataclass
 class UnpackedTable:
-    """Rows on the disk and a description of their columns; ``labels`` holds an index into ``label_names`` per row."""
+    """Rows on the disk and a description of their columns; ``labels`` holds an index into ``label_names`` per row.
+
+    ``unseen`` is a note on values that the model does not know, if there are any.
+    """
 
     rows: NpyRows
     names: list[str]
     values: dict[int, list[str]]
+    kinds: dict[int, dict[str, Any]]
     notes: list[str]
     labels: np.ndarray | None
     label_names: list[Any]
+    unseen: list[str]
 
 
-def unpack(path: Path, label_column: str | None, table: Table | None) -> UnpackedTable:
+def unpack(path: Path, reading: ReadOptions, table: Table | None) -> UnpackedTable:
     """Decode a Parquet file, or load it from the cache.
 
     Args:
         path: The file.
-        label_column: Column that holds the labels; it is then not part of the rows.
+        reading: Options; the column of labels is not part of the rows.
         table: How a model reads the columns; if None, it is learned from the file.
 
     Raises:
         AAEError: The file is damaged, a column cannot be used, or the cache cannot be written.
     """
-    stat = path.stat()
-    source = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, label_column, describe(table)]
+    stat, options = path.stat(), asdict(replace(reading, test=None, strict=False))
+    source = [FORMAT, str(path.resolve()), stat.st_size, stat.st_mtime_ns, options, describe(table)]
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]
     folder = cache_folder() / "tables" / key
     with suppress(AAEError, OSError, ValueError, KeyError, TypeError):
-        return _load_cached(folder, label_column)
+        return _load_cached(folder, reading)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"{folder} cannot be made ({error.strerror})"
         raise AAEError(f"{path} must be decoded into the cache, but {reason}; set XDG_CACHE_HOME to another folder."
                        ) from error  # fmt: skip
-    count = parquet_size(path)[0]
+    count, style = parquet_size(path)[0], style_of(reading)
+    facts: dict[str, Any] = {"values": {}, "kinds": {}, "notes": []}
     if table is None:
-        names, values, notes = choose_columns(_representative_cells(path, label_column, count), str(path), count)
-        facts = {"names": names, "values": values, "notes": notes}
-        table = unscaled_table(names, values)
-    else:
-        facts = {"names": [str(name) for name in table.names], "values": {}, "notes": []}
-    label_names = _write(path, folder, label_column, table, count)
+        kept, facts["notes"] = _learn(path, reading, style, count)
+        table = unscaled_table(kept)
+        facts["values"] = {k: c["values"] for k, c in enumerate(table.columns) if "values" in c}
+        facts["kinds"] = {k: column.facts for k, column in enumerate(kept)}
+        table = Table(table.columns, float64=any(needs_double(column.cells) for column in kept))
+    facts["names"] = [str(name) for name in table.names]
+    unseen = UnseenValues()
+    label_names = _write(path, folder, reading.label_column, table, style, count, unseen)
     # Written last: without this file the cache entry is not complete.
-    write_json(folder / "facts.json", {**facts, "seen": label_names})
-    return _load_cached(folder, label_column)
+    write_json(folder / "facts.json", {**facts, "seen": label_names, "unseen": unseen.notes(str(path))})
+    return _load_cached(folder, reading)
 
 
-def _load_cached(folder: Path, label_column: str | None) -> UnpackedTable:
+def _load_cached(folder: Path, reading: ReadOptions) -> UnpackedTable:
     facts = read_json(folder / "facts.json")
-    labels = np.load(folder / "labels.npy", allow_pickle=False) if label_column is not None else None
-    values = {int(k): texts for k, texts in facts["values"].items()}
-    return UnpackedTable(NpyRows(folder / "rows.npy"), facts["names"], values, facts["notes"], labels, facts["seen"])
+    labels = np.load(folder / "labels.npy", allow_pickle=False) if reading.label_column is not None else None
+    values, kinds = ({int(k): value for k, value in facts[name].items()} for name in ("values", "kinds"))
+    return UnpackedTable(
+        NpyRows(folder / "rows.npy"), facts["names"], values, kinds, facts["notes"], labels, facts["seen"],
+        facts["unseen"],
+    )  # fmt: skip
 
 
-def _representative_cells(path: Path, label_column: str | None, count: int) -> Columns:
-    """A few cells of every column that stand for all of them: empty if all are empty, with the same texts."""
-    texts: dict[str, set[str]] = {}
-    filled: dict[str, bool] = {}
+def _learn(path: Path, reading: ReadOptions, style: Style, count: int) -> tuple[list[Column], list[str]]:
+    """What the columns of a file hold, from a sample of their different cells; and notes."""
+    where, label = str(path), reading.label_column
+    with readable(path), pyarrow_parquet().ParquetFile(path) as file:
+        index = [name.strip() for name in index_columns(file.schema_arrow) if name != label]
+    columns, counters = _sample(path, count)
+    if label is not None and columns.pop(label.strip(), None) is None:
+        raise unknown(f"column of {where} called", label, columns)
+    categories = [*named_categories(reading, list(columns), where), *stored_categories(path)]
+    columns = {name: column for name, column in columns.items() if name not in index}
+    counted = [name for name in columns if name in counters]
+    found = infer_columns({name: column for name, column in columns.items() if name not in counted}, where, style,
+                          categories)  # fmt: skip
+    kept, notes = choose_columns(found, where, count, categories, sampled=True)
+    notes = [left_out_note(counted, where, "which only numbers the rows")] * bool(counted) + notes
+    return kept, [left_out_note(index, where, "the index of a data frame")] * bool(index) + notes
+
+
+def _sample(path: Path, count: int) -> tuple[dict[str, Any], set[str]]:
+    """Different cells of every column, and the columns that count the rows.
+
+    Of texts there are all up to a limit; of numbers there are some of every chunk.
+    """
+    import pyarrow as pa
+    from pyarrow import compute, types
+
+    found: dict[str, Any] = {}
+    counters: dict[str, int] = {}
     with row_progress("Looking at the columns", count) as advance:
-        for _, cells in read_chunks(path):
-            for name, values in cells.items():
-                if values.dtype != object:
-                    filled[name] = filled.get(name, False) or not np.isnan(values).all()
-                elif len(texts.setdefault(name, set())) <= MAX_CATEGORIES:
-                    texts[name] |= {value for value in values.tolist() if value is not None}
-            advance(len(values))
-    sample: Columns = {name: np.array([0.0 if full else np.nan]) for name, full in filled.items()}
-    # So many cells that `choose_columns` judges the number of different texts as in a long column.
-    sample |= {name: np.array([*some, None] * (2 * MAX_CATEGORIES), dtype=object) for name, some in texts.items()}
-    return take_labels(sample, label_column, str(path))[0] if label_column is not None else sample
+        for start, columns in read_chunks(path):
+            for name, column in columns.items():
+                if not (is_text(column) or types.is_primitive(column.type) or types.is_dictionary(column.type)):
+                    found.setdefault(name, column)  # of a type that cannot be used, which is told by its name
+                    continue
+                new = compute.unique(column)
+                before = found.get(name, new[:0])
+                limit = LATER if len(before) >= SAMPLE else SAMPLE
+                if not (is_text(column) and len(before) >= SAMPLE):
+                    found[name] = compute.unique(pa.concat_arrays([before, new[:limit]]))
+                if types.is_integer(column.type) and (start == 0 or name in counters):
+                    if start == 0:
+                        counters[name] = column[0].as_py() or 0
+                    expected = np.arange(start, start + len(column)) + counters[name]
+                    if column.null_count or counters[name] not in (0, 1) or not np.array_equal(column, expected):
+                        del counters[name]
+            advance(len(column))
+    return found, set(counters)
 
 
-def _write(path: Path, folder: Path, label_column: str | None, table: Table, count: int) -> list[Any]:
+def _write(
+    path: Path, folder: Path, label_column: str | None, table: Table, style: Style, count: int, unseen: UnseenValues
+) -> list[Any]:
     """Write rows and labels; returns the different labels, None for empty cells."""
     labels = np.full(count if label_column is not None else 0, -1, np.int32)
     numbers: dict[Any, int] = {}
+    kind = table.dtype.newbyteorder("<")
 
     def write(file: BinaryIO) -> None:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (count, len(table.columns))}
+        header = {"descr": kind.str, "fortran_order": False, "shape": (count, len(table.columns))}
         np.lib.format.write_array_header_1_0(file, header)
         with row_progress("Decoding", count) as advance:
-            for start, cells in read_chunks(path):
+            for start, columns in read_chunks(path):
                 where = f"{path} from row {start} on"
                 if label_column is not None:
-                    cells, names = take_labels(cells, label_column, where)
-                    new = [numbers.setdefault(name, len(numbers)) for name in names.tolist()]
+                    if label_column.strip() not in columns:
+                        raise unknown(f"column of {path} called", label_column, columns)
+                    names = label_values(columns.pop(label_column.strip()), where, style)
+                    new = [numbers.setdefault(_plain(name), len(numbers)) for name in names.tolist()]
                     labels[start : start + len(new)] = new
-                rows = table.read(cells, where)
-                file.write(rows.astype("<f4", copy=False).tobytes())
+                rows = rows_of(table, columns, where, style, unseen)
+                file.write(rows.astype(kind, copy=False).tobytes())
                 advance(len(rows))
 
     write_atomically(folder / "rows.npy", write)
     write_atomically(folder / "labels.npy", lambda file: np.save(file, labels))
     return list(numbers)
+
+
+def _plain(label: Any) -> Any:
+    """A label as JSON can hold it."""
+    if isinstance(label, Decimal):
+        label = float(label)
+    if isinstance(label, datetime.datetime):
+        return label.date().isoformat() if label.time() == datetime.time() else label.isoformat(" ")
+    if isinstance(label, float) and label != label:
+        return None
+    return label if label is None or isinstance(label, bool | int | float | str) else str(label)

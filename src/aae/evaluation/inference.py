@@ -86,7 +86,7 @@ def chunks(
         known = None if labels is None else torch.from_numpy(np.asarray(labels[part])).to(device)
         some = rows[part]
         if some.dtype != np.uint8:
-            some = some.astype(np.float32, copy=False)
+            some = some.astype(np.float32, copy=False) if table is None else table.as_rows(some)
         # A copy: torch warns about arrays that cannot be written to.
         yield to_input(torch.tensor(some), device, table), known
 
@@ -102,7 +102,12 @@ def map_chunks(
     """Results of ``call`` on rows and labels, chunk by chunk, so that they need not fit in memory."""
     with _evaluation_mode(model):
         for x, y in chunks(model, rows, labels, prepared):
-            yield {key: value.float().cpu().numpy() for key, value in call(x, y).items()}
+            yield {key: _as_array(value) for key, value in call(x, y).items()}
+
+
+def _as_array(value: Tensor) -> np.ndarray:
+    """The values as float32; rows of a table may need float64."""
+    return (value if value.dtype == torch.float64 else value.float()).cpu().numpy()
 
 
 def _collect(
@@ -117,7 +122,7 @@ def _collect(
     for part in map_chunks(model, rows, call, labels, prepared):
         for key, value in part.items():
             if key not in results:
-                results[key] = np.empty((len(rows), *value.shape[1:]), np.float32)
+                results[key] = np.empty((len(rows), *value.shape[1:]), value.dtype)
             results[key][done : done + len(value)] = value
         done += len(value)
     return results
@@ -165,7 +170,9 @@ def restore(model: Autoencoder, x: Tensor) -> Tensor:
 def reconstruct(
     model: Autoencoder, rows: Rows, labels: np.ndarray | None = None, *, prepared: bool = False
 ) -> np.ndarray:
-    """Reconstructions ``(N, *shape)``, float32: images in [0, 1], columns of a table in their own units.
+    """Reconstructions ``(N, *shape)``: images in [0, 1], columns of a table in their own units.
+
+    They are float32, or float64 if the table's rows are.
 
     Args:
         model: The model.

@@ -1,7 +1,9 @@
 r"""Columns as the networks see them: numbers standardised, categories one-hot, empty cells filled and marked.
 
 The rows of a table are a matrix ``(N, columns)``: numbers as they are, a category as its index in the
-list of known values, NaN for an empty cell. A `Table` converts them to the networks' input and back.
+list of known values (-1 for a value that is not among them), NaN for an empty cell. Dates are seconds since
+1970 (UTC), times of the day seconds since midnight, truth values 0 and 1. A `Table` converts rows to the networks'
+input and back.
 It does what scikit-learn's ``SimpleImputer(add_indicator=True)``, ``StandardScaler`` and
 ``OneHotEncoder`` do together, but its state is a few JSON values in the model's own specification, it
 runs inside the exported graph, and its inverse gives generated rows in the units of the table.
@@ -17,11 +19,23 @@ import torch
 from torch import Tensor, nn
 
 from aae.model.component import component
+from aae.model.unseen import UnseenValues
 from aae.system.errors import AAEError
 
-__all__ = ["Table", "fit_table"]
+__all__ = ["KINDS", "Table", "check_known_columns"]
 
-MIN_PIXELS = 16  # with fewer columns, numbers of one unit are not taken for an image or spectrum
+KINDS = ("number", "whole", "boolean", "date", "time", "category")
+# What a column may keep besides, so that new files are read, and rows written, as the training's file was.
+_FACTS = {
+    "kind": str,
+    "texts": list,  # how a truth value was written: false, true
+    "zone": str,  # of dates that have one, as "UTC", "+02:00" or "Europe/Rome"
+    "clock": bool,  # whether dates have a time of the day
+    "order": str,  # of day, month and year in dates that are not in ISO's order, as "dmy"
+    "decimal": str,  # mark of numbers that are not written with a point
+    "unit": str,  # left out of the numbers, as "kg"
+}
+LISTED = 5  # names that a sentence lists
 
 
 @component
@@ -30,8 +44,13 @@ class Table(nn.Module):
 
     Args:
         columns: For each column its ``name`` and either ``mean`` and ``scale`` (a number) or ``values``
-            (a category); ``missing`` is true if its empty cells get an indicator.
+            (a category); ``missing`` is true if its empty cells get an indicator. ``kind`` says what its
+            numbers are, one of `KINDS`; ``texts``, ``zone``, ``clock``, ``order``, ``decimal`` and ``unit``
+            say how they were written.
         bounded: Numbers lie in [0, 1] after scaling and are clipped to that range (pixels, for instance).
+        clip: Scales from the mean at which the networks' input ends, if the column has no ``clip`` of its own; None:
+            nowhere.
+        float64: Rows are float64: in float32 a column's differences would drown in its mean.
 
     Raises:
         AAEError: A column without one of these, or a scale that is not above zero.
@@ -43,11 +62,20 @@ class Table(nn.Module):
     _places: Tensor
     _mean: Tensor
     _scale: Tensor
+    _limit: Tensor
 
-    def __init__(self, columns: Sequence[Mapping[str, Any]], bounded: bool = False) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Mapping[str, Any]],
+        bounded: bool = False,
+        clip: float | None = None,
+        float64: bool = False,
+    ) -> None:
         super().__init__()
         self.columns = [dict(column) for column in columns]
-        self.bounded = bounded
+        self.bounded, self.clip, self.float64 = bounded, clip, float64
+        if clip is not None and not clip > 0:
+            raise AAEError(f"A table's input is clipped at a number above zero, not at {clip}.")
         for column in self.columns:
             _check_column(column)
         every = range(len(self.columns))
@@ -61,11 +89,28 @@ class Table(nn.Module):
         self._register("_marked", marked, torch.long)
         self._register("_owners", [k for k, _ in one_hot], torch.long)
         self._register("_places", [index for _, index in one_hot], torch.float32)
-        self._register("_mean", [self.columns[k]["mean"] for k in numbers], torch.float32)
-        self._register("_scale", [self.columns[k]["scale"] for k in numbers], torch.float32)
+        limits = [self.columns[k].get("clip", math.inf if clip is None else clip) for k in numbers]
+        self._clipped = any(limit < math.inf for limit in limits)
+        self._register("_limit", limits, self._float)
+        self._register("_mean", [self.columns[k]["mean"] for k in numbers], self._float)
+        self._register("_scale", [self.columns[k]["scale"] for k in numbers], self._float)
 
     def _register(self, name: str, values: list[Any], dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype), persistent=False)
+
+    @property
+    def _float(self) -> torch.dtype:
+        return torch.float64 if self.float64 else torch.float32
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the rows: float32, or float64 where that would lose what distinguishes them."""
+        return np.dtype(np.float64 if self.float64 else np.float32)
+
+    def as_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in the type that this table needs; not copied if they have it."""
+        with np.errstate(over="ignore"):  # a cell beyond float32 becomes infinite, and is clipped
+            return rows.astype(self.dtype, copy=False)
 
     @property
     def named(self) -> bool:
@@ -78,11 +123,18 @@ class Table(nn.Module):
         return [column["name"] for column in self.columns]
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Network input ``(B, width)`` from rows ``(B, columns)``: numbers, indicators of empty cells, one-hots."""
+        """Network input ``(B, width)``, float32, from rows ``(B, columns)``: numbers, indicators, one-hots.
+
+        Of an unseen value all one-hots are zero; an empty cell has its indicator besides.
+        """
+        rows = rows.to(self._float)
         numbers = (rows if self._plain else rows[:, self._numbers]).sub(self._mean).div(self._scale)
         numbers = torch.where(numbers.isnan(), 0.0, numbers)  # an empty cell counts as the mean
         if self.bounded:
             numbers = numbers.clamp(0, 1)
+        elif self._clipped:
+            numbers = numbers.minimum(self._limit).maximum(-self._limit)
+        numbers = numbers.float()
         if self._plain:
             return numbers
         indicators = rows[:, self._marked].isnan().float()
@@ -91,49 +143,74 @@ class Table(nn.Module):
 
     def restore(self, x: Tensor) -> Tensor:
         """Rows ``(B, columns)`` from network output ``(B, width)``; a category becomes its most likely value."""
-        rows = x.new_empty(len(x), len(self.columns))
+        rows = x.new_empty(len(x), len(self.columns), dtype=self._float if self.float64 else x.dtype)
         count = len(self._numbers)
         rows[:, self._numbers] = x[:, :count] * self._scale + self._mean
         start = count + len(self._marked)
         for k, column in enumerate(self.columns):
             if "values" in column:
                 end = start + len(column["values"])
-                rows[:, k] = x[:, start:end].argmax(1).to(x.dtype)
+                rows[:, k] = x[:, start:end].argmax(1).to(rows.dtype)
                 start = end
         return rows
 
-    def read(self, cells: Mapping[str, np.ndarray], where: str) -> np.ndarray:
+    def read(
+        self,
+        cells: Mapping[str, np.ndarray],
+        where: str,
+        unseen: UnseenValues | None = None,
+        dtype: Any = None,
+    ) -> np.ndarray:
         """Rows ``(N, columns)`` from cells by column name; columns of other names are ignored.
 
         Args:
             cells: Numbers (float, NaN where empty) or texts (object, None where empty), ``(N,)`` each.
             where: Where they come from, for error messages.
+            unseen: Collects values of categories that the model does not know; if None, they are refused.
+            dtype: Type of the rows; `Table.dtype` if not given.
 
         Raises:
             AAEError: A column is missing, or holds values that the model does not know.
         """
-        rows = np.empty((len(next(iter(cells.values()))) if cells else 0, len(self.columns)), np.float32)
+        rows = np.empty((len(next(iter(cells.values()))) if cells else 0, len(self.columns)), dtype or self.dtype)
+        found = UnseenValues() if unseen is None else unseen
+        check_known_columns(self.names, list(cells), where)
         for k, column in enumerate(self.columns):
-            name = str(column["name"])
-            if name not in cells:
-                near = difflib.get_close_matches(name, list(cells), n=1)
-                hint = f"; is it {near[0]!r}?" if near else "."
-                raise AAEError(f"{where} has no column {name!r}, which the model was trained on{hint}")
-            known = column.get("values")
-            read = _as_numbers(cells[name], f"{where}: column {name!r}") if known is None else _as_indices(
-                cells[name], known, f"{where}: column {name!r}")  # fmt: skip
-            rows[:, k] = read
+            values, place = cells[str(column["name"])], f"{where}: column {column['name']!r}"
+            if "values" in column:
+                rows[:, k] = _as_indices(values, column["values"])
+                found.add(column, values, rows[:, k])
+            else:
+                rows[:, k] = _as_numbers(values, place, rows.dtype)
+        found.next_rows(len(rows))
+        if unseen is None:
+            found.refuse(where)
         return rows
 
     def cells(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Cells by column name from rows ``(N, columns)``: the inverse of `read`."""
+        """Cells by column name from rows ``(N, columns)``: the inverse of `read`; None for an unseen value."""
         cells: dict[str, np.ndarray] = {}
         for column, values in zip(self.columns, rows.T, strict=True):
             known = column.get("values")
             if known is not None:
-                values = np.array([None if math.isnan(v) else known[int(v)] for v in values], dtype=object)
+                texts = [known[int(v)] if v >= 0 else None for v in values]  # NaN is not above zero
+                values = np.array(texts, dtype=object)
             cells[str(column["name"])] = values
         return cells
+
+
+def check_known_columns(names: Sequence[str | int], present: Sequence[str], where: str) -> None:
+    """Check that all columns of a model are present.
+
+    Raises:
+        AAEError: One is missing.
+    """
+    missing = [str(name) for name in names if str(name) not in set(present)]
+    if missing:
+        near = difflib.get_close_matches(missing[0], [name for name in present if name not in names], n=1)
+        others = f" nor {', '.join(map(repr, missing[1:LISTED]))}" if len(missing) > 1 else ""
+        hint = f"; is it {near[0]!r}?" if near else "."
+        raise AAEError(f"{where} has no column {missing[0]!r}{others}, which the model was trained on{hint}")
 
 
 def _check_column(column: Mapping[str, Any]) -> None:
@@ -144,74 +221,33 @@ def _check_column(column: Mapping[str, Any]) -> None:
     )
     if not valid or (values is None and not column["scale"] > 0):
         raise AAEError(f"A column needs a name and either values or a mean and a scale above zero, not {column}.")
+    wrong = next((key for key, kind in _FACTS.items() if key in column and not isinstance(column[key], kind)), None)
+    if wrong is not None or column.get("kind", "number") not in KINDS:
+        raise AAEError(f"A column of a table has no {wrong or 'kind'} such as {column[wrong or 'kind']!r:.60}.")
+    if not (isinstance(column.get("clip", 1.0), int | float) and column.get("clip", 1.0) > 0):
+        raise AAEError(f"A column is clipped at a number above zero, not at {column['clip']!r:.60}.")
+    if values is not None and not all(isinstance(value, str) for value in values):
+        raise AAEError(f"The values of a column are texts, not {values!r:.60}.")
+    if "texts" in column and not (len(column["texts"]) == 2 and all(isinstance(t, str) for t in column["texts"])):
+        raise AAEError(f"A truth value is written in two ways, not as {column['texts']!r:.60}.")
 
 
-def _as_numbers(values: np.ndarray, where: str) -> np.ndarray:
+def _as_numbers(values: np.ndarray, where: str, dtype: np.dtype[Any]) -> np.ndarray:
     if values.dtype == object:
         row = next((k for k, value in enumerate(values) if value is not None), None)
         if row is not None:
             raise AAEError(f"{where} holds {values[row]!r} in row {row}, but the model takes numbers there.")
-        return np.full(len(values), np.nan, np.float32)
+        return np.full(len(values), np.nan, dtype)
     invalid = np.flatnonzero(np.isinf(values) | (np.abs(values) > np.finfo(np.float32).max))
     if len(invalid):
         raise AAEError(f"{where} holds {values[invalid[0]]} in row {invalid[0]}; correct it, or leave the cell empty.")
     return values
 
 
-def _as_indices(values: np.ndarray, known: Sequence[str], where: str) -> np.ndarray:
-    index = {value: k for k, value in enumerate(known)}
+def _as_indices(values: np.ndarray, known: Sequence[str]) -> np.ndarray:
+    """Indices of texts among the known ones, NaN for empty cells, -1 for others."""
+    index: dict[str | None, float] = {value: float(k) for k, value in enumerate(known)}
     if values.dtype != object:  # numbers in place of texts such as '1'
         values = np.array([None if math.isnan(v) else f"{v:g}" for v in values], dtype=object)
-    unseen = next((k for k, value in enumerate(values) if value is not None and value not in index), None)
-    if unseen is not None:
-        some = ", ".join(map(repr, known[:5])) + (" ..." if len(known) > 5 else "")
-        raise AAEError(
-            f"{where} holds {values[unseen]!r} in row {unseen}, which the model has never seen; it knows {some}. "
-            "Correct the cell, or leave it empty."
-        )
-    return np.array([np.nan if value is None else index[value] for value in values], dtype=np.float32)
-
-
-def fit_table(
-    rows: np.ndarray, names: Sequence[str] | None = None, values: Mapping[int, Sequence[str]] | None = None
-) -> Table:
-    """Learn mean and scale of every column.
-
-    Numbers of one unit (none negative, and half of the columns with about the same maximum, as pixels have)
-    are divided by their largest value; other columns are standardised one by one.
-
-    Args:
-        rows: Rows to learn from, ``(N, columns)``; NaN where a cell is empty.
-        names: Names of the columns; their numbers if not given.
-        values: Known values of the columns that are categories.
-    """
-    values = values or {}
-    empty = np.isnan(rows)
-    bounded = not values and not empty.any() and _one_unit(rows)
-    largest = float(rows.max()) if bounded else 1.0
-    filled = np.where(empty, 0, rows).astype(np.float64)
-    count = np.maximum((~empty).sum(0), 1)
-    means = filled.sum(0) / count
-    spreads = np.sqrt((np.where(empty, 0, filled - means) ** 2).sum(0) / count)
-    spreads[spreads <= 1e-7 * np.abs(means)] = 1.0  # a constant column stays 0
-    columns: list[dict[str, Any]] = []
-    for k in range(rows.shape[1]):
-        column: dict[str, Any] = {"name": k if names is None else names[k]}
-        if k in values:
-            column["values"] = list(values[k])
-        elif bounded:
-            column |= {"mean": 0.0, "scale": largest}
-        else:
-            column |= {"mean": float(means[k]), "scale": float(spreads[k]) or 1.0}
-        if empty[:, k].any():
-            column["missing"] = True
-        columns.append(column)
-    return Table(columns, bounded)
-
-
-def _one_unit(rows: np.ndarray) -> bool:
-    if rows.shape[1] < MIN_PIXELS or rows.min() < 0:
-        return False
-    maxima = rows.max(0)
-    maxima = maxima[maxima > rows.min(0)]  # constant columns do not count
-    return len(maxima) > 0 and bool(np.median(maxima) >= 0.9 * maxima.max())
+    index[None] = math.nan
+    return np.array([index.get(value, -1.0) for value in values.tolist()], dtype=np.float64)

@@ -5,7 +5,7 @@ from pathlib import Path
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.report import plots
-from aae.runs.outputs import draw_samples, label_numbers, read_input
+from aae.runs.outputs import draw_samples, label_numbers, read_input, reading_of
 from aae.system.files import check_output_path
 
 __all__ = ["reconstruction_sheet", "sample_sheet"]
@@ -13,20 +13,21 @@ __all__ = ["reconstruction_sheet", "sample_sheet"]
 SHOWN = 20  # reconstructions on a sheet
 
 
-def reconstruction_sheet(run: Path, spec: str, out: Path) -> str:
+def reconstruction_sheet(run: Path, spec: str, out: Path, strict: bool = False) -> str:
     """Draw the first rows of an input and their reconstructions side by side.
 
     Args:
         run: A run, or the folder of a model.
         spec: Rows, as for `aae.runs.outputs.read_input`.
         out: The ``.png`` file.
+        strict: Refuse categories that the model has not seen.
 
     Raises:
         AAEError: The input cannot be read, or the file cannot be written.
     """
     check_output_path(out, ".png")
     model = load(run)
-    rows, names, _ = read_input(spec, model)
+    rows, names, _ = read_input(spec, model, reading_of(run, strict))
     rows, names = rows[:SHOWN], None if names is None else names[:SHOWN]
     x = inference.prepare(model, rows)
     decoded = inference.reconstruct(model, x, label_numbers(model, names), prepared=True)

@@ -53,8 +53,9 @@ class _Decoder(nn.Module):
 def export_onnx(run: Path, out: Path) -> str:
     """Write ``encoder.onnx``, ``decoder.onnx`` and ``model.json`` into a folder and check them against torch.
 
-    The batch size is free. The encoder reads float32 rows ``x``: images divided by 255; columns of a table
-    as they are, with a category as its index in the list in ``model.json`` and NaN for an empty cell. It
+    The batch size is free. The encoder reads rows ``x``, float32 or, for columns that need it, float64: images
+    divided by 255; columns of a table as they are, with a category as its index in the list in ``model.json``, -1
+    for one that is not in it, NaN for an empty cell, and dates as seconds since 1970 (UTC). It
     returns the code of each latent under the name of the latent; for a category these are the probabilities.
     The decoder takes one input for each latent.
 
@@ -72,7 +73,7 @@ def export_onnx(run: Path, out: Path) -> str:
     if out.exists() and not out.is_dir():
         raise AAEError(f"{out} is a file; name a folder for the ONNX files.")
     model = load(run)
-    rows = torch.rand(3, *model.shape)
+    rows = torch.rand(3, *model.shape, dtype=torch.float64 if _double(model) else torch.float32)
     with torch.no_grad():
         codes = model.complete(model.encode(torch.rand(3, *model.input_shape)), torch.zeros(3, dtype=torch.long))
     encoded = [latent.name for latent in model.latents if latent.posterior is not None]
@@ -161,13 +162,17 @@ def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float
     return worst
 
 
+def _double(model: Autoencoder) -> bool:
+    return model.table is not None and model.table.float64
+
+
 def _description(model: Autoencoder, encoded: list[str], every: list[str]) -> dict[str, Any]:
     """What a program needs to use the files."""
     image = len(model.shape) > 1
     dims = {latent.name: latent.dim for latent in model.latents}
     return {
         "aae": __version__,
-        "input": {"name": "x", "shape": ["rows", *model.shape], "dtype": "float32"},
+        "input": {"name": "x", "shape": ["rows", *model.shape], "dtype": "float64" if _double(model) else "float32"},
         "preprocessing": "divide bytes by 255" if image else "none",
         "columns": model.table.columns if model.table is not None else None,
         "encoder": {"file": "encoder.onnx", "outputs": {name: ["rows", dims[name]] for name in encoded}}

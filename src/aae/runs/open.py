@@ -24,9 +24,7 @@ from aae.system.progress import say
 from aae.training.rundir import RunDir
 from aae.training.settings import LENGTHS
 
-__all__ = ["Run", "load_run_data", "open_run", "read_config", "read_options", "reading_for"]
-
-OF_OTHER_TABLES = ("label_column", "decimal", "delimiter", "encoding", "missing")  # how tables are read again
+__all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 
 
 @dataclass
@@ -46,12 +44,13 @@ class Run:
         return inference.classify(self.model, self.data.test_x)
 
 
-def open_run(path: str | Path, data: str | None = None) -> Run:
+def open_run(path: str | Path, data: str | None = None, strict: bool = False) -> Run:
     """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
     Args:
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
+        strict: Refuse other data with categories that the model has not seen.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
@@ -64,7 +63,7 @@ def open_run(path: str | Path, data: str | None = None) -> Run:
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config)
+    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict)
     if rows.shape != model.shape:
         now = f"{config['data']} now has" if data is None else f"{data} has"
         raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
@@ -133,15 +132,21 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
     return ReadOptions(**given)
 
 
-def _other_data(data: str, model: Autoencoder, config: dict[str, Any]) -> Dataset:
+def _other_data(data: str, model: Autoencoder, config: dict[str, Any], strict: bool) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
         return load_data(data, reading_for(model))
     reading = ReadOptions()
     if table_kind(data) is not None:
-        given = read_options(config)
-        reading = ReadOptions(**{name: getattr(given, name) for name in OF_OTHER_TABLES})
+        options = read_options(config)
+        reading = replace(of_new_files(options), label_column=options.label_column, strict=strict)
     return load_data(data, reading, model.table)
+
+
+def of_new_files(options: ReadOptions) -> ReadOptions:
+    """What the options of a run's data say about other files of the same kind."""
+    return ReadOptions(decimal=options.decimal, delimiter=options.delimiter, encoding=options.encoding,
+                       missing=options.missing)  # fmt: skip
 
 
 def reading_for(model: Autoencoder) -> ReadOptions:

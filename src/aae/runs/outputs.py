@@ -2,10 +2,7 @@
 
 import csv
 import io
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -13,18 +10,25 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import torch
 
-from aae.data.arrays import Rows, check_rows, open_rows, read_numpy
+from aae.data.array_files import channels_first, read_array_file
+from aae.data.arrays import Rows, check_rows, open_rows
+from aae.data.dataset import ReadOptions
 from aae.data.idx import read_idx
 from aae.data.image_files import ENDINGS, readable_name
 from aae.data.image_structure import structure_of
 from aae.data.images import read_images
 from aae.data.labels import class_indices
+from aae.data.parquet_rows import ParquetRows
+from aae.data.raw import check_named
 from aae.data.sources import is_image_source, load_data
-from aae.data.tables import ParquetRows, pyarrow_parquet, read_columns
+from aae.data.table_files import read_known_table
+from aae.data.tables import style_of, table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
+from aae.runs.array_output import Parts, parquet_writer, write_npz
+from aae.runs.table_output import write_columns
 from aae.system.errors import AAEError
 from aae.system.files import check_output_path, csv_cell, write_atomically
 from aae.system.progress import row_progress, say
@@ -32,10 +36,10 @@ from aae.system.progress import row_progress, say
 if TYPE_CHECKING:
     from aae.distributed.processes import ProcessGroup
 
-__all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reconstructions", "samples"]
+__all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reading_of",
+           "reconstructions", "samples"]  # fmt: skip
 
 BLOCK = 2000  # rows that one of several processes computes at a time
-ROW_GROUP = 10_000  # rows of a row group of a Parquet file
 
 
 class Input(NamedTuple):
@@ -46,37 +50,75 @@ class Input(NamedTuple):
     files: list[str] | None = None
 
 
-def read_input(spec: str, model: Autoencoder | None = None) -> Input:
+def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions | None = None) -> Input:
     """Read the rows of a path or data set, in order.
 
     The name or folder of a data set gives its test rows. An ``.npz``, ``.npy``, ``.parquet`` or single IDX
     file gives all its rows, and so does a ``.csv`` (for a model trained on columns). A folder of images gives
     every image, in the size of the model. ``.npy`` and ``.parquet`` stay on disk and are read in chunks.
 
+    Args:
+        spec: A path or the name of a data set.
+        model: The model that will read the rows.
+        reading: How its own data were written; ``strict`` refuses categories that it has not seen.
+
     Raises:
         AAEError: The input cannot be read.
     """
     path = Path(spec)
-    if path.is_file() and path.suffix == ".npy":
-        return Input(check_rows(open_rows(path), spec))
     table = model.table if model is not None else None
-    if path.is_file() and path.suffix == ".csv":
-        if table is None or not table.named:
-            raise AAEError(f"{spec} has named columns, but the model was not trained on any; use .npz or .npy.")
-        return Input(table.read(read_columns(path), spec))
-    if path.is_file() and path.suffix == ".parquet":
-        columns = ParquetRows(path, table)
-        return Input(columns if columns.named else check_rows(columns, spec))
-    if path.is_file() and path.suffix == ".npz":
-        arrays = read_numpy(path, ("x", "y"))
-        rows = check_rows(arrays["x"], spec)
-        return Input(rows, arrays["y"].tolist() if arrays.get("y", rows[:0]).shape == rows.shape[:1] else None)
+    if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+        if table is not None:
+            check_named(table, False, spec)
+        return _array_rows(path)
+    if path.exists() and table_kind(path) is not None:
+        return Input(_table_rows(path, table, reading or ReadOptions()))
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return Input(check_rows(read_idx(path), spec))
     if model is not None and (path.is_file() or is_image_source(spec)):
         return _images(path, model)
     data = load_data(spec)
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
+
+
+def _array_rows(path: Path) -> Input:
+    """Rows of a numpy file; those of an ``.npy`` file stay on the disk, unless they must be turned into images."""
+    if path.suffix.lower() == ".npy":
+        rows = open_rows(path)
+        if rows.ndim < 3 or (rows.dtype == np.uint8 and not channels_first(rows.shape)):
+            return Input(check_rows(rows, str(path)))
+    raw = read_array_file(path)
+    for note in raw.notes:
+        say(note)
+    labelled = raw.labels is not None and raw.labels.shape == raw.x.shape[:1]
+    return Input(raw.x, raw.labels.tolist() if raw.labels is not None and labelled else None)
+
+
+def _table_rows(path: Path, table: Table | None, reading: ReadOptions) -> Rows:
+    """Rows of a table; those of a single Parquet file stay on the disk."""
+    if path.is_file() and table_kind(path) == "parquet":
+        columns = ParquetRows(path, table, style_of(reading, hints=True), reading.strict)
+        for note in columns.notes:
+            say(note)
+        return columns if columns.named else check_rows(columns, str(path))
+    if table is None:
+        raise AAEError(f"{path} has named columns, but the model was not trained on any; use .npz or .npy.")
+    rows, notes = read_known_table(path, reading, table)
+    for note in notes:
+        say(note)
+    return rows
+
+
+def reading_of(run: Path, strict: bool) -> ReadOptions:
+    """How the data of a run were written, which its new files may be, too."""
+    from aae.runs.open import of_new_files, read_options
+    from aae.training.rundir import RunDir
+
+    try:
+        options = of_new_files(read_options(RunDir(run).config()))
+    except AAEError:  # the folder of a model alone, or a name on the hub
+        options = ReadOptions()
+    return replace(options, strict=strict)
 
 
 def _images(path: Path, model: Autoencoder) -> Input:
@@ -112,14 +154,16 @@ def label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | N
     return np.array([numbers.get(name, -1) for name in names])
 
 
-def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
+def predictions(
+    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False
+) -> str | None:
     """Write index (or file), label, confidence and the probability of every class as CSV, in input order.
 
     With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     check_output_path(out, ".csv")
     model = load(run)
-    rows, _, files = read_input(spec, model)
+    rows, _, files = read_input(spec, model, reading_of(run, strict))
     parts = _compute("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
     if parts is None:
         return None
@@ -143,24 +187,23 @@ def predictions(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = 
     return f"{len(rows)} predictions: {out}"
 
 
-def codes(run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None) -> str | None:
+def codes(
+    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False
+) -> str | None:
     """Write the codes: one array per latent (.npz) or one column per dimension (.parquet).
 
     With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     suffix = check_output_path(out, ".npz", ".parquet")
     model = load(run)
-    rows, *_ = read_input(spec, model)
+    rows, *_ = read_input(spec, model, reading_of(run, strict))
     parts = _compute("Encoding", group, model, rows, lambda x, _: model.encode(x))
     if parts is None:
         return None
-    write = _write_npz if suffix == ".npz" else _parquet_writer()
+    write = write_npz if suffix == ".npz" else parquet_writer()
     first = next(parts)
     write_atomically(out, lambda file: write(file, chain([first], parts), len(rows), out.parent))
     return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in first.items())}): {out}"
-
-
-Parts = Iterator[dict[str, np.ndarray]]
 
 
 def _compute(
@@ -200,80 +243,33 @@ def _with_progress(text: str, rows: Rows, parts: Parts) -> Parts:
             advance(len(next(iter(part.values()))))
 
 
-def _write_npz(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
-    """Write an ``.npz`` with one part in memory at a time."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".aae-") as place, ExitStack() as opened:
-        arrays: dict[str, BinaryIO] = {}
-        for part in parts:
-            for name, value in part.items():
-                if name not in arrays:
-                    arrays[name] = opened.enter_context(Path(place, f"{name}.npy").open("wb"))
-                    header = {"descr": "<f4", "fortran_order": False, "shape": (count, *value.shape[1:])}
-                    np.lib.format.write_array_header_1_0(arrays[name], header)
-                arrays[name].write(value.astype("<f4", copy=False).tobytes())
-        opened.close()
-        with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-            for name in arrays:
-                archive.write(Path(place, f"{name}.npy"), f"{name}.npy")
-
-
-def _parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
-    parquet = pyarrow_parquet()
-    import pyarrow as pa
-
-    def write(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
-        with ExitStack() as opened:
-            writer = None
-            for table in _row_groups(parts):
-                columns = {f"{name}_{k}": code[:, k] for name, code in table.items() for k in range(code.shape[1])}
-                if writer is None:
-                    writer = opened.enter_context(parquet.ParquetWriter(file, pa.table(columns).schema))
-                writer.write_table(pa.table(columns))
-
-    return write
-
-
-def _row_groups(parts: Parts) -> Parts:
-    """Join parts to at least ten thousand rows: a row group for each part would be slow to read."""
-    held: list[dict[str, np.ndarray]] = []
-    count = 0
-    for part in parts:
-        held.append(part)
-        count += len(next(iter(part.values())))
-        if count >= ROW_GROUP:
-            yield {name: np.concatenate([some[name] for some in held]) for name in part}
-            held, count = [], 0
-    if held:
-        yield {name: np.concatenate([some[name] for some in held]) for name in held[0]}
-
-
-def reconstructions(run: Path, spec: str, out: Path) -> str:
-    """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv)."""
-    suffix = check_output_path(out, ".npz", ".csv")
+def reconstructions(run: Path, spec: str, out: Path, strict: bool = False) -> str:
+    """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
+    suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
-    table = _named_table(model) if suffix == ".csv" else None
-    rows, names, _ = read_input(spec, model)
+    table = _named_table(model, suffix) if suffix != ".npz" else None
+    rows, names, _ = read_input(spec, model, reading_of(run, strict))
     labels = label_numbers(model, names)
     parts = inference.map_chunks(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
     parts = _with_progress("Reconstructing", rows, parts)
     every = chain([next(parts)], parts)
     if table is None:
-        write_atomically(out, lambda file: _write_npz(file, every, len(rows), out.parent))
+        write_atomically(out, lambda file: write_npz(file, every, len(rows), out.parent))
     else:
-        write_atomically(out, lambda file: _write_columns(file, table, (part["x"] for part in every)))
+        write_atomically(out, lambda file: write_columns(file, table, (part["x"] for part in every), suffix))
     return f"{len(rows)} reconstructions: {out}"
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Write samples decoded from the priors as ``x`` (.npz), or as columns of a table (.csv)."""
-    suffix = check_output_path(out, ".npz", ".csv")
+    """Write samples decoded from the priors as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
+    suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
-    table = _named_table(model) if suffix == ".csv" else None
+    table = _named_table(model, suffix) if suffix != ".npz" else None
     drawn = draw_samples(model, n, label, seed)
     if table is None:
         write_atomically(out, lambda file: np.savez(file, x=drawn))
     else:
-        write_atomically(out, lambda file: _write_columns(file, table, iter([drawn])))
+        write_atomically(out, lambda file: write_columns(file, table, iter([drawn]), suffix))
     return f"{n} samples: {out}"
 
 
@@ -291,25 +287,11 @@ def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np
     return inference.sample(model, n, labels)
 
 
-def _named_table(model: Autoencoder) -> Table:
+def _named_table(model: Autoencoder, suffix: str) -> Table:
     if model.table is None or not model.table.named:
-        raise AAEError("The model's rows have no named columns, which a CSV file needs; write .npz.")
+        kind = "CSV" if suffix == ".csv" else "Parquet"
+        raise AAEError(f"The model's rows have no named columns, which a {kind} file needs; write .npz.")
     return model.table
-
-
-def _write_columns(file: BinaryIO, table: Table, parts: Iterator[np.ndarray]) -> None:
-    """Write rows of a table under the names of its columns, in the original units."""
-    text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([csv_cell(name) for name in table.names])
-    for part in parts:
-        cells = table.cells(part)
-        writer.writerows(zip(*([_cell(value) for value in column] for column in cells.values()), strict=True))
-    text.detach()
-
-
-def _cell(value: Any) -> str:
-    return csv_cell(value) if isinstance(value, str) else f"{value:.6g}"
 
 
 def _class_number(model: Autoencoder, label: str) -> int:

@@ -5,6 +5,7 @@ is ``model_``; pickles hold it as its specification and safetensors.
 """
 
 import datetime
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Self
@@ -20,7 +21,7 @@ from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.artifact import pack, unpack
 from aae.model.autoencoder import Autoencoder
-from aae.model.table import fit_table
+from aae.model.table_fit import extreme_notes, fit_table
 from aae.runs.train import prepare
 from aae.system import generators
 from aae.system.errors import AAEError
@@ -100,6 +101,10 @@ class Estimator(BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         labels = np.full(len(rows), -1) if y is None else y
         table = fit_table(rows) if rows.ndim == 2 else None
+        if table is not None:
+            for note in extreme_notes(table, rows, "X"):
+                warnings.warn(note, stacklevel=3)
+            rows = table.as_rows(rows)
         names = [_python_value(value) for value in classes]
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
@@ -114,7 +119,7 @@ class Estimator(BaseEstimator):
         return self
 
     def _read(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
-        """Validate rows and convert them for the model: images of bytes, or vectors in float32."""
+        """Validate rows and convert them for the model: images of bytes, or vectors in float32 or float64."""
         images = getattr(X, "ndim", 2) > 2
         kind, least = None if images else "numeric", 2 if reset else 1
         try:
@@ -122,7 +127,7 @@ class Estimator(BaseEstimator):
             if rows.dtype.kind in "mM" or any(getattr(kind, "is_temporal", bool)() for kind in _dtypes(X)):
                 raise TypeError  # polars and numpy take dates as numbers, in a unit that nobody asked for
             if not images:
-                return rows.astype(np.float32)
+                return rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
         except TypeError as error:
             raise _not_a_number(X) or error from error
         if rows.dtype != np.uint8:

@@ -8,7 +8,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
-from aae.model.table import fit_table
+from aae.model.table_fit import fit_table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
 

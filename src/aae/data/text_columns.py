@@ -1,0 +1,218 @@
+"""Columns of texts: what most of the different texts are, and what is said or refused about the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aae.data.cells import TextCells, shown
+from aae.data.date_texts import ORDERS, read_time_texts
+from aae.data.number_texts import Numbers, is_code
+from aae.system.errors import AAEError
+
+__all__ = ["Column", "Style", "UndecidedError", "kind_of", "resolve_numbers", "text_column"]
+
+NEARLY = 0.95  # share of the cells above which others among numbers or dates are taken for mistakes
+MANY = 10  # different numbers or dates above which such a column cannot be one of categories
+MAX_CODES = 100  # different whole numbers with leading zeros that are taken for names of categories
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a file writes its cells.
+
+    Args:
+        decimal: Decimal mark of numbers that could be read with either; None if nothing tells it.
+        missing: Texts that stand for an empty cell.
+        escaped: Whether an apostrophe may keep a spreadsheet from computing a text.
+        chosen: Whether the user gave the decimal mark.
+        decided: Whether everything that may tell the decimal mark has been seen.
+    """
+
+    decimal: str | None = None
+    missing: Sequence[str] = ()
+    escaped: bool = False
+    chosen: bool = False
+    decided: bool = False
+
+
+class UndecidedError(AAEError):
+    """Numbers that could be read with a decimal point or a comma."""
+
+
+@dataclass
+class Column:
+    """One column as it was understood.
+
+    ``cells`` are numbers (float64, NaN where empty) or texts (object, None where empty); ``facts`` is what a `Table`
+    keeps of it; ``marks`` are texts read as empty cells, with their counts; ``written`` shows how a number was read;
+    ``mark`` is the decimal mark, if only one is possible.
+    """
+
+    name: str
+    cells: np.ndarray
+    facts: dict[str, Any]
+    marks: dict[str, int] = field(default_factory=dict)
+    written: str = ""
+    mark: str | None = None
+
+    @property
+    def is_category(self) -> bool:
+        """Whether its cells are texts."""
+        return bool(self.cells.dtype == object)
+
+
+def kind_of(values: np.ndarray) -> str:
+    """Whether numbers are whole."""
+    known = values[~np.isnan(values)]
+    return "whole" if len(known) and bool((known == np.round(known)).all()) else "number"
+
+
+def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column:
+    """A column of texts by what most of them are.
+
+    Raises:
+        AAEError: Cells that cannot be used, or that can be read in two ways.
+    """
+    real = ~cells.blank
+    if not real.any():  # nothing but marks of empty cells
+        return Column(name, np.full(len(cells.index), np.nan), {"kind": "number"}, cells.marks())
+    numbers, texts = cells.numbers, np.array([text.casefold() for text in cells.distinct], dtype=object)
+    if numbers.found[real].all():
+        if any(map(is_code, cells.distinct)) and numbers.found.sum() <= MAX_CODES and all(
+            text.isdigit() for text, there in zip(cells.distinct, real, strict=True) if there
+        ):  # fmt: skip
+            return Column(name, cells.texts(), {})
+        if numbers.unit() is not None:
+            values, facts, written = resolve_numbers(cells, place, style)
+            numbers_of_cells = cells.spread(values)
+            facts = {"kind": kind_of(numbers_of_cells)} | facts
+            return Column(name, numbers_of_cells, facts, cells.marks(), written, numbers.evidence())
+        _refuse_units(cells, numbers, place)
+    if all(text in ("true", "false") for text in texts[real]):
+        values = np.where(real, (texts == "true").astype(float), np.nan)
+        return Column(name, cells.spread(values), {"kind": "boolean", "texts": _truth_texts(cells)}, cells.marks())
+    dates = cells.dates
+    if dates.found[real].all():
+        return _of_dates(name, cells, place)
+    times = read_time_texts(cells.distinct)
+    if not np.isnan(times[real]).any():
+        return Column(name, cells.spread(times), {"kind": "time"}, cells.marks())
+    for what, found in (("numbers", numbers.found), ("dates", dates.found), ("times", ~np.isnan(times))):
+        _refuse_nearly(cells, found & real, real, what, place)
+    return Column(name, cells.texts(), {}, written=_mixed(cells, numbers.found))
+
+
+def resolve_numbers(
+    cells: TextCells, place: str, style: Style
+) -> tuple[np.ndarray, dict[str, Any], str]:
+    """Values of the different texts, all of them numbers; what a table keeps; and an example of how they are read.
+
+    Raises:
+        AAEError: They could be read with a decimal point or a comma, and nothing tells which; or some have the one and
+            some the other.
+    """
+    numbers = cells.numbers
+    point, comma = numbers.readings()
+    if style.chosen and not (point if style.decimal == "." else comma):
+        wrong = np.isnan(numbers.point if style.decimal == "." else numbers.comma) & numbers.found
+        raise AAEError(f"{place} holds {cells.examples(wrong, 1)}, which is no number with the decimal mark "
+                       f"{style.decimal!r}; correct it, or change --decimal.")  # fmt: skip
+    if not point and not comma:
+        one = shown(cells.distinct[int(np.flatnonzero(np.isnan(numbers.comma) & numbers.found)[0])])
+        other = shown(cells.distinct[int(np.flatnonzero(np.isnan(numbers.point) & numbers.found)[0])])
+        raise AAEError(f"{place} holds numbers with a decimal point ({one}) and with a decimal comma ({other}); write "
+                       "all of them in one way.")  # fmt: skip
+    if numbers.ambiguous:
+        if not style.decided and style.decimal is None:
+            raise UndecidedError(f"{place} can be read in two ways.")
+        dotted = any("." in cells.distinct[k] for k in np.flatnonzero(numbers.found))
+        mark = style.decimal or ("." if dotted else None)
+        if mark is None:
+            k = int(np.flatnonzero(numbers.point != numbers.comma)[0])
+            raise AAEError(
+                f"{place} holds {shown(cells.distinct[k])}, which may be {numbers.comma[k]:g} or "
+                f"{numbers.point[k]:g}; say so with --decimal , or --decimal ."
+            )
+    else:
+        mark = "." if point else ","
+    values = numbers.point if mark == "." else numbers.comma
+    facts = ({"decimal": ","} if mark == "," else {}) | ({"unit": numbers.unit()} if numbers.unit() else {})
+    marked = [k for k in np.flatnonzero(numbers.found) if not _is_plain(cells.distinct[k])]
+    best = max(marked, key=lambda k: len(cells.distinct[k]), default=0)  # one with digits after the mark
+    written = f"{shown(cells.distinct[best])} as {values[best]:.10g}" if marked else ""
+    return np.where(numbers.found, values, np.nan), facts, written
+
+
+def _is_plain(text: str) -> bool:
+    if is_code(text):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _truth_texts(cells: TextCells) -> list[str]:
+    """How false and true are written in most cells."""
+    best = {"false": "false", "true": "true"}
+    for k in np.argsort(cells.counts):
+        best[cells.distinct[k].casefold()] = cells.distinct[k]
+    if cells.distinct and not {"false", "true"} <= {text.casefold() for text in cells.distinct}:
+        only = next(text for text in cells.distinct if text.casefold() in best)
+        change = str.upper if only.isupper() else str.title if only[0].isupper() else str.lower
+        best = {key: change(key) for key in best} | {only.casefold(): only}
+    return [best["false"], best["true"]]
+
+
+def _of_dates(name: str, cells: TextCells, place: str) -> Column:
+    dates = cells.dates
+    orders = dates.orders()
+    values = [dates.seconds[order] for order in orders]
+    if not orders or any(not np.array_equal(values[0], other, equal_nan=True) for other in values[1:]):
+        example = next(text for text, found in zip(cells.distinct, dates.found, strict=True) if found)
+        raise AAEError(
+            f"{place} holds dates such as {shown(example)}, whose day and month cannot be told apart; write them as "
+            "year-month-day."
+        )
+    zones = {zone for zone, found in zip(dates.zones, dates.found, strict=True) if found}
+    if "" in zones and len(zones) > 1:
+        raise AAEError(f"{place} holds dates with a time zone and dates without one; write all of them in one way.")
+    facts: dict[str, Any] = {"kind": "date", "clock": bool(dates.clock.any())}
+    zone = next(iter(zones)) if len(zones) == 1 else "UTC"
+    facts |= ({"zone": zone} if zone else {}) | ({} if dates.iso else {"order": orders[0]})
+    written = ""
+    if not dates.iso:
+        decided = np.add.reduce([~np.isnan(dates.seconds[order]) for order in ORDERS]) == 1
+        k = int(np.flatnonzero(dates.found & decided)[0] if (dates.found & decided).any() else 0)
+        written = f"{shown(cells.distinct[k])} as {np.datetime64(int(values[0][k] // 86400), 'D')}"
+    return Column(name, cells.spread(values[0]), facts, cells.marks(), written)
+
+
+def _refuse_units(cells: TextCells, numbers: Numbers, place: str) -> None:
+    """Refuse numbers in several usual units, which cannot be compared."""
+    units = numbers.known_units()
+    if units and len(cells.distinct) > 5 * len(units):
+        some = ", ".join(repr(unit) if unit else "none" for unit in units[:4])
+        raise AAEError(f"{place} holds numbers in different units ({some}); write all of them in one unit, or name the "
+                       "column with --categories.")  # fmt: skip
+
+
+def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: str, place: str) -> None:
+    """Refuse a column in which almost all texts are numbers, dates or times, and a few are not."""
+    if found.sum() <= MANY or cells.counts[found].sum() < NEARLY * cells.counts[real].sum():
+        return
+    raise AAEError(
+        f"{place} holds {what}, but also {cells.examples(real & ~found)}; correct these cells, name the texts with "
+        "--missing if they stand for an empty cell, or the column with --categories."
+    )
+
+
+def _mixed(cells: TextCells, found: np.ndarray) -> str:
+    """A category column in which half of the texts or more are numbers: such a text and another."""
+    if 2 * found.sum() < len(cells.distinct):
+        return ""
+    places = [int(np.flatnonzero(chosen)[0]) for chosen in (found, ~found) if chosen.any()]
+    return " and ".join(shown(cells.distinct[k]) for k in places)

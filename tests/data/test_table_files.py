@@ -1,0 +1,181 @@
+"""Tables from files to data sets: the same rows through either door, and what is said about them."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aae.data.dataset import ReadOptions
+from aae.data.sources import load_data
+from aae.data.table_files import read_known_table, read_table
+from aae.model.table_fit import fit_table
+from aae.system.errors import AAEError, UsageError
+
+RNG = np.random.default_rng(0)
+N = 60
+FRAME = pd.DataFrame({
+    "size": RNG.normal(5, 2, N).round(3),
+    "count": RNG.integers(0, 400, N) * 7,
+    "colour": RNG.choice(["red", "blue", "NA"], N),
+    "ok": RNG.random(N) < 0.5,
+    "day": pd.to_datetime("2026-01-01") + pd.to_timedelta(RNG.integers(0, 300, N), "D"),
+    "moment": pd.to_datetime("2026-01-01") + pd.to_timedelta(RNG.integers(0, 90_000, N), "s"),
+    "kind": RNG.choice(["ant", "bee"], N),
+})  # fmt: skip
+FRAME.loc[::9, ["size", "colour"]] = None
+
+
+def write(folder, name, frame=FRAME, **options):
+    path = folder / name
+    if name.endswith("parquet"):
+        frame.to_parquet(path, **({"index": False} | options))
+    else:
+        frame.to_csv(path, **({"index": False} | options))
+    return path
+
+
+def read(path, **options):
+    return read_table(path, ReadOptions(**options))
+
+
+def same(one, other):
+    assert np.array_equal(one.x, other.x, equal_nan=True)
+    assert (one.columns, one.values) == (other.columns, other.values)
+    assert [str(label) for label in one.labels] == [str(label) for label in other.labels]
+
+
+def test_both_doors_give_the_same_table(tmp_path):
+    one = read(write(tmp_path, "a.parquet"), label_column="kind")
+    other = read(write(tmp_path, "a.csv", na_rep=""), label_column="kind")
+    same(one, other)
+    assert [kind.get("kind") for kind in one.kinds.values()] == ["number", "whole", None, "boolean", "date", "date"]
+    assert [kind.get("clock") for kind in one.kinds.values()][-2:] == [False, True]
+
+
+def test_texts_in_parquet_are_read_as_those_in_csv(tmp_path):
+    texts = FRAME.astype("string").fillna("")
+    same(read(write(tmp_path, "a.parquet", texts), label_column="kind"),
+         read(write(tmp_path, "a.csv", texts), label_column="kind"))  # fmt: skip
+
+
+def test_a_european_file_gives_the_same_table(tmp_path):
+    path = write(tmp_path, "a.csv", sep=";", decimal=",", encoding="cp1252", na_rep="")
+    one, other = read(path, label_column="kind"), read(write(tmp_path, "b.csv", na_rep=""), label_column="kind")
+    same(one, other)
+    assert one.notes == (f"{path}: read 'size': {one.notes[0].split(': ')[2]}",)
+
+
+def test_new_files_are_read_by_the_table(tmp_path):
+    raw = read(write(tmp_path, "a.csv", na_rep=""), label_column="kind")
+    table = fit_table(raw.x, raw.columns, raw.values, raw.kinds)
+    features = FRAME.drop(columns="kind")
+    expected = table.as_rows(raw.x)
+    shuffled = features[features.columns[::-1]]
+    for path in (write(tmp_path, "b.csv", features, na_rep=""), write(tmp_path, "c.parquet", shuffled),
+                 write(tmp_path, "d.csv", shuffled, sep=";", decimal=",", na_rep="")):  # fmt: skip
+        found, notes = read_known_table(path, ReadOptions(), table)
+        assert np.array_equal(found, expected, equal_nan=True)
+        assert notes == []
+    part, notes = read_known_table(write(tmp_path, "e.csv", FRAME.iloc[:1], na_rep=""), ReadOptions(), table)
+    assert np.array_equal(part, expected[:1], equal_nan=True)
+    assert notes == [f"{tmp_path / 'e.csv'}: the model does not take 'kind'; ignored."]
+
+
+def test_unseen_categories_in_test_rows(tmp_path):
+    path, test = write(tmp_path, "a.csv", na_rep=""), FRAME.copy()
+    test.loc[[1, 2], "colour"] = "mauve"
+    test.loc[[2, 3], "colour"] = "pink"
+    other = write(tmp_path, "b.csv", test, na_rep="")
+    data = load_data(path, ReadOptions(label_column="kind", test=str(other)))
+    assert data.test_x[[1, 2, 3], 2].tolist() == [-1, -1, -1]
+    assert (f"{other}: 3 of 60 rows hold categories that the model has not seen, read as unknown: "
+            "colour: 'pink' (2), 'mauve' (1).") in data.notes  # fmt: skip
+    with pytest.raises(AAEError, match=r"colour.*'mauve' in row 1, .*: colour: 'pink' \(2\), 'mauve' \(1\)"):
+        load_data(path, ReadOptions(label_column="kind", test=str(other), strict=True))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_the_index_of_a_data_frame_is_left_out(tmp_path, name):
+    frame = FRAME.sort_values("kind", ignore_index=True).sample(frac=1, random_state=0)  # it gives the class away
+    raw = read(write(tmp_path, name, frame, index=True), label_column="kind")
+    assert raw.columns == ["size", "count", "colour", "ok", "day", "moment"]
+    assert any("left out" in note and ("index" in note or "without a name" in note) for note in raw.notes)
+
+
+def test_a_counter_of_rows_is_left_out(tmp_path):
+    for start in (0, 1):
+        raw = read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + start)))
+        assert "id" not in raw.columns
+        assert f"{tmp_path / 'a.csv'}: left out 'id', which only numbers the rows." in raw.notes
+    assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + 2000))).columns  # years, say
+
+
+def test_whole_numbers_as_categories(tmp_path):
+    frame = FRAME.assign(ward=RNG.integers(1, 8, N), zip=RNG.integers(1, 4, N), one=RNG.integers(0, 2, N))
+    path = write(tmp_path, "a.csv", frame)
+    hint = "'ward', 'zip' hold few different whole numbers and are read as numbers; if they are codes, name them with"
+    assert sum(hint in note for note in read(path).notes) == 1
+    for other in (path, write(tmp_path, "a.parquet", frame)):
+        raw = read(other, categories="ward, zip")
+        values = {raw.columns[k]: texts for k, texts in raw.values.items()}
+        assert values["ward"] == list("1234567")
+        assert values["zip"] == list("123")
+    raw = read(write(tmp_path, "b.parquet", frame.astype({"ward": "category"})))
+    assert {raw.columns[k]: texts for k, texts in raw.values.items()}["ward"] == list("1234567")
+    with pytest.raises(UsageError, match=r"no column of .* called 'wards'; did you mean 'ward'"):
+        read(path, categories="wards")
+
+
+def test_what_is_left_out_and_how_cells_were_read(tmp_path):
+    frame = FRAME.assign(
+        name=[f"row {k}" for k in range(N)], empty=None, age=[*map(str, range(30, 29 + N)), "?"],
+        weight=[f"{k % 7}.5 kg" for k in range(N)], price=[f"{k},5" for k in range(N)],
+    )  # fmt: skip
+    raw = read(write(tmp_path, "a.csv", frame))
+    path = tmp_path / "a.csv"
+    assert raw.notes == (
+        f"The column 'name' of {path} holds 60 different texts in 60 rows, such as 'row 0'; it was left out, because "
+        "it identifies rows and not kinds of row.",
+        f"The column 'empty' of {path} is empty and was left out.",
+        f"{path}: read 'weight': '0.5 kg' as 0.5, 'price': '10,5' as 10.5.",
+        f"{path}: left out the units of 'weight' (kg).",
+        f"{path}: read as empty cells: '?' in 'age' (1).",
+    )
+    with pytest.raises(AAEError, match="has no column of numbers or categories"):
+        read(write(tmp_path, "b.csv", pd.DataFrame({"a": [None, None], "b": [1, 2]})[["a"]].assign(b="")))
+
+
+def test_labels_are_handed_over_as_they_are_written(tmp_path):
+    (tmp_path / "a.csv").write_text("a,y\n1,007\n2, x \n3,\n5,NA\n6,1.0\n")
+    assert read(tmp_path / "a.csv", label_column="y").labels.tolist() == ["007", " x ", "", "NA", "1.0"]
+    assert read(tmp_path / "a.csv", label_column="y", missing="NA").labels.tolist()[3] is None
+    day = datetime.date(2026, 1, 1)
+    for values in ([1, None, 3], [True, None, False], ["a", None, " b"], [day, None, day]):
+        pq.write_table(pa.table({"a": [5, 7, 6], "y": values}), tmp_path / "a.parquet")
+        assert read(tmp_path / "a.parquet", label_column="y").labels.tolist() == values
+    with pytest.raises(UsageError, match=r"no column of .*a.csv called 'kid'"):
+        read(tmp_path / "a.csv", label_column="kid")
+    pq.write_table(pa.table({"a": [5], "y": [[1]]}), tmp_path / "a.parquet")
+    with pytest.raises(AAEError, match=r"label column 'y' holds list<.*>; labels are texts or whole numbers"):
+        read(tmp_path / "a.parquet", label_column="y")
+
+
+def test_seconds_that_differ_by_less_than_float32_tells(tmp_path):
+    stamps = 1_700_000_000 + RNG.permutation(N)
+    data = load_data(write(tmp_path, "a.csv", pd.DataFrame({"t": stamps, "b": RNG.normal(size=N)})))
+    assert data.table.float64
+    assert data.x.dtype == data.test_x.dtype == np.float64
+    assert set(data.x[:, 0]) <= set(stamps.tolist())
+
+
+def test_rows_without_names_for_a_model_of_names(tmp_path):
+    table = fit_table(RNG.normal(size=(20, 2)), ["height", "weight"])
+    np.save(tmp_path / "a.npy", RNG.normal(size=(20, 2)))
+    with pytest.raises(AAEError, match=r"has no names for its columns, .* by name \(height, weight\); give a .csv"):
+        load_data(tmp_path / "a.npy", None, table)
+    path = write(tmp_path, "a.csv", pd.DataFrame({"a": [1.0, 2.5], "b": [1.0, 2.5]}))
+    with pytest.raises(AAEError, match="has named columns, but the model was not trained on any"):
+        load_data(path, None, fit_table(RNG.normal(size=(20, 2))))

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer, load_wine
+
+from aae.model.table_fit import extreme_notes, fit_table
+from helpers.close import assert_close
+
+pytestmark = pytest.mark.numeric
+
+RNG = np.random.default_rng(0)
+
+
+def test_pixels_are_scaled_and_clipped():
+    pixels = RNG.integers(0, 17, (50, 20)).astype(np.float32)
+    pixels[:, 0] = 0
+    table = fit_table(pixels)
+    assert table.bounded
+    assert not table.named
+    assert_close(table(torch.from_numpy(pixels)), pixels / 16, 2)
+    assert table(torch.full((1, 20), 99.0)).max() == 1
+
+
+@pytest.mark.parametrize("x", [
+    RNG.normal(size=(50, 20)),
+    RNG.random((50, 15)),
+    RNG.random((50, 20)) * np.arange(1, 21),
+    np.zeros((50, 20)),
+])
+def test_other_columns_are_standardised(x):
+    table = fit_table(x.astype(np.float32))
+    assert not table.bounded
+    found = table(torch.from_numpy(x.astype(np.float32))).numpy()
+    changing = x.std(0) > 0
+    # A mean is up to two spreads away from zero.
+    assert_close(found.mean(0), np.zeros(20 if x.shape[1] == 20 else 15), 50 + 5, 3)
+    assert_close(found.std(0)[changing], np.ones(changing.sum()), 50 + 5, 3)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_ordinary_columns_have_mean_and_standard_deviation(load):
+    x = load().data
+    table = fit_table(x)
+    assert not table.float64
+    single = x.astype(np.float32).astype(np.float64)
+    assert [column["mean"] for column in table.columns] == pytest.approx(single.mean(0), rel=1e-12)
+    assert [column["scale"] for column in table.columns] == pytest.approx(single.std(0), rel=1e-9)
+    assert not any("clip" in column for column in table.columns)
+    assert extreme_notes(table, x, "x") == []
+    assert table.columns == fit_table(x.astype(np.float32)).columns
+
+
+@pytest.mark.parametrize("constant", [1e5, -7.0, 3.0])
+def test_constant_columns_are_set_aside_before_the_maximum_is_judged(constant):
+    pixels = RNG.integers(0, 17, (50, 20)).astype(float)
+    alone, table = fit_table(pixels), fit_table(np.c_[pixels, np.full(50, constant)])
+    assert table.bounded
+    assert [column["scale"] for column in table.columns] == [16.0] * 21
+    found = table(torch.from_numpy(np.c_[pixels, np.full(50, constant)]))
+    assert torch.equal(found[:, :20], alone(torch.from_numpy(pixels)))
+    assert (found[:, 20] == 0).all()
+
+
+@pytest.mark.parametrize("value", [-9999.0, 1e30, 999_999.0, -3.4e38, 1e300, 2.0**31 - 1])
+@pytest.mark.parametrize("share", [1, 5, 60])
+def test_fill_values_do_not_count(value, share):
+    x = RNG.normal(20, 3, (200, 3))
+    clean = fit_table(x[:-share] if share < 200 else x)
+    x[-share:, 1] = value
+    table = fit_table(x)
+    column = table.columns[1]
+    assert column["mean"] == pytest.approx(clean.columns[1]["mean"], rel=1e-5)
+    assert column["scale"] == pytest.approx(clean.columns[1]["scale"], rel=1e-5)
+    assert column["clip"] < 20
+    assert table(torch.from_numpy(table.as_rows(x)))[-1].abs().max() == pytest.approx(column["clip"])
+    (note,) = extreme_notes(table, x, "t.csv")
+    cell = f"1 {value:g} ({share} in all, the first in row {200 - share})"
+    assert note.startswith(f"t.csv: some numbers are far from all others in their column: {cell}; the networks see")
+
+
+def test_pixels_with_a_fill_value():
+    pixels = RNG.integers(0, 17, (50, 20)).astype(float)
+    pixels[3, 4] = -9999
+    table = fit_table(pixels)
+    assert table.bounded
+    assert {column["scale"] for column in table.columns} == {16.0}
+
+
+@pytest.mark.parametrize("x", [
+    RNG.lognormal(0, 1, 5000), RNG.standard_t(3, 5000), RNG.choice([0.0, 1000.0], 5000),
+    np.r_[np.zeros(4600), RNG.random(400)], RNG.integers(0, 5, 5000) * 250.0,
+    np.r_[RNG.normal(size=2500), RNG.normal(5000, 1, 2500)], 1.7e9 + np.arange(5000.0),
+], ids=["lognormal", "t", "two values", "zeros", "few values", "two kinds", "seconds"])  # fmt: skip
+def test_columns_of_other_shapes_keep_all_their_cells(x):
+    table = fit_table(x[:, None])
+    assert "clip" not in table.columns[0]
+    assert table.columns[0]["mean"] == pytest.approx(x.mean(), rel=1e-6, abs=1e-6)
+
+
+def test_rare_values_have_a_scale_with_a_floor():
+    rare = (np.arange(1000) % 100 == 0).astype(float)
+    half = (np.arange(1000) % 2).astype(float)
+    counts = rare * (1 + np.arange(1000) // 500)
+    table = fit_table(np.stack([rare, half, counts, 7 * rare - 2, RNG.normal(size=1000)], 1))
+    assert [column["scale"] for column in table.columns[:4]] == [0.5, 0.5, pytest.approx(0.75), 3.5]
+
+
+def test_double_only_where_it_is_needed():
+    ordinary, seconds = RNG.normal(1000, 1, (100, 2)), 1.7e9 + np.arange(100.0)[:, None]
+    assert not fit_table(ordinary).float64
+    assert fit_table(np.c_[ordinary, seconds]).float64
+    assert fit_table(np.c_[ordinary, np.r_[seconds[:-1], [[0.0]]]]).float64  # a fill value does not hide it
+    assert not fit_table(np.c_[ordinary, np.full(100, 1.7e9)]).float64
+    assert not fit_table(seconds.astype(np.float32)).float64
+    assert not fit_table(seconds * 86400 % 3e8).float64
+
+
+def test_empty_cells_and_columns():
+    x = RNG.normal(size=(30, 3))
+    x[::3, 1], x[:, 2] = np.nan, np.nan
+    table = fit_table(x)
+    assert [column.get("missing", False) for column in table.columns] == [False, True, True]
+    assert (table.columns[2]["mean"], table.columns[2]["scale"]) == (0.0, 1.0)
+    assert table.columns[1]["mean"] == pytest.approx(np.nanmean(x[:, 1]), rel=1e-5)
