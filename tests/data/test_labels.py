@@ -72,8 +72,8 @@ def test_what_is_a_class_and_what_is_none(case):
 def test_numpy_makes_texts_of_nan_among_texts_and_that_is_said():
     labels = read(np.array(["cat", "dog", np.nan]))
     assert labels.classes == ["cat", "dog", "nan"]
-    assert labels.notes == ("labels: 1 row has 'nan', which is read as a class; leave the label empty if it means "
-                            "'not labelled'.",)  # fmt: skip
+    assert labels.notes == ("labels: 1 row has 'nan', which is read as a class; if it means 'not labelled', leave the "
+                            "label empty, or call the folder 'unlabelled'.",)  # fmt: skip
 
 
 @pytest.mark.parametrize("mark", sorted(MARKS))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aae.data.image_files import readable_name
+from aae.data.labels import MARKS
 
 __all__ = ["Structure", "structure_of"]
 
@@ -157,6 +158,8 @@ def _class_notes(names: Sequence[str]) -> list[str]:
     counts = Counter(label for name in names if (label := _label(name)) is not None)
     for label, count in counts.items():
         letters = re.sub(r"[\W_]", "", label.casefold())
+        if label.lower() in MARKS:  # noted where the labels are read
+            continue
         if letters in SUSPICIOUS or (not letters and label.isascii()):
             notes.append(f"The folder {label!r} ({count:,} image{'s' * (count != 1)}) is read as a class; call it "
                          "'unlabelled' if its images have no label.")  # fmt: skip

@@ -262,8 +262,8 @@ def _class_notes(count_of: Mapping[ClassName, int], merged: Mapping[ClassName, C
     for name in count_of:
         if texts and (str(name).lower() in MARKS):
             notes.append(
-                f"labels: {_rows(count_of[name])} {str(name)!r}, which is read as a class; leave the label empty if "
-                "it means 'not labelled'."
+                f"labels: {_rows(count_of[name])} {str(name)!r}, which is read as a class; if it means 'not labelled', "
+                "leave the label empty, or call the folder 'unlabelled'."
             )
     if {class_key(name) for name in count_of} == {"-1", "1"}:
         notes.append("labels: -1 and 1 are read as two classes.")

@@ -24,7 +24,9 @@ def class_labels(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """
     values = _one_column(y, rows)
     array = np.asarray(values, dtype=object)
-    check_classification_targets(_plain([value for value in array.tolist() if not is_missing(value)]))
+    given = _plain([value for value in array.tolist() if not is_missing(value)])
+    if given.dtype.kind in "biufUS":  # of others, dates for instance, scikit-learn knows nothing
+        check_classification_targets(given)
     labels = read_labels(values, rows, "y")
     if len(labels.classes) < 2:
         raise AAEError(ONE_CLASS.format(len(labels.classes)))
