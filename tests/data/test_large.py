@@ -211,6 +211,36 @@ def test_a_large_table_with_labels_trains(name, table, tmp_path):
         assert open_run(tmp_path / "run").probabilities.shape == (588, 2)
 
 
+def test_a_large_table_that_has_changed(table, tmp_path):
+    from pyarrow import parquet
+
+    reading = ReadOptions(label_column="kind")
+    train_small("semi-supervised", data=table, reading=reading, labels=50, out=tmp_path / "run")
+    assert open_run(tmp_path / "run").notes == ()
+    cells = parquet.read_table(table)
+    parquet.write_table(cells.slice(0, 5900), tmp_path / "other.parquet", row_group_size=1000)
+    other = open_run(tmp_path / "run", str(tmp_path / "other.parquet"))
+    assert f"{len(other.data.test_x)} of the 5,900 rows of " in other.notes[0]
+    parquet.write_table(cells.slice(0, 5900), table, row_group_size=1000)
+    first, second = open_run(tmp_path / "run").notes
+    assert first == "The data of the run changed since training: 6,000 rows -> 5,900."
+    assert second.startswith("Its test and validation rows were drawn again")
+
+
+def test_single_labels_of_a_large_table_are_not_held_out(table):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    cells = parquet.read_table(table)
+    kind = pa.array(["low", "high"] + [None] * 5998)
+    parquet.write_table(cells.set_column(cells.schema.get_field_index("kind"), "kind", kind), table)
+    data = load_data(table, ReadOptions(label_column="kind"))
+    assert len(data.test_x) >= 598
+    assert (data.test_y == -1).all()
+    assert any("No labelled row was held out to test on" in note for note in data.notes)
+    assert len(split_data(data, None).labelled) == 2
+
+
 _PEAK = """
 import sys
 from pathlib import Path

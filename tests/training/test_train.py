@@ -84,7 +84,7 @@ def test_what_a_run_directory_holds(tmp_path):
     result = train_tiny("semi-supervised", out=tmp_path / "run", seed=3, info={"preset": "mine"}, checkpoint_every=0.0)
     run = result.path
     found = sorted(path.name for path in run.iterdir())
-    assert found == [".lock", "checkpoints", "config.json", "metrics.csv", "model"]
+    assert found == [".lock", "checkpoints", "config.json", "metrics.csv", "model", "rows.npz"]
     assert len(list((run / "checkpoints").iterdir())) == KEEP
     assert not leftovers(run)
     config = json.loads((run / "config.json").read_text())
@@ -203,8 +203,13 @@ def test_a_run_made_in_python_resumes(tmp_path):
     assert not differences(final_state(tmp_path / "run"), final_state(straight.path))
 
 
-@pytest.mark.parametrize("change", ["a pixel", "a label", "other labels", "fewer rows"])
-def test_a_run_does_not_resume_with_other_data(change, tmp_path):
+@pytest.mark.parametrize(("change", "sentence"), [
+    ("a pixel", "changed since training: the values or the order of its rows"),
+    ("a label", r"changed since training: other labels \(1 "),
+    ("fewer rows", "changed since training: 60 rows to train on -> 59"),
+    ("other labels", "The checkpoint was trained on other data"),
+])
+def test_a_run_does_not_resume_with_other_data(change, sentence, tmp_path):
     data = data_of()
     train_tiny(data=data, out=tmp_path / "run", steps=2)
     x, y = data.x.copy(), data.y.copy()
@@ -215,7 +220,7 @@ def test_a_run_does_not_resume_with_other_data(change, tmp_path):
     elif change == "fewer rows":
         x, y = x[:-1], y[:-1]
     more = {"seed": 5} if change == "other labels" else {}
-    with pytest.raises(AAEError, match=r"The checkpoint was trained on other data"):
+    with pytest.raises(AAEError, match=sentence):
         train_tiny(data=dataclasses.replace(data, x=x, y=y), out=tmp_path / "run", steps=4, resume=True, **more)
     assert train_tiny(data=data, out=tmp_path / "run", steps=4, resume=True).step == 4
 
@@ -362,8 +367,9 @@ def test_a_collapse_is_reported_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     result = train_tiny(collapsed(), steps=12, out=tmp_path / "run", progress=True)
     text = "The code 'z' has collapsed: it is almost the same for every row."
-    assert result.notes == [text]
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["notes"] == [text]
+    leak = "30 of the 30 rows to test on are among the rows to train on; results will look too good."
+    assert result.notes == [leak, text]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["notes"] == [leak, text]
     assert capsys.readouterr().err.count(f"Warning: {text}") == 1
 
 

@@ -115,8 +115,6 @@ class Batches:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
             raise AAEError("This model learns from labels, but none were given; use --labels N.")
-        if roles != {"none"} and len(data.classes) == 1:
-            raise AAEError(ONE_CLASS.format(1))
         on_disk = data.x if isinstance(data.x, NpyRows) else None
         self._source = (
             _InMemory(data, split.labelled, torch.device(device))
@@ -140,6 +138,8 @@ class Batches:
             rows = np.sort(np.concatenate([split.labelled, split.unlabelled]))
         if len(rows) < 2:
             raise AAEError(f"{data.name} leaves {len(rows)} rows to train on; at least two are needed.")
+        if roles != {"none"} and len(data.classes) == 1:
+            raise AAEError(ONE_CLASS.format(1))
         self._supervised = "supervised" in roles
         main_size = batch_size
         if separate and not self._supervised:

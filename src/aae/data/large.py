@@ -10,7 +10,7 @@ from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.labels import Labels, read_labels
-from aae.data.raw import RawData, check_named, leave_one_of_each, stored
+from aae.data.raw import RawData, check_named, held_out_note, leave_one_of_each, single_labels, stored
 from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
 from aae.model.table import Table
@@ -57,6 +57,8 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     rows, path, y = raw.x, raw.where, labels.y
     generator = np.random.default_rng(0)
     known = np.flatnonzero(y >= 0) if labels.classes else None
+    if known is not None and single_labels(y):
+        known = None
     pool = len(rows) if known is None else len(known)
     size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk."
     notes = (*raw.notes, *labels.notes, size)
@@ -65,9 +67,11 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         of_test = read_labels(given.labels, len(given.x), given.where, labels.classes)
         test_y, notes = of_test.y, (*notes, *given.notes, *of_test.notes)
     else:
-        held = generator.choice(pool, min(MAX_TEST_ROWS, pool // 10), replace=False, shuffle=False)
-        held = np.sort(held if known is None else leave_one_of_each(y, known[held]))
+        held = generator.choice(pool, min(MAX_TEST_ROWS, max(1, pool // 10)), replace=False, shuffle=False)
+        held = held if known is None else known[held]
+        held = np.sort(leave_one_of_each(y, held) if labels.classes else held)
         test_x, test_y = _read_rows(raw, held), y[held]
+        notes += held_out_note(y, held) if labels.classes else ()
     if table is not None:
         check_named(table, raw.columns is not None, path)
     if table is None and rows.ndim == 2:

@@ -14,7 +14,8 @@ from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "check_named", "hold_out", "leave_one_of_each", "stored", "with_test_rows"]
+__all__ = ["RawData", "check_named", "held_out_note", "hold_out", "leave_one_of_each", "single_labels", "stored",
+           "with_test_rows"]  # fmt: skip
 
 LISTED = 10  # names that a sentence lists
 
@@ -54,7 +55,7 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
         x, y, test_x = raw.x[rest], labels.y[rest], raw.x[held]
         table, more = _fitted(raw, x, table)
         x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
-        notes = (*notes, *_held_out_note(labels.y, held), *more)
+        notes = (*notes, *held_out_note(labels.y, held), *more)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
                        test_held_out=True)  # fmt: skip
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -104,9 +105,8 @@ def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     class is not taken. If every class has a single label, test rows are taken from the rows without one.
     """
     known = np.flatnonzero(y >= 0)
-    if len(known) and np.bincount(y[known]).max() == 1:
-        known = known[:0]
-        pool = np.flatnonzero(y < 0)
+    if single_labels(y):
+        known, pool = known[:0], np.flatnonzero(y < 0)
     else:
         pool = known if len(known) else np.arange(count)
     size = math.ceil(len(pool) * (0.2 if len(pool) < 10_000 else 0.1))
@@ -122,6 +122,12 @@ def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.setdiff1d(np.arange(count), held), held
 
 
+def single_labels(y: np.ndarray) -> bool:
+    """Whether there are labels, but no two of the same class."""
+    known = y[y >= 0]
+    return len(known) > 0 and int(np.bincount(known).max()) == 1
+
+
 def leave_one_of_each(y: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """The numbers of rows ``taken`` from the training, without one row of each class that would lose its last label."""
     labels = y[taken]
@@ -130,14 +136,14 @@ def leave_one_of_each(y: np.ndarray, taken: np.ndarray) -> np.ndarray:
     return np.delete(taken, [int(np.flatnonzero(labels == k)[0]) for k in lost]) if lost else taken
 
 
-def _held_out_note(y: np.ndarray, held: np.ndarray) -> tuple[str, ...]:
+def held_out_note(y: np.ndarray, held: np.ndarray) -> tuple[str, ...]:
     """Why no row with a label was held out, if some have one."""
     labelled = int((y >= 0).sum())
     if not labelled or (y[held] >= 0).any():
         return ()
     rows = f"the {len(held):,} rows to test on have none" if len(held) else "there are no rows to test on"
     return (
-        f"No labelled row was held out to test on, because each class has a single label; {rows}. Label more rows, or "
+        f"No labelled row was held out to test on, because a class would lose its only label; {rows}. Label more rows, or "
         "give test rows of your own.",
     )
 
