@@ -237,7 +237,7 @@ def test_single_labels_of_a_large_table_are_not_held_out(table):
     data = load_data(table, ReadOptions(label_column="kind"))
     assert len(data.test_x) >= 598
     assert (data.test_y == -1).all()
-    assert any("No labelled row was held out to test on" in note for note in data.notes)
+    assert any("No labelled row was held out to test on" in warning for warning in warnings_about(data))
     assert len(split_data(data, None).labelled) == 2
 
 

@@ -6,6 +6,7 @@ from aae.data.dataset import Dataset
 from aae.data.raw import hold_out, leave_one_of_each
 from aae.data.sources import load_data
 from aae.data.splits import split_data
+from aae.data.summary import warnings_about
 
 
 def counts(y, rows):
@@ -45,10 +46,9 @@ def test_one_label_a_class_can_be_trained_on_and_is_explained(tmp_path):
     np.savez(tmp_path / "few.npz", x=x, y=np.r_[["a", "b", "c"], [""] * 57])
     data = load_data(tmp_path / "few.npz")
     assert (np.bincount(data.y[data.y >= 0]).tolist(), len(data.test_x)) == ([1, 1, 1], 12)
-    assert data.notes == (
-        "No labelled row was held out to test on, because a class would lose its only label; the 12 rows to test on have "
-        "none. Label more rows, or give test rows of your own.",
-    )
+    assert warnings_about(data)[1] == (
+        "No labelled row was held out to test on, because a class would lose its only label; the 12 rows to test on "
+        "have none. Label more rows, or give test rows of your own.")
     assert len(split_data(data, 3).labelled) == 3
 
 

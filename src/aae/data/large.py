@@ -10,7 +10,7 @@ from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.labels import Labels, read_labels
-from aae.data.raw import RawData, check_named, held_out_note, leave_one_of_each, single_labels, stored
+from aae.data.raw import RawData, check_named, leave_one_of_each, single_labels, stored
 from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
 from aae.model.table import Table
@@ -71,7 +71,6 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         held = held if known is None else known[held]
         held = np.sort(leave_one_of_each(y, held) if labels.classes else held)
         test_x, test_y = _read_rows(raw, held), y[held]
-        notes += held_out_note(y, held) if labels.classes else ()
     if table is not None:
         check_named(table, raw.columns is not None, path)
     if table is None and rows.ndim == 2:

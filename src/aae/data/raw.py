@@ -14,8 +14,7 @@ from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "check_named", "held_out_note", "hold_out", "leave_one_of_each", "single_labels", "stored",
-           "with_test_rows"]  # fmt: skip
+__all__ = ["RawData", "check_named", "hold_out", "leave_one_of_each", "single_labels", "stored", "with_test_rows"]
 
 LISTED = 10  # names that a sentence lists
 
@@ -55,7 +54,7 @@ def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: 
         x, y, test_x = raw.x[rest], labels.y[rest], raw.x[held]
         table, more = _fitted(raw, x, table)
         x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
-        notes = (*notes, *held_out_note(labels.y, held), *more)
+        notes = (*notes, *more)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
                        test_held_out=True)  # fmt: skip
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -134,18 +133,6 @@ def leave_one_of_each(y: np.ndarray, taken: np.ndarray) -> np.ndarray:
     every, gone = np.bincount(y[y >= 0]), np.bincount(labels[labels >= 0], minlength=1)
     lost = [k for k in np.flatnonzero(gone) if gone[k] == every[k]]
     return np.delete(taken, [int(np.flatnonzero(labels == k)[0]) for k in lost]) if lost else taken
-
-
-def held_out_note(y: np.ndarray, held: np.ndarray) -> tuple[str, ...]:
-    """Why no row with a label was held out, if some have one."""
-    labelled = int((y >= 0).sum())
-    if not labelled or (y[held] >= 0).any():
-        return ()
-    rows = f"the {len(held):,} rows to test on have none" if len(held) else "there are no rows to test on"
-    return (
-        f"No labelled row was held out to test on, because a class would lose its only label; {rows}. Label more rows, or "
-        "give test rows of your own.",
-    )
 
 
 def stored(x: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
         data: The data set.
         digests: Those of its rows, if they are known already.
     """
-    warnings = _few_labels(data)
+    warnings = [*_few_labels(data), *_unlabelled_test(data)]
     if isinstance(data.x, NpyRows):  # reading every row would take as long as training on them
         return warnings
     if not data.is_image:
@@ -91,6 +91,16 @@ def _few_labels(data: Dataset) -> list[str]:
     name, count = few[0]
     labels = f"{count} {'label' if count == 1 else 'labels'}"
     return [f"The class {name!r} has {labels} to train on; label more of its rows."]
+
+
+def _unlabelled_test(data: Dataset) -> list[str]:
+    """Why no row with a label was held out, if some have one."""
+    if not data.test_held_out or not (data.y >= 0).any() or (data.test_y >= 0).any():
+        return []
+    test = len(data.test_x)
+    rows = f"the {test:,} rows to test on have none" if test else "there are no rows to test on"
+    return [f"No labelled row was held out to test on, because a class would lose its only label; {rows}. Label more "
+            "rows, or give test rows of your own."]  # fmt: skip
 
 
 def _copies(digests: Digests) -> list[str]:

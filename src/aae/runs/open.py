@@ -71,6 +71,8 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
     rows, split, notes = with_model_classes(view, model.classes)
     for note in notes:
         say(f"Warning: {note}")
+    for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
+        say(f"Note: {note}")
     return Run(directory, config, model, rows, split, notes)
 
 
