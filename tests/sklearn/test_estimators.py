@@ -211,6 +211,25 @@ def test_clusters():
     assert model.sample(4, 1, random_state=0).shape == (4, 4)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_clusters_of_given_frequencies(seed):
+    draw = np.random.default_rng(seed)
+    rows = np.concatenate([draw.normal(0, 1, (190, 4)), draw.normal(9, 1, (10, 4))])
+    found = AAEClusterer(2, options={"frequencies": [0.95, 0.05]}, max_iter=200, random_state=seed).fit_predict(rows)
+    assert np.array_equal(found, np.repeat([0, 1], [190, 10]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_labels_of_a_class_that_is_rare_among_the_rows(seed):
+    digits = load_digits()
+    frequent, rare = (np.flatnonzero(digits.target == digit)[:count] for digit, count in ((0, 178), (1, 12)))
+    rows = digits.data[np.concatenate([frequent, rare])]
+    truth = np.repeat([0, 1], [178, 12])
+    labels = np.where(np.isin(np.arange(190), [0, 40, 80, 120, 178, 181, 184, 187]), truth, -1)
+    found = AAEClassifier(random_state=seed).fit(rows, labels).predict(rows)
+    assert (found != truth).sum() <= 2  # with batch norm, 50 zeros were taken for ones
+
+
 def test_the_code_has_n_components():
     model = AAEEmbedder(n_components=4, max_iter=3, random_state=0).fit(X)
     assert model.transform(X).shape == (120, 4)

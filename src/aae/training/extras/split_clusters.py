@@ -50,10 +50,10 @@ class SplitClusters(Extra):
 
     At intervals, the cluster whose halves are farthest apart gets a second head, if they are ``least`` apart. The head
     comes from the smallest cluster if that has less than ``spare`` of its share in the prior and at most half the rows
-    of the smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together, if the
-    halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small, remote
-    kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin as the
-    old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
+    of the smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together,
+    if the halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small,
+    remote kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin
+    as the old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
     cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for
     Mixture Models*, Neural Computation 12, 2000, with other criteria.)
 
@@ -146,7 +146,7 @@ class SplitClusters(Extra):
         assigned = head(rows).float().argmax(-1).cpu()
         points, centre, scale = _whiten(copies.cpu().double())
         clusters = [points[assigned == number] for number in range(len(plan))]
-        for line, (freed, split, halves) in zip(plan, self._choose_splits(clusters, _shares(model)), strict=False):
+        for line, (freed, split, halves) in zip(plan, self._choose_splits(clusters, _shares(model, len(clusters))), strict=False):
             direction = halves.one - halves.two
             direction = direction / (direction.square().sum() / 2)  # logits change by one at the means
             step = scale @ direction
@@ -204,11 +204,11 @@ class SplitClusters(Extra):
                     break
 
 
-def _shares(model: Autoencoder) -> list[float]:
-    """The frequency of each cluster in the prior; all the same without one."""
+def _shares(model: Autoencoder, count: int) -> list[float]:
+    """The frequency in the prior of each of ``count`` clusters; all the same where it says nothing."""
     category: Any = model.category
     balance = getattr(category.prior, "balance", None)
-    return [1 / category.dim] * category.dim if balance is None else list(balance)
+    return [1 / count] * count if balance is None else list(balance)
 
 
 def _by_size(numbers: Iterable[int], sizes: Sequence[int]) -> tuple[int, ...]:
