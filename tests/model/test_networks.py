@@ -101,7 +101,7 @@ def test_without_batch_norm_a_row_does_not_depend_on_the_others(name, norm):
 @pytest.mark.parametrize("make", [lambda: MLPTrunk((4,), (5,), batch_norm=True, layer_norm=True),
                                   lambda: ConvTrunk((8, 8), layer_norm=True)])
 def test_only_one_norm(make):
-    with pytest.raises(AAEError, match="batch_norm and layer_norm are both on, .*; set the other to false"):
+    with pytest.raises(AAEError, match=r"batch_norm and layer_norm are both on, .*; set the other to false"):
         make()
 
 

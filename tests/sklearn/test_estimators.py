@@ -211,15 +211,15 @@ def test_clusters():
     assert model.sample(4, 1, random_state=0).shape == (4, 4)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_clusters_of_given_frequencies(seed):
-    draw = np.random.default_rng(seed)
-    rows = np.concatenate([draw.normal(0, 1, (190, 4)), draw.normal(9, 1, (10, 4))])
-    found = AAEClusterer(2, options={"frequencies": [0.95, 0.05]}, max_iter=200, random_state=seed).fit_predict(rows)
-    assert np.array_equal(found, np.repeat([0, 1], [190, 10]))
+def test_clusters_of_given_frequencies():
+    draw = np.random.default_rng(1)
+    rows = np.concatenate([draw.normal(0, 1, (380, 4)), draw.normal((0, 12, 0, 0), 1, (20, 4))])
+    order = draw.permutation(400)  # a seed with which the small group once joined the large one
+    found = AAEClusterer(2, options={"frequencies": [380, 20]}, random_state=1).fit_predict(rows[order])
+    assert np.array_equal(found, (order >= 380).astype(int))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_few_labels_of_a_class_that_is_rare_among_the_rows(seed):
     digits = load_digits()
     frequent, rare = (np.flatnonzero(digits.target == digit)[:count] for digit, count in ((0, 178), (1, 12)))

@@ -259,10 +259,10 @@ class ConvTrunk(nn.Module):
         for stage in range(len(sizes) - 1):
             after = channels * 2 ** min(stage, 3)
             for stride in (1, 2):
-                layers.append(nn.Conv2d(before, after, 3, stride, 1, bias=plain))
-                if plain:  # torch's own weights halve the signal in every layer, which a norm undoes
-                    nn.init.kaiming_normal_(layers[-1].weight, nonlinearity="relu")
-                layers += [*_norm(after, batch_norm, layer_norm, maps=True), nn.ReLU()]
+                convolution = nn.Conv2d(before, after, 3, stride, 1, bias=plain)
+                if plain:  # torch's own weights shrink the signal in every layer, which a norm would undo
+                    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+                layers += [convolution, *_norm(after, batch_norm, layer_norm, maps=True), nn.ReLU()]
                 before = after
         linear = nn.Linear(before * math.prod(sizes[-1]), features)
         layers += [nn.Flatten(), linear if plain else _without_bias(linear)]

@@ -236,9 +236,8 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         )()
         name = "y" if options.variables == 1 else f"y{number}"
         posterior = Category(features, count, options.temperature)
-        latents.append(
-            Latent(name, posterior, _class_prior(options, count, role), rules, "supervised" if role == "supervised" else "none")
-        )
+        label = "supervised" if role == "supervised" else "none"
+        latents.append(Latent(name, posterior, _class_prior(options, count, role), rules, label))
     return latents
 
 

@@ -146,7 +146,8 @@ class SplitClusters(Extra):
         assigned = head(rows).float().argmax(-1).cpu()
         points, centre, scale = _whiten(copies.cpu().double())
         clusters = [points[assigned == number] for number in range(len(plan))]
-        for line, (freed, split, halves) in zip(plan, self._choose_splits(clusters, _shares(model, len(clusters))), strict=False):
+        splits = self._choose_splits(clusters, _shares(model, len(clusters)))
+        for line, (freed, split, halves) in zip(plan, splits, strict=False):
             direction = halves.one - halves.two
             direction = direction / (direction.square().sum() / 2)  # logits change by one at the means
             step = scale @ direction
