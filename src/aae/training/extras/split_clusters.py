@@ -178,9 +178,7 @@ class SplitClusters(Extra):
             done.append((freed, split))
         return done
 
-    def _choose_splits(
-        self, clusters: Sequence[Tensor], shares: Sequence[float]
-    ) -> Iterator[tuple[int, int, _Halves]]:
+    def _choose_splits(self, clusters: Sequence[Tensor], shares: Sequence[float]) -> Iterator[tuple[int, int, _Halves]]:
         """The cluster given up, the cluster split, and its halves; each cluster is in one split at most."""
         sizes = [len(cluster) for cluster in clusters]
         few = [self.spare * sum(sizes) * share for share in shares]
