@@ -127,8 +127,23 @@ def test_mutual_information_recovers_a_dead_class():
     assert logits.softmax(1).amax(1).min() > 0.95
 
 
+def test_only_the_reverse_divergence_grows_as_a_rare_class_dies_out():
+    posterior, prior = SoftCategory(torch.tensor([[0.0, -12.0]]).repeat(20, 1)), CategoricalPrior(2, [0.95, 0.05])
+    usual, reverse = (
+        MutualInformation(1.0, 1.0, kind).penalty(posterior, posterior.mean, prior(20)) for kind in (False, True)
+    )
+    assert usual == pytest.approx(-math.log(0.95), abs=1e-3)
+    assert reverse == pytest.approx(0.95 * math.log(0.95) + 0.05 * (math.log(0.05) + 12), abs=1e-3)
+
+
+def test_reverse_mutual_information_follows_the_balance_of_the_prior():
+    posterior, prior = SoftCategory(100 * torch.eye(2)[[0, 0, 0, 1]]), CategoricalPrior(2, [0.75, 0.25])
+    found = MutualInformation(reverse=True).penalty(posterior, posterior.mean, prior(4))
+    assert found == pytest.approx(0, abs=4 * math.log(4) * rounding(4 + 10))
+
+
 def test_mutual_information_can_be_saved():
-    rule, posterior = MutualInformation(0.3, 2.0), SoftCategory(torch.randn(5, 3))
+    rule, posterior = MutualInformation(0.3, 2.0, True), SoftCategory(torch.randn(5, 3))
     assert same_output(rule, through_json(rule), lambda r: r.penalty(posterior, posterior.mean, CategoricalPrior(3)(5)))
 
 

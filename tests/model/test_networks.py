@@ -14,9 +14,12 @@ SHAPES = [(8, 8), (28, 28), (33, 33), (8, 13), (9, 9, 3), (8, 8, 1)]
 TRUNKS = {
     "MLP": lambda: MLPTrunk((4, 5), hidden=(7, 6)),
     "MLP with everything": lambda: MLPTrunk((4, 5), hidden=(7, 6), dropout=0.2, batch_norm=True, noise=0.1),
+    "MLP with layer norm": lambda: MLPTrunk((4, 5), hidden=(7, 6), layer_norm=True),
     "linear": lambda: MLPTrunk((4, 5), hidden=()),
     **{f"conv {shape}": lambda shape=shape: ConvTrunk(shape, channels=2, features=6) for shape in SHAPES},
     "conv with dropout": lambda: ConvTrunk((8, 8), channels=2, features=6, dropout=0.5),
+    "conv with layer norm": lambda: ConvTrunk((8, 8), channels=2, features=6, batch_norm=False, layer_norm=True),
+    "conv without a norm": lambda: ConvTrunk((8, 8), channels=2, features=6, batch_norm=False),
 }
 DECODERS = {
     "MLP": lambda: MLPDecoder(3, (4, 5), hidden=(6, 7)),
@@ -78,6 +81,28 @@ def test_what_is_off_is_left_out_and_what_is_on_comes_in_order():
     full = [type(layer) for layer in MLPTrunk((4,), (5,), dropout=0.1, batch_norm=True, noise=0.1).layers]
     assert full == [nn.Linear, nn.BatchNorm1d, GaussianNoise, nn.ReLU, Dropout]
     assert type(MLPDecoder(2, (4,), (5,)).layers[-1]) is nn.Linear
+
+
+BATCH_NORM_OFF = {
+    "MLP": lambda **norm: MLPTrunk((8, 8), (16, 16), **norm),
+    "conv": lambda **norm: ConvTrunk((8, 8), channels=4, features=16, batch_norm=False, **norm),
+}
+
+
+@pytest.mark.parametrize("norm", [{}, {"layer_norm": True}])
+@pytest.mark.parametrize("name", BATCH_NORM_OFF)
+def test_without_batch_norm_a_row_does_not_depend_on_the_others(name, norm):
+    trunk, x = BATCH_NORM_OFF[name](**norm), torch.rand(6, 8, 8)
+    alone, beside_others = trunk(x[:2]), trunk(torch.cat([x[:2], 5 + x[2:]]))[:2]
+    assert_close(alone, beside_others, 8 * 8 * 16)
+    assert alone.std(0).max() > 1e-3  # the signal of two images does not die out on its way
+
+
+@pytest.mark.parametrize("make", [lambda: MLPTrunk((4,), (5,), batch_norm=True, layer_norm=True),
+                                  lambda: ConvTrunk((8, 8), layer_norm=True)])
+def test_only_one_norm(make):
+    with pytest.raises(AAEError, match=r"batch_norm and layer_norm are both on, .*; set the other to false"):
+        make()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.97])

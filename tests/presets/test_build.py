@@ -163,6 +163,30 @@ def test_options_reach_the_networks():
     assert model_of("embedding", labels=0, separation=2.0).merge.separation == 2.0
 
 
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_norms(network):
+    def kinds(**changes):
+        trunk = model_of("few-labels", network=network, **changes).trunk
+        return {type(layer).__name__ for layer in trunk.layers if "Norm" in type(layer).__name__}
+
+    layer_norm = {"layer_norm": True, "batch_norm": False}
+    maps = network == "conv"
+    assert kinds() == {"BatchNorm1d", "BatchNorm2d"} if maps else kinds() == {"BatchNorm1d"}
+    assert kinds(batch_norm=False) == set()
+    assert kinds(**layer_norm) == {"LayerNorm", "GroupNorm"} if maps else kinds(**layer_norm) == {"LayerNorm"}
+
+
+@pytest.mark.parametrize(("preset", "changes"), [
+    ("clustering", {"labels": 0, "clusters": 3}), ("few-labels", {}), ("supervised", {}), ("semi-supervised", {})
+])
+def test_frequencies_of_classes_and_clusters(preset, changes):
+    assert model_of(preset, **changes).category.prior.balance is None
+    for given in ([0.95, 0.03, 0.02], [95, 3, 2], [0.951, 0.03, 0.02]):
+        category = model_of(preset, **changes, frequencies=given).category
+        assert np.allclose(category.prior.balance, np.divide(given, sum(given)))
+        assert all(rule.reverse for rule in category.matching if isinstance(rule, MutualInformation))
+
+
 def test_widths_follow_from_the_data():
     assert model_of(hidden=None, discriminator_hidden=None).trunk.hidden == (400, 400)
     large = model_of(data=rows((16, 16)), hidden=None, discriminator_hidden=None)
@@ -212,6 +236,10 @@ def test_unknown_words(name):
     ({"variables": 2}, "Only one latent can be the label itself"),
     ({"preset": "autoencoder", "labels": 0, "z": 0}, "at least one latent"),
     ({"preset": "few-labels", "data": rows((6,), dtype=np.float32)}, "convolutional network needs images"),
+    ({"layer_norm": True}, "batch_norm and layer_norm are both on"),
+    ({"frequencies": [0.5, 0.5]}, "frequencies holds 2 numbers for 3 classes; give one for each"),
+    ({"preset": "clustering", "labels": 0, "clusters": 4, "frequencies": [1, 2, 3]}, "3 numbers for 4 clusters"),
+    ({"preset": "vae", "labels": 0, "frequencies": [1, 2]}, "frequencies is of classes or clusters, .* has none"),
 ])
 def test_options_that_contradict_each_other(given, sentence):
     with pytest.raises(AAEError, match=sentence):

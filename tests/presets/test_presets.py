@@ -89,6 +89,10 @@ def test_unknown_names(name, changes, sentence):
     ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
+    ("frequencies", 0.5, "list of numbers above 0 or null"), ("frequencies", [], "list of numbers above 0"),
+    ("frequencies", [1.0, 0.0], "list of numbers above 0"), ("frequencies", [1.1, -0.1], "list of numbers above 0"),
+    ("frequencies", [float("nan"), 1], "list of numbers above 0"), ("frequencies", [True, 1], "list of numbers"),
+    ("frequencies", ["0.5", 1], "list of numbers above 0"), ("frequencies", [float("inf"), 1], "list of numbers"),
 ])
 def test_wrong_types(name, value, wanted):
     with pytest.raises(UsageError, match=f"The option {name} takes {wanted}.*, not "):
@@ -112,6 +116,7 @@ def test_numbers_out_of_range(name, value, wanted):
     ("z", 0, 0), ("lr", 1, 1.0), ("hidden", [3], (3,)), ("hidden", (3, 4), (3, 4)), ("hidden", None, None),
     ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
     ("dropout", 0, 0.0), ("temperature", None, None),
+    ("frequencies", [170, 9], (170.0, 9.0)), ("frequencies", [0.95, 0.05], (0.95, 0.05)), ("frequencies", None, None),
 ])
 def test_values_that_are_accepted(name, value, kept):
     found = getattr(resolve("vae", {name: value}), name)
@@ -130,6 +135,9 @@ def test_few_labels_for_images_vectors_and_tables():
     assert (vectors.hidden, narrow.hidden) == (None, (64, 64))
     assert (vectors.dropout, narrow.dropout) == (0.0, 0.3)
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
+    wide = resolve("few-labels", columns=784)
+    assert [each.layer_norm for each in (images, wide, vectors, narrow)] == [False, False, True, True]
+    assert [each.batch_norm for each in (images, wide, vectors, narrow)] == [True, True, False, False]
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
     assert [resolve("semi-supervised", columns=columns).transformation for columns in (None, 64, 13)] == [2.0, 2.0, 0.0]

@@ -211,6 +211,25 @@ def test_clusters():
     assert model.sample(4, 1, random_state=0).shape == (4, 4)
 
 
+def test_clusters_of_given_frequencies():
+    draw = np.random.default_rng(1)
+    rows = np.concatenate([draw.normal(0, 1, (380, 4)), draw.normal((0, 12, 0, 0), 1, (20, 4))])
+    order = draw.permutation(400)  # a seed with which the small group once joined the large one
+    found = AAEClusterer(2, options={"frequencies": [380, 20]}, random_state=1).fit_predict(rows[order])
+    assert np.array_equal(found, (order >= 380).astype(int))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_few_labels_of_a_class_that_is_rare_among_the_rows(seed):
+    digits = load_digits()
+    frequent, rare = (np.flatnonzero(digits.target == digit)[:count] for digit, count in ((0, 178), (1, 12)))
+    rows = digits.data[np.concatenate([frequent, rare])]
+    truth = np.repeat([0, 1], [178, 12])
+    labels = np.where(np.isin(np.arange(190), [0, 40, 80, 120, 178, 181, 184, 187]), truth, -1)
+    found = AAEClassifier(random_state=seed).fit(rows, labels).predict(rows)
+    assert (found != truth).sum() <= 2  # with batch norm, 50 zeros were taken for ones
+
+
 def test_the_code_has_n_components():
     model = AAEEmbedder(n_components=4, max_iter=3, random_state=0).fit(X)
     assert model.transform(X).shape == (120, 4)

@@ -105,19 +105,22 @@ class MutualInformation(nn.Module):
     Args:
         weight: Factor on the sum.
         balance: Factor :math:`b`; 4 keeps clusters of equal size (IMSAT, Hu et al., arXiv 1702.08720).
+        reverse: Take :math:`KL(p(y) \,\|\, q(y))`, which grows without bound as a class dies out. The other divergence
+            hardly misses a rare class: 0.05 nats for one row in twenty.
     """
 
     needs_category = True
 
-    def __init__(self, weight: float = 1.0, balance: float = 4.0) -> None:
+    def __init__(self, weight: float = 1.0, balance: float = 4.0, reverse: bool = False) -> None:
         super().__init__()
-        self.weight, self.balance = weight, balance
+        self.weight, self.balance, self.reverse = weight, balance, reverse
 
     def penalty(self, posterior: SoftCategory, codes: Tensor, prior: OneHotCategorical) -> Tensor:
         conditional = posterior.categorical()
         marginal = torch.distributions.Categorical(probs=shards.mean(conditional.probs.mean(0)), validate_args=False)
         target = torch.distributions.Categorical(probs=prior.probs.mean(0), validate_args=False)
-        return self.weight * (conditional.entropy().mean() + self.balance * kl_divergence(marginal, target))
+        pair = (target, marginal) if self.reverse else (marginal, target)
+        return self.weight * (conditional.entropy().mean() + self.balance * kl_divergence(*pair))
 
 
 @component

@@ -62,7 +62,7 @@ class Dropout(nn.Module):
 
 
 def _without_bias(layer: nn.Module) -> nn.Module:
-    """Remove the bias of a linear layer before batch norm, which would cancel it.
+    """Remove the bias of a linear layer before a norm, which has its own; batch norm would cancel it.
 
     The gradient of that bias would be rounding errors only, which Adam scales up to full steps.
     """
@@ -70,16 +70,37 @@ def _without_bias(layer: nn.Module) -> nn.Module:
     return layer
 
 
+def _norm(width: int, batch_norm: bool, layer_norm: bool, maps: bool = False) -> list[nn.Module]:
+    """The norm after a linear layer of ``width`` units, or after a convolution to as many maps; none if both are off.
+
+    Batch norm centres a unit between the rows of a batch: if most of them are of one class, it divides that class in
+    two. Layer norm (Ba et al., arXiv 1607.06450) normalises every row by itself.
+    """
+    if batch_norm and layer_norm:
+        raise AAEError("batch_norm and layer_norm are both on, and a layer takes one of them; set the other to false.")
+    if batch_norm:
+        return [nn.BatchNorm2d(width) if maps else nn.BatchNorm1d(width)]
+    if layer_norm:
+        return [nn.GroupNorm(1, width) if maps else nn.LayerNorm(width)]
+    return []
+
+
 def _layers(
-    sizes: Sequence[int], dropout: float, batch_norm: bool, noise: float = 0.0, first: type[nn.Linear] = nn.Linear
+    sizes: Sequence[int],
+    dropout: float,
+    batch_norm: bool,
+    noise: float = 0.0,
+    first: type[nn.Linear] = nn.Linear,
+    layer_norm: bool = False,
 ) -> list[nn.Module]:
-    """Hidden layers: linear, batch norm, noise, ReLU, dropout; those that are off are left out."""
+    """Hidden layers: linear, norm, noise, ReLU, dropout; those that are off are left out."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers.append(nn.Linear(before, after) if layers else first(before, after))
-        if batch_norm:
+        norm = _norm(after, batch_norm, layer_norm)
+        if norm:
             layers[-1] = _without_bias(layers[-1])
-            layers.append(nn.BatchNorm1d(after))
+            layers += norm
         if noise:
             layers.append(GaussianNoise(noise))
         layers.append(nn.ReLU())
@@ -98,6 +119,10 @@ class MLPTrunk(nn.Module):
         dropout: Share of hidden units dropped while training.
         batch_norm: Normalise each hidden layer over the batch.
         noise: Standard deviation of Gaussian noise added to each hidden layer before its ReLU.
+        layer_norm: Normalise each hidden layer over its units, row by row, instead.
+
+    Raises:
+        AAEError: Both norms are asked for.
     """
 
     def __init__(
@@ -107,13 +132,14 @@ class MLPTrunk(nn.Module):
         dropout: float = 0.0,
         batch_norm: bool = False,
         noise: float = 0.0,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.shape, self.hidden = tuple(shape), tuple(hidden)
-        self.dropout, self.batch_norm, self.noise = dropout, batch_norm, noise
+        self.dropout, self.batch_norm, self.noise, self.layer_norm = dropout, batch_norm, noise, layer_norm
         sizes = (math.prod(shape), *hidden)
         self.features = sizes[-1]
-        self.layers = nn.Sequential(*_layers(sizes, dropout, batch_norm, noise))
+        self.layers = nn.Sequential(*_layers(sizes, dropout, batch_norm, noise, layer_norm=layer_norm))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1))
@@ -197,7 +223,7 @@ def _halved_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 @component
 class ConvTrunk(nn.Module):
-    """Convolutional trunk with batch norm, ``(B, H, W[, C])`` to ``(B, features)``.
+    """Convolutional trunk, ``(B, H, W[, C])`` to ``(B, features)``.
 
     Each stage is two 3x3 convolutions, the second with stride 2, until the image is about 4x4;
     the channels double from stage to stage.
@@ -207,21 +233,40 @@ class ConvTrunk(nn.Module):
         channels: Channels of the first stage.
         features: Width of the output.
         dropout: Share of the features dropped while training.
+        batch_norm: Normalise each layer over the batch.
+        layer_norm: Normalise each layer over all its maps, image by image, instead.
+
+    Raises:
+        AAEError: Images of another size, or both norms are asked for.
     """
 
-    def __init__(self, shape: Sequence[int], channels: int = 32, features: int = 256, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: int = 32,
+        features: int = 256,
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+        layer_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.shape, self.channels, self.features, self.dropout = tuple(shape), channels, features, dropout
+        self.batch_norm, self.layer_norm = batch_norm, layer_norm
+        plain = not (batch_norm or layer_norm)
         height, width, before = _image_size(shape)
         sizes = _halved_sizes(height, width)
         layers: list[nn.Module] = []
         for stage in range(len(sizes) - 1):
             after = channels * 2 ** min(stage, 3)
             for stride in (1, 2):
-                layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+                convolution = nn.Conv2d(before, after, 3, stride, 1, bias=plain)
+                if plain:  # torch's own weights shrink the signal in every layer, which a norm would undo
+                    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+                layers += [convolution, *_norm(after, batch_norm, layer_norm, maps=True), nn.ReLU()]
                 before = after
-        flat = before * math.prod(sizes[-1])
-        layers += [nn.Flatten(), _without_bias(nn.Linear(flat, features)), nn.BatchNorm1d(features), nn.ReLU()]
+        linear = nn.Linear(before * math.prod(sizes[-1]), features)
+        layers += [nn.Flatten(), linear if plain else _without_bias(linear)]
+        layers += [*_norm(features, batch_norm, layer_norm), nn.ReLU()]
         self.layers = nn.Sequential(*layers, *([Dropout(dropout)] if dropout else []))
         # A third faster for convolutions of few channels.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types leave this use out

@@ -132,12 +132,13 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
 
 def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk:
     shape, hidden = data.input_shape, _hidden(options.hidden, data)
+    norms = {"batch_norm": options.batch_norm, "layer_norm": options.layer_norm}
     return _pick(
         "network",
         options.network,
         {
-            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, options.batch_norm),
-            "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout),
+            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms),
+            "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout, **norms),
         },
     )()
 
@@ -200,6 +201,8 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
 
 def _categorical(options: Options, data: Dataset, features: int, labels: int, role: str) -> list[Latent]:
     if role == "none":
+        if options.frequencies is not None:
+            raise AAEError("The option frequencies is of classes or clusters, and this preset has none; drop it.")
         return []
     count = _classes(options, data, role)
     if role != "clusters" and (not data.classes or not labels):
@@ -208,7 +211,7 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
             "of a folder's sub-folders (or --labels-file), a table's --label-column, y in an .npz; and --labels N "
             "must not be 0."
         )
-    prior = CategoricalPrior(count)
+    prior = _class_prior(options, count, role)
     if role == "observed":
         return [Latent("y", prior=prior, label="observed")]
 
@@ -216,7 +219,8 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         return Adversarial(_discriminator(options, data, count), options.y_weight)
 
     def information() -> nn.Module:
-        return MutualInformation(options.information_weight, options.information_balance)
+        uneven = options.frequencies is not None
+        return MutualInformation(options.information_weight, options.information_balance, uneven)
 
     latents = []
     for number in range(options.variables):
@@ -232,7 +236,18 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         )()
         name = "y" if options.variables == 1 else f"y{number}"
         posterior = Category(features, count, options.temperature)
-        latents.append(
-            Latent(name, posterior, CategoricalPrior(count), rules, "supervised" if role == "supervised" else "none")
-        )
+        label = "supervised" if role == "supervised" else "none"
+        latents.append(Latent(name, posterior, _class_prior(options, count, role), rules, label))
     return latents
+
+
+def _class_prior(options: Options, count: int, role: str) -> CategoricalPrior:
+    """The prior of ``count`` classes or clusters, with the frequencies of the options."""
+    given = options.frequencies
+    if given is None:
+        return CategoricalPrior(count)
+    if len(given) != count:
+        kind = "clusters" if role == "clusters" else "classes"
+        raise AAEError(f"The option frequencies holds {len(given)} numbers for {count} {kind}; give one for each.")
+    total = math.fsum(given)
+    return CategoricalPrior(count, [value / total for value in given])

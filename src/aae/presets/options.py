@@ -21,6 +21,7 @@ class Options:
     channels: int = 16  # of the first convolution
     dropout: float = 0.0
     batch_norm: bool = True  # in the encoder
+    layer_norm: bool = False  # in the encoder, in place of batch norm: by the row alone, for classes of uneven sizes
     likelihood: str = "auto"  # bernoulli | gaussian; auto: bernoulli for images
     corruption: str = "none"  # gaussian | masking | salt-and-pepper | auto: gaussian if labels condition the prior
     corruption_level: float = 0.3  # standard deviation, or share of the values
@@ -36,6 +37,8 @@ class Options:
     # Categorical latent
     y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
     clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
+    # Of the classes in their order, or of the clusters: shares or counts; None: all as frequent
+    frequencies: Sequence[float] | None = None
     variables: int = 1  # number of categorical latents
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
@@ -154,13 +157,22 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
     for option in allowed:
         if get_origin(option) is Sequence:
-            if isinstance(value, list | tuple) and value and all(type(item) is int and item > 0 for item in value):
-                return tuple(value)
+            (kind,) = get_args(option)
+            if isinstance(value, list | tuple) and value and all(_is_positive(item, kind) for item in value):
+                return tuple(kind(item) for item in value)
         elif option is type(None) and value is None:
             return None
         elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         elif option in (int, str, bool) and type(value) is option:
             return value
-    names = ["list of whole numbers" if get_origin(k) is Sequence else getattr(k, "__name__", str(k)) for k in allowed]
+    lists = {Sequence[int]: "list of whole numbers", Sequence[float]: "list of numbers above 0"}
+    names = [lists.get(k) or getattr(k, "__name__", str(k)) for k in allowed]
     raise UsageError(f"The option {name} takes {' or '.join(names).replace('NoneType', 'null')}, not {value!r}.")
+
+
+def _is_positive(item: Any, kind: type) -> bool:
+    """Whether an item of a list is a whole number above 0, or, for ``float``, any number above 0."""
+    if kind is int:
+        return type(item) is int and item > 0
+    return isinstance(item, int | float) and not isinstance(item, bool) and 0 < item < math.inf

@@ -7,6 +7,7 @@ from torch import nn
 
 import aae
 from aae.distributed.fabric import make_fabric
+from aae.model.priors import CategoricalPrior
 from aae.presets.build import build_model
 from aae.presets.build_settings import build_settings
 from aae.presets.presets import resolve
@@ -68,6 +69,14 @@ def test_a_small_group_gets_an_unused_head():
     heads = (0.0, 0.0), (0.0, -20.0)
     assert split(model_of_heads(*heads), copies) == [(1, 0)]
     assert split(model_of_heads(*heads), copies[:, :305]) == []  # five rows are too few for a group
+
+
+def test_a_cluster_that_the_prior_expects_to_be_small_keeps_its_head():
+    copies = torch.cat([group(300, 0.0, 0.0), group(60, 40.0, 0.0, seed=1), group(20, -80.0, 0.0, seed=3)], 1)
+    model = model_of_heads((0.0, 0.0), (-1.0, -60.0))
+    assert split(model, copies) == [(1, 0)]
+    model.category.prior = CategoricalPrior(2, [0.94, 0.06])
+    assert split(model, copies) == []
 
 
 @pytest.mark.parametrize(("count", "expected"), [(30, 0), (100, 1)])

@@ -49,11 +49,11 @@ class SplitClusters(Extra):
     them: 2.65 for a single Gaussian, and for two clusters that share one.
 
     At intervals, the cluster whose halves are farthest apart gets a second head, if they are ``least`` apart. The head
-    comes from the smallest cluster if that has less than ``spare`` of an equal share and at most half the rows of the
-    smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together, if the
-    halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small, remote
-    kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin as the
-    old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
+    comes from the smallest cluster if that has less than ``spare`` of its share in the prior and at most half the rows
+    of the smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together,
+    if the halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small,
+    remote kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin
+    as the old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
     cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for
     Mixture Models*, Neural Computation 12, 2000, with other criteria.)
 
@@ -63,7 +63,7 @@ class SplitClusters(Extra):
         change: Module that changes rows ``(N, *shape)`` but keeps their meaning.
         least: Smallest distance of two halves that count as two groups.
         margin: How many times as far apart the halves must be as the two clusters of which one is given up.
-        spare: Share of the rows, times the number of clusters, below which a cluster is given up first.
+        spare: Share of the rows, over the cluster's frequency in the prior, below which a cluster is given up first.
         begin: Share of the training before which nothing is split.
         end: Share after which nothing is split: the last groups need time to separate.
         every: Steps between two inspections of the clusters.
@@ -146,7 +146,8 @@ class SplitClusters(Extra):
         assigned = head(rows).float().argmax(-1).cpu()
         points, centre, scale = _whiten(copies.cpu().double())
         clusters = [points[assigned == number] for number in range(len(plan))]
-        for line, (freed, split, halves) in zip(plan, self._choose_splits(clusters), strict=False):
+        splits = self._choose_splits(clusters, _shares(model, len(clusters)))
+        for line, (freed, split, halves) in zip(plan, splits, strict=False):
             direction = halves.one - halves.two
             direction = direction / (direction.square().sum() / 2)  # logits change by one at the means
             step = scale @ direction
@@ -177,19 +178,19 @@ class SplitClusters(Extra):
             done.append((freed, split))
         return done
 
-    def _choose_splits(self, clusters: Sequence[Tensor]) -> Iterator[tuple[int, int, _Halves]]:
+    def _choose_splits(self, clusters: Sequence[Tensor], shares: Sequence[float]) -> Iterator[tuple[int, int, _Halves]]:
         """The cluster given up, the cluster split, and its halves; each cluster is in one split at most."""
         sizes = [len(cluster) for cluster in clusters]
-        few = self.spare * sum(sizes) / len(sizes)
+        few = [self.spare * sum(sizes) * share for share in shares]
         halved = {number: halves for number, cluster in enumerate(clusters) if (halves := _halves(cluster)) is not None}
         # Minimal distance of the halves, minimal rows of each, and clusters of which the first is then given up.
         offers: list[tuple[float, float, tuple[int, ...]]] = [
             (self.least, max(MIN_HALF, 2 * sizes[number]), (number,))
             for number in _by_size(range(len(sizes)), sizes)
-            if sizes[number] < few
+            if sizes[number] < few[number]
         ]
         offers += [
-            (max(self.least, self.margin * distance), few, _by_size(pair, sizes))
+            (max(self.least, self.margin * distance), min(few), _by_size(pair, sizes))
             for distance, pair in _closest_pairs({k: rows for k, rows in enumerate(clusters) if len(rows) >= MIN_ROWS})
         ]
         used: set[int] = set()
@@ -200,6 +201,13 @@ class SplitClusters(Extra):
                     used |= {*offered, split}
                     yield offered[0], split, halves
                     break
+
+
+def _shares(model: Autoencoder, count: int) -> list[float]:
+    """The frequency in the prior of each of ``count`` clusters; all the same where it says nothing."""
+    category: Any = model.category
+    balance = getattr(category.prior, "balance", None)
+    return [1 / count] * count if balance is None else list(balance)
 
 
 def _by_size(numbers: Iterable[int], sizes: Sequence[int]) -> tuple[int, ...]:
