@@ -497,3 +497,28 @@ def test_tuning_that_cannot_start(cli, folder, words, code, text):
     assert text in done.err
     assert "Traceback" not in done.err
     assert not list(folder.glob("runs/*"))
+
+
+def test_tables(cli, folder):
+    """What was understood is said; unseen categories are counted, or refused if asked for."""
+    lines = [f"{k % 7},5;{k % 3};{['red', 'blue'][k % 2]};{'ab'[k % 2]}" for k in range(60)]
+    (folder / "rows.csv").write_text("\n".join(["size;ward;colour;kind", *lines]) + "\n")
+    done = cli("data", "rows.csv", "--label-column", "kind")
+    assert "3 columns, 2 of numbers and 1 of categories" in done.out
+    assert "rows.csv: read 'size': '0,5' as 0.5." in done.err
+    assert "'ward' holds few different whole numbers" in done.err
+    assert "is no number with the decimal mark '.'" in cli("data", "rows.csv", "--decimal", ".").err
+    words = ["--data", "rows.csv", "--label-column", "kind", "--categories", "ward", "--out", "run", "--steps", 2]
+    done = cli("train", "few-labels", *words, *NARROW)
+    assert done.code == 0, done.err
+    assert "few different" not in done.err
+    (folder / "new.csv").write_text("colour,size,ward,kind\nred,1.5,1,a\npink,2.5,9,b\npink,3.5,0,a\n")
+    for command in (["predict", "run", "new.csv", "--out", "p.csv"], ["encode", "run", "new.csv", "--out", "c.npz"],
+                    ["reconstruct", "run", "new.csv", "--out", "r.csv"], ["evaluate", "run", "--data", "new.csv"]):
+        done = cli(*command)
+        assert done.code == 0, done.err
+        assert "2 of 3 rows hold categories that the model has not seen" in done.err, command
+        assert "ward: '9' (1)" in done.err
+        done = cli(*command, "--strict")
+        assert done.code == 1
+        assert "'pink' (2)" in done.err

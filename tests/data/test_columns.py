@@ -141,6 +141,11 @@ def test_a_decimal_mark_that_is_given():
         infer(["3,5", "4"], Style(".", chosen=True))
 
 
+@pytest.mark.parametrize("cells", [[1, -9999, 3], [1.5, -9999.0, 3.0], ["1", "-9999", "3"], ["1.5", "-9999.0", "3"]])
+def test_numbers_that_mark_empty_cells(cells):
+    assert np.isnan(infer(cells, Style(missing=("-9999",))).cells).tolist() == [False, True, False]
+
+
 def test_further_marks_of_empty_cells():
     assert np.isnan(infer(["1", "999", "x"], Style(missing=("999", "x"))).cells).tolist() == [False, True, True]
     assert infer(["red", "x"], Style(missing=("x",))).cells.tolist() == ["red", None]

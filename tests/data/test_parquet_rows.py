@@ -7,6 +7,7 @@ import pytest
 
 from aae.data import parquet_rows
 from aae.data.arrays import check_rows
+from aae.data.dataset import ReadOptions
 from aae.data.parquet_rows import ParquetRows
 from aae.model.table import Table
 from aae.system.errors import AAEError
@@ -125,7 +126,7 @@ def test_unseen_values_are_counted_over_all_chunks_before_a_row_is_read(tmp_path
                           "as unknown: colour: 'green' (5)."]  # fmt: skip
     assert np.array_equal(rows[4:8][:, 1], [1, 0, np.nan, -1], equal_nan=True)
     with pytest.raises(AAEError, match="column 'colour' holds 'green' in row 3, which the model has never seen"):
-        ParquetRows(tmp_path / "a.parquet", known, strict=True)
+        ParquetRows(tmp_path / "a.parquet", known, ReadOptions(strict=True))
 
 
 def test_rows_in_double_where_the_table_needs_them(tmp_path):

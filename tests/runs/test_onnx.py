@@ -116,3 +116,19 @@ def test_the_exported_files_read_raw_columns(tmp_path):
     (back,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], {"z": z, "y": y})
     expected = inference.reconstruct(model, rows)
     assert_close(back, expected, terms, np.abs(expected))
+
+
+@pytest.mark.numeric
+def test_the_exported_files_read_seconds_since_1970(tmp_path):
+    """In double, clipped, and with a category that is not known."""
+    rows = np.stack([1.7e9 + np.arange(20.0), np.arange(20) % 2], 1)
+    table = fit_table(rows, ["t", "colour"], {1: ["blue", "green"]})
+    model = FAMILIES["aae"](shape=(table.width,), table=table).eval()
+    export_onnx(save_model(model, tmp_path / "model"), tmp_path / "onnx")
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["input"]["dtype"] == "float64"
+    rows = np.r_[rows, [[0.0, -1.0]]]
+    (z,) = session(tmp_path / "onnx" / "encoder.onnx").run(["z"], {"x": rows})
+    assert_close(z, inference.encode(model, rows)["z"], 10 * layers(model))
+    (back,) = session(tmp_path / "onnx" / "decoder.onnx").run(["x"], {"z": z})
+    assert_close(back - [1.7e9, 0], inference.reconstruct(model, rows) - [1.7e9, 0], 10 * layers(model), 20)

@@ -416,3 +416,31 @@ def test_a_run_on_a_table_is_opened_again(people):
     other = open_run(people / "run", str(people / "people.csv"))
     assert other.data.classes == ["ant", "bee"]
     assert other.data.table.columns == run.model.table.columns
+
+
+def test_rows_are_written_as_they_were_in_the_training(tmp_path):
+    """A European file; dates, whole numbers, truth values and codes come back as such, also from other files."""
+    said, truth = ("Ja", "Nein"), ("TRUE", "FALSE", "FALSE")
+    lines = [f"{k % 9 + 1:02}.03.2026;{k % 7};{said[k % 2]};{truth[k % 3]};{k % 5},5;{'ab'[k % 2]}" for k in range(60)]
+    head = "day;count;said;ok;size;kind"
+    (tmp_path / "train.csv").write_text("\n".join([head, *lines]) + "\n")
+    changes = {"hidden": [8], "discriminator_hidden": [8]}
+    train_preset("few-labels", tmp_path / "train.csv", reading=ReadOptions(label_column="kind"), steps=3,
+                 changes=changes, out=tmp_path / "run", progress=False)  # fmt: skip
+    (tmp_path / "new.csv").write_text("day,count,said,ok,size\n2026-03-01,3.0,Ja,true,2.5\n2026-03-02,4,Ja,False,3.5\n")
+    samples(tmp_path / "run", 5, None, 0, tmp_path / "s.csv")
+    reconstructions(tmp_path / "run", str(tmp_path / "new.csv"), tmp_path / "r.csv")
+    for name in ("s.csv", "r.csv"):
+        head, *found = table(tmp_path / name)
+        assert head == ["day", "count", "said", "ok", "size"]
+        for day, count, said, ok, size in found:
+            assert day.startswith("2026-0")
+            assert len(day) == 10
+            assert count == str(int(count))
+            assert said in ("Ja", "Nein")
+            assert ok in ("TRUE", "FALSE")
+            assert float(size) is not None
+    samples(tmp_path / "run", 5, None, 0, tmp_path / "s.parquet")
+    predictions(tmp_path / "run", str(tmp_path / "s.csv"), tmp_path / "one.csv")
+    predictions(tmp_path / "run", str(tmp_path / "s.parquet"), tmp_path / "other.csv")
+    assert [row[1] for row in table(tmp_path / "one.csv")] == [row[1] for row in table(tmp_path / "other.csv")]

@@ -370,3 +370,23 @@ def test_fits_in_threads_are_the_fits_of_one_after_the_other(fitted, monkeypatch
     assert all(np.array_equal(m.predict_proba(X), p) for m, p in zip(models, expected, strict=True))
     assert all(np.array_equal(d, fitted.sample(3, random_state=1)) for d in drawn)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_numbers_that_float32_does_not_tell_apart():
+    """Seconds since 1970, of which the class decides by a minute."""
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    rows = np.stack([1.7e9 + 60 * y + rng.normal(0, 8, 200), rng.normal(size=200)], 1)
+    options = {"hidden": (32,), "discriminator_hidden": (32,)}
+    model = AAEClassifier(options=options, random_state=0, max_iter=100).fit(rows, y)
+    assert (model.predict(rows) == y).mean() > 0.95
+    drawn = model.sample(50, y=1, random_state=0)
+    assert drawn.dtype == np.float64
+    assert len(np.unique(drawn[:, 0])) > 10
+
+
+def test_a_fill_value_is_told():
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    rows[5, 1] = -9999
+    with pytest.warns(UserWarning, match=r"X: some numbers are far from all others in .*: 1 -9999 \(1 in all"):
+        AAEEmbedder(random_state=0, max_iter=2).fit(rows)

@@ -15,7 +15,7 @@ import numpy as np
 from aae.data.cells import TextCells, decoded, is_text, number_text, typed_numbers, value_type
 from aae.data.text_columns import Column, Style, UndecidedError, kind_of, text_column
 
-__all__ = ["category_texts", "infer_column", "infer_columns", "plain_dates", "plain_numbers"]
+__all__ = ["category_texts", "infer_column", "infer_columns", "plain_dates", "plain_numbers", "without_missing"]
 
 # As Arrow reads it; a zone may also be written in other ways, which are read one by one.
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?P<zone>Z|[-+]\d{2}:\d{2})?)?")
@@ -42,9 +42,10 @@ def infer_column(name: str, column: Any, where: str, style: Style, as_category: 
     if as_category or types.is_dictionary(column.type):
         return Column(name, category_texts(column, place, style), {})
     if not is_text(column):
-        return _typed(name, column, place)
+        return _typed(name, column, place, style)
     numbers = plain_numbers(column, style)
     if numbers is not None:
+        numbers = without_missing(numbers, style)
         kind = kind_of(numbers)
         return Column(name, numbers, {"kind": kind}, mark="." if kind == "number" else None)
     dates = plain_dates(column, style)
@@ -87,10 +88,10 @@ def _perhaps_otherwise(texts: Any, values: np.ndarray, style: Style) -> bool:
     known = values[~np.isnan(values)]
     if (known == np.round(known)).all() and any_match("^ *0[0-9]"):
         return True
-    thousandths = known * 1000
-    possible = (np.abs(known) < 1000).all() and (np.abs(thousandths - np.round(thousandths)) < 1e-6).all()
+    if not (np.abs(known) < 1000).all() or (np.abs(known * 1000 - np.round(known * 1000)) > 1e-6).any():
+        return False
     other = "[.][0-9]{0,2} *$|[.][0-9]{4}|^ *[-+]?0?[.]"  # a point that can only be a decimal one
-    return bool(possible) and any_match("[.][0-9]{3} *$") and not any_match(other)
+    return any_match("[.][0-9]{3} *$") and not any_match(other)
 
 
 def plain_dates(column: Any, style: Style) -> tuple[np.ndarray, dict[str, Any]] | None:
@@ -160,7 +161,21 @@ def _category_name(text: str) -> str | None:
     return whole if point and not rest.strip("0") else text
 
 
-def _typed(name: str, column: Any, place: str) -> Column:
+def without_missing(values: np.ndarray, style: Style) -> np.ndarray:
+    """Numbers with NaN in place of those that the user names as marks of empty cells, however they are written."""
+    marks = [float(text) for text in style.missing if _is_number(text)]
+    return np.where(np.isin(values, marks), np.nan, values) if marks else values
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _typed(name: str, column: Any, place: str, style: Style) -> Column:
     from pyarrow import types
 
     kind, values = value_type(column), typed_numbers(column, place)
@@ -173,6 +188,7 @@ def _typed(name: str, column: Any, place: str) -> Column:
     if types.is_timestamp(kind):
         facts: dict[str, Any] = {"kind": "date", "clock": _has_clock(values)}
         return Column(name, values, facts | ({"zone": kind.tz} if kind.tz else {}))
+    values = without_missing(values, style)
     return Column(name, values, {"kind": kind_of(values)})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.cells import TextCells, is_text, shown, typed_numbers, value_type
-from aae.data.columns import category_texts, plain_dates, plain_numbers
+from aae.data.columns import category_texts, plain_dates, plain_numbers, without_missing
 from aae.data.date_texts import read_time_texts
 from aae.data.labels import class_key
 from aae.data.text_columns import Style, UndecidedError, resolve_numbers
@@ -89,7 +89,8 @@ def _cells(spec: Mapping[str, Any], column: Any, where: str, style: Style, marks
     if not (wanted or kind is None or types.is_null(found)):
         what = {"date": "dates", "time": "times of the day"}.get(str(kind), "numbers")
         raise AAEError(f"{where} holds {found}, but the model takes {what} there.")
-    return typed_numbers(column, where, raw_times=kind is None)
+    values = typed_numbers(column, where, raw_times=kind is None)
+    return values if kind in ("date", "time") else without_missing(values, style)
 
 
 def _known_texts(texts: np.ndarray, known: list[str]) -> np.ndarray:
@@ -111,7 +112,7 @@ def _from_texts(
         numbers = plain_numbers(column, style)
         if numbers is not None:
             marks |= {"."} if (numbers != np.round(numbers))[~np.isnan(numbers)].any() else set()
-            return numbers
+            return without_missing(numbers, style)
     if kind == "date":
         dates = plain_dates(column, style)
         if dates is not None:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aae.data.known_columns import column_names, rows_of, unused_note
-from aae.data.tables import LIMITS, index_columns, parquet_size, pyarrow_parquet, readable
+from aae.data.tables import LIMITS, index_columns, parquet_size, pyarrow_parquet, readable, style_of
 from aae.data.text_columns import Style
 from aae.model.table import Table
 from aae.model.unseen import UnseenValues
 from aae.system.errors import AAEError
+
+if TYPE_CHECKING:
+    from aae.data.dataset import ReadOptions
 
 __all__ = ["CHUNK", "ParquetRows", "read_chunks"]
 
@@ -38,8 +41,7 @@ class ParquetRows:
     Args:
         path: The file.
         table: How the model reads the columns; if it has no names, every column must hold numbers.
-        style: How the file writes its cells.
-        strict: Refuse values of categories that the model does not know.
+        reading: How the model's own data were written; ``strict`` refuses categories that it does not know.
 
     Attributes:
         notes: Columns that were left out, and values that the model does not know.
@@ -49,7 +51,7 @@ class ParquetRows:
     """
 
     def __init__(
-        self, path: Path, table: Table | None = None, style: Style | None = None, strict: bool = False
+        self, path: Path, table: Table | None = None, reading: "ReadOptions | None" = None
     ) -> None:
         parquet_size(path)
         parquet = pyarrow_parquet()
@@ -65,13 +67,13 @@ class ParquetRows:
                     f"{path}: column {field.name!r} holds {field.type}, but every column must hold numbers; "
                     "leave it out or turn it into numbers."
                 )
-        self._path, self._style = path, style or Style()
+        self._path, self._style = path, Style() if reading is None else style_of(reading, hints=True)
         self.dtype, self.ndim = np.dtype(np.float32) if table is None else table.dtype, 2
         columns = len(self._file.schema_arrow) if self._table is None else len(self._table.columns)
         self.shape = (self._file.metadata.num_rows, columns)
         self._next = -1  # the row that follows those already read
         self._buffer = np.empty((0, columns), self.dtype)  # rows that are decoded but not yet read
-        self.notes = [] if self._table is None else self._look(self._table, strict)
+        self.notes = [] if self._table is None else self._look(self._table, reading)
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -125,7 +127,7 @@ class ParquetRows:
         cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
         return rows_of(self._table, cells, where, self._style, UnseenValues())
 
-    def _look(self, table: Table, strict: bool) -> list[str]:
+    def _look(self, table: Table, reading: "ReadOptions | None") -> list[str]:
         """Read the columns of categories once, to tell all values that the model does not know before it is used."""
         where, names = str(self._path), [name.strip() for name in self._file.schema_arrow.names]
         categories = Table([column for column in table.columns if "values" in column])
@@ -138,7 +140,9 @@ class ParquetRows:
                 for chunk in self._file.iter_batches(CHUNK, columns=columns):
                     cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
                     rows_of(categories, cells, where, self._style, unseen)
-        if strict:
-            unseen.refuse(where)
         index = index_columns(self._file.schema_arrow)
+        if reading is not None:
+            index.append(str(reading.label_column))
+            if reading.strict:
+                unseen.refuse(where)
         return [*unused_note(table, [name for name in names if name not in index], where), *unseen.notes(where)]

@@ -1,14 +1,18 @@
 """A summary of a data set: parts, shapes, classes, and what looks wrong."""
 
+from collections import Counter
+
 import numpy as np
 
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, digests_of, list_some
 from aae.data.splits import Split
+from aae.model.table import Table
 
 __all__ = ["contact_rows", "describe_data", "describe_split", "warnings_about"]
 
+_NAMES = {"boolean": "truth values", "date": "dates", "time": "times of the day"}
 MIN_LABELS = 3  # labels of a class; with fewer, a split leaves one part without the class
 SHEET = 64  # images on the contact sheet
 LISTED_COLUMNS = 5  # columns with empty cells that are named
@@ -19,8 +23,7 @@ def describe_data(data: Dataset) -> list[str]:
     if data.is_image:
         kind = f"{data.shape[0]} x {data.shape[1]} images, {'colour' if len(data.shape) == 3 else 'grey'}"
     elif data.table is not None and data.table.named:
-        categories = sum("values" in column for column in data.table.columns)
-        kind = f"{data.shape[0]} columns, {data.shape[0] - categories} of numbers and {categories} of categories"
+        kind = f"{data.shape[0]} columns, {_kinds(data.table)}"
     else:
         kind = f"vectors of {data.shape[0]} numbers"
     labelled, test_labelled = int((data.y >= 0).sum()), int((data.test_y >= 0).sum())
@@ -52,6 +55,14 @@ def describe_split(data: Dataset, split: Split) -> str:
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
     return f"{data.name}: {rows:,} rows to train on{validation}; {labels}; {test:,} rows to test on{labelled}."
+
+
+def _kinds(table: Table) -> str:
+    """How many columns there are of each kind."""
+    kinds = Counter("categories" if "values" in c else _NAMES.get(c.get("kind", ""), "numbers") for c in table.columns)
+    parts = [f"{kinds[name]} of {name}" for name in ("numbers", *_NAMES.values(), "categories")
+             if kinds[name] or name in ("numbers", "categories")]  # fmt: skip
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:

@@ -82,7 +82,8 @@ def _known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table)
     check_named(table, True, where)
     unseen = None if reading.strict else UnseenValues()
     rows = rows_of(table, file.columns, where, file.style, unseen)
-    notes = [*file.notes, *unused_note(table, [name for name in file.columns if name not in file.index], where)]
+    expected = (*file.index, reading.label_column)
+    notes = [*file.notes, *unused_note(table, [name for name in file.columns if name not in expected], where)]
     return rows, notes + ([] if unseen is None else unseen.notes(where))
 
 

@@ -68,8 +68,9 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
         now = f"{config['data']} now has" if data is None else f"{data} has"
         raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
     view = own_rows(rows, config, directory) if data is None else other_rows(rows, data, config, directory)
+    read = () if data is None else rows.notes  # those of its own data were said by the training
     rows, split, notes = with_model_classes(view, model.classes)
-    for note in notes:
+    for note in (*read, *notes):
         say(f"Warning: {note}")
     for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
         say(f"Note: {note}")

@@ -22,7 +22,7 @@ from aae.data.parquet_rows import ParquetRows
 from aae.data.raw import check_named
 from aae.data.sources import is_image_source, load_data
 from aae.data.table_files import read_known_table
-from aae.data.tables import style_of, table_kind
+from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
@@ -97,7 +97,7 @@ def _array_rows(path: Path) -> Input:
 def _table_rows(path: Path, table: Table | None, reading: ReadOptions) -> Rows:
     """Rows of a table; those of a single Parquet file stay on the disk."""
     if path.is_file() and table_kind(path) == "parquet":
-        columns = ParquetRows(path, table, style_of(reading, hints=True), reading.strict)
+        columns = ParquetRows(path, table, reading)
         for note in columns.notes:
             say(note)
         return columns if columns.named else check_rows(columns, str(path))
@@ -115,7 +115,8 @@ def reading_of(run: Path, strict: bool) -> ReadOptions:
     from aae.training.rundir import RunDir
 
     try:
-        options = of_new_files(read_options(RunDir(run).config()))
+        own = read_options(RunDir(run).config())
+        options = replace(of_new_files(own), label_column=own.label_column)
     except AAEError:  # the folder of a model alone, or a name on the hub
         options = ReadOptions()
     return replace(options, strict=strict)
