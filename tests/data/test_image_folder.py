@@ -63,7 +63,8 @@ def test_what_was_read_is_said(write, tmp_path):
     assert list(load_data(root).notes[:3]) == [
         "1 image could not be read and was left out: cat/0.png (cannot identify image file).",
         "1 file is not an image that can be read: 1 .txt.",
-        "The folder 'unknown' (4 images) is read as a class; call it 'unlabelled' if its images have no label.",
+        "labels: 4 rows have 'unknown', which is read as a class; if it means 'not labelled', leave the label empty, "
+        "or call the folder 'unlabelled'.",
     ]
     with pytest.raises(AAEError, match=r"cat/0.png cannot be read"):
         load_data(root, ReadOptions(strict=True))

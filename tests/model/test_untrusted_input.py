@@ -123,7 +123,7 @@ def test_pickles_are_not_opened(saved, tmp_path):
     np.save(tmp_path / "rows.npy", rows, allow_pickle=True)
     np.savez(tmp_path / "rows.npz", x=np.zeros((3, 2)), y=rows)
     for name in ("rows.npy", "rows.npz"):
-        with pytest.raises(AAEError, match=r"it holds object; only numbers, bytes and texts can be read"):
+        with pytest.raises(AAEError, match=r"holds object; only numbers, bytes, texts and dates can be read"):
             load_data(tmp_path / name)
     for write in (lambda file: torch.save({"a": Evil()}, file), lambda file: pickle.dump(Evil(), file)):
         with (saved / "weights.safetensors").open("wb") as file:

@@ -282,7 +282,7 @@ def test_a_share_of_outliers_that_cannot_be(share):
 
 def test_outliers_are_found_without_their_share():
     rng = np.random.default_rng(0)
-    normal, strange = rng.normal(size=(380, 4)) @ rng.normal(size=(4, 6)), rng.normal(size=(20, 6)) * 20
+    normal, strange = rng.normal(size=(390, 4)) @ rng.normal(size=(4, 6)), rng.normal(size=(10, 6)) * 20
     model = AAEOutlierDetector("auto", random_state=0, max_iter=150).fit(np.r_[normal, strange])
     scores = model.score_samples(np.r_[normal, strange])
     spread = 1.4826 * np.median(np.abs(scores - np.median(scores)))
