@@ -17,6 +17,7 @@ from aae.evaluation.figures import evaluate
 from aae.report.gallery import PICTURES, draw_picture, write_run_report
 from aae.runs.changes import _occurrences
 from aae.runs.open import open_run
+from aae.runs.outputs import read_input
 from aae.runs.train import resume_run, train_preset
 from aae.system.errors import AAEError
 from helpers.runs import SMALL, train_small
@@ -270,6 +271,9 @@ def test_a_built_in_name_is_never_a_folder(tmp_path, monkeypatch):
         assert (result.data.shape, len(result.data.x), result.data.classes) == ((8, 8), 16, ["cat", "dog"])
         assert json.loads((result.path / "config.json").read_text())["data"] == str(tmp_path / "digits")
     assert len(load_data("digits").x) == 1437
+    monkeypatch.chdir(tmp_path / "digits")
+    (tmp_path / "digits" / "digits").write_bytes(b"another file of that name")
+    assert len(read_input("digits", opened.model).rows) == 360
 
 
 def test_rows_in_memory_cannot_be_read_again(tmp_path):

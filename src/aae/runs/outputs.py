@@ -12,7 +12,8 @@ import torch
 
 from aae.data.array_files import channels_first, read_array_file
 from aae.data.arrays import Rows, check_rows, open_rows
-from aae.data.dataset import ReadOptions
+from aae.data.builtin import is_builtin
+from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import read_idx
 from aae.data.image_files import ENDINGS, readable_name
 from aae.data.image_structure import structure_of
@@ -65,6 +66,8 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
     Raises:
         AAEError: The input cannot be read.
     """
+    if is_builtin(spec):  # whatever files have the same name
+        return _test_rows(load_data(spec))
     path = Path(spec)
     table = model.table if model is not None else None
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
@@ -77,7 +80,10 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
         return Input(check_rows(read_idx(path), spec))
     if model is not None and (path.is_file() or is_image_source(spec)):
         return _images(path, model)
-    data = load_data(spec)
+    return _test_rows(load_data(spec))
+
+
+def _test_rows(data: Dataset) -> Input:
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
 
 
