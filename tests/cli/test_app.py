@@ -335,7 +335,7 @@ WRONG = {
     "rows of another shape": ("predict RUN rows.npy --out a.csv", 1, "the input has rows of shape (7, 7)"),
     "data of another shape": ("evaluate RUN --data rows.npz", 1, "rows.npz has rows of shape (7, 7)"),
     "truncated input": ("predict RUN cut.npz --out a.csv", 1, "cut.npz is not a readable numpy file"),
-    "input of another kind": ("encode RUN words.txt --out a.npz", 1, "words.txt is not an IDX file of bytes"),
+    "input of another kind": ("encode RUN words.bin --out a.npz", 1, "words.bin is not an IDX file of bytes"),
     "absent input": ("reconstruct RUN absent.npy --out a.npz", 1, "No data at absent.npy"),
     "no classes to predict": ("predict VAE digits --out a.csv", 1, "has no class or cluster output"),
     "ending of predictions": ("predict RUN digits --out a.txt", 2, "a.txt should end in .csv"),
@@ -361,7 +361,7 @@ def test_one_sentence_and_nothing_left(cli, folder, trained, case, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     (folder / "mine").mkdir()
     (folder / "mine" / "notes").write_text("mine")
-    (folder / "words.txt").write_text("words")
+    (folder / "words.bin").write_text("words")
     rows = RNG.integers(0, 256, (20, 7, 7), dtype=np.uint8)
     np.save("rows.npy", rows)
     np.savez("rows.npz", x=rows)
@@ -449,7 +449,7 @@ def test_data_without_images(cli, folder):
 
 
 @pytest.mark.parametrize(("words", "code", "sentence"), [
-    (["absent/folder"], 1, "No data at absent/folder: expected a file (.npz, .npy, .csv, .parquet)"),
+    (["absent/folder"], 1, "No data at absent/folder: expected a file (.npz, .npy, .csv, .tsv, .parquet)"),
     (["digits", "--image-size", "9"], 2, "digits has a fixed format and fixed test rows"),
     (["digits", "--out", "sheet.txt"], 2, "sheet.txt should end in .png or .svg or .pdf"),
     (["."], 1, "holds no images"),

@@ -162,6 +162,13 @@ def test_counts_of_different_labels_stand_for_rows():
     assert labels.y.tolist() == [-1, 0, 1]
 
 
+def test_minus_one_is_a_class_where_a_model_knows_it_as_one():
+    assert read([-1, -1, 0]).classes == [0]
+    assert read([-1, -1], known=[-1, 1]).classes == [-1]
+    assert read(["-1", "0"], known=["0", "1"]).y.tolist() == [-1, 0]
+    assert read([-1, 1], known=[0, 1]).classes == [1]
+
+
 def test_no_labels():
     assert read_labels(None, 3, "set.csv").y.tolist() == [-1, -1, -1]
 

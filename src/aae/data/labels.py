@@ -49,6 +49,7 @@ def read_labels(
     where: str,
     classes: Sequence[ClassName] | None = None,
     counts: np.ndarray | None = None,
+    known: Sequence[ClassName] | None = None,
     unknown: int | None = None,
 ) -> Labels:
     """Number the classes of labels.
@@ -59,6 +60,7 @@ def read_labels(
         where: Where they come from, for messages.
         classes: The classes of the rows to train on, if these are labels of rows to test on.
         counts: Rows that have each label ``(N,)``, if ``values`` are different labels and not those of single rows.
+        known: The classes of a model that will see the rows; only what -1 means depends on them.
         unknown: The number of labels that are not among ``classes``; if None, there may be none.
 
     Raises:
@@ -70,7 +72,7 @@ def read_labels(
     distinct, index = _distinct(array)
     every = np.bincount(index, weights=counts, minlength=len(distinct)).astype(np.int64)
     cleaned = [_clean(value) for value in distinct]
-    absent_mark = _absent_mark([name for name in cleaned if name is not None], classes)
+    absent_mark = _absent_mark([name for name in cleaned if name is not None], classes or known)
     present = [name is not None and class_key(name) != absent_mark for name in cleaned]
     notes = _absence_notes(distinct, every, present)
     named = {k: name for k, name in enumerate(cleaned) if name is not None and present[k]}

@@ -1,6 +1,7 @@
 """Files whose rows stay on the disk."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset, ReadOptions
-from aae.data.labels import Labels, read_labels
+from aae.data.labels import ClassName, Labels, read_labels
 from aae.data.raw import RawData, check_named, leave_one_of_each, single_labels, stored
 from aae.data.tables import parquet_size, table_kind
 from aae.data.unpacked import unpack
@@ -24,7 +25,9 @@ MAX_TEST_ROWS = 10_000  # held out from rows on the disk
 SCALE_BYTES, SCALE_RUNS = 2**25, 500  # bytes of rows, in runs of neighbours, from which scales of columns are learned
 
 
-def large_file(path: Path, reading: ReadOptions, table: Table | None) -> tuple[RawData[NpyRows], Labels] | None:
+def large_file(
+    path: Path, reading: ReadOptions, table: Table | None, classes: Sequence[ClassName] | None
+) -> tuple[RawData[NpyRows], Labels] | None:
     """The rows of a file that take more than `LARGE` bytes, with their labels; None for smaller files."""
     if path.suffix.lower() == ".npy":
         rows = open_rows(path)
@@ -47,7 +50,7 @@ def large_file(path: Path, reading: ReadOptions, table: Table | None) -> tuple[R
         if data.labels is None:
             return raw, Labels([], np.broadcast_to(np.int64(-1), len(data.rows)))
         counts = np.bincount(data.labels, minlength=len(data.label_names))
-        labels = read_labels(data.label_names, len(data.label_names), str(path), counts=counts)
+        labels = read_labels(data.label_names, len(data.label_names), str(path), counts=counts, known=classes)
         return raw, Labels(labels.classes, labels.y[data.labels], labels.notes)
     return None
 

@@ -1,6 +1,7 @@
 """Rows and labels as a source gives them, and the data set they become: labels numbered, test rows held out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
-from aae.data.labels import read_labels
+from aae.data.labels import ClassName, read_labels
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
@@ -42,10 +43,12 @@ class RawData(Generic[AnyRows]):
         return fit_table(rows, self.columns, self.values, self.kinds) if rows.ndim == 2 else None
 
 
-def with_test_rows(raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None) -> Dataset:
+def with_test_rows(
+    raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None, known: Sequence[ClassName] | None
+) -> Dataset:
     """The data set, with the ``given`` test rows or those of the source, or else held out."""
     test, notes, where = raw.test, raw.notes, f"{raw.where} (x_test)"
-    labels = read_labels(raw.labels, len(raw.x), raw.where)
+    labels = read_labels(raw.labels, len(raw.x), raw.where, known=known)
     notes += labels.notes
     if given is not None:
         test, notes, where = (given.x, given.labels), (*notes, *given.notes), given.where

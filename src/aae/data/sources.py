@@ -5,6 +5,7 @@ as float32, ``(N, D)``, and a `Table` describes how the networks read them. Labe
 ``classes``, -1 for rows without a label.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from aae.data.array_files import read_array_file
 from aae.data.builtin import NAMED, from_arrays, is_builtin, load_builtin
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
+from aae.data.labels import ClassName
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
 from aae.data.table_files import read_table
@@ -29,13 +31,19 @@ OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folde
 OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing")
 
 
-def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, table: Table | None = None) -> Dataset:
+def load_data(
+    spec: str | Path | Dataset,
+    reading: ReadOptions | None = None,
+    table: Table | None = None,
+    classes: Sequence[ClassName] | None = None,
+) -> Dataset:
     """Load ``digits``, ``mnist``, a file (.npz, .npy, .csv, .parquet), a folder of images or one of IDX files.
 
     Args:
         spec: A name or a path; a `Dataset` is returned as it is.
         reading: Options for reading a path.
         table: How a model reads the columns; if None, it is learned from them.
+        classes: The classes of that model: with a class -1 among them, -1 does not mean "not labelled".
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
@@ -50,7 +58,7 @@ def load_data(spec: str | Path | Dataset, reading: ReadOptions | None = None, ta
             raise UsageError(f"{spec} has a fixed format and fixed test rows; drop --{name.replace('_', '-')}.")
         return load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
     if kind is not None:
-        return _load_path(path, kind, reading, table)
+        return _load_path(path, kind, reading, table, classes)
     if path.is_file():
         raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
     if path.suffix or len(path.parts) > 1:
@@ -78,14 +86,16 @@ def is_image_source(spec: str | Path) -> bool:
     return _kind(spec) == "images"
 
 
-def _load_path(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> Dataset:
+def _load_path(
+    path: Path, kind: str, reading: ReadOptions, table: Table | None, classes: Sequence[ClassName] | None
+) -> Dataset:
     _check_options(str(path), kind, reading)
-    large = large_file(path, reading, table)
+    large = large_file(path, reading, table, classes)
     raw: RawData[Any] = _read_raw(path, kind, reading, table) if large is None else large[0]
     given = None
     if reading.test is not None:
         given = _read_test_rows(Path(reading.test), raw, reading, table or raw.table(raw.x))
-    return with_test_rows(raw, given, table) if large is None else on_disk(*large, given, table)
+    return with_test_rows(raw, given, table, classes) if large is None else on_disk(*large, given, table)
 
 
 def _check_options(path: str, kind: str, reading: ReadOptions) -> None:

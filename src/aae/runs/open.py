@@ -68,12 +68,11 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
         now = f"{config['data']} now has" if data is None else f"{data} has"
         raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
     view = own_rows(rows, config, directory) if data is None else other_rows(rows, data, config, directory)
-    read = () if data is None else rows.notes  # those of its own data were said by the training
-    rows, split, notes = with_model_classes(view, model.classes)
-    for note in (*read, *notes):
-        say(f"Warning: {note}")
     for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
         say(f"Note: {note}")
+    rows, split, notes = with_model_classes(view, model.classes)
+    for note in notes:
+        say(f"Warning: {note}")
     return Run(directory, config, model, rows, split, notes)
 
 
@@ -98,7 +97,7 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
     if model is not None and is_image_source(spec):  # whatever was added to the folder since
         alike = reading_for(model)
         reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
-    return load_data(spec, reading, None if model is None else model.table)
+    return load_data(spec, reading, *((model.table, model.classes) if model is not None else ()))
 
 
 def read_config(run: RunDir) -> dict[str, Any]:
@@ -138,12 +137,12 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any], strict: bool) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
-        return load_data(data, reading_for(model))
+        return load_data(data, reading_for(model), classes=model.classes)
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
         reading = replace(of_new_files(options), label_column=options.label_column, strict=strict)
-    return load_data(data, reading, model.table)
+    return load_data(data, reading, model.table, model.classes)
 
 
 def of_new_files(options: ReadOptions) -> ReadOptions:
