@@ -110,6 +110,10 @@ def test_columns_that_are_refused(cells, sentence):
         infer(cells)
 
 
+def test_numbers_with_endings_are_no_numbers():
+    assert infer([f"{k}{'st' if k % 2 else 'nd'}" for k in range(40)]).is_category
+
+
 def test_a_few_texts_among_numbers_are_categories_and_many_identify_rows():
     assert infer(["0", "1", "2", "3+"]).is_category
     assert infer([f"A/{k}" if k % 4 == 0 else str(k) for k in range(200)]).is_category  # left out later

@@ -45,6 +45,20 @@ def test_what_is_left_out_is_said(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", [
+    "Report of 2026\n\na,b\n1,x\n3,y\n", "Report of 2026,,\na,b\n1,x\n3,y\n", '"Report of 2026";\n\na;b\n1;x\n3;y\n',
+])
+def test_a_title_above_the_names(tmp_path, text):
+    columns, file = read(tmp_path, text)
+    assert columns == EXPECTED
+    assert file.notes == [f"{tmp_path / 'a.csv'}: left out 'Report of 2026' above the names of the columns."]
+
+
+def test_a_single_column(tmp_path):
+    assert read(tmp_path, "a\n1\n3\n")[0] == {"a": ["1", "3"]}
+    assert read(tmp_path, "a b\n1.5\n2.5\n")[0] == {"a b": ["1.5", "2.5"]}
+
+
 def test_columns_without_a_name(tmp_path):
     assert list(read(tmp_path, ",a\n0,5\n1,6\n")[0]) == ["", "a"]
     assert list(read(tmp_path, '"a","b"\n"1",5,6\n"2",7,8\n')[0]) == ["", "a", "b"]  # row names, as R writes them

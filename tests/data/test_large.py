@@ -197,7 +197,7 @@ def test_a_large_table_is_decoded_once(table, monkeypatch):
     monkeypatch.setattr(unpacked, "read_chunks", None)
     np.testing.assert_array_equal(load_data(table).x[:], first.x[:])
     table.write_bytes(table.read_bytes())  # another date
-    with pytest.raises(TypeError):
+    with pytest.raises(AAEError, match="is not callable"):
         load_data(table)
 
 

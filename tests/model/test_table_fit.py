@@ -116,6 +116,13 @@ def test_double_only_where_it_is_needed():
     assert not fit_table(seconds * 86400 % 3e8).float64
 
 
+def test_columns_that_differ_by_rounding_alone():
+    x = 1e19 * (1 + 1e-15 * np.arange(40))[:, None]
+    table = fit_table(x)
+    assert table(torch.from_numpy(table.as_rows(x))).abs().max() < 1e-6
+    assert extreme_notes(table, x, "x") == []
+
+
 def test_empty_cells_and_columns():
     x = RNG.normal(size=(30, 3))
     x[::3, 1], x[:, 2] = np.nan, np.nan

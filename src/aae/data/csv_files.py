@@ -56,8 +56,11 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     data, notes = as_utf8(_content(path), path, reading.encoding, hints)
     start, header, mark = _preamble(data)
     if start:
-        comments = len([line for line in data[:start].splitlines() if line.lstrip().startswith(b"#")]) - bool(header)
+        above = [line.decode(errors="replace").strip(',;|" \t') for line in data[:start].splitlines()]
+        comments = len([line for line in above if line.startswith("#")]) - bool(header)
+        titles = [line for line in above if line and not line.startswith("#") and not line.lower().startswith("sep=")]
         notes += [f"{_lines(comments)} at the top of the file."] if comments else []
+        notes += [f"left out {shown(line)} above the names of the columns." for line in titles]
     sample = data[start : start + SAMPLE].decode(errors="ignore")
     given = _given(reading.delimiter)
     if given and hints and given not in (header or sample).split("\n", 1)[0]:
@@ -147,10 +150,22 @@ def _preamble(data: bytes) -> tuple[int, str, str | None]:
             mark = given[1]
         elif text.startswith("#"):
             comment = text
-        elif text:
+        elif text and not _is_title(text, data, following):
             return start, _names_in_comment(comment, text, mark), mark
         start = following
     return start, "", mark
+
+
+def _is_title(text: str, data: bytes, start: int) -> bool:
+    """Whether a line has a single cell, and the two after it have as many as each other, which are more."""
+    lines = [line for line in data[start : start + SAMPLE].decode(errors="ignore").splitlines() if line.strip()][:2]
+    for delimiter in DELIMITERS:
+        rows = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+        counts = {len(row) for row in rows if sum(map(bool, row)) > 1}
+        if len(lines) == 2 and len(counts) == 1 and delimiter not in text.rstrip(delimiter):
+            # The same line may be one of several names by another delimiter.
+            return not any(mark in text for mark in DELIMITERS if mark != delimiter)
+    return False
 
 
 def _names_in_comment(comment: str, line: str, mark: str | None) -> str:

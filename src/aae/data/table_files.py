@@ -13,7 +13,7 @@ from aae.data.dataset import ReadOptions
 from aae.data.known_columns import rows_of, unused_note
 from aae.data.label_columns import label_cells
 from aae.data.raw import RawData, check_named
-from aae.data.tables import TableFile, open_table
+from aae.data.tables import TableFile, open_table, readable
 from aae.data.text_columns import Column
 from aae.model.table import Table
 from aae.model.unseen import UnseenValues
@@ -47,6 +47,11 @@ def read_table(path: Path, reading: ReadOptions, table: Table | None = None) -> 
     Raises:
         AAEError: The file is damaged, has no rows, or holds cells that cannot be used.
     """
+    with readable(path):  # damage inside a Parquet file shows when its cells are used
+        return _read_table(path, reading, table)
+
+
+def _read_table(path: Path, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     where, name = str(path), Path(path.name.removesuffix(".gz")).stem
     file = open_table(path, reading, hints=table is not None)
     labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
@@ -75,7 +80,8 @@ def read_known_table(path: Path, reading: ReadOptions, table: Table) -> tuple[np
     Raises:
         AAEError: The file is damaged, lacks a column, or holds cells of another kind.
     """
-    return _known_rows(open_table(path, reading, hints=True), str(path), reading, table)
+    with readable(path):
+        return _known_rows(open_table(path, reading, hints=True), str(path), reading, table)
 
 
 def _known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table) -> tuple[np.ndarray, list[str]]:

@@ -202,7 +202,9 @@ def _refuse_units(cells: TextCells, numbers: Numbers, place: str) -> None:
 
 def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: str, place: str) -> None:
     """Refuse a column in which almost all texts are numbers, dates or times, and a few are not."""
-    if found.sum() <= MANY or cells.counts[found].sum() < NEARLY * cells.counts[real].sum():
+    if not (real & ~found).any() or found.sum() <= MANY:
+        return
+    if cells.counts[found].sum() < NEARLY * cells.counts[real].sum():
         return
     raise AAEError(
         f"{place} holds {what}, but also {cells.examples(real & ~found)}; correct these cells, name the texts with "

@@ -88,6 +88,13 @@ def unpack(path: Path, reading: ReadOptions, table: Table | None) -> UnpackedTab
         reason = f"{folder} cannot be made ({error.strerror})"
         raise AAEError(f"{path} must be decoded into the cache, but {reason}; set XDG_CACHE_HOME to another folder."
                        ) from error  # fmt: skip
+    with readable(path):  # damage shows when the cells are used
+        _unpack(path, folder, reading, table)
+    return _load_cached(folder, reading)
+
+
+def _unpack(path: Path, folder: Path, reading: ReadOptions, table: Table | None) -> None:
+    """Decode a Parquet file into a folder of the cache."""
     count, style = parquet_size(path)[0], style_of(reading)
     facts: dict[str, Any] = {"values": {}, "kinds": {}, "notes": []}
     if table is None:
@@ -101,7 +108,6 @@ def unpack(path: Path, reading: ReadOptions, table: Table | None) -> UnpackedTab
     label_names = _write(path, folder, reading.label_column, table, style, count, unseen)
     # Written last: without this file the cache entry is not complete.
     write_json(folder / "facts.json", {**facts, "seen": label_names, "unseen": unseen.notes(str(path))})
-    return _load_cached(folder, reading)
 
 
 def _load_cached(folder: Path, reading: ReadOptions) -> UnpackedTable:

@@ -86,9 +86,9 @@ def _means_and_spreads(rows: np.ndarray, ignored: np.ndarray) -> tuple[np.ndarra
     count = np.maximum((~ignored).sum(0), 1)
     means = filled.sum(0) / count
     spreads = np.sqrt((np.where(ignored, 0, filled - means) ** 2).sum(0) / count)
-    # A constant column stays 0, and so does one that differs by the rounding of its numbers alone.
-    spreads[spreads <= (1e-7 if rows.dtype == np.float32 else 1e-11) * np.abs(means)] = 1.0
-    return means, spreads
+    # A constant column stays 0, and one that differs by the rounding of its numbers alone stays near it.
+    constant = spreads <= (1e-7 if rows.dtype == np.float32 else 1e-11) * np.abs(means)
+    return means, np.where(constant, np.where(spreads == 0, 1.0, np.abs(means)), spreads)
 
 
 def _needs_double(rows: np.ndarray, ignored: np.ndarray) -> bool:
@@ -186,11 +186,11 @@ def extreme_notes(table: Table, rows: np.ndarray, where: str) -> list[str]:
         limit = column.get("clip", table.clip)
         if "values" in column or limit is None:
             continue
-        cells = rows[:, k].astype(np.float64)
+        cells = table.as_rows(rows[:, k]).astype(np.float64)
         beyond = np.flatnonzero(np.abs(cells - column["mean"]) > limit * column["scale"])
         if len(beyond):
             count = f"{len(beyond):,} in all, the first in row {beyond[0]}"
-            found.append(f"{column['name']!r} {cells[beyond[0]]:g} ({count})")
+            found.append(f"{column['name']!r} {rows[beyond[0], k]:g} ({count})")
     if not found:
         return []
     more = f" and in {len(found) - LISTED} more columns" if len(found) > LISTED else ""
