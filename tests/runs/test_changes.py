@@ -175,7 +175,9 @@ def test_other_data_are_judged_whole(run, tmp_path):
     opened = open_run(run, str(tmp_path / "new.npz"))
     assert opened.notes == ()
     assert len(opened.data.test_x) == 1250
-    assert measured(opened)["test_labelled"] == 1250
+    figures = measured(opened)
+    assert figures["test_labelled"] == 1250
+    assert not [name for name in figures if "validation" in name]  # none of these rows was for validation
     np.savez(tmp_path / "parts.npz", x=x, y=y, x_test=x[:100], y_test=y[:100])
     opened = open_run(run, str(tmp_path / "parts.npz"))
     assert len(opened.data.test_x) == 100

@@ -86,7 +86,7 @@ def _trained_on(digests: np.ndarray, known: Mapping[str, np.ndarray], what: str)
     return (note,) if count else ()
 
 
-def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: RunDir) -> View:
+def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: RunDir, named: bool) -> View:
     """Other data than the run's own: all rows are test rows, unless the source has test rows of its own.
 
     Args:
@@ -94,12 +94,15 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
         spec: Their name or path, for messages.
         config: The configuration of the run.
         directory: Its directory.
+        named: Whether the model has classes. Clusters get their names from some of the rows, the validation rows.
     """
     before, digests = config.get("data_facts"), digests_of(data)
     if before and not what_changed(before, data_facts(data, digests)):
         note = f"{spec} holds the rows that the run was trained on; its {len(data.test_x):,} test rows are judged."
         return View(data, _split_of_run(data, config), () if spec == config["data"] else (note,))
     split = split_data(data, 0, "random", 0)
+    if named:  # no rows of other data were for validation
+        split = replace(split, validation=split.validation[:0])
     if digests is None:
         note = f"{len(data.test_x):,} of the {len(data.x):,} rows of {spec}, drawn at random, are judged."
         return View(data, split, (note,) if data.test_held_out else ())

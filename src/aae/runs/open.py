@@ -67,7 +67,10 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
     if rows.shape != model.shape:
         now = f"{config['data']} now has" if data is None else f"{data} has"
         raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
-    view = own_rows(rows, config, directory) if data is None else other_rows(rows, data, config, directory)
+    if data is None:
+        view = own_rows(rows, config, directory)
+    else:
+        view = other_rows(rows, data, config, directory, named=model.classes is not None)
     for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
         say(f"Note: {note}")
     rows, split, notes = with_model_classes(view, model.classes)
