@@ -57,6 +57,7 @@ NAMES = {
     "polars": (pl.Series(["b", None]), ["b", None]),
     "masked": (np.ma.array([4, 5], mask=[True, False]), [None, 5]),
     "bytes": (np.array([b"a", b"b"]), ["a", "b"]),
+    "bytes that are no UTF-8": (np.array([b"caf\xe9", b"caf\xe8"]), ["caf\u00e9", "caf\u00e8"]),
     "one column": (np.array([[4], [5]]), [4, 5]),
     "numbers above 2^53": (np.array([2**53, 2**53 + 1]), [2**53, 2**53 + 1]),
     "few fractions": ([0.5, 1.5] * 20, [0.5, 1.5] * 20),

@@ -66,3 +66,19 @@ def test_what_would_be_the_last_label_is_left():
     assert leave_one_of_each(y, np.array([2, 3, 4, 5])).tolist() == [3, 5]
     assert leave_one_of_each(y, np.array([0, 2])).tolist() == [0, 2]
     assert leave_one_of_each(np.full(3, -1), np.array([0, 2])).tolist() == [0, 2]
+
+
+def test_test_rows_may_have_labels_though_no_row_to_train_on_has(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    np.savez(tmp_path / "set.npz", x=x, x_test=x[:10] + 1, y_test=np.arange(10) % 2)
+    data = load_data(tmp_path / "set.npz")
+    assert data.classes == [0, 1]
+    assert (data.y == -1).all()
+    assert data.test_y.tolist() == [0, 1] * 5
+
+
+def test_a_column_of_large_numbers_is_not_constant(tmp_path):
+    seconds = 1.7e9 + np.arange(40.0)
+    np.savez(tmp_path / "set.npz", x=np.stack([seconds, np.full(40, 7.25)], 1))
+    warnings = warnings_about(load_data(tmp_path / "set.npz"))
+    assert "1 of 2 columns have the same value in every row (1)." in warnings

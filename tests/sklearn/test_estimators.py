@@ -106,6 +106,18 @@ def test_classes_are_of_the_type_of_the_labels(values, kind):
     assert numbers.tolist() == [1, 0]
 
 
+def test_a_text_that_looks_like_a_mark_of_absence_brings_a_warning():
+    with pytest.warns(UserWarning, match=r"labels: 60 rows have '-1', which is read as a class"):
+        classes, _ = class_labels(np.array(["-1", "a", "b", "-1"] * 30), 120)
+    assert classes.tolist() == ["-1", "a", "b"]
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.array(X, mask=np.arange(X.size).reshape(X.shape) < 3)
+    with pytest.raises(AAEError, match="3 values of X are masked; fill them"):
+        classifier(3).fit(masked, Y)
+
+
 def test_text_labels(fitted):
     names = np.array(["ant", "bee", "cow"])
     y = np.array([None if v < 0 else names[v] for v in Y], dtype=object)

@@ -16,6 +16,7 @@ def no_cache(monkeypatch):
     """No cached trials of other tests; the processor has bf16 instructions."""
     monkeypatch.setattr(precision, "_TRIALS", {})
     monkeypatch.setattr(precision, "supports_bf16", lambda device: True)
+    monkeypatch.setattr(precision, "SMALL", 0)
 
 
 def with_times(monkeypatch, **milliseconds):
@@ -40,6 +41,16 @@ def test_auto_takes_the_faster_precision_and_float32_if_they_are_equal(float32, 
     assert found.name == chosen
     assert found.trial == pytest.approx({"32": float32, "bf16": bf16}, abs=1e-3)
     assert found.reason == f"32: {float32:.1f} ms, bf16: {bf16:.1f} ms"
+
+
+def test_a_small_model_is_trained_in_float32_without_a_trial(monkeypatch):
+    passes = with_times(monkeypatch, float32=5.0, bf16=1.0)
+    monkeypatch.setattr(precision, "SMALL", 1e6)
+    model = FAMILIES["aae"]()
+    rows = 1e6 / sum(value.numel() for value in model.parameters())
+    assert choose_precision("auto", model, int(rows), CPU) == precision.Precision("32", {})
+    assert not passes
+    assert choose_precision("auto", model, int(rows) + 1, CPU).name == "bf16"
 
 
 def test_a_trial_alternates_and_ends_after_its_time(monkeypatch):

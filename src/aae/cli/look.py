@@ -89,7 +89,9 @@ def show_data(
     for kind, sentences in (("Note", rows.notes), ("Warning", warnings_about(rows))):
         for sentence in sentences:
             typer.echo(printable(f"{kind}: {sentence}"), err=True)
-    if rows.is_image:
+    if rows.is_image and rows.shape[2:] not in ((), (1,), (3,), (4,)):
+        typer.echo(f"No contact sheet: {rows.shape[2]} channels cannot be shown.")
+    elif rows.is_image:
         from aae.report import plots
 
         if among is not None:

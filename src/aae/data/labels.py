@@ -117,7 +117,8 @@ def _one_column(values: Any, rows: int, where: str) -> np.ndarray:
     if array.shape == (rows, 1):
         array = array[:, 0]
     if array.shape != (rows,):
-        raise AAEError(f"{where}: {rows} rows but labels of shape {array.shape}; give one label for each row.")
+        hint = " (of one-hot labels, y.argmax(1))" if array.ndim == 2 and len(array) == rows else ""
+        raise AAEError(f"{where}: {rows} rows but labels of shape {array.shape}; give one label for each row{hint}.")
     return array
 
 
@@ -162,7 +163,10 @@ def _clean(value: Any) -> ClassName | None:
     if is_missing(value):
         return None
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            value = value.decode("latin-1")  # which every byte is a letter of
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value).strip("\ufeff\u200b").strip() or None
     if isinstance(value, bool | np.bool_):

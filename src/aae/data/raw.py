@@ -63,11 +63,12 @@ def with_test_rows(
     if test[0].shape[1:] != raw.x.shape[1:]:
         shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
-    of_test = read_labels(test[1], len(test[0]), where, labels.classes)
+    # Without labels to train on, the test rows may still have some, by which clusters are judged.
+    of_test = read_labels(test[1], len(test[0]), where, labels.classes or None, known=known)
     table, more = _fitted(raw, raw.x, table)
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
-    return Dataset(raw.name, x, labels.y, test_x, of_test.y, labels.classes, notes, table, pictures=raw.pictures)
+    return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures)
 
 
 def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[Table | None, list[str]]:

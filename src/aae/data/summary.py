@@ -21,7 +21,9 @@ LISTED_COLUMNS = 5  # columns with empty cells that are named
 def describe_data(data: Dataset) -> list[str]:
     """Lines of text that describe the data."""
     if data.is_image:
-        kind = f"{data.shape[0]} x {data.shape[1]} images, {'colour' if len(data.shape) == 3 else 'grey'}"
+        channels = data.shape[2] if len(data.shape) == 3 else 1
+        colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+        kind = f"{data.shape[0]} x {data.shape[1]} images, {colours}"
     elif data.table is not None and data.table.named:
         kind = f"{data.shape[0]} columns, {_kinds(data.table)}"
     else:
@@ -78,7 +80,7 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
     if not data.is_image:
         low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
         names = data.table.names if data.table is not None else range(data.shape[0])
-        constant = np.flatnonzero(high - low <= 1e-6 * np.abs(high).clip(1e-12))
+        constant = np.flatnonzero(high == low)
         if len(constant):
             some = ", ".join(str(names[k]) for k in constant[:5]) + (" ..." if len(constant) > 5 else "")
             warnings.append(f"{len(constant)} of {data.shape[0]} columns have the same value in every row ({some}).")

@@ -96,6 +96,8 @@ def _array_rows(path: Path) -> Input:
     raw = read_array_file(path)
     for note in raw.notes:
         say(note)
+    if raw.test is not None:
+        say(f"{path} has rows to test on as well ({len(raw.test[0]):,}); these are not read.")
     labelled = raw.labels is not None and raw.labels.shape == raw.x.shape[:1]
     return Input(raw.x, raw.labels.tolist() if raw.labels is not None and labelled else None)
 

@@ -122,6 +122,8 @@ class Estimator(BaseEstimator):
         """Validate rows and convert them for the model: images of bytes, or vectors in float32 or float64."""
         images = getattr(X, "ndim", 2) > 2
         kind, least = None if images else "numeric", 2 if reset else 1
+        if isinstance(X, np.ma.MaskedArray) and X.mask.any():
+            raise AAEError(f"{int(X.mask.sum()):,} values of X are masked; fill them, or leave these rows out.")
         try:
             rows = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
             if rows.dtype.kind in "mM" or any(getattr(kind, "is_temporal", bool)() for kind in _dtypes(X)):

@@ -17,6 +17,8 @@ from aae.system.errors import AAEError
 __all__ = ["Precision", "autocast", "choose_precision", "supports_bf16"]
 
 TRIAL_SECONDS = 0.05  # after one pass in each precision that is not timed
+# Parameters times rows of a step: smaller models are not worth a trial, which may come out otherwise the next time.
+SMALL = 1.5e7
 MIN_SPEEDUP = 1.1  # of bf16 over float32: where the two are equal, float32 is more precise
 
 _TRIALS: dict[object, dict[str, float]] = {}
@@ -64,6 +66,8 @@ def choose_precision(requested: str, model: Autoencoder, rows: int, device: torc
         return Precision(requested, {})
     if not supported or device.type == "cuda":  # a GPU with bf16 units is faster in bf16
         return Precision("bf16" if supported else "32", {})
+    if rows * sum(value.numel() for value in model.parameters()) < SMALL:
+        return Precision("32", {})
     trial = _trial(model, rows, device)
     return Precision("bf16" if MIN_SPEEDUP * trial["bf16"] < trial["32"] else "32", trial)
 
