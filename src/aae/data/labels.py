@@ -202,7 +202,10 @@ def _absence_notes(distinct: Sequence[Any], counts: np.ndarray, present: Sequenc
     for value, count, there in zip(distinct, counts.tolist(), present, strict=True):
         if not there and (name := _clean(value)) is not None:
             forms[str(name)] += int(count)
-    return [f"labels: {_rows(count)} {form}, read as not labelled." for form, count in forms.items()]
+    return [
+        f"labels: {_rows(count)} {form}, read as not labelled; if {form} is a class, write a word for it."
+        for form, count in forms.items()
+    ]
 
 
 def _rows(count: int) -> str:
