@@ -55,7 +55,7 @@ def test_the_way_to_make_images_square(place, fit):
     single = read_input(str(place / "new" / "a.png"), load(place / "run" / "model")).rows[0]
     assert np.array_equal(single, x)
     other = open_run(place / "run", str(place / "new")).data
-    assert other.pictures == model.pictures
+    assert other.pictures == model.pictures.for_others()
     own = open_run(place / "run").data
     assert own.shape == (whole, whole)
     resume_run(place / "run", progress=False)
@@ -92,7 +92,7 @@ def test_images_that_come_later_change_nothing_about_the_others(place):
         write_picture(place / "data" / "cat" / f"wide{k}.png", RNG.integers(0, 256, (12, 40, 3), dtype=np.uint8))
     data = open_run(place / "run").data
     assert data.shape == before[0].shape == (12, 12)
-    assert data.pictures == PictureFormat("crop")
+    assert data.pictures == PictureFormat("crop").for_others()
     rows = {row.tobytes() for row in (*data.x, *data.test_x)}
     assert rows >= {row.tobytes() for row in (*before[1].x, *before[1].test_x)}
 

@@ -21,10 +21,11 @@ from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
 from aae.data.table_files import read_table
 from aae.data.tables import table_kind
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
-__all__ = ["is_image_source", "load_data"]
+__all__ = ["is_array_file", "is_image_source", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
@@ -43,7 +44,8 @@ def load_data(
         spec: A name or a path; a `Dataset` is returned as it is.
         reading: Options for reading a path.
         table: How a model reads the columns; if None, it is learned from them.
-        classes: The classes of that model: with a class -1 among them, -1 does not mean "not labelled".
+        classes: The classes of that model, none if it has none: with a class -1 among them, -1 does not mean "not
+            labelled", and rows to test on may have other classes than the rows to train on.
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
@@ -86,6 +88,11 @@ def is_image_source(spec: str | Path) -> bool:
     return _kind(spec) == "images"
 
 
+def is_array_file(spec: str | Path) -> bool:
+    """Whether a name or path stands for a numpy file."""
+    return _kind(spec) == "arrays"
+
+
 def _load_path(
     path: Path, kind: str, reading: ReadOptions, table: Table | None, classes: Sequence[ClassName] | None
 ) -> Dataset:
@@ -117,19 +124,20 @@ def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) 
         return read_image_folder(path, reading)
     if kind == "table":
         return read_table(path, reading, table)
-    return read_array_file(path)
+    return read_array_file(path, reading.pictures)
 
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
     images, named, kind = raw.x.ndim > 2, table is not None and table.named, _kind(path)
     if images and kind == "images":
-        alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4, pictures=raw.pictures)
+        alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4,
+                            pictures=(raw.pictures or PictureFormat(fit="crop")).for_others())  # fmt: skip
         of_test = _read_raw(path, kind, alike, table)
         if of_test.test is not None:  # it has folders for training and for testing
             of_test.x, of_test.labels = of_test.test
         return of_test
     if kind == ("table" if named else "arrays"):
-        return _read_raw(path, kind, replace(reading, test=None), table)
+        return _read_raw(path, kind, replace(reading, test=None, pictures=raw.pictures), table)
     kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")
