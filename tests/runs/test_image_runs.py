@@ -11,8 +11,9 @@ from aae.data.dataset import ReadOptions
 from aae.model.artifact import load
 from aae.model.pictures import PictureFormat
 from aae.runs.open import open_run
-from aae.runs.outputs import read_input
+from aae.runs.outputs import codes, read_input, reconstructions
 from aae.runs.train import resume_run, train_preset
+from aae.system.errors import AAEError
 from aae.system.files import read_json, write_checksummed
 from helpers.written import write_picture
 
@@ -123,3 +124,54 @@ def test_names_of_classes_of_images_to_predict(place):
         write_picture(place / "new" / name, np.zeros((12, 12), np.uint8))
     found = read_input(str(place / "new"), model)
     assert (found.names, found.files) == ([None, "cat", None], files)
+
+
+def test_images_that_cannot_be_read_are_told_and_refused_if_strict(place, capsys):
+    fill(place, (12, 12))
+    model = train(place)
+    fill(place, (12, 12), "new")
+    (place / "new" / "cat" / "3.png").write_bytes(b"")
+    run, new = place / "run", str(place / "new")
+    open_run(run, new)
+    assert "Note: 1 image could not be read and was left out: cat/3.png" in capsys.readouterr().err
+    for call in (lambda: open_run(run, new, strict=True),
+                 lambda: read_input(new, model, ReadOptions(strict=True))):  # fmt: skip
+        with pytest.raises(AAEError, match=r"cat/3.png cannot be read .*; remove it, or read without --strict"):
+            call()
+    codes(run, new, place / "codes.npz")
+    reconstructions(run, new, place / "x.npz")
+    files = read_input(new, model).files
+    for name in ("codes", "x"):
+        assert np.load(place / f"{name}.npz")["file"].tolist() == files
+    codes(run, new, place / "codes.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(place / "codes.parquet")
+    assert table.column("file").to_pylist() == files
+    assert table.column_names[-1] == "file"
+
+
+def test_arrays_keep_the_range_of_the_training(place, capsys):
+    x = (RNG.integers(0, 4096, (40, 12, 12))).astype(np.uint16)
+    np.savez(place / "data.npz", x=x, y=np.arange(40) % 2)
+    model = train(place, "data.npz")
+    np.savez(place / "dim.npz", x=x // 8, y=np.arange(40) % 2)
+    np.save(place / "axis.npy", x[:, None] // 8)
+    dim = open_run(place / "run", str(place / "dim.npz")).data
+    for rows in (read_input(str(place / "dim.npz"), model).rows, read_input(str(place / "axis.npy"), model).rows):
+        assert rows.max() <= 32
+        assert {row.tobytes() for row in rows} == {row.tobytes() for row in dim.test_x}
+    x[0] = 9000
+    np.savez(place / "over.npz", x=x)
+    read_input(str(place / "over.npz"), model)
+    assert "1 of 40 images have values above 4095" in capsys.readouterr().err
+    open_run(place / "run")
+
+
+def test_a_model_with_an_axis_for_one_channel_takes_grey_images_without(place):
+    x, y = RNG.integers(0, 256, (40, 12, 12), dtype=np.uint8), np.arange(40) % 2
+    np.savez(place / "data.npz", x=x[..., None], y=y)
+    model = train(place, "data.npz")
+    assert model.shape == (12, 12, 1)
+    np.savez(place / "new.npz", x=x, y=y)
+    assert open_run(place / "run", str(place / "new.npz")).data.shape == (12, 12, 1)
+    codes(place / "run", str(place / "new.npz"), place / "codes.npz")

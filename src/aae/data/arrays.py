@@ -183,7 +183,7 @@ def _check_header(stream: IO[bytes], size: int, what: str = "it holds") -> None:
     stream.seek(0)
     shape, dtype = _read_header(stream)
     if dtype.kind not in "biufUSM":
-        how = "; save labels as texts, '' for none, as with y.astype(str)" if dtype.kind == "O" else ""
+        how = "; save labels as texts, '' for none" if dtype.kind == "O" else ""
         raise ValueError(f"{what} {dtype}; only numbers, bytes, texts and dates can be read{how}")
     if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > size - stream.tell():
         raise ValueError(f"{what.replace('holds', 'should hold')} {shape} values of {dtype}, but is too short for them")

@@ -83,7 +83,9 @@ def read_images(
         raise AAEError(f"{folder / name} cannot be read ({reason}); remove it, or read without --strict.")
     if not len(pictures.x):
         name, reason = next(iter(pictures.skipped.items()))
-        raise AAEError(f"None of the {len(found.images)} images in {folder} can be read; {name}: {reason}.")
+        none = "The only image" if len(found.images) == 1 else f"None of the {len(found.images)} images"
+        cannot = "cannot" if len(found.images) == 1 else "can"
+        raise AAEError(f"{none} in {folder} {cannot} be read; {name}: {reason}.")
     pictures.notes = [*found.notes(), *pictures.notes]
     return pictures
 

@@ -16,6 +16,7 @@ from aae.data.array_files import read_array_file
 from aae.data.builtin import NAMED, from_arrays, is_builtin, load_builtin
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
+from aae.data.image_files import ENDINGS
 from aae.data.labels import ClassName
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
@@ -61,6 +62,8 @@ def load_data(
         return load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
     if kind is not None:
         return _load_path(path, kind, reading, table, classes)
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        raise AAEError(f"{path} is a single image; give its folder, {path.parent}.")
     if path.is_file():
         raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
     if path.suffix or len(path.parts) > 1:
