@@ -176,7 +176,7 @@ def test_values_beyond_a_range_that_is_given_are_told(tmp_path):
     for k in range(5):
         save(tmp_path / f"{k}.png", np.round(RAMP * 4000 if k < 4 else 5000 + RAMP).astype(np.uint16))
     notes = read_images(tmp_path, how=PictureFormat("crop", None, (0, 4095)).for_others()).notes
-    assert notes[0].endswith("as in training. 1 image has most pixels beyond this range, which come out black or white.")
+    assert notes[0].endswith(" 1 image has most pixels beyond this range, which come out black or white.")
     assert notes[1] == ("1 of 5 images is of one colour after reading (values from 0 to 4,095 are read as black to "
                         "white); check that they are like the images of the training.")
 

@@ -86,6 +86,22 @@ def test_the_background(place, capsys):
     assert (light[3].min(), light[5].max(), dark.max()) == (255, 0, 0)  # dark strokes do not choose another
 
 
+def test_a_background_for_each_image_is_kept_with_the_model(place):
+    def strokes(k):
+        pixels = np.zeros((12, 12, 2), np.uint8)
+        pixels[..., 0] = 255 * (k % 2)
+        pixels[k, :, 1] = 255
+        return pixels
+
+    fill(place, None, value=strokes)
+    model = train(place)
+    assert model.pictures == PictureFormat("crop", "each")
+    together = read_input(str(place / "data"), model)
+    for name, row in zip(together.files, together.rows, strict=True):
+        assert np.array_equal(read_input(str(place / "data" / name), model).rows[0], row)
+        assert np.ptp(row) == 255
+
+
 def test_images_that_come_later_change_nothing_about_the_others(place):
     fill(place, (12, 12))
     before = train(place), open_run(place / "run").data

@@ -51,8 +51,8 @@ def read_array_file(path: Path, how: PictureFormat | None = None) -> RawData[np.
     x, of_images, top = as_images(arrays[names[0]], str(path), how)
     raw = RawData(path.stem, stored(check_rows(x, str(path))), labels, str(path))
     if top:
-        deep = {"integers": (0, top)} if top > 255 else {}
-        raw.pictures = how = how or PictureFormat(**deep, arrays=(0, top))
+        # Files of the same depth are then read for the model as its own rows were.
+        raw.pictures = how = how or PictureFormat(integers=(0, top) if top > 255 else None, arrays=(0, top))
     if test_rows is not None:
         test, of_test, _ = as_images(test_rows, f"{path} ({names[2]})", how)
         of_images += [note for note in of_test if note not in of_images]

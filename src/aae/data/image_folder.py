@@ -78,11 +78,12 @@ def _in_several_classes(pictures: Pictures, labels: Sequence[str | None]) -> lis
     for row, name, label in zip(pictures.x, pictures.files, labels, strict=True):
         if label is None:
             continue
-        digest = hashlib.blake2b(np.ascontiguousarray(row), digest_size=16).digest()
+        digest = hashlib.blake2b(row.tobytes(), digest_size=16).digest()
         other, where = first.setdefault(digest, (label, name))
         if other != label:
             twice.setdefault(digest, f"{readable_name(where)} ({other}) and {readable_name(name)} ({label})")
     if not twice:
         return []
     some = ", ".join(list(twice.values())[:NAMED]) + (" ..." if len(twice) > NAMED else "")
-    return [f"{len(twice):,} {'image is' if len(twice) == 1 else 'images are'} in two classes: {some}; keep one of each."]
+    are = "image is" if len(twice) == 1 else "images are"
+    return [f"{len(twice):,} {are} in two classes: {some}; keep one of each."]

@@ -190,7 +190,8 @@ def _columns(head: Sequence[str], path: Path, notes: list[str]) -> tuple[int, in
             return None
         if len(found) > 1:
             if len({head[k] for k in found}) == 1:
-                raise AAEError(f"{path} has {len(found)} columns called {head[found[0]]!r}; rename or remove all but one.")
+                many = f"{len(found)} columns called {head[found[0]]!r}"
+                raise AAEError(f"{path} has {many}; rename or remove all but one.")
             some = " and ".join(repr(head[k]) for k in found)
             raise AAEError(f"{path} has the columns {some}; call the one that holds the {name} {name!r}.")
         places.append(found[0])

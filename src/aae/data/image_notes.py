@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aae.data.pixel_ranges import KINDS
-from aae.data.pixels import Seen, plain_rows
+from aae.data.pixels import Seen, is_uneven, plain_rows
 from aae.model.pictures import EACH, PictureFormat
 
 __all__ = ["images_have", "reading_notes"]
@@ -104,6 +104,9 @@ def _plain(numbers: Sequence[int], count: int, seen: Seen, how: PictureFormat, k
             reasons.append(f"values from {limits[0]:,.6g} to {limits[1]:,.6g} are read as black to white")
     if how.background != EACH and any(k in seen.clear for k in numbers):
         reasons.append(f"transparent parts are read as {how.background}")
+    cut = [1 - min(seen.sizes[k]) / max(seen.sizes[k]) for k in numbers if is_uneven(seen.sizes[k])]
+    if how.fit == "crop" and cut:
+        reasons.append(f"longer sides are cut by up to {100 * max(cut):.0f} %")
     why = f" after reading ({'; '.join(reasons)})" if reasons else ""
     if known.is_known:
         return f"{are}{why}; check that they are like the images of the training."

@@ -233,8 +233,8 @@ def _check_classes(count_of: Mapping[ClassName, int], where: str, name: str) -> 
     if not consecutive and (many or (not whole and len(numbers) > MAX_NUMBERS)):
         some = f"{len(numbers)} different numbers in {rows} rows, such as {next(iter(count_of))}"
         raise AAEError(
-            f"{where}: {name} looks like a measurement, not a class ({some}); give classes as texts or whole numbers, or "
-            "leave the labels out."
+            f"{where}: {name} looks like a measurement, not a class ({some}); give classes as texts or whole numbers, "
+            "or leave the labels out."
         )
 
 

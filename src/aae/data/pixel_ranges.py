@@ -22,6 +22,11 @@ class Deep:
 
 
 def told_by(kind: str, numbers: np.ndarray, count: int) -> Deep:
+    """What the values of a picture ``(H, W[, 3])`` tell, with ``count`` of them at most as a sample.
+
+    Raises:
+        ValueError: No pixel has a value.
+    """
     finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
     if not finite.size:
         raise ValueError("no pixel has a value")

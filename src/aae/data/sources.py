@@ -139,6 +139,7 @@ def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: 
         of_test = _read_raw(path, kind, alike, table)
         if of_test.test is not None:  # it has folders for training and for testing
             of_test.x, of_test.labels = of_test.test
+        of_test.notes = tuple(f"{path}: {note}" for note in of_test.notes)
         return of_test
     if kind == ("table" if named else "arrays"):
         return _read_raw(path, kind, replace(reading, test=None, pictures=raw.pictures), table)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from aae.model.component import component
 from aae.system.errors import AAEError, UsageError
 
-__all__ = ["EACH", "FITS", "Limits", "PictureFormat"]
+__all__ = ["EACH", "FITS", "PictureFormat"]
 
 FITS = ("crop", "pad", "stretch")
-Limits = tuple[float, float]
 EACH = "each"
 BACKGROUNDS = ("white", "black", EACH)
 

@@ -216,7 +216,8 @@ def codes(
     first = next(parts)
     every = _with_files(chain([first], parts), files)
     write_atomically(out, lambda file: write(file, every, len(rows), out.parent))
-    return f"{counted(len(rows), 'code')} ({', '.join(f'{name}: {code.shape[1]}' for name, code in first.items())}): {out}"
+    sizes = ", ".join(f"{name}: {code.shape[1]}" for name, code in first.items())
+    return f"{counted(len(rows), 'code')} ({sizes}): {out}"
 
 
 def _compute(
