@@ -143,7 +143,7 @@ def test_a_model_of_an_older_version_reads_as_it_did():
 def test_images_with_nan_are_counted(tmp_path):
     x = GREY / 255
     x[:2, 0] = np.nan
-    with pytest.raises(AAEError, match="2 of 40 images hold NaN; remove these images, or fill the pixels"):
+    with pytest.raises(AAEError, match="2 of 40 images hold NaN; remove such images, or fill the pixels"):
         as_images(x, "set.npz")
     with pytest.raises(AAEError, match="save labels as texts, '' for none"):
         load_data(npz(tmp_path, x=GREY, y=np.array(["a", None] * 20, dtype=object)))

@@ -179,7 +179,7 @@ def test_arrays_keep_the_range_of_the_training(place, capsys):
     x[0] = 9000
     np.savez(place / "over.npz", x=x)
     read_input(str(place / "over.npz"), model)
-    assert "1 of 40 images have values above 4095" in capsys.readouterr().err
+    assert "1 of 40 images has values above 4095" in capsys.readouterr().err
     open_run(place / "run")
 
 

@@ -103,7 +103,8 @@ def as_images(x: np.ndarray, where: str, how: PictureFormat | None = None) -> tu
     low, high = float(x.min()), float(x.max())
     if np.isnan(low):
         some = int(np.isnan(x.reshape(len(x), -1)).any(1).sum())
-        raise AAEError(f"{where}: {some:,} of {len(x):,} images hold NaN; remove these images, or fill the pixels.")
+        raise AAEError(f"{where}: {some:,} of {len(x):,} images hold{'s' * (some == 1)} NaN; remove such images, or "
+                       "fill the pixels.")  # fmt: skip
     if not (low >= 0 and high <= DEPTHS[-1]):
         raise AAEError(
             f"{where}: images of shape {x.shape[1:]} have values from {low:g} to {high:g}; give bytes, or numbers in "
@@ -115,7 +116,9 @@ def as_images(x: np.ndarray, where: str, how: PictureFormat | None = None) -> tu
     notes.append(f"{where}: images of {x.dtype} were read as grey levels or colours from 0 to {top}.")
     if high > top:
         pixels = (x > top).reshape(len(x), -1)
-        notes.append(f"{where}: {pixels.any(1).sum():,} of {len(x):,} images have values above {top}, the range of the "
+        some = int(pixels.any(1).sum())
+        have = "has" if some == 1 else "have"
+        notes.append(f"{where}: {some:,} of {len(x):,} images {have} values above {top}, the range of the "
                      f"rows that the model was trained on, up to {high:g}; {100 * pixels.mean():.2g} % of all pixels "
                      "are cut to white.")  # fmt: skip
     elif how is not None and how.arrays is not None and top != how.arrays[1]:
