@@ -58,7 +58,7 @@ def test_what_was_read_is_said(cli, folder, command):
     (folder / "wide" / "notes.txt").write_text("")
     done = cli(*command)
     assert done.code == 0
-    for sentence in ("12 images have sides that differ by more than a third; all images get a margin",
+    for sentence in ("12 of 12 images are not square; a margin of up to 70 %",
                      "The folder 'unsorted' (4 images) is read as a class",
                      "1 file is not an image that can be read: 1 .txt"):  # fmt: skip
         assert sentence in done.out + done.err

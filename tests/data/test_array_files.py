@@ -4,6 +4,7 @@ import pytest
 from aae.data import large
 from aae.data.array_files import as_images, read_array_file
 from aae.data.sources import load_data
+from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
 
 RNG = np.random.default_rng(0)
@@ -77,22 +78,22 @@ IMAGES = {
 @pytest.mark.parametrize("case", IMAGES)
 def test_arrays_that_are_images(case):
     x, expected = IMAGES[case]
-    images, notes = as_images(x, "set.npz")
+    images, notes, _ = as_images(x, "set.npz")
     assert images.dtype == np.uint8
     assert images.shape == expected.shape
     assert np.abs(images.astype(int) - expected).max() <= 1
     assert (notes == []) == (case in ("bytes", "colours", "one channel last"))
 
 
-@pytest.mark.parametrize("x", [GREY - 130.0, GREY / 255 - 0.5, GREY * 1e4, np.where(GREY > 9, np.nan, 1.0)],
-                         ids=["centred", "centred shares", "large", "NaN"])  # fmt: skip
+@pytest.mark.parametrize("x", [GREY - 130.0, GREY / 255 - 0.5, GREY * 1e4],
+                         ids=["centred", "centred shares", "large"])  # fmt: skip
 def test_numbers_that_are_no_grey_levels(x):
     with pytest.raises(AAEError, match=r"set.npz: images of shape \(8, 9\) have values from"):
         as_images(x, "set.npz")
 
 
 def test_vectors_stay_as_they_are():
-    assert as_images(VECTORS, "set.npz") == (VECTORS, [])
+    assert as_images(VECTORS, "set.npz") == (VECTORS, [], 0)
 
 
 def test_channels_first_are_refused_where_the_rows_stay_on_the_disk(tmp_path, monkeypatch):
@@ -100,3 +101,54 @@ def test_channels_first_are_refused_where_the_rows_stay_on_the_disk(tmp_path, mo
     np.save(tmp_path / "x.npy", COLOUR.transpose(0, 3, 1, 2).copy())
     with pytest.raises(AAEError, match="channels first; save them as"):
         load_data(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(("x", "white"), [
+    (GREY, 255), (GREY // 16, 16), (GREY // 15, 31), (GREY // 6, 63), (GREY / 255, 1), (np.round(GREY / 16.0), 16),
+    (GREY.astype(np.uint16) * 16, 4095), (GREY > 127, 1), (GREY / 16 + 0.25, 255),
+])
+def test_the_range_of_images_to_train_on_is_kept(x, white):
+    images, notes, top = as_images(x, "set.npz")
+    assert top == white
+    assert bool(notes) == (white != 255 or x.dtype.kind == "f")
+    for part in (x[:1], x[3:4] // 2 if x.dtype.kind in "iu" else x[3:4] * 0.9):  # alone, and darker
+        alone = as_images(part, "new.npz", PictureFormat(arrays=(0, top)))
+        assert alone[2] == top
+    assert np.array_equal(as_images(x[:1], "new.npz", PictureFormat(arrays=(0, top)))[0], images[:1])
+
+
+def test_values_beyond_the_range_of_the_training_are_counted(tmp_path):
+    deep = GREY.astype(np.uint16) * 16
+    assert load_data(npz(tmp_path, x=deep)).pictures == PictureFormat(integers=(0, 4095), arrays=(0, 4095))
+    deep[:3, :4] = 5000
+    raw = read_array_file(npz(tmp_path, x=deep), PictureFormat(arrays=(0, 4095)))
+    assert (raw.x[:3, :4] == 255).all()
+    assert "3 of 40 images have values above 4095, the range of the rows that the model was trained on" in raw.notes[-1]
+
+
+@pytest.mark.parametrize(("x", "known", "white"), [
+    (GREY, 1, 255), (GREY / 255, 255, 1), (GREY.astype(np.uint16) * 16, 255, 4095), (GREY, 4095, 255),
+])
+def test_another_kind_of_array_than_in_training(x, known, white):
+    images, notes, top = as_images(x, "new.npz", PictureFormat(arrays=(0, known)))
+    assert top == white
+    assert np.abs(images.astype(int) - GREY).max() <= 1
+    assert notes or white == 255
+
+
+def test_a_model_of_an_older_version_reads_as_it_did():
+    assert as_images(GREY // 16, "new.npz", PictureFormat())[2] == 255
+
+
+def test_images_with_nan_are_counted(tmp_path):
+    x = GREY / 255
+    x[:2, 0] = np.nan
+    with pytest.raises(AAEError, match="2 of 40 images hold NaN; remove such images, or fill the pixels"):
+        as_images(x, "set.npz")
+    with pytest.raises(AAEError, match="save labels as texts, '' for none"):
+        load_data(npz(tmp_path, x=GREY, y=np.array(["a", None] * 20, dtype=object)))
+
+
+def test_test_rows_with_or_without_an_axis_for_one_channel(tmp_path):
+    data = load_data(npz(tmp_path, x=GREY[..., None], y=NAMES, x_test=GREY[:6], y_test=NAMES[:6]))
+    assert data.test_x.shape == (6, 8, 9, 1)

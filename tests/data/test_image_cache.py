@@ -48,7 +48,7 @@ def test_what_was_decided_comes_out_of_the_cache(folder, cache, monkeypatch):
         write_picture(folder / "deep" / f"{k}.png", (np.arange(12 * 40).reshape(12, 40) * 8).astype(np.uint16))
     first = read_images(folder)
     assert first.how == PictureFormat("pad", None, (0, 4095))
-    assert len(first.notes) == 2
+    assert len(first.notes) == 3
     monkeypatch.setattr(images, "_read", lambda *_: pytest.fail("read again"))
     second = read_images(folder)
     assert (second.how, second.notes) == (first.how, first.notes)

@@ -121,3 +121,8 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
 ])
 def test_names_can_be_written(name, text):
     assert readable_name(os.fsdecode(name)) == text
+
+
+def test_a_single_one_of_a_kind(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    assert find_images(tmp_path).notes() == ["1 file is not an image that can be read: 1 broken link."]

@@ -127,3 +127,34 @@ def test_a_fit_that_is_given(write, fit):
 def test_a_fit_that_does_not_exist(write):
     with pytest.raises(UsageError, match="by crop, pad, stretch, not by 'squash'; change --fit"):
         load_data(write("a/cat", "a/dog"), ReadOptions(fit="squash"))
+
+
+def test_classes_that_have_no_image(write):
+    root = write("pets/cat", "pets/dog", "pets/bird", count=2)
+    (root / "fish" / "large").mkdir(parents=True)
+    for path in (root / "bird").iterdir():
+        path.write_bytes(b"")
+    notes = load_data(root).notes
+    assert "1 folder holds no image: fish." in notes
+    assert "No image of the class 'bird' could be read." in notes
+
+
+def test_a_picture_in_two_classes(write):
+    root = write("pets/cat", "pets/dog")
+    (root / "dog" / "9.png").write_bytes((root / "cat" / "1.png").read_bytes())
+    (root / "cat" / "9.png").write_bytes((root / "cat" / "0.png").read_bytes())
+    sentence = "1 image is in two classes: cat/1.png (cat) and dog/9.png (dog); keep one of each."
+    assert sentence in load_data(root).notes
+
+
+def test_one_image_instead_of_a_folder(write):
+    root = write("pets/cat")
+    with pytest.raises(AAEError, match=r"0.png is a single image; give its folder, .*cat\.$"):
+        load_data(root / "cat" / "0.png")
+
+
+def test_a_model_judges_classes_that_only_the_test_part_has(write):
+    root = write("set/train/cat", "set/train/dog", "set/test/bird", "set/test/cat")
+    data = load_data(root, classes=["bird", "cat", "dog"])
+    assert data.classes == ["cat", "dog", "bird"]
+    assert sorted(data.test_y.tolist()) == [0] * 4 + [2] * 4

@@ -176,6 +176,8 @@ def test_no_line_of_names(folder):
     ("a,b\n", r"no column 'file' and no column 'label'"), ("", "no column 'file' and no column 'label'"),
     ("file,label\n", "has no rows; give a file and its label in each line"),
     ("image,path,label\na.png,b,c\n", "has the columns 'image' and 'path'; call the one that holds the file 'file'"),
+    ("file,label,label\na.png,b,c\n", "labels.csv has 2 columns called 'label'; rename or remove all but one"),
+    ("file,target\na.png,0.13\ncat/0.png,0.71\ncat/1.png,0.52\n", "labels.csv: the column 'target' looks like a meas"),
     ("file,label\na.png,cat, brown\ncat/0.png,x\ncat/1.png,dog,y\n", "lines 2, 4 hold more than 2 cells; put"),
 ])
 def test_files_that_do_not_fit(folder, text, sentence):
@@ -187,7 +189,7 @@ def test_files_that_are_not_labels_files(folder):
     (folder.parent / "labels.csv").write_bytes(b"\xff\xfe\x00garbage")
     with pytest.raises(AAEError, match=r"labels.csv (cannot be read as CSV|has no column)"):
         file_labels(folder.parent / "labels.csv", folder, FILES)
-    with pytest.raises(AAEError, match=r"absent.csv cannot be read as CSV"):
+    with pytest.raises(AAEError, match=r"There is no file .*absent.csv; check --labels-file"):
         file_labels(folder.parent / "absent.csv", folder, FILES)
     with pytest.raises(AAEError, match=r"pets cannot be read as CSV"):
         file_labels(folder, folder, FILES)

@@ -107,8 +107,8 @@ def test_wide_images_lose_nothing_and_that_is_said(tmp_path):
     assert pictures.x.shape == (3, 64, 64)
     assert pictures.x[0, 24:40, 56:].min() < 20
     assert (pictures.x[0, :24] == 200).all()  # the margin has the colour of the edge
-    assert pictures.notes == ["3 images have sides that differ by more than a third; all images get a margin, so that "
-                              "nothing is cut off (--fit crop or stretch: another way)."]
+    assert pictures.notes == ["3 of 3 images are not square; a margin of up to 75 % of the square keeps all of them "
+                              "(--fit crop or stretch: another way).", "Images of 128 pixels are scaled to 64 x 64."]
 
 
 @pytest.mark.parametrize(("fit", "dark"), [("crop", False), ("pad", True), ("stretch", True)])
@@ -117,7 +117,9 @@ def test_a_way_to_make_images_square_can_be_chosen(tmp_path, fit, dark):
     pictures = read_images(tmp_path, how=PictureFormat(fit=fit))
     assert (pictures.x.min() < 20) == dark
     assert pictures.how.fit == fit
-    assert not pictures.notes
+    what = {"crop": "longer sides are cut by up to 75 %", "pad": "a margin of up to 75 % of the square keeps all of",
+            "stretch": "shorter sides are stretched, by up to 300 %"}  # fmt: skip
+    assert f"1 of 1 image is not square; {what[fit]}" in pictures.notes[0]
     if fit == "stretch":
         assert pictures.x[0, 20:44, 58:].max() < 60
 
@@ -128,8 +130,8 @@ def test_a_few_wide_images_are_cut_and_that_is_said(tmp_path):
     mark_at_the_end(tmp_path / "wide.png")
     pictures = read_images(tmp_path)
     assert pictures.how.fit == "crop"
-    assert pictures.notes == ["1 image has sides that differ by more than a third; they are cut to their middle "
-                              "(--fit pad keeps all of it)."]
+    assert pictures.notes[:2] == ["12 of 12 images are not square; longer sides are cut by up to 75 % (--fit pad or "
+                                  "stretch keeps all).", "Images of 18 to 32 pixels are scaled to 18 x 18."]
 
 
 @pytest.mark.parametrize(("size", "uneven"), [((64, 48), 0), ((48, 64), 0), ((64, 64), 0), ((60, 40), 1), ((40, 60), 1),
@@ -137,7 +139,7 @@ def test_a_few_wide_images_are_cut_and_that_is_said(tmp_path):
 def test_sides_that_differ_by_more_than_a_third(tmp_path, size, uneven):
     picture(tmp_path / "a.png", size)
     pictures = read_images(tmp_path)
-    assert any("more than a third" in note for note in pictures.notes) == bool(uneven)
+    assert any("not square" in note for note in pictures.notes) == (abs(size[0] - size[1]) > 1)
     assert pictures.how.fit == ("pad" if uneven else "crop")
 
 
@@ -156,7 +158,7 @@ def test_images_of_one_colour_each_are_warned_of(tmp_path):
                                            "them; check how they were saved."]
     for k in range(5, 9):
         picture(tmp_path / f"{k}.png", colour=True)
-    assert not read_images(tmp_path).notes
+    assert read_images(tmp_path).notes == ["4 of 9 images are of one colour each; check how they were saved."]
 
 
 def spoil(folder, kind):

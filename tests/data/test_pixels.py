@@ -168,7 +168,33 @@ def test_a_range_that_is_given_is_kept(tmp_path):
     save(tmp_path / "a.png", np.round(RAMP * 1000).astype(np.uint16))
     pictures = read_images(tmp_path, how=PictureFormat("crop", None, (0, 4095)))
     assert near(pictures.x[0], RAMP * 1000 / 4095 * 255)
-    assert not pictures.notes
+    assert pictures.notes == ["1 image has more than 8 bits: values from 0 to 4,095 are read as black to white, as in "
+                              "training."]
+
+
+def test_values_beyond_a_range_that_is_given_are_told(tmp_path):
+    for k in range(5):
+        save(tmp_path / f"{k}.png", np.round(RAMP * 4000 if k < 4 else 5000 + RAMP).astype(np.uint16))
+    notes = read_images(tmp_path, how=PictureFormat("crop", None, (0, 4095)).for_others()).notes
+    assert notes[0].endswith(" 1 image has most pixels beyond this range, which come out black or white.")
+    assert notes[1] == ("1 of 5 images is of one colour after reading (values from 0 to 4,095 are read as black to "
+                        "white); check that they are like the images of the training.")
+
+
+def test_what_training_had_none_of_is_decided_by_each_image_alone(tmp_path):
+    save(tmp_path / "a.png", np.round(RAMP * 1000).astype(np.uint16))
+    save(tmp_path / "b.png", np.round(RAMP * 60000).astype(np.uint16))
+    save(tmp_path / "c.tif", (RAMP * 3 - 1).astype(np.float32))
+    for k, ink in enumerate((255, 255, 0)):
+        strokes("LA", ink).save(tmp_path / f"d{k}.png")
+    how = PictureFormat("crop").for_others()
+    together = read_images(tmp_path, 12, False, how=how)
+    for sentence in ("3 images have transparent parts, which are read as black behind light drawings",
+                     "2 images have more than 8 bits, as no image had in training", "1 image has fractional numbers"):
+        assert any(note.startswith(sentence) for note in together.notes)
+    for row, name in zip(together.x, together.files, strict=True):
+        assert np.array_equal(read_images(tmp_path / name, 12, False, how=how).x[0], row)
+        assert np.ptp(row) > 200
 
 
 def strokes(mode, ink):
@@ -218,12 +244,25 @@ def test_opaque_alpha_is_no_transparency(tmp_path):
 
 
 def test_one_background_for_a_folder_and_the_one_that_is_given(tmp_path):
-    for k, ink in enumerate((255, 255, 0)):
+    for k, ink in enumerate((255, 255, 90)):
         strokes("LA", ink).save(tmp_path / f"{k}.png")
     assert read_images(tmp_path).how.background == "black"
     pictures = read_images(tmp_path, how=PictureFormat(background="white"))
     assert (pictures.x[0] == 255).all()
-    assert not any("transparent" in note for note in pictures.notes)
+    assert pictures.notes[0] == "3 images have transparent parts, which are read as white, as in training."
+    assert pictures.notes[1] == ("2 of 3 images are of one colour each after reading (transparent parts are read as "
+                                 "white), so there is nothing to learn from them; check how they were saved.")
+
+
+def test_light_and_dark_drawings_in_one_folder(tmp_path):
+    for k in range(10):
+        strokes("LA", 255 * (k % 2)).save(tmp_path / f"{k}.png")
+    pictures = read_images(tmp_path)
+    assert pictures.how.background == "each"
+    assert (pictures.x[::2, 0] == 255).all()
+    assert (pictures.x[1::2, 0] == 0).all()
+    assert pictures.notes == ["10 images have transparent parts, which are read as black behind light drawings and as "
+                              "white behind dark ones, for each image by itself."]
 
 
 def test_all_transparent_pixels(tmp_path):

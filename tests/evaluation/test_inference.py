@@ -59,9 +59,10 @@ def test_no_rows_give_no_results(model):
     assert inference.reconstruct(model, ROWS[:0]).shape == (0, *IMAGE)
 
 
-@pytest.mark.parametrize("shape", [(7, 16), (7, 4, 5), (7, 4, 4, 1)])
+@pytest.mark.parametrize("shape", [(7, 16), (7, 4, 5), (7, 4, 4, 3)])
 def test_rows_of_another_shape_are_refused(model, shape):
-    with pytest.raises(AAEError, match=r"takes rows of shape \(4, 4\), the input has rows of shape"):
+    with pytest.raises(AAEError, match=r"takes rows of shape \(4, 4\), the input has rows of shape .*; scale "
+                       "the images to 4 x 4 pixels in grey, or give a folder of pictures, which are scaled"):
         inference.encode(model, np.zeros(shape, dtype=np.uint8))
 
 
@@ -75,3 +76,10 @@ def test_the_mode_does_not_change_and_results_are_those_of_evaluation(training):
     with pytest.raises(AAEError):
         inference.encode(model, ROWS[:, :2])
     assert model.training is training
+
+
+def test_grey_images_may_have_an_axis_for_their_channel(model):
+    rows = np.random.default_rng(0).integers(0, 256, (7, 4, 4), dtype=np.uint8)
+    codes = inference.encode(model, rows)
+    for name, code in inference.encode(model, rows[..., None]).items():
+        assert np.array_equal(code, codes[name])

@@ -16,7 +16,8 @@ from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.parquet_rows import ParquetRows
 from aae.system.errors import AAEError, first_line
 
-__all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "list_arrays", "open_rows", "read_numpy"]
+__all__ = ["NpyRows", "Rows", "check_finite", "check_kind", "check_rows", "list_arrays", "open_rows", "read_numpy",
+           "same_images", "shape_remedy"]  # fmt: skip
 
 BLOCK = 2**20  # bytes
 CHUNK = 16_384  # rows checked together
@@ -182,7 +183,8 @@ def _check_header(stream: IO[bytes], size: int, what: str = "it holds") -> None:
     stream.seek(0)
     shape, dtype = _read_header(stream)
     if dtype.kind not in "biufUSM":
-        raise ValueError(f"{what} {dtype}; only numbers, bytes, texts and dates can be read")
+        how = "; save labels as texts, '' for none" if dtype.kind == "O" else ""
+        raise ValueError(f"{what} {dtype}; only numbers, bytes, texts and dates can be read{how}")
     if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > size - stream.tell():
         raise ValueError(f"{what.replace('holds', 'should hold')} {shape} values of {dtype}, but is too short for them")
     stream.seek(0)
@@ -198,6 +200,21 @@ def open_rows(path: Path) -> Rows:
         return NpyRows(path)
     except Exception:  # read_numpy raises the error with its reason
         return read_numpy(path, ("x",))["x"]
+
+
+def same_images(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether rows of two shapes differ at most in an axis for the one channel of grey images."""
+    grey = [tuple(one[:-1]) if len(one) == 3 and one[-1] == 1 else tuple(one) for one in (shape, other)]
+    return grey[0] == grey[1]
+
+
+def shape_remedy(shape: Sequence[int]) -> str:
+    """What to do with rows that do not have the shape of a model's; empty if these are no images."""
+    if len(shape) < 2:
+        return ""
+    colours = "in colour" if len(shape) == 3 and shape[2] > 1 else "in grey"
+    folder = ", or give a folder of pictures, which are scaled" if shape[0] == shape[1] else ""
+    return f"; scale the images to {shape[0]} x {shape[1]} pixels {colours}{folder}"
 
 
 def check_kind(x: Rows, where: str) -> None:

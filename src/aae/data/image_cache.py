@@ -15,7 +15,7 @@ from aae.system.files import write_atomically
 
 __all__ = ["ImageCache"]
 
-FORMAT = 2  # raised when the same files and options give other rows
+FORMAT = 3  # raised when the same files and options give other rows
 
 
 class ImageCache:

@@ -24,6 +24,7 @@ JUNK = frozenset({
 })  # fmt: skip
 RUN = {"model", "checkpoints", "metrics.csv"}  # one of them lies beside the config.json of a run
 LISTED = 5  # kinds of files that a note lists
+SINGLE = {"broken links": "broken link", "that are no files": "that is no file"}  # of one file
 MAX_ENDING = 8  # characters
 
 
@@ -38,6 +39,7 @@ class Found:
     others: Counter[str] = field(default_factory=Counter)  # files that are no images, by ending
     heif: int = 0  # pictures that need an extra package
     left_out: dict[str, str] = field(default_factory=dict)  # folder -> reason
+    empty: list[str] = field(default_factory=list)  # folders without an image, in them or further down
 
     def notes(self) -> list[str]:
         """Sentences about what was not read."""
@@ -50,15 +52,20 @@ class Found:
         for folder, reason in list(self.left_out.items())[:LISTED]:
             notes.append(f"The folder {readable_name(folder)} is not read: {reason}.")
         if len(self.left_out) > LISTED:
-            notes.append(f"{len(self.left_out) - LISTED} more folders are not read.")
+            more = len(self.left_out) - LISTED
+            notes.append(f"{more} more {'folder is' if more == 1 else 'folders are'} not read.")
+        if self.empty:
+            some = ", ".join(map(readable_name, self.empty[:LISTED])) + (" ..." if len(self.empty) > LISTED else "")
+            hold = "folder holds no image" if len(self.empty) == 1 else "folders hold no images"
+            notes.append(f"{len(self.empty)} {hold}: {some}.")
         return notes
 
     def described(self) -> str:
         """How many files are no images, and of which kinds."""
         total, common = self.others.total(), sorted(self.others.items(), key=lambda one: (-one[1], one[0]))[:LISTED]
-        kinds = [f"{number} {kind}" for kind, number in common]
+        kinds = [f"{number} {SINGLE.get(kind, kind) if number == 1 else kind}" for kind, number in common]
         rest = total - sum(number for _, number in common)
-        kinds += [f"{rest} others"] * (rest > 0)
+        kinds += [f"{rest} other{'s' * (rest > 1)}"] * (rest > 0)
         are = "1 file is not an image" if total == 1 else f"{total:,} files are not images"
         return f"{are} that can be read: {', '.join(kinds)}"
 
@@ -94,7 +101,9 @@ def find_images(folder: Path, besides: Path | None = None) -> Found:
         found.images.append((folder.name, folder.stat()))
         return found
     ignored = besides.resolve() if besides is not None else None
-    for path, entry in _walk(folder, found):
+    visited: list[str] = []
+    heif: list[str] = []
+    for path, entry in _walk(folder, found, visited):
         kind = _kind(entry)
         if kind is None:
             try:
@@ -103,14 +112,19 @@ def find_images(folder: Path, besides: Path | None = None) -> Found:
                 found.others[f"unreadable ({error.strerror})"] += 1
         elif kind == "heif":
             found.heif += 1
+            heif.append(path)
         elif ignored is None or entry.name != ignored.name or Path(entry.path).resolve() != ignored:
             found.others[kind] += 1
     found.images.sort(key=lambda image: image[0].split("/"))
+    told = [*(name for name, _ in found.images), *found.left_out, *heif]
+    full = {"/".join(parts[:k]) for name in told for parts in [name.rstrip("/").split("/")] for k in range(len(parts))}
+    bare = sorted({prefix.rstrip("/") for prefix in visited} - full)
+    found.empty = [name for name in bare if name.rpartition("/")[0] in full]  # the outermost ones
     return found
 
 
-def _walk(folder: Path, found: Found) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-    """The entries that are not folders, with their paths within the folder."""
+def _walk(folder: Path, found: Found, visited: list[str]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """The entries that are not folders, with their paths within the folder; notes the folders that it reads."""
     seen: set[tuple[int, int]] = set()
     waiting = deque([(str(folder), "")])
     while waiting:
@@ -132,6 +146,7 @@ def _walk(folder: Path, found: Found) -> Iterator[tuple[str, "os.DirEntry[str]"]
         if prefix and "config.json" in names and names & RUN:
             found.left_out[prefix] = "it is a run"
             continue
+        visited.append(prefix)
         for entry in entries:
             if not _is_folder(entry):
                 yield prefix + entry.name, entry

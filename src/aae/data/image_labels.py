@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from aae.data.image_files import ENDINGS, readable_name
+from aae.data.labels import read_labels
 from aae.system.errors import AAEError
 from aae.system.files import csv_text
 
@@ -49,7 +50,7 @@ def file_labels(
         AAEError: The file cannot be read, lacks a column, or has rows that do not name one image or contradict others.
     """
     finder = _Finder([*files, *unread], folder, path)
-    rows, notes = _rows(path, finder)
+    rows, column, notes = _rows(path, finder)
     labels: dict[int, tuple[int, str | None]] = {}
     problems, otherwise, twice = [], [], 0
     for line, name, label in rows:
@@ -81,11 +82,15 @@ def file_labels(
         notes.append(f"{len(otherwise):,} {name} image in another way, as {otherwise[0]}.")
     if twice:
         notes.append(f"{twice:,} {'row repeats' if twice == 1 else 'rows repeat'} another.")
-    return [labels[k][1] if k in labels else None for k in range(len(files))], notes
+    read = [labels[k][1] if k in labels else None for k in range(len(files))]
+    read_labels(read, len(read), str(path), name=f"the column {column!r}")  # names the file where they are no classes
+    return read, notes
 
 
-def _rows(path: Path, finder: "_Finder") -> tuple[list[tuple[int, str, str | None]], list[str]]:
-    """Line number, file and label of every row that is not blank, and notes."""
+def _rows(path: Path, finder: "_Finder") -> tuple[list[tuple[int, str, str | None]], str, list[str]]:
+    """Line number, file and label of every row that is not blank; the name of the column of labels; and notes."""
+    if not path.exists():
+        raise AAEError(f"There is no file {path}; check --labels-file.")
     try:
         text, encoding = _decoded(path.read_bytes())
         lines = list(_lines(text))
@@ -118,7 +123,7 @@ def _rows(path: Path, finder: "_Finder") -> tuple[list[tuple[int, str, str | Non
     for line in body:
         cells = [csv_text(cell.strip()) for cell in line.cells] + [""] * len(head)
         rows.append((line.number, cells[columns[0]], cells[columns[1]] or None))
-    return rows, notes
+    return rows, head[columns[1]] if body is not lines else "label", notes
 
 
 @dataclass
@@ -184,6 +189,9 @@ def _columns(head: Sequence[str], path: Path, notes: list[str]) -> tuple[int, in
         if not found:
             return None
         if len(found) > 1:
+            if len({head[k] for k in found}) == 1:
+                many = f"{len(found)} columns called {head[found[0]]!r}"
+                raise AAEError(f"{path} has {many}; rename or remove all but one.")
             some = " and ".join(repr(head[k]) for k in found)
             raise AAEError(f"{path} has the columns {some}; call the one that holds the {name} {name!r}.")
         places.append(found[0])

@@ -13,8 +13,10 @@ import numpy as np
 
 from aae.data.image_cache import ImageCache
 from aae.data.image_files import ENDINGS, NEEDS_HEIF, Found, find_images
-from aae.data.pixels import Deep, Seen, count_plain, has_colour, is_uneven, picture_file, read_pictures
-from aae.model.pictures import PictureFormat
+from aae.data.image_notes import images_have, reading_notes
+from aae.data.pixel_ranges import KINDS, Deep, range_of
+from aae.data.pixels import Seen, has_colour, is_uneven, picture_file, read_pictures
+from aae.model.pictures import EACH, PictureFormat
 from aae.system.errors import AAEError
 from aae.system.progress import row_progress
 
@@ -24,8 +26,8 @@ MIN_SIZE, MAX_SIZE = 8, 128
 DEFAULT_SIZE = 64  # side of larger images, if the user gives none
 SAMPLED_IMAGES = 200  # images whose sizes decide, if the user gives none
 UNEVEN_SHARE = 0.1  # share of images with sides that differ by more than a third, above which all get a margin
-TOPS = {"integers": (255, 1023, 4095, 16383, 65535), "floats": (1, 255, 65535)}  # highest values of usual ranges
-FAR = 100  # times the spread of the middle half of the values, beyond which a single value stands for "not measured"
+CONTRAST = 64  # steps of 255 within which drawings cannot be seen on their background
+MIXED_SHARE = 0.1  # share of drawings that cannot be seen on the background of the others, above which each has its own
 TOLD_VALUES = 2**22  # values of deep pictures that tell their range
 
 
@@ -81,7 +83,9 @@ def read_images(
         raise AAEError(f"{folder / name} cannot be read ({reason}); remove it, or read without --strict.")
     if not len(pictures.x):
         name, reason = next(iter(pictures.skipped.items()))
-        raise AAEError(f"None of the {len(found.images)} images in {folder} can be read; {name}: {reason}.")
+        none = "The only image" if len(found.images) == 1 else f"None of the {len(found.images)} images"
+        cannot = "cannot" if len(found.images) == 1 else "can"
+        raise AAEError(f"{none} in {folder} {cannot} be read; {name}: {reason}.")
     pictures.notes = [*found.notes(), *pictures.notes]
     return pictures
 
@@ -136,16 +140,16 @@ def _read_all(names: list[str], folder: Path, size: int | None, colour: bool | N
     if seen.deep:  # read once for the range of their values, and once more by it
         how, notes = _with_ranges(how, seen.deep)
         seen.add(read(seen.deep, how))
-    if seen.clear:
+    if seen.clear and how.background is None:
         how = replace(how, background=_background(seen.clear))
         if how.background != "white":
             seen.skipped |= read(seen.clear, how).skipped
-        notes.append(f"{_images(len(seen.clear))} transparent parts, which are read as {how.background}.")
     kept = np.array([k not in seen.skipped for k in range(len(names))])
     x = x if kept.all() else x[kept]
     skipped = {names[k]: reason for k, reason in sorted(seen.skipped.items())}
     files = [name for name in names if name not in skipped]
-    return Pictures(x, files, skipped, how, [*notes, *_notes(seen, x, how, known)])
+    rows = np.flatnonzero(kept)
+    return Pictures(x, files, skipped, how, [*notes, *reading_notes(seen, x, rows, how, known)])
 
 
 def _inspect(path: Path) -> tuple[tuple[int, int], bool] | None:
@@ -175,13 +179,13 @@ def _read_rows(numbers: list[int], names: list[str], folder: Path, x: np.ndarray
 def _with_ranges(how: PictureFormat, deep: dict[int, Deep]) -> tuple[PictureFormat, list[str]]:
     """The format with a range of values for each kind of deep images, and notes on them."""
     notes = []
-    for kind, what in (("integers", "more than 8 bits"), ("floats", "fractional numbers")):
+    for kind, what in KINDS.items():
         told = [one for one in deep.values() if one.kind == kind]
         if not told:
             continue
-        low, high, absent = _range_of(told, kind)
+        low, high, absent = range_of(told, kind)
         how = replace(how, integers=(low, high)) if kind == "integers" else replace(how, floats=(low, high))
-        note = f"{_images(len(told))} {what}: values from {low:,.6g} to {high:,.6g} are read as black to white."
+        note = f"{images_have(len(told))} {what}: values from {low:,.6g} to {high:,.6g} are read as black to white."
         if absent:
             values = ", ".join(f"{value:.6g}" for value in absent)
             note += f" Pixels of {values}, far from all others, are cut to this range."
@@ -189,54 +193,11 @@ def _with_ranges(how: PictureFormat, deep: dict[int, Deep]) -> tuple[PictureForm
     return how, notes
 
 
-def _range_of(told: list[Deep], kind: str) -> tuple[float, float, list[float]]:
-    """Lowest and highest value of deep images, and values outside that stand for "not measured".
-
-    It is the usual range of 8, 10, 12, 14 or 16 bits, or of [0, 1], if the values fill at least half of it.
-    """
-    low, high = min(one.low for one in told), max(one.high for one in told)
-    values = np.concatenate([one.some for one in told])
-    first, third = np.percentile(values, [25, 75])
-    reach = FAR * (third - first)
-    absent = []
-    # A single value, far from all others, that a sensor cannot give.
-    below, above = values[values < first - reach], values[values > third + reach]
-    if reach and low < 0 and low < first - reach and (below == low).all():
-        absent.append(low)
-    if reach and (high > 65535 or kind == "floats") and high > third + reach and (above == high).all():
-        absent.append(high)
-    if absent:
-        rest = values[~np.isin(values, absent)]
-        low, high = float(rest.min()), float(rest.max())
-    top = next((top for top in TOPS[kind] if low >= 0 and high <= top), None)
-    if top is not None and (high - low >= top / 2 or low == high):
-        return 0.0, float(top), absent
-    return low, high if high > low else low + 1, absent
-
-
 def _background(clear: dict[int, float]) -> str:
-    """What shows the drawings: black behind light ones, white behind dark ones."""
-    lightness = np.array(list(clear.values()))
-    return "black" if np.isfinite(lightness).any() and np.nanmean(lightness) > 127.5 else "white"
-
-
-def _images(count: int) -> str:
-    return f"{count:,} {'image has' if count == 1 else 'images have'}"
-
-
-def _notes(seen: Seen, x: np.ndarray, how: PictureFormat, known: PictureFormat) -> list[str]:
-    """What the user may not expect."""
-    notes = []
-    if seen.uneven and known.fit is None:
-        what = {
-            "pad": "all images get a margin, so that nothing is cut off (--fit crop or stretch: another way)",
-            "crop": "they are cut to their middle (--fit pad keeps all of it)",
-        }[str(how.fit)]
-        notes.append(f"{_images(seen.uneven)} sides that differ by more than a third; {what}.")
-    if seen.several:
-        notes.append(f"{_images(seen.several)} several pages or frames, of which the first is read.")
-    plain = count_plain(x) if len(x) else 0
-    if plain > len(x) / 2 and plain > 1:
-        notes.append(f"{plain:,} of {len(x):,} images are of one colour each, so there is nothing to learn from them; "
-                     "check how they were saved.")  # fmt: skip
-    return notes
+    """What shows the drawings: black behind light ones, white behind dark ones; each its own if there are both."""
+    lightness = np.array([one for one in clear.values() if np.isfinite(one)])
+    if not len(lightness):
+        return "white"
+    if min((lightness > 255 - CONTRAST).mean(), (lightness < CONTRAST).mean()) > MIXED_SHARE:
+        return EACH
+    return "black" if lightness.mean() > 127.5 else "white"

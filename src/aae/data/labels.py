@@ -51,6 +51,7 @@ def read_labels(
     counts: np.ndarray | None = None,
     known: Sequence[ClassName] | None = None,
     unknown: int | None = None,
+    name: str = "y",
 ) -> Labels:
     """Number the classes of labels.
 
@@ -62,6 +63,7 @@ def read_labels(
         counts: Rows that have each label ``(N,)``, if ``values`` are different labels and not those of single rows.
         known: The classes of a model that will see the rows; only what -1 means depends on them.
         unknown: The number of labels that are not among ``classes``; if None, there may be none.
+        name: What the labels are called there.
 
     Raises:
         AAEError: Another number of labels, labels that are measurements, or a label that is not among ``classes``.
@@ -77,10 +79,10 @@ def read_labels(
     notes = _absence_notes(distinct, every, present)
     named = {k: name for k, name in enumerate(cleaned) if name is not None and present[k]}
     count_of: Counter[ClassName] = Counter()
-    for k, name in named.items():
-        count_of[name] += int(every[k])
+    for k, one in named.items():
+        count_of[one] += int(every[k])
     if classes is None:
-        _check_classes(count_of, where)
+        _check_classes(count_of, where, name)
         merged = _merged(count_of)
         names = sorted(set(merged.values()), key=_order)
         place = {name: k for k, name in enumerate(names)}
@@ -218,7 +220,7 @@ def _number(name: ClassName) -> float | None:
     return float(name) if _PLAIN_NUMBER.fullmatch(name) else None
 
 
-def _check_classes(count_of: Mapping[ClassName, int], where: str) -> None:
+def _check_classes(count_of: Mapping[ClassName, int], where: str, name: str) -> None:
     """Refuse numbers that are measurements: fractions, or numbers far apart, most of them different."""
     numbers = [number for name in count_of if (number := _number(name)) is not None]
     if len(numbers) < len(count_of) or not numbers:
@@ -231,8 +233,8 @@ def _check_classes(count_of: Mapping[ClassName, int], where: str) -> None:
     if not consecutive and (many or (not whole and len(numbers) > MAX_NUMBERS)):
         some = f"{len(numbers)} different numbers in {rows} rows, such as {next(iter(count_of))}"
         raise AAEError(
-            f"{where}: y looks like a measurement, not a class ({some}); give classes as texts or whole numbers, or "
-            "leave the labels out."
+            f"{where}: {name} looks like a measurement, not a class ({some}); give classes as texts or whole numbers, "
+            "or leave the labels out."
         )
 
 

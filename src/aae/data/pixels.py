@@ -8,33 +8,25 @@ import io
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from aae.data.image_files import HEIF
-from aae.model.pictures import PictureFormat
+from aae.data.pixel_ranges import Deep, range_of, told_by
+from aae.model.pictures import EACH, PictureFormat
 
-__all__ = ["Deep", "Seen", "count_plain", "has_colour", "is_uneven", "picture_file", "read_pictures"]
+__all__ = ["Seen", "has_colour", "is_uneven", "picture_file", "plain_rows", "read_pictures"]
 
 # Pillow goes by the content of a file, and for some other formats it starts programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 MAX_FILE_SIZE = 2**28  # bytes
 GREY = ("1", "L", "LA", "La", "I", "F")  # and 16 bits, "I;16..."
 NO_DATA = 42113  # tag of a TIFF: the value of pixels that were not measured
+ALONE = 4096  # values that tell the range of a picture by itself
 PLAIN = 3  # steps of 255 within which all pixels are of one colour
-
-
-@dataclass
-class Deep:
-    """The values of a picture of more than 8 bits: kind, lowest, highest, and some of them."""
-
-    kind: str
-    low: float
-    high: float
-    some: np.ndarray
 
 
 @dataclass
@@ -43,15 +35,14 @@ class Seen:
 
     skipped: dict[int, str] = field(default_factory=dict)  # could not be read, with the reason
     deep: dict[int, Deep] = field(default_factory=dict)  # not read yet: the range of values is not known
-    clear: dict[int, float] = field(default_factory=dict)  # on white for now: lightness of what is not transparent
-    uneven: int = 0  # sides differ by more than a third
-    several: int = 0  # more than one page or frame
+    clear: dict[int, float] = field(default_factory=dict)  # lightness of what is not transparent, NaN if not needed
+    scaled: dict[int, tuple[str, float]] = field(default_factory=dict)  # deep ones: kind, share of pixels out of range
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)  # width and height, in either order
+    several: dict[int, bool] = field(default_factory=dict)  # more than one page or frame
 
     def add(self, other: "Seen") -> None:
-        for name in ("skipped", "deep", "clear"):
-            getattr(self, name).update(getattr(other, name))
-        self.uneven += other.uneven
-        self.several += other.several
+        for one in fields(self):
+            getattr(self, one.name).update(getattr(other, one.name))
 
 
 def picture_file(path: Path) -> Image.Image:
@@ -100,12 +91,13 @@ def read_pictures(numbers: list[int], names: list[str], folder: Path, x: np.ndar
     return seen
 
 
-def count_plain(x: np.ndarray) -> int:
-    """How many rows are of one colour each."""
-    rows = x.reshape(len(x), x.shape[1] ** 2, -1)
+def plain_rows(x: np.ndarray) -> np.ndarray:
+    """The numbers of the rows that are of one colour each."""
+    rows, numbers = x.reshape(len(x), x.shape[1] ** 2, -1), np.arange(len(x))
     for step in (97, 1):  # most are told by a few pixels
-        rows = rows[(np.ptp(rows[:, ::step], axis=1) <= PLAIN).all(1)]
-    return len(rows)
+        plain = (np.ptp(rows[:, ::step], axis=1) <= PLAIN).all(1)
+        rows, numbers = rows[plain], numbers[plain]
+    return numbers
 
 
 def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, seen: Seen) -> None:
@@ -113,7 +105,7 @@ def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, see
     with Image.open(io.BytesIO(data), formats=_formats(path)) as image:
         if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
-        uneven = is_uneven(image.size)
+        size = image.size
         other_bytes = _low_bytes(image, data)
         # A JPEG can be decoded at down to an eighth of its size; here at least at twice the size needed.
         image.draft(mode, (2 * side, 2 * side))
@@ -124,17 +116,21 @@ def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, see
             numbers = _values(image, other_bytes)
             limits = getattr(how, kind)
             if limits is None:
-                seen.deep[k] = _told(kind, numbers, values)
+                seen.deep[k] = told_by(kind, numbers, values)
                 return
+            if limits == EACH:
+                limits = range_of([told_by(kind, numbers, ALONE)], kind)[:2]
+            seen.scaled[k] = kind, float(((numbers < limits[0]) | (numbers > limits[1])).mean())
             shallow = _scaled(numbers, limits, image if other_bytes is not None else None)
         opaque = _opaque(shallow, k, how, seen).convert(mode)
         if opaque.size != (side, side):
             opaque = _squared(opaque, side, how.fit)
         x[k] = np.asarray(opaque)
-        seen.uneven += uneven
+        seen.sizes[k] = size
         with suppress(Exception):  # a later page may be damaged
             # An MPO is a photo with a preview or a second view of it.
-            seen.several += image.format != "MPO" and bool(getattr(image, "is_animated", False))
+            if image.format != "MPO" and getattr(image, "is_animated", False):
+                seen.several[k] = True
 
 
 def _contents(path: str) -> bytes:
@@ -172,15 +168,6 @@ def _values(image: Image.Image, low_bytes: Image.Image | None) -> np.ndarray:
     return array
 
 
-def _told(kind: str, numbers: np.ndarray, count: int) -> Deep:
-    finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
-    if not finite.size:
-        raise ValueError("no pixel has a value")
-    flat = finite.reshape(-1)
-    some = flat[:: -(-flat.size // count)].astype(np.float64)
-    return Deep(kind, float(flat.min()), float(flat.max()), some)
-
-
 def _scaled(numbers: np.ndarray, limits: "tuple[float, float]", original: Image.Image | None) -> Image.Image:
     """A picture of 8 bits; the transparency of the original is kept."""
     low, high = limits
@@ -202,11 +189,17 @@ def _opaque(image: Image.Image, k: int, how: PictureFormat, seen: Seen) -> Image
         return image
     full = image.convert("RGBA")
     alpha = full.getchannel("A")
-    if how.background is None and int(alpha.getextrema()[0]) < 255:  # type: ignore[arg-type]
-        weights = np.asarray(alpha, dtype=np.float64)
-        lightness = float((np.asarray(full.convert("L")) * weights).sum() / max(1.0, weights.sum()))
-        seen.clear[k] = lightness if weights.any() else np.nan
-    return Image.alpha_composite(Image.new("RGBA", full.size, how.background or "white"), full)
+    background = how.background if how.background not in (None, EACH) else "white"
+    if int(alpha.getextrema()[0]) < 255:  # type: ignore[arg-type]
+        lightness = np.nan
+        if how.background in (None, EACH):
+            weights = np.asarray(alpha, dtype=np.float64)
+            if weights.any():
+                lightness = float((np.asarray(full.convert("L")) * weights).sum() / weights.sum())
+        seen.clear[k] = lightness
+        if how.background == EACH and lightness > 127.5:
+            background = "black"
+    return Image.alpha_composite(Image.new("RGBA", full.size, background), full)
 
 
 def _squared(image: Image.Image, side: int, fit: str | None) -> Image.Image:

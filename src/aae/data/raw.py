@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from aae.data.arrays import NpyRows
+from aae.data.arrays import NpyRows, same_images
 from aae.data.dataset import Dataset
-from aae.data.labels import ClassName, read_labels
+from aae.data.labels import ClassName, Labels, class_indices, read_labels
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
@@ -60,15 +60,31 @@ def with_test_rows(
         notes = (*notes, *more)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
                        test_held_out=True)  # fmt: skip
+    if same_images(test[0].shape[1:], raw.x.shape[1:]):
+        test = test[0].reshape(len(test[0]), *raw.x.shape[1:]), test[1]
     if test[0].shape[1:] != raw.x.shape[1:]:
         shapes = f"rows have shape {raw.x.shape[1:]}, those of {where} {test[0].shape[1:]}"
         raise AAEError(f"{raw.where}: {shapes}; give rows of the same shape.")
-    # Without labels to train on, the test rows may still have some, by which clusters are judged.
-    of_test = read_labels(test[1], len(test[0]), where, labels.classes or None, known=known)
+    if known is None:
+        # Without labels to train on, the test rows may still have some, by which clusters are judged.
+        of_test = read_labels(test[1], len(test[0]), where, labels.classes or None)
+    else:  # a model judges these rows, so that a class needs no rows to train on
+        labels, of_test = _numbered_together(labels, test, where, known)
     table, more = _fitted(raw, raw.x, table)
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
     return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures)
+
+
+def _numbered_together(
+    labels: Labels, test: tuple[np.ndarray, np.ndarray | None], where: str, known: Sequence[ClassName]
+) -> tuple[Labels, Labels]:
+    """Labels with the classes of both the rows to train on and those to test on."""
+    of_test = read_labels(test[1], len(test[0]), where, known=[*known, *labels.classes])
+    here = class_indices(of_test.classes, labels.classes)
+    classes = [*labels.classes, *(name for name, k in zip(of_test.classes, here, strict=True) if k < 0)]
+    number = np.array([*class_indices(of_test.classes, classes), -1])  # index -1 is the last
+    return Labels(classes, labels.y, labels.notes), Labels(classes, number[of_test.y], of_test.notes)
 
 
 def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[Table | None, list[str]]:

@@ -16,15 +16,17 @@ from aae.data.array_files import read_array_file
 from aae.data.builtin import NAMED, from_arrays, is_builtin, load_builtin
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.idx import is_idx_folder, read_idx_folder
+from aae.data.image_files import ENDINGS
 from aae.data.labels import ClassName
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
 from aae.data.table_files import read_table
 from aae.data.tables import table_kind
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
-__all__ = ["is_image_source", "load_data"]
+__all__ = ["is_array_file", "is_image_source", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
@@ -43,7 +45,8 @@ def load_data(
         spec: A name or a path; a `Dataset` is returned as it is.
         reading: Options for reading a path.
         table: How a model reads the columns; if None, it is learned from them.
-        classes: The classes of that model: with a class -1 among them, -1 does not mean "not labelled".
+        classes: The classes of that model, none if it has none: with a class -1 among them, -1 does not mean "not
+            labelled", and rows to test on may have other classes than the rows to train on.
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
@@ -59,6 +62,8 @@ def load_data(
         return load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
     if kind is not None:
         return _load_path(path, kind, reading, table, classes)
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        raise AAEError(f"{path} is a single image; give its folder, {path.parent}.")
     if path.is_file():
         raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
     if path.suffix or len(path.parts) > 1:
@@ -84,6 +89,11 @@ def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "array
 def is_image_source(spec: str | Path) -> bool:
     """Whether a name or path stands for a folder of images."""
     return _kind(spec) == "images"
+
+
+def is_array_file(spec: str | Path) -> bool:
+    """Whether a name or path stands for a numpy file."""
+    return _kind(spec) == "arrays"
 
 
 def _load_path(
@@ -117,19 +127,21 @@ def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) 
         return read_image_folder(path, reading)
     if kind == "table":
         return read_table(path, reading, table)
-    return read_array_file(path)
+    return read_array_file(path, reading.pictures)
 
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
     images, named, kind = raw.x.ndim > 2, table is not None and table.named, _kind(path)
     if images and kind == "images":
-        alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4, pictures=raw.pictures)
+        alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4,
+                            pictures=(raw.pictures or PictureFormat(fit="crop")).for_others())  # fmt: skip
         of_test = _read_raw(path, kind, alike, table)
         if of_test.test is not None:  # it has folders for training and for testing
             of_test.x, of_test.labels = of_test.test
+        of_test.notes = tuple(f"{path}: {note}" for note in of_test.notes)
         return of_test
     if kind == ("table" if named else "arrays"):
-        return _read_raw(path, kind, replace(reading, test=None), table)
+        return _read_raw(path, kind, replace(reading, test=None, pictures=raw.pictures), table)
     kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")

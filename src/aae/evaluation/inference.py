@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aae.data.arrays import Rows
+from aae.data.arrays import Rows, same_images, shape_remedy
 from aae.data.batches import to_input
 from aae.model.autoencoder import Autoencoder
 from aae.system import generators
@@ -77,8 +77,9 @@ def chunks(
     ``prepared`` rows are network inputs already.
     """
     shape, table = (model.input_shape, None) if prepared else (model.shape, model.table)
-    if tuple(rows.shape[1:]) != shape:
-        raise AAEError(f"The model takes rows of shape {shape}, the input has rows of shape {rows.shape[1:]}.")
+    if not same_images(rows.shape[1:], shape):
+        raise AAEError(f"The model takes rows of shape {shape}, the input has rows of shape {tuple(rows.shape[1:])}"
+                       f"{shape_remedy(shape)}.")  # fmt: skip
     device = _device(model)
     size = CHUNK_CUDA if device.type == "cuda" else CHUNK
     for start in range(0, max(len(rows), 1), size):  # no rows make one empty chunk
@@ -87,6 +88,7 @@ def chunks(
         some = rows[part]
         if some.dtype != np.uint8:
             some = some.astype(np.float32, copy=False) if table is None else table.as_rows(some)
+        some = some.reshape(len(some), *shape)  # grey images have an axis for their one channel, or none
         # A copy: torch warns about arrays that cannot be written to.
         yield to_input(torch.tensor(some), device, table), known
 

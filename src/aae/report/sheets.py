@@ -6,6 +6,7 @@ from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.report import plots
 from aae.runs.outputs import draw_samples, label_numbers, read_input, reading_of
+from aae.system.errors import counted
 from aae.system.files import check_output_path
 
 __all__ = ["reconstruction_sheet", "sample_sheet"]
@@ -32,7 +33,7 @@ def reconstruction_sheet(run: Path, spec: str, out: Path, strict: bool = False) 
     x = inference.prepare(model, rows)
     decoded = inference.reconstruct(model, x, label_numbers(model, names), prepared=True)
     plots.save(plots.reconstructions(x, decoded), out)
-    return f"{len(rows)} reconstructions: {out}"
+    return f"{counted(len(rows), 'reconstruction')}: {out}"
 
 
 def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
@@ -50,4 +51,4 @@ def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> 
     """
     check_output_path(out, ".png")
     plots.save(plots.samples(draw_samples(load(run), n, label, seed)), out)
-    return f"{n} samples: {out}"
+    return f"{counted(n, 'sample')}: {out}"

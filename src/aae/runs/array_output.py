@@ -37,7 +37,7 @@ def write_npz(file: BinaryIO, parts: Parts, count: int, folder: Path) -> None:
 
 
 def parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
-    """A function that writes codes, one column for each dimension.
+    """A function that writes codes, one column for each dimension, and texts as one column.
 
     Raises:
         AAEError: pyarrow is not installed.
@@ -49,7 +49,10 @@ def parquet_writer() -> Callable[[BinaryIO, Parts, int, Path], None]:
         with ExitStack() as opened:
             writer = None
             for table in _row_groups(parts):
-                columns = {f"{name}_{k}": code[:, k] for name, code in table.items() for k in range(code.shape[1])}
+                columns: dict[str, object] = {}
+                for name, code in table.items():
+                    columns |= {f"{name}_{k}": code[:, k] for k in range(code.shape[1])} if code.ndim > 1 else {
+                        name: code.tolist()}  # fmt: skip
                 if writer is None:
                     writer = opened.enter_context(parquet.ParquetWriter(file, pa.table(columns).schema))
                 writer.write_table(pa.table(columns))

@@ -7,9 +7,10 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from aae.data.arrays import same_images, shape_remedy
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.facts import valid_facts
-from aae.data.sources import is_image_source, load_data
+from aae.data.sources import is_array_file, is_image_source, load_data
 from aae.data.splits import Split
 from aae.data.tables import table_kind
 from aae.evaluation import inference
@@ -50,7 +51,7 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
     Args:
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
-        strict: Refuse other data with categories that the model has not seen.
+        strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
@@ -64,9 +65,12 @@ def open_run(path: str | Path, data: str | None = None, strict: bool = False) ->
         )
     model = load(directory.model)
     rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict)
+    if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
+        rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
     if rows.shape != model.shape:
         now = f"{config['data']} now has" if data is None else f"{data} has"
-        raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}.")
+        raise AAEError(f"The model takes rows of shape {model.shape}, but {now} rows of shape {rows.shape}"
+                       f"{shape_remedy(model.shape)}.")  # fmt: skip
     if data is None:
         view = own_rows(rows, config, directory)
     else:
@@ -100,7 +104,9 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
     if model is not None and is_image_source(spec):  # whatever was added to the folder since
         alike = reading_for(model)
         reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
-    return load_data(spec, reading, *((model.table, model.classes) if model is not None else ()))
+    elif model is not None and is_array_file(spec):
+        reading = replace(reading, pictures=model.pictures or PictureFormat())
+    return load_data(spec, reading, *((model.table, model.classes or []) if model is not None else ()))
 
 
 def read_config(run: RunDir) -> dict[str, Any]:
@@ -140,12 +146,14 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
 def _other_data(data: str, model: Autoencoder, config: dict[str, Any], strict: bool) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
-        return load_data(data, reading_for(model), classes=model.classes)
+        return load_data(data, replace(reading_for(model), strict=strict), classes=model.classes or [])
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
         reading = replace(of_new_files(options), label_column=options.label_column, strict=strict)
-    return load_data(data, reading, model.table, model.classes)
+    elif is_array_file(data):
+        reading = ReadOptions(pictures=model.pictures or PictureFormat())
+    return load_data(data, reading, model.table, model.classes or [])
 
 
 def of_new_files(options: ReadOptions) -> ReadOptions:
@@ -163,5 +171,5 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
     # A model that was not trained on a folder, or by a version that always cut, says nothing else.
-    how = model.pictures or PictureFormat(fit="crop")
+    how = (model.pictures or PictureFormat(fit="crop")).for_others()
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)

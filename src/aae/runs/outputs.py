@@ -27,10 +27,11 @@ from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
+from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.runs.array_output import Parts, parquet_writer, write_npz
 from aae.runs.table_output import write_columns
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, counted
 from aae.system.files import check_output_path, csv_cell, write_atomically
 from aae.system.progress import row_progress, say
 
@@ -61,7 +62,8 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
     Args:
         spec: A path or the name of a data set.
         model: The model that will read the rows.
-        reading: How its own data were written; ``strict`` refuses categories that it has not seen.
+        reading: How its own data were written; ``strict`` refuses categories that it has not seen, and images that
+            cannot be read.
 
     Raises:
         AAEError: The input cannot be read.
@@ -73,13 +75,13 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
         if table is not None:
             check_named(table, False, spec)
-        return _array_rows(path)
+        return _array_rows(path, model)
     if path.exists() and table_kind(path) is not None:
         return Input(_table_rows(path, table, reading or ReadOptions()))
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return Input(check_rows(read_idx(path), spec))
     if model is not None and (path.is_file() or is_image_source(spec)):
-        return _images(path, model)
+        return _images(path, model, reading is not None and reading.strict)
     return _test_rows(load_data(spec))
 
 
@@ -87,13 +89,14 @@ def _test_rows(data: Dataset) -> Input:
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
 
 
-def _array_rows(path: Path) -> Input:
+def _array_rows(path: Path, model: Autoencoder | None) -> Input:
     """Rows of a numpy file; those of an ``.npy`` file stay on the disk, unless they must be turned into images."""
+    how = model.pictures if model is not None else None
     if path.suffix.lower() == ".npy":
-        rows = open_rows(path)
-        if rows.ndim < 3 or (rows.dtype == np.uint8 and not channels_first(rows.shape)):
+        rows, top = open_rows(path), how.arrays[1] if how is not None and how.arrays is not None else 255
+        if rows.ndim < 3 or (rows.dtype == np.uint8 and top >= 255 and not channels_first(rows.shape)):
             return Input(check_rows(rows, str(path)))
-    raw = read_array_file(path)
+    raw = read_array_file(path, how or PictureFormat())
     for note in raw.notes:
         say(note)
     if raw.test is not None:
@@ -130,12 +133,12 @@ def reading_of(run: Path, strict: bool) -> ReadOptions:
     return replace(options, strict=strict)
 
 
-def _images(path: Path, model: Autoencoder) -> Input:
+def _images(path: Path, model: Autoencoder, strict: bool) -> Input:
     """All images of a folder, or a single one; sub-folders named like a class of the model give the class names."""
     from aae.runs.open import reading_for
 
     reading = reading_for(model)
-    images = read_images(path, reading.image_size, reading.colour, how=reading.pictures)
+    images = read_images(path, reading.image_size, reading.colour, strict, reading.pictures)
     for name, reason in images.skipped.items():
         say(f"{path / name} was skipped: {reason}.")
     for note in images.notes:
@@ -193,7 +196,7 @@ def predictions(
         text.detach()  # flushes; the file is closed where it was opened
 
     write_atomically(out, write)
-    return f"{len(rows)} predictions: {out}"
+    return f"{counted(len(rows), 'prediction')}: {out}"
 
 
 def codes(
@@ -205,14 +208,16 @@ def codes(
     """
     suffix = check_output_path(out, ".npz", ".parquet")
     model = load(run)
-    rows, *_ = read_input(spec, model, reading_of(run, strict))
+    rows, _, files = read_input(spec, model, reading_of(run, strict))
     parts = _compute("Encoding", group, model, rows, lambda x, _: model.encode(x))
     if parts is None:
         return None
     write = write_npz if suffix == ".npz" else parquet_writer()
     first = next(parts)
-    write_atomically(out, lambda file: write(file, chain([first], parts), len(rows), out.parent))
-    return f"{len(rows)} codes ({', '.join(f'{name}: {code.shape[1]}' for name, code in first.items())}): {out}"
+    every = _with_files(chain([first], parts), files)
+    write_atomically(out, lambda file: write(file, every, len(rows), out.parent))
+    sizes = ", ".join(f"{name}: {code.shape[1]}" for name, code in first.items())
+    return f"{counted(len(rows), 'code')} ({sizes}): {out}"
 
 
 def _compute(
@@ -252,21 +257,31 @@ def _with_progress(text: str, rows: Rows, parts: Parts) -> Parts:
             advance(len(next(iter(part.values()))))
 
 
+def _with_files(parts: Parts, files: list[str] | None) -> Parts:
+    """The parts, each with the names of its files, so that rows can be told if some images were left out."""
+    texts, start = np.array(files, dtype=np.str_) if files is not None else None, 0
+    for part in parts:
+        stop = start + len(next(iter(part.values())))
+        yield part if texts is None else part | {"file": texts[start:stop]}
+        start = stop
+
+
 def reconstructions(run: Path, spec: str, out: Path, strict: bool = False) -> str:
     """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
     suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
     table = _named_table(model, suffix) if suffix != ".npz" else None
-    rows, names, _ = read_input(spec, model, reading_of(run, strict))
+    rows, names, files = read_input(spec, model, reading_of(run, strict))
     labels = label_numbers(model, names)
     parts = inference.map_chunks(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
     parts = _with_progress("Reconstructing", rows, parts)
     every = chain([next(parts)], parts)
     if table is None:
-        write_atomically(out, lambda file: write_npz(file, every, len(rows), out.parent))
+        named = _with_files(every, files)
+        write_atomically(out, lambda file: write_npz(file, named, len(rows), out.parent))
     else:
         write_atomically(out, lambda file: write_columns(file, table, (part["x"] for part in every), suffix))
-    return f"{len(rows)} reconstructions: {out}"
+    return f"{counted(len(rows), 'reconstruction')}: {out}"
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
@@ -279,7 +294,7 @@ def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
         write_atomically(out, lambda file: np.savez(file, x=drawn))
     else:
         write_atomically(out, lambda file: write_columns(file, table, iter([drawn]), suffix))
-    return f"{n} samples: {out}"
+    return f"{counted(n, 'sample')}: {out}"
 
 
 def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np.ndarray:

@@ -11,6 +11,7 @@ __all__ = [
     "UsageError",
     "check_counts",
     "check_share",
+    "counted",
     "first_line",
     "printable",
     "unknown",
@@ -48,6 +49,11 @@ def printable(text: str) -> str:
     """The text with its control characters replaced, which could steer a terminal; line ends and tabs stay."""
     control = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - set("\n\t")
     return text.translate(dict.fromkeys(map(ord, control), "\N{REPLACEMENT CHARACTER}"))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 image``, ``2 images``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def first_line(error: BaseException) -> str:
