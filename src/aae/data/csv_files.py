@@ -53,7 +53,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    data, notes = as_utf8(_content(path), path, reading.encoding, hints)
+    data, notes = as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
     start, header, mark = _preamble(data)
     if start:
         above = [line.decode(errors="replace").strip(',;|" \t') for line in data[:start].splitlines()]
@@ -63,7 +63,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
         notes += [f"left out {shown(line)} above the names of the columns." for line in titles]
     sample = data[start : start + SAMPLE].decode(errors="ignore")
     given = _given(reading.delimiter)
-    if given and hints and given not in (header or sample).split("\n", 1)[0]:
+    if given and hints and "delimiter" not in reading.chosen and given not in (header or sample).split("\n", 1)[0]:
         given = None
     delimiter = given or mark or _delimiter(header or sample, sample)
     names, used = _names(data, start, header, delimiter, path)

@@ -86,11 +86,13 @@ def read_known_table(path: Path, reading: ReadOptions, table: Table) -> tuple[np
 
 def _known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table) -> tuple[np.ndarray, list[str]]:
     check_named(table, True, where)
-    unseen = None if reading.strict else UnseenValues()
-    rows = rows_of(table, file.columns, where, file.style, unseen)
+    said = UnseenValues()
+    rows = rows_of(table, file.columns, where, file.style, said)
+    if reading.strict:
+        said.refuse(where)
     expected = (*file.index, reading.label_column)
     notes = [*file.notes, *unused_note(table, [name for name in file.columns if name not in expected], where)]
-    return rows, notes + ([] if unseen is None else unseen.notes(where))
+    return rows, [*notes, *said.file_notes(where), *([] if reading.strict else said.notes(where))]
 
 
 def named_categories(reading: ReadOptions, present: Sequence[str], where: str) -> list[str]:
@@ -185,7 +187,9 @@ def _how_read(columns: Sequence[Column], where: str) -> list[str]:
     notes = []
     written = [column for column in columns if column.written and not column.is_category]
     if written:
-        notes.append(f"{where}: read {_listed({shown(c.name): c.written for c in written})}.")
+        written.sort(key=lambda column: not column.guessed)
+        advice = "; if that is wrong, name the decimal mark with --decimal" if written[0].guessed else ""
+        notes.append(f"{where}: read {_listed({shown(c.name): c.written for c in written})}{advice}.")
     units = {shown(column.name): str(column.facts["unit"]) for column in columns if "unit" in column.facts}
     if units:
         notes.append(f"{where}: left out the units of {_listed(units, ' (', ')')}.")

@@ -202,8 +202,10 @@ def style_of(reading: "ReadOptions", delimiter: str | None = None, hints: bool =
         raise UsageError(f"--decimal is . or , not {reading.decimal!r}.")
     # Semicolons divide cells where commas are needed for decimals.
     likely = {";": ",", ",": "."}.get(delimiter or "")
-    chosen = reading.decimal is not None and not hints
-    return Style(reading.decimal or likely, missing_texts(reading), delimiter is not None, chosen)
+    chosen = reading.decimal is not None and (not hints or "decimal" in reading.chosen)
+    # That of another file does not count against this one's own delimiter.
+    mark = likely if hints and not chosen and likely == "." else reading.decimal or likely
+    return Style(mark, missing_texts(reading), delimiter is not None, chosen)
 
 
 def missing_texts(reading: "ReadOptions") -> tuple[str, ...]:

@@ -97,6 +97,7 @@ def _unpack(path: Path, folder: Path, reading: ReadOptions, table: Table | None)
     """Decode a Parquet file into a folder of the cache."""
     count, style = parquet_size(path)[0], style_of(reading)
     facts: dict[str, Any] = {"values": {}, "kinds": {}, "notes": []}
+    learned = table is None
     if table is None:
         kept, facts["notes"] = _learn(path, reading, style, count)
         table = unscaled_table(kept)
@@ -107,6 +108,7 @@ def _unpack(path: Path, folder: Path, reading: ReadOptions, table: Table | None)
     unseen = UnseenValues()
     label_names = _write(path, folder, reading.label_column, table, style, count, unseen)
     # Written last: without this file the cache entry is not complete.
+    facts["notes"] += [] if learned else unseen.file_notes(str(path))
     write_json(folder / "facts.json", {**facts, "seen": label_names, "unseen": unseen.notes(str(path))})
 
 

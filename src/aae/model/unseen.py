@@ -1,4 +1,4 @@
-"""Values of categories that a model has not seen: counted over a file, told in one sentence or refused."""
+"""What a new file has that a model's training had not: counted over the file, told in a sentence or refused."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,12 +17,18 @@ MAX_LISTED = 100  # unseen values of a column that a sentence lists
 
 @dataclass
 class UnseenValues:
-    """Values of categories that a model does not know, counted over all rows of a file."""
+    """Values that a model does not know, counted over all rows of a file.
+
+    ``readings`` shows, by column, how numbers were read that could be read in another way, or are written in another
+    way than those of the training.
+    """
 
     rows: int = 0
     total: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     known: dict[str, list[str]] = field(default_factory=dict)
+    readings: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)  # of columns whose cells cannot hold one
     first: tuple[str, str, int] | None = None
     _marked: np.ndarray | None = None
 
@@ -58,6 +64,14 @@ class UnseenValues:
             return []
         rows = f"{self.rows:,} of {self.total:,} rows {'holds a category' if self.rows == 1 else 'hold categories'}"
         return [f"{where}: {rows} that the model has not seen, read as unknown: {self.listed()}."]
+
+    def file_notes(self, where: str) -> list[str]:
+        """Sentences on numbers: how they were read."""
+        some = ", ".join(f"{name!r}: {written}" for name, written in list(self.readings.items())[:LISTED])
+        more = f" and {len(self.readings) - LISTED} more" if len(self.readings) > LISTED else ""
+        notes = [f"{where}: read {some}{more}; if that is wrong, name the decimal mark with --decimal."] if some else []
+        units = ", ".join(f"{name!r} in {unit}" for name, unit in list(self.units.items())[:LISTED])
+        return notes + ([f"{where}: read the numbers of {units}, as in the training."] if units else [])
 
     def refuse(self, where: str) -> None:
         """Raise an error that lists the values, if there are any.
