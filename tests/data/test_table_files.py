@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aae.data.dataset import ReadOptions
+from aae.data.parquet_rows import ParquetRows
 from aae.data.sources import load_data
 from aae.data.table_files import read_known_table, read_table
 from aae.model.table import Table
@@ -111,7 +112,10 @@ def test_a_counter_of_rows_is_left_out(tmp_path):
         raw = read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + start)))
         assert "id" not in raw.columns
         assert f"{tmp_path / 'a.csv'}: left out 'id', which only numbers the rows." in raw.notes
-    assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + 2000))).columns  # years, say
+    for ids in (np.arange(N) + 1000, np.arange(N) * 5 + 7, np.arange(N) - 90):
+        assert "id" not in read(write(tmp_path, "a.csv", FRAME.assign(id=ids))).columns
+    for numbers in (np.arange(N) + 2000, np.arange(N)[::-1], np.r_[np.arange(N - 1), N + 3]):  # years, say
+        assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=numbers))).columns
 
 
 def test_whole_numbers_as_categories(tmp_path):
@@ -233,3 +237,22 @@ def test_what_is_said_about_a_new_file_comes_before_the_models_file(tmp_path):
     for mark, expected in ((".", 35), (",", 35000)):
         rows, _ = read_known_table(path, ReadOptions(decimal=mark, chosen=("decimal",)), wide)
         assert np.median(rows) == pytest.approx(expected, rel=0.2)
+
+
+def test_numbers_unlike_those_of_the_training_are_said(tmp_path):
+    frame = pd.DataFrame({"a": RNG.normal(30, 3, N), "b": RNG.normal(5, 1, N), "c": RNG.normal(0, 1, N), "d": 7.5})
+    raw = read(write(tmp_path, "a.csv", frame))
+    table = fit_table(raw.x, raw.columns, raw.values, raw.kinds)
+    other = frame.assign(a=frame.a * 1000, c=None, d=8.5)
+    other.loc[3, "b"] = -9999
+    for name in ("b.csv", "b.parquet"):
+        path = write(tmp_path, name, other.astype({"c": float}))
+        notes = (ParquetRows(path, table, ReadOptions()).notes if name == "b.parquet" else
+                 read_known_table(path, ReadOptions(), table)[1])  # fmt: skip
+        assert len(notes) == 4
+        for text in (f"constant in training hold other numbers: 'd' 8.5 in row 0 where the training had 7.5 alone ({N}",
+                     "most numbers are far from those of the training, perhaps in another unit: 'a' such as",
+                     "some numbers are far from those of the training: 'b' -9999 in row 3 (1 cells)",
+                     "all cells of 'c' are empty"):  # fmt: skip
+            assert sum(text in note for note in notes) == 1, (text, notes)
+        assert read_known_table(write(tmp_path, "c.csv", frame), ReadOptions(), table)[1] == []

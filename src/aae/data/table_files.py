@@ -33,6 +33,7 @@ MAX_CATEGORIES = 100  # different texts in a column of categories
 MAX_NAMED = 1000  # the same for a column that the user names as one
 LISTED = 5  # columns that a note lists
 MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are their numbers
+YEARS = (1500, 2100)  # whole numbers in the order of the rows that are rather years
 CODES = 20  # different whole numbers that may be codes
 
 
@@ -172,14 +173,17 @@ def left_out_note(names: Sequence[str], where: str, what: str) -> str:
 
 
 def _counts_rows(column: Column) -> bool:
-    """Whether a column holds the numbers of the rows, or comes from a data frame's index, which has no name."""
+    """Whether a column only rises by the same step from row to row, or comes from a data frame's index."""
     cells = column.cells
     if column.facts.get("kind") != "whole" or np.isnan(cells).any():
         return False
     unnamed = not column.name or column.name.removeprefix("Unnamed:").strip().isdigit()
     if unnamed and len(np.unique(cells)) == len(cells):
         return True
-    return len(cells) >= MIN_COUNTED and cells[0] in (0, 1) and bool((np.diff(cells) == 1).all())
+    steps = np.diff(cells)
+    if len(cells) < MIN_COUNTED or steps[0] <= 0 or not (steps == steps[0]).all():
+        return False
+    return not (cells[0] >= YEARS[0] and cells[-1] <= YEARS[1])
 
 
 def _how_read(columns: Sequence[Column], where: str) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from aae.data.cells import TextCells, shown
 from aae.data.date_texts import ORDERS, read_time_texts
 from aae.data.number_texts import Numbers, is_code
+from aae.model.unseen import UNFITTED
 from aae.system.errors import AAEError
 
 __all__ = ["Column", "Style", "UndecidedError", "kind_of", "resolve_numbers", "text_column"]
@@ -177,7 +178,7 @@ def _likely_mark(cells: TextCells, style: Style, known: Mapping[str, Any]) -> st
 
 def is_near(values: np.ndarray, known: Mapping[str, Any]) -> bool:
     """Whether different numbers lie and spread as those of a model's training; True if it is not fitted yet."""
-    if "scale" not in known or (known["mean"], known["scale"]) == (0.0, 1.0):
+    if "scale" not in known or (known["mean"], known["scale"]) == UNFITTED:
         return True
     narrow = len(values) >= MANY and np.std(values) < LEAST_SPREAD * known["scale"]
     return not narrow and bool(np.median(np.abs(values - known["mean"])) <= NEAR * known["scale"])
