@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from aae.data.csv_files import CSV_ENDINGS, MAX_COLUMNS, read_csv
+from aae.data.csv_files import CSV_ENDINGS, MAX_COLUMNS, THREADED, read_csv
 from aae.data.text_columns import Style
 from aae.system.errors import AAEError, UsageError, first_line
 
@@ -148,7 +148,8 @@ def _read_parquet(path: Path) -> Any:
                                                                                   strict=True)])  # fmt: skip
     with parquet.ParquetFile(path, **LIMITS) as file:
         _check_columns(path, file.metadata.num_columns)
-        return file.read()
+        size = sum(file.metadata.row_group(k).total_byte_size for k in range(file.metadata.num_row_groups))
+        return file.read(use_threads=size > THREADED)
 
 
 def _with_partitions(table: Any, folder: Path, parts: list[tuple[Path, int]]) -> Any:
