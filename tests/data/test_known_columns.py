@@ -30,7 +30,6 @@ def read(spec, cells, style=Style(), unseen=None):  # noqa: B008
     ({"kind": "number"}, ["3,5", "4"], [3.5, 4]),  # the file's own mark
     ({"kind": "number", "decimal": ","}, ["3.5", "4"], [3.5, 4]),
     ({"kind": "number", "unit": "kg"}, ["12 kg", "13 kg"], [12, 13]),
-    ({"kind": "number", "unit": "kg"}, ["12", "13"], [12, 13]),
     ({"kind": "number", "unit": "kg"}, [12, 13], [12, 13]),
     ({"kind": "boolean"}, ["TRUE", "false", "1", "0", ""], [1, 0, 1, 0, np.nan]),
     ({"kind": "boolean"}, [1, 0, None], [1, 0, np.nan]),
@@ -72,6 +71,10 @@ def test_models_of_older_versions_read_as_they_did():
     ({"kind": "number"}, pa.array([DAY]), "holds date32.*, but the model takes numbers there"),
     ({"kind": "number", "unit": "kg"}, ["12 g"], "holds '12 g' in row 0, but the model takes numbers in kg there"),
     ({"kind": "number"}, ["1,234"], "holds '1,234', which may be 1.234 or 1234"),
+    ({"kind": "number", "unit": "kg"}, ["12"], "holds '12' in row 0, but the model takes numbers in kg there"),
+    ({"kind": "number", "unit": "%"}, ["0.12"], "holds '0.12' in row 0, but the model takes numbers in % there"),
+    ({"kind": "number"}, ["12 kg"], "holds '12 kg' in row 0, but the model takes numbers without a unit there"),
+    ({"kind": "number"}, ["12 %", "13"], "holds '12 %' in row 0, but the model takes numbers without a unit there"),
     ({"kind": "date"}, [5], "holds int64, but the model takes dates there"),
     ({"kind": "date"}, ["5"], "holds '5' in row 0, but the model takes dates there"),
     ({"kind": "date"}, ["31.12.2026"], "takes dates, as year-month-day there"),

@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from aae.data.dataset import ReadOptions
+from aae.data.parquet_rows import ParquetRows
 from aae.data.sources import load_data
 from aae.data.table_files import read_known_table, read_table
+from aae.model.table import Table
 from aae.model.table_fit import fit_table
 from aae.system.errors import AAEError, UsageError
 
@@ -78,7 +80,7 @@ def test_new_files_are_read_by_the_table(tmp_path):
                  write(tmp_path, "d.csv", shuffled, sep=";", decimal=",", na_rep="")):  # fmt: skip
         found, notes = read_known_table(path, ReadOptions(), table)
         assert np.array_equal(found, expected, equal_nan=True)
-        assert notes == []
+        assert len(notes) == (path.name == "d.csv")  # '4,736' is read as 4.736
     part, notes = read_known_table(write(tmp_path, "e.csv", FRAME.iloc[:1], na_rep=""), ReadOptions(), table)
     assert np.array_equal(part, expected[:1], equal_nan=True)
     assert notes == [f"{tmp_path / 'e.csv'}: the model does not take 'kind'; ignored."]
@@ -110,7 +112,10 @@ def test_a_counter_of_rows_is_left_out(tmp_path):
         raw = read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + start)))
         assert "id" not in raw.columns
         assert f"{tmp_path / 'a.csv'}: left out 'id', which only numbers the rows." in raw.notes
-    assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=np.arange(N) + 2000))).columns  # years, say
+    for ids in (np.arange(N) + 1000, np.arange(N) * 5 + 7, np.arange(N) - 90):
+        assert "id" not in read(write(tmp_path, "a.csv", FRAME.assign(id=ids))).columns
+    for numbers in (np.arange(N) + 2000, np.arange(N)[::-1], np.r_[np.arange(N - 1), N + 3]):  # years, say
+        assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=numbers))).columns
 
 
 def test_whole_numbers_as_categories(tmp_path):
@@ -179,3 +184,75 @@ def test_rows_without_names_for_a_model_of_names(tmp_path):
     path = write(tmp_path, "a.csv", pd.DataFrame({"a": [1.0, 2.5], "b": [1.0, 2.5]}))
     with pytest.raises(AAEError, match="has named columns, but the model was not trained on any"):
         load_data(path, None, fit_table(RNG.normal(size=(20, 2))))
+
+
+GRAMS = [f"{value:.3f}" for value in RNG.normal(35, 6, N)]  # three decimals: 35.650 could be thousands
+
+
+@pytest.mark.parametrize(("sep", "other", "text", "expected"), [
+    (",", "", None, "point"),  # commas divide the cells
+    (";", "70.1", None, "point"),  # another column shows a decimal point
+    (";", "70,1", None, "thousands"),
+    (";", "1.234.567", None, "thousands"),
+    (";", "", "0.123", "point"),
+    (";", "", "512", "thousands"),  # below a thousand without a mark
+    (";", "", "1234", "point"),  # above a thousand without a mark
+    (";", "", None, "refused"),
+    ("\t", "", None, "point"),
+])  # fmt: skip
+def test_three_digits_after_each_point(tmp_path, sep, other, text, expected):
+    cells = [*GRAMS[1:], text or GRAMS[0]]
+    frame = pd.DataFrame({"a": cells} | ({"b": other} if other else {"b": "x"}))
+    path = write(tmp_path, "a.csv", frame, sep=sep, quoting=0)
+    if expected == "refused":
+        with pytest.raises(AAEError, match=r"column 'a' holds '.*', which may be .*; say so with --decimal"):
+            read(path)
+        assert np.median(read(path, decimal=".").x[:, 0]) < 100
+        return
+    raw = read(path)
+    assert (np.median(raw.x[:, 0]) > 1000) == (expected == "thousands")
+    assert any("with --decimal" in note for note in raw.notes) == (expected == "thousands")
+
+
+KNOWN = {"name": "a", "kind": "number", "decimal": ",", "mean": 35.0, "scale": 6.0}
+
+
+@pytest.mark.parametrize(("name", "sep", "mean"), [
+    ("a.csv", ",", 35.0), ("a.csv", ";", 35.0), ("a.csv", "\t", 35.0), ("a.parquet", None, 35.0),
+    ("a.csv", ";", 35000.0), ("a.parquet", None, 35000.0),
+])  # fmt: skip
+def test_a_models_numbers_tell_which_reading_is_meant(tmp_path, name, sep, mean):
+    table = Table([KNOWN | {"mean": mean, "scale": mean / 6}])
+    path = write(tmp_path, name, pd.DataFrame({"a": GRAMS, "b": "x"}), **({"sep": sep} if sep else {}))
+    rows, notes = read_known_table(path, ReadOptions(decimal=","), table)
+    assert np.median(rows) == pytest.approx(mean, rel=0.2)
+    assert any("with --decimal" in note for note in notes) == (mean > 1000)
+
+
+def test_what_is_said_about_a_new_file_comes_before_the_models_file(tmp_path):
+    path = write(tmp_path, "a.csv", pd.DataFrame({"a": GRAMS, "b": "x"}), sep=";")
+    wide = Table([KNOWN | {"scale": 1e6}])  # either reading is near
+    with pytest.raises(AAEError, match="say so with --decimal"):
+        read_known_table(path, ReadOptions(), wide)
+    for mark, expected in ((".", 35), (",", 35000)):
+        rows, _ = read_known_table(path, ReadOptions(decimal=mark, chosen=("decimal",)), wide)
+        assert np.median(rows) == pytest.approx(expected, rel=0.2)
+
+
+def test_numbers_unlike_those_of_the_training_are_said(tmp_path):
+    frame = pd.DataFrame({"a": RNG.normal(30, 3, N), "b": RNG.normal(5, 1, N), "c": RNG.normal(0, 1, N), "d": 7.5})
+    raw = read(write(tmp_path, "a.csv", frame))
+    table = fit_table(raw.x, raw.columns, raw.values, raw.kinds)
+    other = frame.assign(a=frame.a * 1000, c=None, d=8.5)
+    other.loc[3, "b"] = -9999
+    for name in ("b.csv", "b.parquet"):
+        path = write(tmp_path, name, other.astype({"c": float}))
+        notes = (ParquetRows(path, table, ReadOptions()).notes if name == "b.parquet" else
+                 read_known_table(path, ReadOptions(), table)[1])  # fmt: skip
+        assert len(notes) == 4
+        for text in (f"constant in training hold other numbers: 'd' 8.5 in row 0 where the training had 7.5 alone ({N}",
+                     "most numbers are far from those of the training, perhaps in another unit: 'a' such as",
+                     "some numbers are far from those of the training: 'b' -9999 in row 3 (1 cells)",
+                     "all cells of 'c' are empty"):  # fmt: skip
+            assert sum(text in note for note in notes) == 1, (text, notes)
+        assert read_known_table(write(tmp_path, "c.csv", frame), ReadOptions(), table)[1] == []

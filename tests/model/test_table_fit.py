@@ -130,3 +130,14 @@ def test_empty_cells_and_columns():
     assert [column.get("missing", False) for column in table.columns] == [False, True, True]
     assert (table.columns[2]["mean"], table.columns[2]["scale"]) == (0.0, 1.0)
     assert table.columns[1]["mean"] == pytest.approx(np.nanmean(x[:, 1]), rel=1e-5)
+
+
+def test_a_constant_column_is_restored_and_hardly_seen():
+    rows = np.stack([np.arange(20) * 1.0, np.full(20, 0.1), np.full(20, np.nan)], 1)
+    rows[::2, 2] = 7
+    table = fit_table(rows, ["a", "b", "c"])
+    assert [column.get("constant", False) for column in table.columns] == [False, True, True]
+    other = torch.tensor([[3.0, 1e6, -500.0]])
+    assert table(other)[0, 1:3].abs().max() <= 1
+    restored = table.restore(torch.full((1, table.width), 3.0))[0]
+    assert restored[1:].tolist() == pytest.approx([0.1, 7]) and restored[0] != rows[:, 0].mean()

@@ -111,11 +111,14 @@ def _among_images(file: Path, *sources: str | None) -> str | None:
     return next((source for source in sources if source is not None and inside(source)), None)
 
 
-def evaluate(run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False) -> None:
+def evaluate(
+    context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
+    decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
+) -> None:  # fmt: skip
     """Measure a run on its test set."""
     from aae.runs.open import open_run
 
-    opened = open_run(run, data, strict)
+    opened = open_run(run, data, strict, read_options(context))
     figures = measure_run(opened, data)
     if as_json:
         typer.echo(json.dumps(figures))

@@ -80,7 +80,7 @@ def read_options(context: typer.Context) -> "ReadOptions":
     """The options of a command that say how data are read."""
     from aae.data.dataset import ReadOptions
 
-    given = {field.name for field in fields(ReadOptions)}
+    given = {field.name for field in fields(ReadOptions)} - {"chosen"}
     return ReadOptions(**{name: value for name, value in context.params.items() if name in given})
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aae.cli.options import Devices, Input, Out, RunPath, Strict
+from aae.cli.options import Decimal, Delimiter, Devices, Encoding, Input, Missing, Out, RunPath, Strict, read_options
 from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
@@ -14,18 +14,28 @@ __all__ = ["encode", "predict", "reconstruct", "sample"]
 DECODED = (".npz", ".png", ".csv", ".parquet")  # endings of files with decoded rows
 
 
-def predict(run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False) -> None:
+def predict(
+    context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
+    decimal: Decimal = None, delimiter: Delimiter = None,
+    encoding: Encoding = None, missing: Missing = None,
+) -> None:  # fmt: skip
     """Write the class of every row, with its probabilities, as CSV."""
     from aae.runs.outputs import predictions
 
-    _run_distributed(devices, lambda group: predictions(run, rows, out, group, strict))
+    given = read_options(context)
+    _run_distributed(devices, lambda group: predictions(run, rows, out, group, strict, given))
 
 
-def encode(run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False) -> None:
+def encode(
+    context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
+    decimal: Decimal = None, delimiter: Delimiter = None,
+    encoding: Encoding = None, missing: Missing = None,
+) -> None:  # fmt: skip
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.runs.outputs import codes
 
-    _run_distributed(devices, lambda group: codes(run, rows, out, group, strict))
+    given = read_options(context)
+    _run_distributed(devices, lambda group: codes(run, rows, out, group, strict, given))
 
 
 def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> None:
@@ -43,13 +53,17 @@ def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> 
         typer.echo(result)
 
 
-def reconstruct(run: RunPath, rows: Input, out: Out, strict: Strict = False) -> None:
+def reconstruct(
+    context: typer.Context, run: RunPath, rows: Input, out: Out, strict: Strict = False,
+    decimal: Decimal = None, delimiter: Delimiter = None,
+    encoding: Encoding = None, missing: Missing = None,
+) -> None:  # fmt: skip
     """Write what the model makes of every row: .npz, or .png for a look."""
     if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import reconstruction_sheet as write
     else:
         from aae.runs.outputs import reconstructions as write
-    typer.echo(write(run, rows, out, strict))
+    typer.echo(write(run, rows, out, strict, read_options(context)))
 
 
 def sample(

@@ -217,6 +217,6 @@ def infer_columns(columns: Mapping[str, Any], where: str, style: Style, categori
             found[name] = None
     marks = {column.mark for column in found.values() if column is not None} - {None}
     decided = replace(style, decimal=next(iter(marks)) if len(marks) == 1 else None if marks else style.decimal,
-                      decided=True)  # fmt: skip
+                      certain=len(marks) == 1, decided=True)  # fmt: skip
     return [infer_column(name, columns[name], where, decided) if column is None else column
             for name, column in found.items()]  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aae.data.cells import shown
+from aae.data.csv_rows import MIN_SWALLOWED, check_divided, check_quotes, first_row_note, without_blank_rows
 from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.text_encoding import as_utf8
 from aae.system.errors import AAEError, UsageError, first_line
@@ -28,6 +29,7 @@ MAX_HEADER = 2**24  # characters in the line of column names
 MAX_COLUMNS = 100_000
 SAMPLE = 2**16  # characters from which the delimiter is found out
 SAMPLE_LINES = 50
+THREADED = 2**24  # bytes above which pyarrow's threads are worth their start, and their end
 
 
 @dataclass
@@ -53,7 +55,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    data, notes = as_utf8(_content(path), path, reading.encoding, hints)
+    data, notes = as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
     start, header, mark = _preamble(data)
     if start:
         above = [line.decode(errors="replace").strip(',;|" \t') for line in data[:start].splitlines()]
@@ -63,7 +65,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
         notes += [f"left out {shown(line)} above the names of the columns." for line in titles]
     sample = data[start : start + SAMPLE].decode(errors="ignore")
     given = _given(reading.delimiter)
-    if given and hints and given not in (header or sample).split("\n", 1)[0]:
+    if given and hints and "delimiter" not in reading.chosen and given not in (header or sample).split("\n", 1)[0]:
         given = None
     delimiter = given or mark or _delimiter(header or sample, sample)
     names, used = _names(data, start, header, delimiter, path)
@@ -84,7 +86,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(body),
-            read_options=arrow_csv.ReadOptions(column_names=numbers),
+            read_options=arrow_csv.ReadOptions(column_names=numbers, use_threads=len(body) > THREADED),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
             ),
@@ -94,7 +96,17 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
         )  # fmt: skip
     except pa.ArrowInvalid as error:
         raise AAEError(_line_error(path, str(error), len(names), delimiter)) from error
-    notes += [f"{_lines(len(skipped))} among the rows."] if skipped else []
+    if b'"' in body:
+        check_quotes(table, data, used, delimiter, path)
+    if table.num_columns == 1 and not given:
+        check_divided(names[0], table, path)
+    table, blank, comments = without_blank_rows(table, keep=hints)
+    comments += len(skipped)
+    notes += [f"{_lines(comments)} among the rows."] if comments else []
+    if blank:
+        rows = "1 row in which every cell is empty" if blank == 1 else f"{blank:,} rows in which every cell is empty"
+        notes.append(f"{'kept' if hints else 'left out'} {rows}.")
+    notes += first_row_note(names, table)
     return CsvFile(table.rename_columns(names), delimiter, [f"{path}: {note}" for note in notes])
 
 
@@ -239,6 +251,9 @@ def _line_error(path: Path, reason: str, columns: int, delimiter: str) -> str:
     if found is None:
         return f"{path} is not a readable table ({reason.splitlines()[0][:200] if reason else 'no reason'})."
     line = found[2].removeprefix(": ").strip()
+    if '"' in line and line.count("\n") > MIN_SWALLOWED:
+        return (f"{path} is not a readable table: a cell in the row that begins with {shown(line.splitlines()[0])} spans "
+                f"{line.count(chr(10)) + 1} lines or more; close its quote, or leave it out.")  # fmt: skip
     return (
         f"{path} is not a readable table: the line {shown(line)} has {found[1]} cells, but there are {columns} names; "
         f"correct it or, if {delimiter!r} is not what divides the cells, name that with --delimiter."

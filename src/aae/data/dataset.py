@@ -62,6 +62,7 @@ class ReadOptions:
         delimiter: Character between the cells of a CSV file.
         encoding: Encoding of a CSV file.
         missing: Texts, separated by commas, that stand for an empty cell of a table.
+        chosen: Names of options that are meant for this very file, where the others describe a model's own data.
         pictures: How a model's own pictures became rows, for others to become rows in the same way.
     """
 
@@ -77,6 +78,7 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     missing: str | None = None
+    chosen: tuple[str, ...] = ()
     pictures: PictureFormat | None = None
 
     def given(self) -> dict[str, Any]:

@@ -44,11 +44,11 @@ def rows_of(
     first = style if style.chosen else replace(style, decimal=None)
     for name, spec in specs.items():
         with suppress(UndecidedError):
-            cells[name] = _cells(spec, columns[found[name]], f"{where}: column {name!r}", first, marks)
+            cells[name] = _cells(spec, columns[found[name]], f"{where}: column {name!r}", first, marks, unseen)
     for name in specs.keys() - cells.keys():
-        mark = next(iter(marks)) if len(marks) == 1 else specs[name].get("decimal") or style.decimal
-        decided = replace(style, decimal=mark, decided=True)
-        cells[name] = _cells(specs[name], columns[found[name]], f"{where}: column {name!r}", decided, marks)
+        mark = next(iter(marks)) if len(marks) == 1 else style.decimal
+        decided = replace(style, decimal=mark, certain=len(marks) == 1, decided=True)
+        cells[name] = _cells(specs[name], columns[found[name]], f"{where}: column {name!r}", decided, marks, unseen)
     return table.read(cells, where, unseen, dtype)
 
 
@@ -74,13 +74,15 @@ def unused_note(table: Table, present: list[str], where: str) -> list[str]:
     return [f"{where}: the model does not take {some}; ignored."]
 
 
-def _cells(spec: Mapping[str, Any], column: Any, where: str, style: Style, marks: set[str]) -> np.ndarray:
+def _cells(
+    spec: Mapping[str, Any], column: Any, where: str, style: Style, marks: set[str], said: UnseenValues | None
+) -> np.ndarray:
     """The cells of one column: numbers, or texts of a category."""
     kind = "category" if "values" in spec else spec.get("kind")
     if kind == "category":
         return _known_texts(category_texts(column, where, style), spec["values"])
     if is_text(column):
-        return _from_texts(spec, kind, column, where, style, marks)
+        return _from_texts(spec, kind, column, where, style, marks, said)
     from pyarrow import types
 
     found = value_type(column)
@@ -90,6 +92,8 @@ def _cells(spec: Mapping[str, Any], column: Any, where: str, style: Style, marks
         what = {"date": "dates", "time": "times of the day"}.get(str(kind), "numbers")
         raise AAEError(f"{where} holds {found}, but the model takes {what} there.")
     values = typed_numbers(column, where, raw_times=kind is None)
+    if said is not None and "unit" in spec:
+        said.units[str(spec["name"])] = spec["unit"]
     return values if kind in ("date", "time") else without_missing(values, style)
 
 
@@ -106,11 +110,12 @@ def _known_texts(texts: np.ndarray, known: list[str]) -> np.ndarray:
 
 
 def _from_texts(
-    spec: Mapping[str, Any], kind: str | None, column: Any, where: str, style: Style, marks: set[str]
-) -> np.ndarray:
+    spec: Mapping[str, Any], kind: str | None, column: Any, where: str, style: Style, marks: set[str],
+    said: UnseenValues | None,
+) -> np.ndarray:  # fmt: skip
     if kind in (None, "number", "whole"):
         numbers = plain_numbers(column, style)
-        if numbers is not None:
+        if numbers is not None and not ("unit" in spec and len(numbers)):
             marks |= {"."} if (numbers != np.round(numbers))[~np.isnan(numbers)].any() else set()
             return without_missing(numbers, style)
     if kind == "date":
@@ -119,7 +124,7 @@ def _from_texts(
             return dates[0]
     cells = TextCells.of(column, style.missing, style.escaped)
     if kind in (None, "number", "whole"):
-        return _numbers(spec, kind, cells, where, style, marks)
+        return _numbers(spec, kind, cells, where, style, marks, said)
     real = ~cells.blank
     if kind == "boolean":
         truth = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
@@ -143,8 +148,9 @@ def _only_order(values: np.ndarray, real: np.ndarray, orders: list[str], order: 
 
 
 def _numbers(
-    spec: Mapping[str, Any], kind: str | None, cells: TextCells, where: str, style: Style, marks: set[str]
-) -> np.ndarray:
+    spec: Mapping[str, Any], kind: str | None, cells: TextCells, where: str, style: Style, marks: set[str],
+    said: UnseenValues | None,
+) -> np.ndarray:  # fmt: skip
     numbers, real = cells.numbers, ~cells.blank
     if kind is None and not numbers.found.all() and cells.dates.found[real].all() and real.any():
         return cells.spread(cells.dates.seconds["ymd"])  # models of older versions read dates as numbers
@@ -155,12 +161,14 @@ def _numbers(
             return cells.spread(truth)
     _refuse(cells, real & ~found, where, "numbers")
     unit, known = numbers.unit(), spec.get("unit", "")
-    if found.any() and (unit is None or (unit not in ("", known) and (known or kind is None))):
+    if found.any() and unit != known:
         k = next(k for k in np.flatnonzero(found) if numbers.units[k] != known)
         raise AAEError(f"{where} holds {shown(cells.distinct[k])} in row {cells.row(int(k))}, but the model takes "
-                       f"numbers{' in ' + known if known else ''} there.")  # fmt: skip
-    values, *_ = resolve_numbers(cells, where, style)
+                       f"numbers {'in ' + known if known else 'without a unit'} there.")  # fmt: skip
+    values, facts, written = resolve_numbers(cells, where, style, spec)
     mark = numbers.evidence()
+    if said is not None and written and (numbers.ambiguous or facts.get("decimal") != spec.get("decimal")):
+        said.readings.setdefault(str(spec["name"]), written)
     marks |= {mark} if mark else set()
     return cells.spread(values)
 

@@ -71,6 +71,19 @@ class Numbers:
         point, comma = self.readings()
         return None if point == comma else "." if point else ","
 
+    def grouping(self) -> str | None:
+        """The decimal mark of ambiguous numbers by those without a mark beside them; None if these do not tell it.
+
+        Among numbers of three digits after each mark, 1234 is not written in thousands, and 35 is not written with
+        three decimals.
+        """
+        same = self.found & (self.point == self.comma)
+        plain, marked = np.abs(self.point[same]), self.found & ~same
+        if not self.ambiguous or not plain.any():
+            return None
+        small = (np.abs(self.point) < np.abs(self.comma))[marked].all()  # the mark is a point
+        return "." if small == bool((plain >= 1000).any()) else ","
+
     def unit(self) -> str | None:
         """The unit of all numbers, ``""`` for none; None if they differ."""
         units = {self.units[k] for k in np.flatnonzero(self.found)}

@@ -128,21 +128,20 @@ class ParquetRows:
         return rows_of(self._table, cells, where, self._style, UnseenValues())
 
     def _look(self, table: Table, reading: "ReadOptions | None") -> list[str]:
-        """Read the columns of categories once, to tell all values that the model does not know before it is used."""
+        """Read the columns once, to tell all that the model's training had not before the model is used."""
         where, names = str(self._path), [name.strip() for name in self._file.schema_arrow.names]
-        categories = Table([column for column in table.columns if "values" in column])
-        used = column_names(table, names, where)
+        used = set(column_names(table, names, where).values())
         unseen = UnseenValues()
-        if categories.columns:
-            columns = [name for name in self._file.schema_arrow.names
-                       if name.strip() in {used[str(name)] for name in categories.names}]  # fmt: skip
-            with readable(self._path):
-                for chunk in self._file.iter_batches(CHUNK, columns=columns):
-                    cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-                    rows_of(categories, cells, where, self._style, unseen)
+        columns = [name for name in self._file.schema_arrow.names if name.strip() in used]
+        with readable(self._path):
+            for chunk in self._file.iter_batches(CHUNK, columns=columns):
+                cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
+                start = unseen.total
+                rows_of(table, cells, f"{where} from row {start} on" if start else where, self._style, unseen)
         index = index_columns(self._file.schema_arrow)
         if reading is not None:
             index.append(str(reading.label_column))
             if reading.strict:
                 unseen.refuse(where)
-        return [*unused_note(table, [name for name in names if name not in index], where), *unseen.notes(where)]
+        ignored = unused_note(table, [name for name in names if name not in index], where)
+        return [*ignored, *unseen.file_notes(where), *unseen.notes(where)]

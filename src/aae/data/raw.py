@@ -95,8 +95,10 @@ def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[T
     """
     if table is not None:
         check_named(table, raw.columns is not None, raw.where)
-    table = table or raw.table(rows)
+    given, table = table is not None, table or raw.table(rows)
     if table is None or not isinstance(raw.x, np.ndarray):
+        return table, []
+    if given and table.named:  # it was said when they were read
         return table, []
     return table, extreme_notes(table, raw.x, raw.where)
 

@@ -33,6 +33,7 @@ MAX_CATEGORIES = 100  # different texts in a column of categories
 MAX_NAMED = 1000  # the same for a column that the user names as one
 LISTED = 5  # columns that a note lists
 MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are their numbers
+YEARS = (1500, 2100)  # whole numbers in the order of the rows that are rather years
 CODES = 20  # different whole numbers that may be codes
 
 
@@ -86,11 +87,13 @@ def read_known_table(path: Path, reading: ReadOptions, table: Table) -> tuple[np
 
 def _known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table) -> tuple[np.ndarray, list[str]]:
     check_named(table, True, where)
-    unseen = None if reading.strict else UnseenValues()
-    rows = rows_of(table, file.columns, where, file.style, unseen)
+    said = UnseenValues()
+    rows = rows_of(table, file.columns, where, file.style, said)
+    if reading.strict:
+        said.refuse(where)
     expected = (*file.index, reading.label_column)
     notes = [*file.notes, *unused_note(table, [name for name in file.columns if name not in expected], where)]
-    return rows, notes + ([] if unseen is None else unseen.notes(where))
+    return rows, [*notes, *said.file_notes(where), *([] if reading.strict else said.notes(where))]
 
 
 def named_categories(reading: ReadOptions, present: Sequence[str], where: str) -> list[str]:
@@ -170,14 +173,17 @@ def left_out_note(names: Sequence[str], where: str, what: str) -> str:
 
 
 def _counts_rows(column: Column) -> bool:
-    """Whether a column holds the numbers of the rows, or comes from a data frame's index, which has no name."""
+    """Whether a column only rises by the same step from row to row, or comes from a data frame's index."""
     cells = column.cells
     if column.facts.get("kind") != "whole" or np.isnan(cells).any():
         return False
     unnamed = not column.name or column.name.removeprefix("Unnamed:").strip().isdigit()
     if unnamed and len(np.unique(cells)) == len(cells):
         return True
-    return len(cells) >= MIN_COUNTED and cells[0] in (0, 1) and bool((np.diff(cells) == 1).all())
+    steps = np.diff(cells)
+    if len(cells) < MIN_COUNTED or steps[0] <= 0 or not (steps == steps[0]).all():
+        return False
+    return not (cells[0] >= YEARS[0] and cells[-1] <= YEARS[1])
 
 
 def _how_read(columns: Sequence[Column], where: str) -> list[str]:
@@ -185,7 +191,9 @@ def _how_read(columns: Sequence[Column], where: str) -> list[str]:
     notes = []
     written = [column for column in columns if column.written and not column.is_category]
     if written:
-        notes.append(f"{where}: read {_listed({shown(c.name): c.written for c in written})}.")
+        written.sort(key=lambda column: not column.guessed)
+        advice = "; if that is wrong, name the decimal mark with --decimal" if written[0].guessed else ""
+        notes.append(f"{where}: read {_listed({shown(c.name): c.written for c in written})}{advice}.")
     units = {shown(column.name): str(column.facts["unit"]) for column in columns if "unit" in column.facts}
     if units:
         notes.append(f"{where}: left out the units of {_listed(units, ' (', ')')}.")

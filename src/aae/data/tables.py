@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from aae.data.csv_files import CSV_ENDINGS, MAX_COLUMNS, read_csv
+from aae.data.csv_files import CSV_ENDINGS, MAX_COLUMNS, THREADED, read_csv
 from aae.data.text_columns import Style
 from aae.system.errors import AAEError, UsageError, first_line
 
@@ -148,7 +148,8 @@ def _read_parquet(path: Path) -> Any:
                                                                                   strict=True)])  # fmt: skip
     with parquet.ParquetFile(path, **LIMITS) as file:
         _check_columns(path, file.metadata.num_columns)
-        return file.read()
+        size = sum(file.metadata.row_group(k).total_byte_size for k in range(file.metadata.num_row_groups))
+        return file.read(use_threads=size > THREADED)
 
 
 def _with_partitions(table: Any, folder: Path, parts: list[tuple[Path, int]]) -> Any:
@@ -202,8 +203,10 @@ def style_of(reading: "ReadOptions", delimiter: str | None = None, hints: bool =
         raise UsageError(f"--decimal is . or , not {reading.decimal!r}.")
     # Semicolons divide cells where commas are needed for decimals.
     likely = {";": ",", ",": "."}.get(delimiter or "")
-    chosen = reading.decimal is not None and not hints
-    return Style(reading.decimal or likely, missing_texts(reading), delimiter is not None, chosen)
+    chosen = reading.decimal is not None and (not hints or "decimal" in reading.chosen)
+    # That of another file does not count against this one's own delimiter.
+    mark = likely if hints and not chosen and likely == "." else reading.decimal or likely
+    return Style(mark, missing_texts(reading), delimiter is not None, chosen)
 
 
 def missing_texts(reading: "ReadOptions") -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Columns of texts: what most of the different texts are, and what is said or refused about the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +9,15 @@ import numpy as np
 from aae.data.cells import TextCells, shown
 from aae.data.date_texts import ORDERS, read_time_texts
 from aae.data.number_texts import Numbers, is_code
+from aae.model.unseen import UNFITTED
 from aae.system.errors import AAEError
 
 __all__ = ["Column", "Style", "UndecidedError", "kind_of", "resolve_numbers", "text_column"]
 
 NEARLY = 0.95  # share of the cells above which others among numbers or dates are taken for mistakes
 MANY = 10  # different numbers or dates above which such a column cannot be one of categories
+LEAST_SPREAD = 0.02  # scales that numbers such as a model was trained on spread at least
+NEAR = 5.0  # scales from the mean within which numbers are such as a model was trained on
 MAX_CODES = 100  # different whole numbers with leading zeros that are taken for names of categories
 
 
@@ -27,6 +30,7 @@ class Style:
         missing: Texts that stand for an empty cell.
         escaped: Whether an apostrophe may keep a spreadsheet from computing a text.
         chosen: Whether the user gave the decimal mark.
+        certain: Whether other columns of the file show it.
         decided: Whether everything that may tell the decimal mark has been seen.
     """
 
@@ -34,6 +38,7 @@ class Style:
     missing: Sequence[str] = ()
     escaped: bool = False
     chosen: bool = False
+    certain: bool = False
     decided: bool = False
 
 
@@ -47,7 +52,7 @@ class Column:
 
     ``cells`` are numbers (float64, NaN where empty) or texts (object, None where empty); ``facts`` is what a `Table`
     keeps of it; ``marks`` are texts read as empty cells, with their counts; ``written`` shows how a number was read;
-    ``mark`` is the decimal mark, if only one is possible.
+    ``mark`` is the decimal mark, if only one is possible; ``guessed`` says whether the numbers could be read otherwise.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Column:
     marks: dict[str, int] = field(default_factory=dict)
     written: str = ""
     mark: str | None = None
+    guessed: bool = False
 
     @property
     def is_category(self) -> bool:
@@ -88,7 +94,7 @@ def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column
             values, facts, written = resolve_numbers(cells, place, style)
             numbers_of_cells = cells.spread(values)
             facts = {"kind": kind_of(numbers_of_cells)} | facts
-            return Column(name, numbers_of_cells, facts, cells.marks(), written, numbers.evidence())
+            return Column(name, numbers_of_cells, facts, cells.marks(), written, numbers.evidence(), numbers.ambiguous)
         _refuse_units(cells, numbers, place)
     if all(text in ("true", "false") for text in texts[real]):
         values = np.where(real, (texts == "true").astype(float), np.nan)
@@ -105,9 +111,11 @@ def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column
 
 
 def resolve_numbers(
-    cells: TextCells, place: str, style: Style
+    cells: TextCells, place: str, style: Style, known: Mapping[str, Any] | None = None
 ) -> tuple[np.ndarray, dict[str, Any], str]:
     """Values of the different texts, all of them numbers; what a table keeps; and an example of how they are read.
+
+    ``known`` is what a model's table keeps of the column: its numbers tell which of two readings is meant.
 
     Raises:
         AAEError: They could be read with a decimal point or a comma, and nothing tells which; or some have the one and
@@ -127,8 +135,7 @@ def resolve_numbers(
     if numbers.ambiguous:
         if not style.decided and style.decimal is None:
             raise UndecidedError(f"{place} can be read in two ways.")
-        dotted = any("." in cells.distinct[k] for k in np.flatnonzero(numbers.found))
-        mark = style.decimal or ("." if dotted else None)
+        mark = _likely_mark(cells, style, known or {})
         if mark is None:
             k = int(np.flatnonzero(numbers.point != numbers.comma)[0])
             raise AAEError(
@@ -139,10 +146,42 @@ def resolve_numbers(
         mark = "." if point else ","
     values = numbers.point if mark == "." else numbers.comma
     facts = ({"decimal": ","} if mark == "," else {}) | ({"unit": numbers.unit()} if numbers.unit() else {})
-    marked = [k for k in np.flatnonzero(numbers.found) if not _is_plain(cells.distinct[k])]
+    marked = [k for k in np.flatnonzero(numbers.found)
+              if not _is_plain(cells.distinct[k]) or values[k] != float(cells.distinct[k])]  # fmt: skip
     best = max(marked, key=lambda k: len(cells.distinct[k]), default=0)  # one with digits after the mark
     written = f"{shown(cells.distinct[best])} as {values[best]:.10g}" if marked else ""
     return np.where(numbers.found, values, np.nan), facts, written
+
+
+def _likely_mark(cells: TextCells, style: Style, known: Mapping[str, Any]) -> str | None:
+    """The decimal mark of numbers that can be read with either, as 35.650; None if nothing tells it.
+
+    The file's other columns tell it first, then a delimiter that goes with this very mark, the numbers of a model, and
+    numbers of the column that have no mark. A semicolon alone does not make thousands of a column with points.
+    """
+    numbers = cells.numbers
+    if style.certain or style.chosen or style.decimal == ".":
+        return style.decimal
+    dotted = any("." in cells.distinct[k] for k in np.flatnonzero(numbers.found))
+    if style.decimal == "," and not dotted:
+        return ","
+    readings = {".": numbers.point, ",": numbers.comma}
+    fitting = [mark for mark, values in readings.items() if known and is_near(values[numbers.found], known)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if dotted:
+        usual = "." if style.decimal is None and "decimal" not in known else None
+    else:
+        usual = str(known["decimal"]) if "decimal" in known else None
+    return numbers.grouping() or usual
+
+
+def is_near(values: np.ndarray, known: Mapping[str, Any]) -> bool:
+    """Whether different numbers lie and spread as those of a model's training; True if it is not fitted yet."""
+    if "scale" not in known or (known["mean"], known["scale"]) == UNFITTED:
+        return True
+    narrow = len(values) >= MANY and np.std(values) < LEAST_SPREAD * known["scale"]
+    return not narrow and bool(np.median(np.abs(values - known["mean"])) <= NEAR * known["scale"])
 
 
 def _is_plain(text: str) -> bool:

@@ -97,6 +97,7 @@ def _unpack(path: Path, folder: Path, reading: ReadOptions, table: Table | None)
     """Decode a Parquet file into a folder of the cache."""
     count, style = parquet_size(path)[0], style_of(reading)
     facts: dict[str, Any] = {"values": {}, "kinds": {}, "notes": []}
+    learned = table is None
     if table is None:
         kept, facts["notes"] = _learn(path, reading, style, count)
         table = unscaled_table(kept)
@@ -107,6 +108,7 @@ def _unpack(path: Path, folder: Path, reading: ReadOptions, table: Table | None)
     unseen = UnseenValues()
     label_names = _write(path, folder, reading.label_column, table, style, count, unseen)
     # Written last: without this file the cache entry is not complete.
+    facts["notes"] += [] if learned else unseen.file_notes(str(path))
     write_json(folder / "facts.json", {**facts, "seen": label_names, "unseen": unseen.notes(str(path))})
 
 
@@ -147,7 +149,7 @@ def _sample(path: Path, count: int) -> tuple[dict[str, Any], set[str]]:
     from pyarrow import compute, types
 
     found: dict[str, Any] = {}
-    counters: dict[str, int] = {}
+    counters: dict[str, tuple[int, int]] = {}  # first number and step
     with row_progress("Looking at the columns", count) as advance:
         for start, columns in read_chunks(path):
             for name, column in columns.items():
@@ -161,9 +163,11 @@ def _sample(path: Path, count: int) -> tuple[dict[str, Any], set[str]]:
                     found[name] = compute.unique(pa.concat_arrays([before, new[:limit]]))
                 if types.is_integer(column.type) and (start == 0 or name in counters):
                     if start == 0:
-                        counters[name] = column[0].as_py() or 0
-                    expected = np.arange(start, start + len(column)) + counters[name]
-                    if column.null_count or counters[name] not in (0, 1) or not np.array_equal(column, expected):
+                        some = column[:2].to_pylist()
+                        counters[name] = (some[0] or 0, (some[-1] or 0) - (some[0] or 0))
+                    first, step = counters[name]
+                    expected = np.arange(start, start + len(column)) * step + first
+                    if column.null_count or step <= 0 or not np.array_equal(column, expected):
                         del counters[name]
             advance(len(column))
     return found, set(counters)

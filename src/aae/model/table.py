@@ -33,6 +33,7 @@ _FACTS = {
     "clock": bool,  # whether dates have a time of the day
     "order": str,  # of day, month and year in dates that are not in ISO's order, as "dmy"
     "decimal": str,  # mark of numbers that are not written with a point
+    "constant": bool,  # whether all numbers of the training were the mean
     "unit": str,  # left out of the numbers, as "kg"
 }
 LISTED = 5  # names that a sentence lists
@@ -46,7 +47,7 @@ class Table(nn.Module):
         columns: For each column its ``name`` and either ``mean`` and ``scale`` (a number) or ``values``
             (a category); ``missing`` is true if its empty cells get an indicator. ``kind`` says what its
             numbers are, one of `KINDS`; ``texts``, ``zone``, ``clock``, ``order``, ``decimal`` and ``unit``
-            say how they were written.
+            say how they were written; ``constant`` is true if all its numbers are the mean.
         bounded: Numbers lie in [0, 1] after scaling and are clipped to that range (pixels, for instance).
         clip: Scales from the mean at which the networks' input ends, if the column has no ``clip`` of its own; None:
             nowhere.
@@ -63,6 +64,7 @@ class Table(nn.Module):
     _mean: Tensor
     _scale: Tensor
     _limit: Tensor
+    _constant: Tensor
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Table(nn.Module):
         limits = [self.columns[k].get("clip", math.inf if clip is None else clip) for k in numbers]
         self._clipped = any(limit < math.inf for limit in limits)
         self._register("_limit", limits, self._float)
+        self._register("_constant", [bool(self.columns[k].get("constant")) for k in numbers], torch.bool)
         self._register("_mean", [self.columns[k]["mean"] for k in numbers], self._float)
         self._register("_scale", [self.columns[k]["scale"] for k in numbers], self._float)
 
@@ -145,7 +148,7 @@ class Table(nn.Module):
         """Rows ``(B, columns)`` from network output ``(B, width)``; a category becomes its most likely value."""
         rows = x.new_empty(len(x), len(self.columns), dtype=self._float if self.float64 else x.dtype)
         count = len(self._numbers)
-        rows[:, self._numbers] = x[:, :count] * self._scale + self._mean
+        rows[:, self._numbers] = torch.where(self._constant, 0.0, x[:, :count]) * self._scale + self._mean
         start = count + len(self._marked)
         for k, column in enumerate(self.columns):
             if "values" in column:
@@ -182,6 +185,8 @@ class Table(nn.Module):
                 found.add(column, values, rows[:, k])
             else:
                 rows[:, k] = _as_numbers(values, place, rows.dtype)
+                found.add_numbers(column, rows[:, k], column.get("clip", self.clip))
+            found.add_filled(column, rows[:, k])
         found.next_rows(len(rows))
         if unseen is None:
             found.refuse(where)

@@ -70,11 +70,14 @@ def fit_table(
 
 def _standardised(
     cells: np.ndarray, empty: np.ndarray, ignored: np.ndarray, mean: float, spread: float
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Mean and scale of a column; where cells are far from the others, also where the networks' input ends."""
     kept = cells[~ignored]
     scale = max(spread, _least_scale(kept)) or 1.0
-    found = {"mean": mean, "scale": scale}
+    found: dict[str, Any] = {"mean": mean, "scale": scale}
+    if len(kept) > 1 and bool((kept == kept[0]).all()) and ignored.sum() == empty.sum():
+        # Nothing was learned about other numbers: the networks see no more of them than that they differ.
+        return found | {"mean": float(kept[0]), "clip": 1.0, "constant": True}
     if len(kept) and ignored.sum() > empty.sum():
         furthest = float(np.abs(kept.astype(np.float64) - mean).max()) / scale
         found["clip"] = min(CLIP, max(1.0, 2 * furthest))

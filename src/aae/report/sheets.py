@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from aae.data.dataset import ReadOptions
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.report import plots
@@ -14,7 +15,9 @@ __all__ = ["reconstruction_sheet", "sample_sheet"]
 SHOWN = 20  # reconstructions on a sheet
 
 
-def reconstruction_sheet(run: Path, spec: str, out: Path, strict: bool = False) -> str:
+def reconstruction_sheet(
+    run: Path, spec: str, out: Path, strict: bool = False, given: ReadOptions | None = None
+) -> str:
     """Draw the first rows of an input and their reconstructions side by side.
 
     Args:
@@ -22,13 +25,14 @@ def reconstruction_sheet(run: Path, spec: str, out: Path, strict: bool = False) 
         spec: Rows, as for `aae.runs.outputs.read_input`.
         out: The ``.png`` file.
         strict: Refuse categories that the model has not seen.
+        given: How the input is written, if it is a table.
 
     Raises:
         AAEError: The input cannot be read, or the file cannot be written.
     """
     check_output_path(out, ".png")
     model = load(run)
-    rows, names, _ = read_input(spec, model, reading_of(run, strict))
+    rows, names, _ = read_input(spec, model, reading_of(run, strict, given))
     rows, names = rows[:SHOWN], None if names is None else names[:SHOWN]
     x = inference.prepare(model, rows)
     decoded = inference.reconstruct(model, x, label_numbers(model, names), prepared=True)

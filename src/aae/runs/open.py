@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from aae.data.arrays import same_images, shape_remedy
+from aae.data.builtin import is_builtin
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.facts import valid_facts
 from aae.data.sources import is_array_file, is_image_source, load_data
@@ -20,12 +21,14 @@ from aae.model.component import fits
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.training.rundir import RunDir
 from aae.training.settings import LENGTHS
 
 __all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
+
+OF_FILES = ("decimal", "delimiter", "encoding", "missing")  # options that say how a table is written
 
 
 @dataclass
@@ -45,26 +48,32 @@ class Run:
         return inference.classify(self.model, self.data.test_x)
 
 
-def open_run(path: str | Path, data: str | None = None, strict: bool = False) -> Run:
+def open_run(
+    path: str | Path, data: str | None = None, strict: bool = False, given: ReadOptions | None = None
+) -> Run:
     """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
     Args:
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
         strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
+        given: How the other data are written, if they are a table.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
     """
     directory = RunDir(path)
     config = read_config(directory)
+    chosen = of_new_files(ReadOptions(), given).chosen
+    if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
+        raise UsageError(f"--{chosen[0]} says how a table given with --data is written; {data or 'there'} is none.")
     if not directory.model.is_dir():
         raise AAEError(
             f"{path} has no model yet, because its training did not finish; continue with `aae train "
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
     model = load(directory.model)
-    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict)
+    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
     if rows.shape != model.shape:
@@ -143,23 +152,26 @@ def read_options(config: dict[str, Any]) -> ReadOptions:
     return ReadOptions(**given)
 
 
-def _other_data(data: str, model: Autoencoder, config: dict[str, Any], strict: bool) -> Dataset:
+def _other_data(
+    data: str, model: Autoencoder, config: dict[str, Any], strict: bool, given: ReadOptions | None
+) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     if is_image_source(data):
         return load_data(data, replace(reading_for(model), strict=strict), classes=model.classes or [])
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
-        reading = replace(of_new_files(options), label_column=options.label_column, strict=strict)
+        reading = replace(of_new_files(options, given), label_column=options.label_column, strict=strict)
     elif is_array_file(data):
         reading = ReadOptions(pictures=model.pictures or PictureFormat())
     return load_data(data, reading, model.table, model.classes or [])
 
 
-def of_new_files(options: ReadOptions) -> ReadOptions:
-    """What the options of a run's data say about other files of the same kind."""
-    return ReadOptions(decimal=options.decimal, delimiter=options.delimiter, encoding=options.encoding,
-                       missing=options.missing)  # fmt: skip
+def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> ReadOptions:
+    """What the options of a run's data say about other files of the same kind; what is given for these comes first."""
+    own = {name: getattr(options, name) for name in OF_FILES}
+    new = {} if given is None else {name: value for name in OF_FILES if (value := getattr(given, name)) is not None}
+    return ReadOptions(**(own | new), chosen=tuple(new))
 
 
 def reading_for(model: Autoencoder) -> ReadOptions:

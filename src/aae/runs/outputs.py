@@ -31,7 +31,7 @@ from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.runs.array_output import Parts, parquet_writer, write_npz
 from aae.runs.table_output import write_columns
-from aae.system.errors import AAEError, counted
+from aae.system.errors import AAEError, UsageError, counted
 from aae.system.files import check_output_path, csv_cell, write_atomically
 from aae.system.progress import row_progress, say
 
@@ -68,9 +68,11 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
     Raises:
         AAEError: The input cannot be read.
     """
+    path = Path(spec)
+    if reading is not None and reading.chosen and (is_builtin(spec) or table_kind(path) is None):
+        raise UsageError(f"--{reading.chosen[0]} is for tables (.csv, .parquet); {spec} is not one.")
     if is_builtin(spec):  # whatever files have the same name
         return _test_rows(load_data(spec))
-    path = Path(spec)
     table = model.table if model is not None else None
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
         if table is not None:
@@ -120,17 +122,18 @@ def _table_rows(path: Path, table: Table | None, reading: ReadOptions) -> Rows:
     return rows
 
 
-def reading_of(run: Path, strict: bool) -> ReadOptions:
-    """How the data of a run were written, which its new files may be, too."""
+def reading_of(run: Path, strict: bool, given: ReadOptions | None = None) -> ReadOptions:
+    """How the data of a run were written, which its new files may be, too; what is ``given`` is meant for these."""
     from aae.runs.open import of_new_files, read_options
     from aae.training.rundir import RunDir
 
+    label_column, own = None, ReadOptions()
     try:
         own = read_options(RunDir(run).config())
-        options = replace(of_new_files(own), label_column=own.label_column)
+        label_column = own.label_column
     except AAEError:  # the folder of a model alone, or a name on the hub
-        options = ReadOptions()
-    return replace(options, strict=strict)
+        pass
+    return replace(of_new_files(own, given), label_column=label_column, strict=strict)
 
 
 def _images(path: Path, model: Autoencoder, strict: bool) -> Input:
@@ -167,15 +170,16 @@ def label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | N
 
 
 def predictions(
-    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False
-) -> str | None:
+    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False,
+    given: ReadOptions | None = None,
+) -> str | None:  # fmt: skip
     """Write index (or file), label, confidence and the probability of every class as CSV, in input order.
 
     With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     check_output_path(out, ".csv")
     model = load(run)
-    rows, _, files = read_input(spec, model, reading_of(run, strict))
+    rows, _, files = read_input(spec, model, reading_of(run, strict, given))
     parts = _compute("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
     if parts is None:
         return None
@@ -200,15 +204,16 @@ def predictions(
 
 
 def codes(
-    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False
-) -> str | None:
+    run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False,
+    given: ReadOptions | None = None,
+) -> str | None:  # fmt: skip
     """Write the codes: one array per latent (.npz) or one column per dimension (.parquet).
 
     With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     suffix = check_output_path(out, ".npz", ".parquet")
     model = load(run)
-    rows, _, files = read_input(spec, model, reading_of(run, strict))
+    rows, _, files = read_input(spec, model, reading_of(run, strict, given))
     parts = _compute("Encoding", group, model, rows, lambda x, _: model.encode(x))
     if parts is None:
         return None
@@ -266,12 +271,14 @@ def _with_files(parts: Parts, files: list[str] | None) -> Parts:
         start = stop
 
 
-def reconstructions(run: Path, spec: str, out: Path, strict: bool = False) -> str:
+def reconstructions(
+    run: Path, spec: str, out: Path, strict: bool = False, given: ReadOptions | None = None
+) -> str:
     """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
     suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
     table = _named_table(model, suffix) if suffix != ".npz" else None
-    rows, names, files = read_input(spec, model, reading_of(run, strict))
+    rows, names, files = read_input(spec, model, reading_of(run, strict, given))
     labels = label_numbers(model, names)
     parts = inference.map_chunks(model, rows, lambda x, y: {"x": inference.restore(model, model(x, y))}, labels)
     parts = _with_progress("Reconstructing", rows, parts)
