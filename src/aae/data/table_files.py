@@ -1,6 +1,7 @@
 """Tables as rows: which of a file's columns are learned from, and what is said about them."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ MAX_CATEGORIES = 100  # different texts in a column of categories
 MAX_NAMED = 1000  # the same for a column that the user names as one
 LISTED = 5  # columns that a note lists
 MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are their numbers
-YEARS = (1500, 2100)  # whole numbers in the order of the rows that are rather years
+# Names of columns that number rows; what another column of whole numbers in their order holds may matter.
+NUMBERING = re.compile(r"(^|[ _.-])(ids?|idx|index|nr|no|num|number|row|rows|key|lfd|serial)([ _.-]|$)|Id$|ID$", re.IGNORECASE)
 CODES = 20  # different whole numbers that may be codes
 
 
@@ -173,7 +175,10 @@ def left_out_note(names: Sequence[str], where: str, what: str) -> str:
 
 
 def _counts_rows(column: Column) -> bool:
-    """Whether a column only rises by the same step from row to row, or comes from a data frame's index."""
+    """Whether a column holds the numbers of the rows, or comes from a data frame's index.
+
+    From another start than 0 or 1, or in other steps than 1, only a column whose name says so is taken for that.
+    """
     cells = column.cells
     if column.facts.get("kind") != "whole" or np.isnan(cells).any():
         return False
@@ -183,7 +188,7 @@ def _counts_rows(column: Column) -> bool:
     steps = np.diff(cells)
     if len(cells) < MIN_COUNTED or steps[0] <= 0 or not (steps == steps[0]).all():
         return False
-    return not (cells[0] >= YEARS[0] and cells[-1] <= YEARS[1])
+    return bool(NUMBERING.search(column.name)) or (steps[0] == 1 and cells[0] in (0, 1))
 
 
 def _how_read(columns: Sequence[Column], where: str) -> list[str]:
