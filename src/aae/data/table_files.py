@@ -10,6 +10,7 @@ import numpy as np
 from aae.data.cells import shown
 from aae.data.columns import infer_columns
 from aae.data.dataset import ReadOptions
+from aae.data.fill_values import fill_notes
 from aae.data.known_columns import rows_of, unused_note
 from aae.data.label_columns import label_cells
 from aae.data.raw import RawData, check_named
@@ -154,7 +155,8 @@ def choose_columns(
             count = f"more than {MAX_CATEGORIES}" if sampled else f"{len(texts)}"
             notes.append(
                 f"The column {column.name!r} of {where} holds {count} different texts in {rows} rows, such as "
-                f"{shown(texts[0])}; it was left out, because it identifies rows and not kinds of row."
+                f"{shown(texts[0])}; it was left out, because it identifies rows and not kinds of row"
+                f"{'; ' + column.odd if column.odd else ''}."
             )
         else:
             kept.append(column)
@@ -162,7 +164,8 @@ def choose_columns(
         notes.append(left_out_note(counters, where, "which only numbers the rows"))
     if not kept:
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
-    return kept, notes + _how_read(kept, where) + _code_like(kept, where, rows)
+    fills = [] if sampled else fill_notes(kept, where)
+    return kept, [*notes, *_how_read(kept, where), *fills, *_code_like(kept, where, rows)]
 
 
 def left_out_note(names: Sequence[str], where: str, what: str) -> str:
