@@ -100,6 +100,10 @@ def test_numbers_that_are_names_of_categories(cells):
 @pytest.mark.parametrize(("cells", "sentence"), [
     ([*map(str, range(60)), "abc"], r"holds numbers, but also 'abc' in row 60; correct .*--missing .*--categories"),
     ([*(f"2026-01-{k:02}" for k in range(1, 32)), "soon"], r"holds dates, but also 'soon' in row 31"),
+    ([*map(str, range(60)), "Total"], r"holds numbers, but also 'Total' in row 60; delete the row that sums up others"),
+    ([*map(str, range(60)), "a"], r"but also 'a' in row 60; delete the row, if it repeats the names"),
+    (["(cm)", *map(str, range(60))], r"but also '\(cm\)' in row 0; delete the row, if it repeats the names"),
+    (["2026-01-31", "28.02.2026"], r"dates in two forms \('2026-01-31' in row 0; '28.02.2026' in row 1\); write all"),
     (["3,5", "3.5"], r"holds numbers with a decimal point \('3.5'\) and with a decimal comma \('3,5'\)"),
     (["1/2/2026", "2/3/2026"], r"'1/2/2026', whose day and month cannot be told apart; write them as year-month-day"),
     (["2026-01-01", "2026-01-01 12:00Z"], r"dates with a time zone and dates without one"),
@@ -108,6 +112,17 @@ def test_numbers_that_are_names_of_categories(cells):
 def test_columns_that_are_refused(cells, sentence):
     with pytest.raises(AAEError, match=f"t: column 'a' .*{sentence}"):
         infer(cells)
+
+
+@pytest.mark.parametrize(("cells", "odd"), [
+    ([*map(str, range(80)), *["<0.5"] * 20], "20 of 100 cells are not numbers, such as '<0.5' in row 80"),
+    ([f"2026/W{k:02}" for k in range(50)], "its dates are in a form that is not read; write them as year-month-day"),
+    ([f"2026-W{k:02}" for k in range(50)], "its dates are in a form that is not read; write them as year-month-day"),
+    ([f"{k} {'zz' if k % 2 else 'qq'}" for k in range(50)], "its numbers have different units ('qq', 'zz')"),
+    ([f"name {'x' * k}" for k in range(50)], ""),
+])  # fmt: skip
+def test_what_keeps_texts_from_being_numbers_or_dates(cells, odd):
+    assert infer(cells).odd == odd
 
 
 def test_numbers_with_endings_are_no_numbers():

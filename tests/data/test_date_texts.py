@@ -31,6 +31,13 @@ def test_dates(text, orders, expected):
     assert found.seconds[orders[0]][0] == expected
 
 
+def test_years_of_two_digits_are_of_one_century_where_others_would_be_in_a_distant_future():
+    births = read_date_texts(["12.03.54", "24.12.01", "1.2.1980"]).seconds["dmy"]
+    assert births.tolist() == [seconds(1954, 3, 12), seconds(2001, 12, 24), seconds(1980, 2, 1)]
+    mixed = read_date_texts(["1.2.2080", "24.12.01"]).seconds["dmy"]  # a year of four digits is as it is written
+    assert mixed.tolist() == [seconds(2080, 2, 1), seconds(2001, 12, 24)]
+
+
 TEXTS = ["2026-13-01", "2026-02-30", "1.2.3", "1-2-3", "12", "31 foo 2026", "2026-12-31 25:00"]
 
 

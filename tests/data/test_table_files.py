@@ -67,7 +67,8 @@ def test_a_european_file_gives_the_same_table(tmp_path):
     path = write(tmp_path, "a.csv", sep=";", decimal=",", encoding="cp1252", na_rep="")
     one, other = read(path, label_column="kind"), read(write(tmp_path, "b.csv", na_rep=""), label_column="kind")
     same(one, other)
-    assert one.notes == (f"{path}: read 'size': {one.notes[0].split(': ')[2]}",)
+    assert one.notes[0] == f"{path}: read 'size': {one.notes[0].split(': ')[2]}"
+    assert [note.split(": ", 1)[1] for note in one.notes[1:]] == [note.split(": ", 1)[1] for note in other.notes]
 
 
 def test_new_files_are_read_by_the_table(tmp_path):
@@ -148,6 +149,8 @@ def test_what_is_left_out_and_how_cells_were_read(tmp_path):
         f"{path}: read 'weight': '0.5 kg' as 0.5, 'price': '10,5' as 10.5.",
         f"{path}: left out the units of 'weight' (kg).",
         f"{path}: read as empty cells: '?' in 'age' (1).",
+        f"{path}: read as categories of their own: 'NA' (21) in 'colour'; if they stand for empty cells, name them "
+        "with --missing.",
     )
     with pytest.raises(AAEError, match="has no column of numbers or categories"):
         read(write(tmp_path, "b.csv", pd.DataFrame({"a": [None, None], "b": [1, 2]})[["a"]].assign(b="")))

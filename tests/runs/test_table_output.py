@@ -63,7 +63,15 @@ def test_what_is_written_is_read_again(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_bytes(file.getvalue())
     found, notes = read_known_table(tmp_path / f"a{suffix}", ReadOptions(), TABLE)
     assert np.array_equal(found, ROWS, equal_nan=True)
-    assert notes == []
+    assert [note for note in notes if "kept 1 row in which every cell is empty" not in note] == []
+
+
+def test_large_whole_numbers_stay_whole():
+    for value in (2**63 - 1024, 2**64 - 2048):
+        table = Table([{"name": "w", "mean": float(value), "scale": 1.0, "kind": "whole"}], float64=True)
+        file = io.BytesIO()
+        write_columns(file, table, iter([np.array([[float(value)]])]), ".parquet")
+        assert pq.read_table(io.BytesIO(file.getvalue()))["w"].to_pylist() == [value]
 
 
 def test_both_formats_by_kind(tmp_path):

@@ -252,9 +252,8 @@ def _line_error(path: Path, reason: str, columns: int, delimiter: str) -> str:
         return f"{path} is not a readable table ({reason.splitlines()[0][:200] if reason else 'no reason'})."
     line = found[2].removeprefix(": ").strip()
     if '"' in line and line.count("\n") > MIN_SWALLOWED:
-        first = shown(line.splitlines()[0])
-        return (f"{path} is not a readable table: a cell in the row that begins with {first} spans "
-                f"{line.count(chr(10)) + 1} lines or more; close its quote, or leave it out.")  # fmt: skip
+        return (f"{path} is not a readable table: a cell in the row that begins with {shown(line.splitlines()[0])} "
+                f"spans {line.count(chr(10)) + 1} lines or more; close its quote, or leave it out.")  # fmt: skip
     return (
         f"{path} is not a readable table: the line {shown(line)} has {found[1]} cells, but there are {columns} names; "
         f"correct it or, if {delimiter!r} is not what divides the cells, name that with --delimiter."

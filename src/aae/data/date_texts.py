@@ -11,6 +11,7 @@ __all__ = ["ORDERS", "Dates", "read_date_texts", "read_time_texts"]
 
 ORDERS = ("ymd", "dmy", "mdy")
 PIVOT = 69  # years of two digits: 69 to 99 are in the last century
+SOON = 3653  # days from today that dates with years of two digits may be ahead
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _MONTHS = {name: k + 1 for k, names in enumerate((
     ("jan", "january"), ("feb", "february"), ("mar", "march"), ("apr", "april"), ("may",), ("jun", "june"),
@@ -55,7 +56,20 @@ class Dates:
 
 
 def read_date_texts(texts: Sequence[str]) -> Dates:
-    """Read texts without blanks at their ends as dates, in every order of day, month and year."""
+    """Read texts without blanks at their ends as dates, in every order of day, month and year.
+
+    Years of two digits are in the last century from 69 on; if that puts dates into a distant future, none is there.
+    """
+    dates, today = _read(texts, PIVOT), datetime.datetime.now(datetime.UTC).date()
+    short = np.array([re.search(r"\d{4}|^\d+ *:", text) is None for text in texts], dtype=bool)
+    distant = (today.toordinal() - _EPOCH + SOON) * 86400.0
+    if short.any() and any((values[short] > distant).any() for values in dates.seconds.values()):
+        return _read(texts, today.year % 100 + 1)
+    return dates
+
+
+def _read(texts: Sequence[str], pivot: int) -> Dates:
+    """Texts as dates, with years of two digits in the last century from ``pivot`` on."""
     seconds = {order: np.full(len(texts), np.nan) for order in ORDERS}
     zones, clock, iso = [""] * len(texts), np.zeros(len(texts), dtype=bool), True
     for k, text in enumerate(texts):
@@ -67,7 +81,7 @@ def read_date_texts(texts: Sequence[str]) -> Dates:
         if rest is None or offset is None:
             continue
         iso = iso and match["mark"] == "-" and len(match["a"]) == 4
-        for order, days in _days(match).items():
+        for order, days in _days(match, pivot).items():
             seconds[order][k] = days * 86400.0 + rest - offset
         zones[k], clock[k] = _zone_name(match["zone"]), bool(match["hour"])
     return Dates(seconds, zones, clock, iso)
@@ -115,12 +129,12 @@ def _zone_name(zone: str | None) -> str:
     return f"{zone[0]}{digits[:2]}:{digits[2:]}"
 
 
-def _days(match: re.Match[str]) -> dict[str, int]:
+def _days(match: re.Match[str], pivot: int) -> dict[str, int]:
     """Days since 1970 for each order that is possible; those of a month's name have only one."""
     if match["a"] is None:
         name = (match["month"] or match["month2"]).lower()
         day, year = match["day"] or match["day2"], match["year"] or match["year2"]
-        days = None if name not in _MONTHS else _ordinal(_year(year), _MONTHS[name], int(day))
+        days = None if name not in _MONTHS else _ordinal(_year(year, pivot), _MONTHS[name], int(day))
         return {} if days is None else dict.fromkeys(ORDERS, days)
     a, b, c = match["a"], match["b"], match["c"]
     if len(a) >= 3:
@@ -129,13 +143,13 @@ def _days(match: re.Match[str]) -> dict[str, int]:
         possible = {}
     else:  # with points the day comes first
         possible = {"dmy": (c, b, a)} if match["mark"] == "." else {"dmy": (c, b, a), "mdy": (c, a, b)}
-    every = {order: _ordinal(_year(y), int(m), int(d)) for order, (y, m, d) in possible.items()}
+    every = {order: _ordinal(_year(y, pivot), int(m), int(d)) for order, (y, m, d) in possible.items()}
     return {order: days for order, days in every.items() if days is not None}
 
 
-def _year(text: str) -> int:
+def _year(text: str, pivot: int) -> int:
     year = int(text)
-    return year if len(text) > 2 else year + (1900 if year >= PIVOT else 2000)
+    return year if len(text) > 2 else year + (1900 if year >= pivot else 2000)
 
 
 def _ordinal(year: int, month: int, day: int) -> int | None:

@@ -11,6 +11,7 @@ import numpy as np
 from aae.data.cells import shown
 from aae.data.columns import infer_columns
 from aae.data.dataset import ReadOptions
+from aae.data.fill_values import fill_notes
 from aae.data.known_columns import rows_of, unused_note
 from aae.data.label_columns import label_cells
 from aae.data.raw import RawData, check_named
@@ -35,7 +36,7 @@ MAX_NAMED = 1000  # the same for a column that the user names as one
 LISTED = 5  # columns that a note lists
 MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are their numbers
 # Names of columns that number rows; what another column of whole numbers in their order holds may matter.
-NUMBERING = re.compile(r"(^|[ _.-])(ids?|idx|index|nr|no|num|number|row|rows|key|lfd|serial)([ _.-]|$)|Id$|ID$", re.IGNORECASE)
+NUMBERING = re.compile(r"(?i:(^|[ _.-])(ids?|idx|index|nr|no|num|number|rows?|key|lfd|serial)([ _.-]|$))|[a-z]I[dD]$")
 CODES = 20  # different whole numbers that may be codes
 
 
@@ -156,7 +157,8 @@ def choose_columns(
             count = f"more than {MAX_CATEGORIES}" if sampled else f"{len(texts)}"
             notes.append(
                 f"The column {column.name!r} of {where} holds {count} different texts in {rows} rows, such as "
-                f"{shown(texts[0])}; it was left out, because it identifies rows and not kinds of row."
+                f"{shown(texts[0])}; it was left out, because it identifies rows and not kinds of row"
+                f"{'; ' + column.odd if column.odd else ''}."
             )
         else:
             kept.append(column)
@@ -164,7 +166,8 @@ def choose_columns(
         notes.append(left_out_note(counters, where, "which only numbers the rows"))
     if not kept:
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
-    return kept, notes + _how_read(kept, where) + _code_like(kept, where, rows)
+    fills = [] if sampled else fill_notes(kept, where)
+    return kept, [*notes, *_how_read(kept, where), *fills, *_code_like(kept, where, rows)]
 
 
 def left_out_note(names: Sequence[str], where: str, what: str) -> str:

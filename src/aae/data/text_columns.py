@@ -1,5 +1,6 @@
 """Columns of texts: what most of the different texts are, and what is said or refused about the others."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ NEARLY = 0.95  # share of the cells above which others among numbers or dates ar
 MANY = 10  # different numbers or dates above which such a column cannot be one of categories
 LEAST_SPREAD = 0.02  # scales that numbers such as a model was trained on spread at least
 NEAR = 5.0  # scales from the mean within which numbers are such as a model was trained on
+TOTALS = frozenset({"total", "totals", "sum", "subtotal", "grand total", "summe", "gesamt", "mean", "average", "avg",
+                    "mittelwert", "count", "total:", "sum:", "summe:"})  # fmt: skip
+DATE_LIKE = re.compile(r"(?:19|20)\d{2}\D{0,3}\d{1,3}|\d{1,2}\D{1,5}(?:19|20)\d{2}")
 MAX_CODES = 100  # different whole numbers with leading zeros that are taken for names of categories
 
 
@@ -52,7 +56,8 @@ class Column:
 
     ``cells`` are numbers (float64, NaN where empty) or texts (object, None where empty); ``facts`` is what a `Table`
     keeps of it; ``marks`` are texts read as empty cells, with their counts; ``written`` shows how a number was read;
-    ``mark`` is the decimal mark, if only one is possible; ``guessed`` says whether the numbers could be read otherwise.
+    ``mark`` is the decimal mark, if only one is possible; ``guessed`` says whether the numbers could be read otherwise;
+    ``odd`` says which cells keep texts from being numbers or dates.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Column:
     written: str = ""
     mark: str | None = None
     guessed: bool = False
+    odd: str = ""
 
     @property
     def is_category(self) -> bool:
@@ -107,7 +113,8 @@ def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column
         return Column(name, cells.spread(times), {"kind": "time"}, cells.marks())
     for what, found in (("numbers", numbers.found), ("dates", dates.found), ("times", ~np.isnan(times))):
         _refuse_nearly(cells, found & real, real, what, place)
-    return Column(name, cells.texts(), {}, written=_mixed(cells, numbers.found))
+    odd = _odd(cells, numbers.found & real, dates.found & real, real)
+    return Column(name, cells.texts(), {}, written=_mixed(cells, numbers.found), odd=odd)
 
 
 def resolve_numbers(
@@ -210,6 +217,10 @@ def _of_dates(name: str, cells: TextCells, place: str) -> Column:
     dates = cells.dates
     orders = dates.orders()
     values = [dates.seconds[order] for order in orders]
+    if not orders and not np.isnan(dates.seconds["ymd"]).all():
+        iso = ~np.isnan(dates.seconds["ymd"])
+        forms = f"{cells.examples(iso, 1)}; {cells.examples(dates.found & ~iso, 1)}"
+        raise AAEError(f"{place} holds dates in two forms ({forms}); write all of them as year-month-day.")
     if not orders or any(not np.array_equal(values[0], other, equal_nan=True) for other in values[1:]):
         example = next(text for text, found in zip(cells.distinct, dates.found, strict=True) if found)
         raise AAEError(
@@ -225,7 +236,8 @@ def _of_dates(name: str, cells: TextCells, place: str) -> Column:
     written = ""
     if not dates.iso:
         decided = np.add.reduce([~np.isnan(dates.seconds[order]) for order in ORDERS]) == 1
-        k = int(np.flatnonzero(dates.found & decided)[0] if (dates.found & decided).any() else 0)
+        told = dates.found & decided if (dates.found & decided).any() else dates.found
+        k = int(np.argmin(np.where(told, values[0], np.inf)))  # the oldest: it shows the century
         written = f"{shown(cells.distinct[k])} as {np.datetime64(int(values[0][k] // 86400), 'D')}"
     return Column(name, cells.spread(values[0]), facts, cells.marks(), written)
 
@@ -245,10 +257,32 @@ def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: 
         return
     if cells.counts[found].sum() < NEARLY * cells.counts[real].sum():
         return
+    name = place.rsplit("column ", 1)[-1].strip("'\"").casefold()
+    odd = list(np.flatnonzero(real & ~found).tolist())
+    if all(cells.distinct[k].casefold() in TOTALS | {name} or cells.row(k) == 0 for k in odd):
+        rows = "delete the row that sums up others" if any(cells.distinct[k].casefold() in TOTALS for k in odd) else (
+            "delete the row, if it repeats the names or gives the units")  # fmt: skip
+        raise AAEError(f"{place} holds {what}, but also {cells.examples(real & ~found)}; {rows}, or name the texts "
+                       "with --missing if they stand for an empty cell.")  # fmt: skip
     raise AAEError(
         f"{place} holds {what}, but also {cells.examples(real & ~found)}; correct these cells, name the texts with "
         "--missing if they stand for an empty cell, or the column with --categories."
     )
+
+
+def _odd(cells: TextCells, numbers: np.ndarray, dates: np.ndarray, real: np.ndarray) -> str:
+    """What keeps texts from being numbers or dates, if half of the cells or more are; else an empty text."""
+    count = int(cells.counts[real].sum())
+    for what, found in (("numbers", numbers), ("dates", dates)):
+        wrong = real & ~found
+        if 2 * cells.counts[found].sum() >= count and wrong.any():
+            others = int(cells.counts[wrong].sum())
+            return f"{others:,} of {count:,} cells are not {what}, such as {cells.examples(wrong, 1)}"
+    units = sorted({cells.numbers.units[k] for k in np.flatnonzero(numbers)})
+    if numbers[real].all() and len(units) > 1:
+        return f"its numbers have different units ({', '.join(map(shown, units[:4]))})"
+    like = sum(DATE_LIKE.search(text) is not None for text in cells.distinct)
+    return "its dates are in a form that is not read; write them as year-month-day" if 2 * like > len(real) else ""
 
 
 def _mixed(cells: TextCells, found: np.ndarray) -> str:

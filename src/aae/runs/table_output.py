@@ -128,7 +128,10 @@ def _arrow(column: Mapping[str, Any], values: np.ndarray) -> Any:
     if kind == "number":
         return pa.array(values, mask=empty)
     if kind == "whole":
-        return pa.array(np.round(np.where(empty, 0, values)).clip(-(2**62), 2**62).astype(np.int64), mask=empty)
+        whole = np.round(np.where(empty, 0, values).astype(np.float64))
+        if column["mean"] >= 2**62:  # such as only unsigned integers hold
+            return pa.array(whole.clip(0, 2**64 - 2048).astype(np.uint64), mask=empty)
+        return pa.array(whole.clip(-(2**63), 2**63 - 1024).astype(np.int64), mask=empty)
     if kind == "boolean":
         return pa.array(values >= 0.5, mask=empty)
     if kind == "time":
