@@ -115,8 +115,16 @@ def test_a_counter_of_rows_is_left_out(tmp_path):
         assert f"{tmp_path / 'a.csv'}: left out 'id', which only numbers the rows." in raw.notes
     for ids in (np.arange(N) + 1000, np.arange(N) * 5 + 7, np.arange(N) - 90):
         assert "id" not in read(write(tmp_path, "a.csv", FRAME.assign(id=ids))).columns
-    for numbers in (np.arange(N) + 2000, np.arange(N)[::-1], np.r_[np.arange(N - 1), N + 3]):  # years, say
+    for numbers in (np.arange(N)[::-1], np.r_[np.arange(N - 1), N + 3]):
         assert "id" in read(write(tmp_path, "a.csv", FRAME.assign(id=numbers))).columns
+
+
+@pytest.mark.parametrize(("name", "left_out"), [
+    ("customerID", True), ("Row", True), ("case_no", True), ("year", False), ("humid", False), ("notes", False),
+])
+def test_numbers_from_elsewhere_than_0_or_1_need_a_name_that_says_what_they_are(tmp_path, name, left_out):
+    raw = read(write(tmp_path, "a.csv", FRAME.assign(**{name: np.arange(N) + 1990})))
+    assert (name not in raw.columns) == left_out
 
 
 def test_whole_numbers_as_categories(tmp_path):
