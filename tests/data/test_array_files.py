@@ -71,6 +71,7 @@ IMAGES = {
     "single precision": ((GREY / 255).astype(np.float32), GREY), "half": ((GREY / 255).astype(np.float16), GREY),
     "floats to 255": (GREY.astype(np.float32), GREY), "whole numbers": (GREY.astype(np.int64), GREY),
     "12 bits": (GREY.astype(np.uint16) * 16 + 15, GREY), "16 bits": (GREY.astype(np.uint16) * 257, GREY),
+    "a little beyond 1": (GREY / 255 * 1.02, np.minimum(GREY * 1.02, 255)),
     "truth": (GREY > 127, np.where(GREY > 127, 255, 0)), "0 and 1": ((GREY > 127).astype(np.uint8), (GREY > 127) * 255),
 }
 

@@ -207,10 +207,21 @@ def test_images():
     drawn = model.sample(3)
     assert (drawn.shape, drawn.dtype) == ((3, 8, 8), np.uint8)
     assert model.inverse_transform(model.transform(IMAGES)).shape == IMAGES.shape
-    with pytest.raises(ValueError, match="Images are bytes"):
-        model.fit(IMAGES / 255.0, y)
+    with pytest.raises(ValueError, match=r"X: images of shape .* have values from -0.5 to"):
+        model.fit(IMAGES / 255.0 - 0.5, y)
     with pytest.raises(ValueError, match="The model takes rows of shape"):
         model.predict(IMAGES[:, :, :7])
+
+
+def test_images_of_numbers_are_read_in_the_range_of_the_fit():
+    y = np.where(np.arange(60) % 2, load_digits().target[:60], -1)
+    bytes_of = AAEClassifier(options=SMALL, max_iter=5, random_state=0).fit(IMAGES, y)
+    model = AAEClassifier(options=SMALL, max_iter=5, random_state=0).fit(IMAGES.astype(np.uint16) * 16, y)
+    assert model.model_.pictures.arrays == (0, 4095)
+    dark = IMAGES[:4] // 16  # as images of their own they would be read from 0 to 15
+    found = model.predict_proba(dark.astype(np.uint16) * 16)
+    assert np.allclose(found, bytes_of.predict_proba(dark), atol=0.02)
+    assert pickle.loads(pickle.dumps(model)).model_.pictures == model.model_.pictures
 
 
 def test_clusters():

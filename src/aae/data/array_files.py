@@ -18,6 +18,7 @@ LABELS = ("y", "Y", "y_train", "Y_train", "train_y", "target", "targets", "label
 TEST_ROWS = ("x_test", "X_test", "test_x", "test_X", "test_data", "test_images")
 TEST_LABELS = ("y_test", "Y_test", "test_y", "test_Y", "test_target", "test_labels")
 USUAL = ("x", "y", "x_test", "y_test")
+OVERSHOOT = 1.5  # numbers in [0, 1] that were interpolated may lie a little beyond
 LISTED = 8  # arrays that a sentence names
 CHANNELS = (1, 3, 4)
 SHALLOW = (16, 31, 63)  # largest values of images of 4, 5 and 6 bits; the digits of scikit-learn reach 16
@@ -118,9 +119,9 @@ def as_images(x: np.ndarray, where: str, how: PictureFormat | None = None) -> tu
         pixels = (x > top).reshape(len(x), -1)
         some = int(pixels.any(1).sum())
         have = "has" if some == 1 else "have"
-        notes.append(f"{where}: {some:,} of {len(x):,} images {have} values above {top}, the range of the "
-                     f"rows that the model was trained on, up to {high:g}; {100 * pixels.mean():.2g} % of all pixels "
-                     "are cut to white.")  # fmt: skip
+        known = ", the range of the rows that the model was trained on" if how is not None else ""
+        notes.append(f"{where}: {some:,} of {len(x):,} images {have} values above {top}{known}, up to {high:g}; "
+                     f"{100 * pixels.mean():.2g} % of all pixels are cut to white.")  # fmt: skip
     elif how is not None and how.arrays is not None and top != how.arrays[1]:
         notes.append(f"{where}: the model was trained on images with values from 0 to {how.arrays[1]:g}.")
     return np.round(x * np.float32(255 / top)).clip(0, 255).astype(np.uint8), notes, top
@@ -133,7 +134,7 @@ def _white(x: np.ndarray, high: float, how: PictureFormat | None) -> int:
     """
     known = int(how.arrays[1]) if how is not None and how.arrays is not None else None
     of_depth = next(depth for depth in DEPTHS if high <= depth)
-    if high == 1 or (high < 1 and x.dtype.kind in "fb"):
+    if high == 1 or (high < OVERSHOOT and x.dtype.kind in "fb" and not (x == np.rint(x)).all()):
         return 1
     if known is not None and not (known == 1 and high > 2) and not (known == 255 and high > 255):
         return of_depth if known > 255 and x.dtype == np.uint8 else known

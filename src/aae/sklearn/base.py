@@ -1,7 +1,7 @@
 """Base classes of the estimators: input validation, training, inference, pickling.
 
-Rows are arrays or data frames of numbers ``(N, D)``, or images of bytes ``(N, H, W[, C])``. The fitted `Autoencoder`
-is ``model_``; pickles hold it as its specification and safetensors.
+Rows are arrays or data frames of numbers ``(N, D)``, or images ``(N, H, W[, C])`` of bytes, or of numbers that
+`as_images` takes. The fitted `Autoencoder` is ``model_``; pickles hold it as its specification and safetensors.
 """
 
 import datetime
@@ -16,11 +16,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from aae.data.array_files import as_images
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.artifact import pack, unpack
 from aae.model.autoencoder import Autoencoder
+from aae.model.pictures import PictureFormat
 from aae.model.table_fit import extreme_notes, fit_table
 from aae.runs.train import prepare
 from aae.system import generators
@@ -106,7 +108,8 @@ class Estimator(BaseEstimator):
                 warnings.warn(note, stacklevel=3)
             rows = table.as_rows(rows)
         names = [_python_value(value) for value in classes]
-        data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table)
+        data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table,
+                       pictures=getattr(self, "_pictures", None) if rows.ndim > 2 else None)  # fmt: skip
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
         length: dict[str, float] = {} if self.max_iter is None else {"steps": int(self.max_iter)}
         with generators.forked():
@@ -132,8 +135,11 @@ class Estimator(BaseEstimator):
                 return rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
         except TypeError as error:
             raise _not_a_number(X) or error from error
-        if rows.dtype != np.uint8:
-            raise AAEError(f"Images are bytes (uint8), (N, H, W) or (N, H, W, C); found {rows.dtype} of {rows.shape}.")
+        rows, _, white = as_images(rows, "X", None if reset else self.model_.pictures)
+        if rows.dtype != np.uint8 or rows.ndim > 4:
+            raise AAEError(f"Images are numbers (N, H, W) or (N, H, W, C); found {rows.dtype} of {rows.shape}.")
+        if reset:  # other images are then read in the same range
+            self._pictures = None if white == 255 else PictureFormat(arrays=(0, white))
         return rows
 
     def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
