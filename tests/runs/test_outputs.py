@@ -14,7 +14,7 @@ from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.runs import array_output
 from aae.runs import outputs as exports
-from aae.runs.open import open_run
+from aae.runs.open import of_new_files, open_run
 from aae.runs.outputs import codes, predictions, read_input, reconstructions, samples
 from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
@@ -444,3 +444,12 @@ def test_rows_are_written_as_they_were_in_the_training(tmp_path):
     predictions(tmp_path / "run", str(tmp_path / "s.csv"), tmp_path / "one.csv")
     predictions(tmp_path / "run", str(tmp_path / "s.parquet"), tmp_path / "other.csv")
     assert [row[1] for row in table(tmp_path / "one.csv")] == [row[1] for row in table(tmp_path / "other.csv")]
+
+
+def test_what_is_said_of_a_new_file_goes_before_what_its_run_said():
+    own = ReadOptions(decimal=",", missing="?", label_column="kind")
+    assert of_new_files(own) == ReadOptions(decimal=",", missing="?")
+    new = of_new_files(own, ReadOptions(decimal=".", encoding="cp1252"))
+    assert new == ReadOptions(decimal=".", missing="?", encoding="cp1252", chosen=("decimal", "encoding"))
+    with pytest.raises(UsageError, match=r"--decimal is for tables .*; digits is not one"):
+        read_input("digits", None, new)
