@@ -161,7 +161,10 @@ def _numbers(
             return cells.spread(truth)
     _refuse(cells, real & ~found, where, "numbers")
     unit, known = numbers.unit(), spec.get("unit", "")
-    if found.any() and unit != known:
+    if unit == "" and known:  # as our own samples are written
+        if said is not None:
+            said.units[str(spec["name"])] = known
+    elif found.any() and unit != known:
         k = next(k for k in np.flatnonzero(found) if numbers.units[k] != known)
         raise AAEError(f"{where} holds {shown(cells.distinct[k])} in row {cells.row(int(k))}, but the model takes "
                        f"numbers {'in ' + known if known else 'without a unit'} there.")  # fmt: skip
