@@ -163,16 +163,8 @@ def _category_name(text: str) -> str | None:
 
 def without_missing(values: np.ndarray, style: Style) -> np.ndarray:
     """Numbers with NaN in place of those that the user names as marks of empty cells, however they are written."""
-    marks = [float(text) for text in style.missing if _is_number(text)]
-    return np.where(np.isin(values, marks), np.nan, values) if marks else values
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    marks = style.missing_numbers
+    return np.where(np.isin(values, list(marks)), np.nan, values) if marks else values
 
 
 def _typed(name: str, column: Any, place: str, style: Style) -> Column:

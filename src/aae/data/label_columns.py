@@ -48,15 +48,7 @@ def label_values(column: Any, where: str, style: Style) -> np.ndarray:
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)
     values = np.empty(len(column), dtype=object)
     values[:] = column.to_pylist()
-    missing = {float(text) for text in style.missing if _is_number(text)}
+    missing = style.missing_numbers
     if missing:
         values[[value in missing for value in values.tolist()]] = None
     return values
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["BLANK_MARKS", "MARKS", "Numbers", "is_code", "read_number_texts"]
+__all__ = ["BLANK_MARKS", "MARKS", "Numbers", "is_code", "is_number", "read_number_texts"]
 
 # Texts that stand for an empty cell in a column of numbers, in small letters.
 BLANK_MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "#n/a", "#na"})
@@ -120,6 +120,15 @@ def read_number_texts(texts: Sequence[str]) -> Numbers:
             comma[k] = factor * float(body.replace(".", "").replace(" ", "").replace(",", ".") + power)
         units[k] = head or tail
     return Numbers(point, comma, units, empty)
+
+
+def is_number(text: str) -> bool:
+    """Whether Python reads a text as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_code(text: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from aae.data.cells import TextCells, shown
 from aae.data.date_texts import ORDERS, read_time_texts
-from aae.data.number_texts import Numbers, is_code
+from aae.data.number_texts import Numbers, is_code, is_number
 from aae.model.unseen import UNFITTED
 from aae.system.errors import AAEError
 
@@ -44,6 +44,11 @@ class Style:
     chosen: bool = False
     certain: bool = False
     decided: bool = False
+
+    @property
+    def missing_numbers(self) -> set[float]:
+        """Those of the marks of empty cells that are numbers."""
+        return {float(text) for text in self.missing if is_number(text)}
 
 
 class UndecidedError(AAEError):
