@@ -185,7 +185,7 @@ def _names_in_comment(comment: str, line: str, mark: str | None) -> str:
     """The comment line above the first other one, if it has as many cells and no numbers."""
     for delimiter in (mark,) if mark else DELIMITERS:
         names, cells = (next(csv.reader([text], delimiter=delimiter), []) for text in (comment, line))
-        if len(names) == len(cells) > 1 and any(map(is_number, cells)) and not any(map(is_number, names)):
+        if len(names) == len(cells) > 1 and any(map(_is_number, cells)) and not any(map(_is_number, names)):
             rest = comment.lstrip("#").strip()
             return comment if rest.startswith(delimiter) else rest
     return ""
@@ -204,7 +204,7 @@ def _delimiter(header: str, sample: str) -> str:
         rows = rows[:-1] if len(sample) >= SAMPLE // 4 and len(rows) > 1 else rows  # the last one may be cut
         same = sum(len(row) == first for row in rows) / max(1, len(rows))
         cells = [cell for row in rows for cell in row]
-        return first > 1, same, sum(map(is_number, cells)) / max(1, len(cells)), first
+        return first > 1, same, sum(map(_is_number, cells)) / max(1, len(cells)), first
 
     best = max(DELIMITERS, key=score)
     return best if score(best)[0] else ","
@@ -224,7 +224,7 @@ def _names(data: bytes, start: int, header: str, delimiter: str, path: Path) -> 
     names = next(csv.reader(iter(stream.readline, ""), delimiter=delimiter), [])
     if len(names) > MAX_COLUMNS:
         raise AAEError(f"{path} has {len(names)} columns, but at most {MAX_COLUMNS} can be read; leave some out.")
-    if names and all(map(is_number, names)):
+    if names and all(map(_is_number, names)):
         raise AAEError(f"The first line of {path} holds numbers, not the names of columns; add a line of names.")
     if not names:
         raise AAEError(f"{path} is not a readable table: it is empty.")
@@ -259,3 +259,8 @@ def _line_error(path: Path, reason: str, columns: int, delimiter: str) -> str:
         f"{path} is not a readable table: the line {shown(line)} has {found[1]} cells, but there are {columns} names; "
         f"correct it or, if {delimiter!r} is not what divides the cells, name that with --delimiter."
     )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a cell is a number, with a decimal point or a decimal comma."""
+    return is_number(text.replace(",", "."))
