@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from aae.model.artifact import load, save_model
+from aae.sklearn import outlier_detector
 from aae.sklearn.classifier import AAEClassifier
 from aae.sklearn.clusterer import AAEClusterer
 from aae.sklearn.embedder import AAEEmbedder
@@ -314,6 +315,15 @@ def test_outliers_are_found_without_their_share():
     assert (model.predict(strange) == -1).mean() > 0.8
     same = AAEOutlierDetector("auto", max_iter=2).fit(np.ones((20, 3)))
     assert (same.predict(np.ones((20, 3))) == 1).all()
+
+
+def test_references_drawn_from_shallow_images_are_read_once(monkeypatch):
+    shallow = IMAGES // 16  # bytes up to 15, which are read from 0 to 15
+    fitted = []
+    for most in (1000, len(shallow) - 1):
+        monkeypatch.setattr(outlier_detector, "MAX_REFERENCES", most)
+        fitted.append(AAEOutlierDetector(max_iter=2, random_state=0).fit(shallow).score_samples(shallow[:20]))
+    assert np.abs(fitted[0] - fitted[1]).max() < 0.1  # one reference fewer of 60
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
@@ -68,7 +69,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
-        known = X if len(order) == len(rows) else rows[order]
+        known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
         decoded = self._apply(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
         self.score_ = OutlierScore().fit(decoded)
         scores = self.score_samples(X)
