@@ -36,11 +36,15 @@ _WHOLE = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Labels:
-    """Class numbers ``y`` ``(N,)``, -1 for none; the names of the classes, sorted; and notes on what was read."""
+    """Class numbers ``y`` ``(N,)``, -1 for none; the names of the classes, sorted; and notes on what was read.
+
+    ``marks`` are those of the notes that are on classes whose names look like "not labelled".
+    """
 
     classes: list[ClassName]
     y: np.ndarray
     notes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 def read_labels(
@@ -76,7 +80,7 @@ def read_labels(
     cleaned = [_clean(value) for value in distinct]
     absent_mark = _absent_mark([name for name in cleaned if name is not None], classes or known)
     present = [name is not None and class_key(name) != absent_mark for name in cleaned]
-    notes = _absence_notes(distinct, every, present)
+    notes, marks = _absence_notes(distinct, every, present), []
     named = {k: name for k, name in enumerate(cleaned) if name is not None and present[k]}
     count_of: Counter[ClassName] = Counter()
     for k, one in named.items():
@@ -87,12 +91,13 @@ def read_labels(
         names = sorted(set(merged.values()), key=_order)
         place = {name: k for k, name in enumerate(names)}
         number = {name: place[chosen] for name, chosen in merged.items()}
-        notes += _class_notes(count_of, merged)
+        marks = _mark_notes(count_of)
+        notes += _class_notes(count_of, merged, marks)
     else:
         names = list(classes)
         number = _matched(count_of, classes, where, unknown)
     numbers = np.array([number[named[k]] if k in named else -1 for k in range(len(distinct))], dtype=np.int64)
-    return Labels(names, numbers[index], tuple(notes))
+    return Labels(names, numbers[index], tuple(notes), tuple(marks))
 
 
 def class_key(name: ClassName) -> str:
@@ -265,17 +270,25 @@ def _order(name: ClassName) -> tuple[bool, float, str]:
     return (number is None, 0.0 if number is None else number, str(name))
 
 
-def _class_notes(count_of: Mapping[ClassName, int], merged: Mapping[ClassName, ClassName]) -> list[str]:
+def _mark_notes(count_of: Mapping[ClassName, int]) -> list[str]:
+    """Classes among texts whose names look like a mark of absence."""
+    if all(_number(name) is not None for name in count_of):
+        return []
+    return [
+        f"labels: {_rows(count)} {str(name)!r}, which is read as a class; if it means 'not labelled', leave the label "
+        "empty, or call the folder 'unlabelled'."
+        for name, count in count_of.items()
+        if str(name).lower() in MARKS
+    ]
+
+
+def _class_notes(
+    count_of: Mapping[ClassName, int], merged: Mapping[ClassName, ClassName], marks: Sequence[str]
+) -> list[str]:
     """What may surprise about the names of classes."""
     notes = [f"labels: {_rows(count_of[name])} {name!r}, read as the class {other!r}."
              for name, other in merged.items() if name != other]  # fmt: skip
-    texts = any(_number(name) is None for name in count_of)
-    for name in count_of:
-        if texts and (str(name).lower() in MARKS):
-            notes.append(
-                f"labels: {_rows(count_of[name])} {str(name)!r}, which is read as a class; if it means 'not labelled', "
-                "leave the label empty, or call the folder 'unlabelled'."
-            )
+    notes += marks
     if {class_key(name) for name in count_of} == {"-1", "1"}:
         notes.append("labels: -1 and 1 are read as two classes.")
     alike: dict[str, list[str]] = {}

@@ -29,9 +29,8 @@ def class_labels(y: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     if given.dtype.kind in "biufUS":  # of others, dates for instance, scikit-learn knows nothing
         check_classification_targets(given)
     labels = read_labels(values, rows, "y")
-    for note in labels.notes:
-        if "read as a class" in note:  # what -1 means to scikit-learn need not be said
-            warnings.warn(note, stacklevel=3)
+    for note in labels.marks:  # what -1 means to scikit-learn need not be said
+        warnings.warn(note, stacklevel=3)
     if len(labels.classes) < 2:
         raise AAEError(ONE_CLASS.format(len(labels.classes)))
     known = array[labels.y >= 0]
