@@ -92,6 +92,8 @@ class Losses:
         return torch.tensor(given, dtype=torch.float32, device=next(self.model.parameters()).device)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if logits.dim() == 3:  # of an ensemble, whose members learn apart
+            labels, logits = labels.repeat_interleave(logits.shape[1]), logits.flatten(0, 1)
         if self.class_weights is None:
             return F.cross_entropy(logits, labels)
         # Not divided by the weights of the batch, as torch does: a batch of one class would have the same loss at any

@@ -23,6 +23,7 @@ __all__ = [
     "InterpolationConsistency",
     "VirtualAdversarial",
     "class_logits",
+    "class_probabilities",
     "class_targets",
     "divergence",
     "frozen_statistics",
@@ -57,9 +58,15 @@ def _batch_norms(model: nn.Module) -> list[nn.Module]:
 
 
 def class_logits(model: Autoencoder, x: Tensor) -> Tensor:
-    """Class logits without the model's own corruption."""
+    """Class logits ``(B, K)`` without the model's own corruption; ``(B, M, K)`` of an ensemble of ``M`` members."""
     # `build_phases` has asked for a category that is encoded.
     return model.category.logits(model.trunk(x))  # type: ignore[misc, union-attr]
+
+
+def class_probabilities(model: Autoencoder, x: Tensor) -> Tensor:
+    """Class probabilities ``(B, K)`` without the model's own corruption, of an ensemble their mean."""
+    probabilities = class_logits(model, x).softmax(-1)
+    return probabilities if probabilities.dim() == 2 else probabilities.mean(1)
 
 
 def all_rows(batch: Batch) -> Tensor:
@@ -71,12 +78,14 @@ def class_targets(teacher: Autoencoder, batch: Batch) -> Tensor:
     """Target class probabilities of `all_rows`, by the teacher if none are set; the terms of a step share them."""
     if batch.targets is None:
         with torch.no_grad(), frozen_statistics(teacher):
-            batch.targets = class_logits(teacher, all_rows(batch)).softmax(-1)
+            batch.targets = class_probabilities(teacher, all_rows(batch))
     return batch.targets
 
 
 def divergence(target: Tensor, logits: Tensor) -> Tensor:
-    """KL(target || softmax(logits)), mean over rows; ``target`` holds probabilities."""
+    """KL(target || softmax(logits)), mean over rows and members; ``target`` holds probabilities ``(B, K)``."""
+    if logits.dim() == 3:
+        target, logits = target.repeat_interleave(logits.shape[1], 0), logits.flatten(0, 1)
     return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
 
 
@@ -182,7 +191,7 @@ class VirtualAdversarial(nn.Module):
         spacing = _nearest_distance(x).view(-1, *[1] * (x.dim() - 1))
         with frozen_statistics(model):
             with torch.no_grad():
-                target = class_logits(model, x).softmax(-1)
+                target = class_probabilities(model, x)
             step = (self.probe * spacing * _unit(shards.randn_like(x))).requires_grad_()
             (direction,) = torch.autograd.grad(divergence(target, class_logits(model, x + step)), step)
             worst = x + self.radius * spacing * _unit(direction)

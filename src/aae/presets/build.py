@@ -9,6 +9,7 @@ from torch import nn
 from aae.data.dataset import Dataset
 from aae.model.autoencoder import Autoencoder
 from aae.model.corruption import GaussianNoise, Masking, SaltAndPepper
+from aae.model.ensembles import CategoryEnsemble, EnsembleTrunk
 from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial, MutualInformation
@@ -24,6 +25,7 @@ from aae.model.priors import (
     grid_mixture,
     ring_mixture,
 )
+from aae.presets.bins import quantile_bins
 from aae.presets.options import Options
 from aae.system.errors import AAEError, unknown
 
@@ -130,7 +132,7 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
     return maker(PIXEL_STD) if maker is GaussianLikelihood and data.is_image else maker()
 
 
-def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk:
+def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk | EnsembleTrunk:
     shape, hidden = data.input_shape, _hidden(options.hidden, data)
     norms = {"batch_norm": options.batch_norm, "layer_norm": options.layer_norm}
     return _pick(
@@ -139,13 +141,16 @@ def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk:
         {
             "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms),
             "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout, **norms),
+            "ensemble": lambda: EnsembleTrunk(
+                shape, hidden, options.members, options.dropout, quantile_bins(data, options.bins)
+            ),
         },
     )()
 
 
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
     # A fully connected decoder for both networks: it is cheaper, and the classes are learned by the encoder.
-    hidden = _hidden(options.hidden, data) if options.network == "mlp" else (500, 500)
+    hidden = (500, 500) if options.network == "conv" else _hidden(options.hidden, data)
     return MLPDecoder(dim, data.input_shape, hidden, options.dropout)
 
 
@@ -235,7 +240,11 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
             },
         )()
         name = "y" if options.variables == 1 else f"y{number}"
-        posterior = Category(features, count, options.temperature)
+        posterior = (
+            CategoryEnsemble(features, count, options.members)
+            if options.network == "ensemble"
+            else Category(features, count, options.temperature)
+        )
         label = "supervised" if role == "supervised" else "none"
         latents.append(Latent(name, posterior, _class_prior(options, count, role), rules, label))
     return latents

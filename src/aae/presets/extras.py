@@ -7,6 +7,7 @@ from torch import nn
 from aae.objectives.terms import Consistency
 from aae.presets.options import Options
 from aae.system.errors import AAEError
+from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.extras.neighbour_targets import NeighbourTargets
 from aae.training.extras.protocol import Extra
 from aae.training.extras.restarts import Restarts
@@ -44,8 +45,12 @@ def _split_clusters(options: Options, terms: Terms) -> Extra | None:
     return SplitClusters(changes[-1])
 
 
+def _baseline_targets(options: Options, terms: Terms) -> Extra | None:
+    return BaselineTargets(options.baseline_targets) if options.baseline_targets else None
+
+
 # In the order in which they run. Restarts come first: the others use the progress of the current start.
-EXTRAS = (_restarts, _neighbour_targets, _split_clusters)
+EXTRAS = (_restarts, _baseline_targets, _neighbour_targets, _split_clusters)
 
 
 def build_extras(options: Options, terms: Terms) -> tuple[Extra, ...]:

@@ -16,7 +16,9 @@ class Options:
     """All options. ``auto`` is resolved from the data."""
 
     # Networks
-    network: str = "mlp"  # mlp | conv
+    network: str = "mlp"  # mlp | conv | ensemble: of small fully connected ones, for columns
+    members: int = 8  # of the ensemble
+    bins: int = 8  # of a number's piecewise-linear encoding for the ensemble; 0: off
     hidden: Sequence[int] | None = None  # widths of the hidden layers; None: 128 to 1000, from the size of a row
     channels: int = 16  # of the first convolution
     dropout: float = 0.0
@@ -79,6 +81,7 @@ class Options:
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of interpolation consistency; 0: off
     neighbour_targets: float = 0.0  # share of the training with targets from nearest neighbours; 0: off
+    baseline_targets: float = 0.0  # weight of what logistic regression and forests say of unlabelled rows; 0: off
     transformation: float = 0.0  # weight of consistency under tangent augmentation; 0: off
     transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest neighbours
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off
@@ -92,7 +95,7 @@ class Options:
 # Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).
 _SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale", "neighbour_targets")
 _POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
-_LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
+_LEAST = {"members": 1, "channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
 
 
 # Old names, which still work in 0.2.

@@ -9,7 +9,7 @@ from aae.distributed import shards
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.objectives.neighbours import NearestRows
-from aae.objectives.terms import class_logits, class_targets, frozen_statistics
+from aae.objectives.terms import class_probabilities, class_targets, frozen_statistics
 from aae.system.errors import check_counts, check_share
 from aae.training.extras.protocol import Extra
 
@@ -126,7 +126,7 @@ class NeighbourTargets(Extra):
         stored: Any = self.stored
         drawn = self._draw_neighbours(stored.nearest(batch.x, self.pool + 1))
         with torch.no_grad(), frozen_statistics(teacher):
-            mean = class_logits(teacher, stored.rows[drawn.flatten()]).softmax(-1)
+            mean = class_probabilities(teacher, stored.rows[drawn.flatten()])
         mean = mean.view(*drawn.shape, -1).mean(1)
         if self._prior is not None:
             mean = self._align(mean, self._prior) ** SHARPNESS
