@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import aae
+import sklearn
 from aae.system.errors import AAEError
 from aae.system.machine import describe_machine
 
@@ -45,7 +45,7 @@ def error_of(answer: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def auroc_of(score: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    return {"auroc": round(float(roc_auc_score(truth, np.nan_to_num(score))), 5)}
+    return {"auroc": round(float(roc_auc_score(truth, score)), 5)}
 
 
 def rare_of(answer: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -22,6 +22,7 @@ from aae.system.errors import AAEError
 
 MAX_ROWS, QUICK_ROWS = 10_000, 2_000  # of a table, before it is divided
 TEST_SHARE, LABELLED_SHARE = 0.3, 0.1
+LEAST_OUTLIERS = 30  # that are drawn: in proportion smtp would have three, one of them to test on
 IMAGE_LABELS, TEST_IMAGES = 100, 2_000
 RARE_ROWS, RARE_LABELS, RARE_SHARE, RARE_LEAST = 3_000, 40, 0.03, 2
 
@@ -94,9 +95,9 @@ def hide(y: np.ndarray, count: int, seed: int, least: int = 1) -> np.ndarray:
     return hidden
 
 
-def _fewer(y: np.ndarray, most: int, seed: int) -> np.ndarray:
+def _fewer(y: np.ndarray, most: int, seed: int, least: int = 1) -> np.ndarray:
     """Row numbers of a stratified draw of at most ``most`` rows; all if there are no more."""
-    return np.arange(len(y)) if len(y) <= most else choose(y, most, seed)
+    return np.arange(len(y)) if len(y) <= most else choose(y, most, seed, least)
 
 
 def table(name: str, seed: int, quick: bool) -> Draw:
@@ -116,7 +117,7 @@ def outliers(name: str, seed: int, quick: bool, clean: bool) -> Draw:
     """30 % of the rows to test on; the others to train on, or the normal ones among them (``clean``)."""
     with np.load(folder() / "outliers" / f"{name}.npz") as file:
         x, y = file["X"].astype(np.float64), file["y"].astype(int)
-    rows = _fewer(y, QUICK_ROWS if quick else MAX_ROWS, seed)
+    rows = _fewer(y, QUICK_ROWS if quick else MAX_ROWS, seed, LEAST_OUTLIERS)
     train, test = train_test_split(rows, test_size=TEST_SHARE, stratify=y[rows], random_state=seed)
     if clean:
         train = train[y[train] == 0]
