@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import aae
-import sklearn
 from aae.system.errors import AAEError
 from aae.system.machine import describe_machine
 
@@ -124,12 +124,18 @@ def one(suite: str, name: str, seed: int, method: str, draw: data.Draw, quick: b
         seconds = time.perf_counter() - start
         figures = SUITES[suite].figures(answer(draw.test_x), draw.test_y)
     line = {"suite": suite, "set": name, "draw": seed, "method": method, **figures, "seconds": round(seconds, 2)}
-    ours = method in methods.OURS
     return line | {
         "rows": len(draw.y), "labels": int((draw.y >= 0).sum()), "test_rows": len(draw.test_y),
-        "machine": describe_machine(), "version": aae.__version__ if ours else f"scikit-learn {sklearn.__version__}",
-        "code": CODE if ours else "",
+        "machine": describe_machine(), "version": _version(method), "code": CODE if method in methods.OURS else "",
     }  # fmt: skip
+
+
+def _version(method: str) -> str:
+    """Of the package that a method is from; ours without its name."""
+    if method in methods.OURS:
+        return aae.__version__
+    package = "pyod" if method.startswith("pyod ") else "scikit-learn"
+    return f"{package} {version(package)}"
 
 
 def runs(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

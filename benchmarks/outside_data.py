@@ -75,13 +75,10 @@ def choose(y: np.ndarray, count: int, seed: int, least: int = 1) -> np.ndarray:
     sizes = np.bincount(y)
     quota = count * sizes / len(y)
     wanted = np.minimum(sizes, np.maximum(least, np.floor(quota).astype(int)))
-    while wanted.sum() != count:  # the class whose share is most wrong gives or takes a row
-        missing = quota - wanted
-        up = wanted.sum() < count
-        may = wanted < sizes if up else wanted > least
-        if not may.any():
-            break
-        wanted[np.where(may, missing if up else -missing, -np.inf).argmax()] += 1 if up else -1
+    while wanted.sum() < count and (wanted < sizes).any():
+        wanted[np.where(wanted < sizes, quota - wanted, -np.inf).argmax()] += 1
+    while wanted.sum() > count and (wanted > least).any():
+        wanted[np.where(wanted > least, wanted / quota, -np.inf).argmax()] -= 1
     order = np.random.default_rng(seed).permutation(len(y))
     rows = [order[y[order] == k][:number] for k, number in enumerate(wanted)]
     return np.sort(np.concatenate(rows))

@@ -1,6 +1,7 @@
 """Means, ranks and comparisons from the lines of benchmarks/outside.py."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +43,7 @@ MEASURES = {"tables": ERROR, "outliers-normal": AUROC, "outliers-all": AUROC, "i
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs of one suite. Methods are compared on the sets and draws that all baselines were measured on.
+    """The runs of one suite. Methods are compared if they were measured on all of the ``cases``.
 
     Args:
         suite: Its name.
@@ -66,12 +67,11 @@ class Comparison:
 
     @cached_property
     def cases(self) -> list[tuple[str, int]]:
-        """Sets and draws that are compared."""
-        baselines = [set(runs) for method, runs in self._by_method.items() if method not in OURS]
-        if not baselines:
-            return []
-        order = dict.fromkeys((line["set"], line["draw"]) for line in self.lines)
-        return sorted(set.intersection(*baselines), key=list(order).index)
+        """Sets and draws that are compared: at least half of the baselines were measured on them."""
+        baselines = [runs for method, runs in self._by_method.items() if method not in OURS]
+        count = Counter(case for runs in baselines for case in runs)
+        found = [case for case in count if 2 * count[case] >= len(baselines)]
+        return sorted(found, key=lambda case: (case[0].lower(), case[1]))
 
     @property
     def sets(self) -> list[str]:
