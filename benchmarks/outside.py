@@ -146,7 +146,9 @@ def runs(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for name in selected_sets(suite, arguments.only, arguments.quick):
             for seed in range(arguments.draws):
                 missing = [m for m in names if not measured(lines, (suite, name, seed, m), arguments.again)]
-                draw = SUITES[suite].draw(name, seed, arguments.quick) if missing else None
+                if not missing:
+                    continue
+                draw = SUITES[suite].draw(name, seed, arguments.quick)
                 for method in missing:
                     yield one(suite, name, seed, method, draw, arguments.quick)
 

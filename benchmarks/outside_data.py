@@ -125,12 +125,15 @@ def outliers(name: str, seed: int, quick: bool, clean: bool) -> Draw:
 def _photos(part: str) -> tuple[np.ndarray, np.ndarray]:
     """The photos of CIFAR-10 as grey images of 28 x 28 bytes, and their classes."""
     images, classes = [], []
-    with tarfile.open(folder() / "cifar10.tar.gz") as file:
+    archive = folder() / "cifar10.tar.gz"
+    if not archive.is_file():
+        raise AAEError(f"There is no {archive}; leave cifar10-grey and textured-mnist out with --only, or put it there.")
+    with tarfile.open(archive) as file:
         for member in file:  # in the order of the file: going back would decompress it again
             if member.isfile() and member.name.startswith(f"cifar10/{part}/"):
                 content = file.extractfile(member)
                 if content is None:
-                    raise AAEError(f"{member.name} in {file.name} is not a file; get the archive again.")
+                    raise AAEError(f"{member.name} in {archive} is not a file; get the archive again.")
                 photo = Image.open(io.BytesIO(content.read())).convert("L")
                 images.append(np.asarray(photo.resize((28, 28), Image.Resampling.LANCZOS)))
                 classes.append(member.name.split("/")[-2])

@@ -100,11 +100,10 @@ def preset(name: str) -> Method:
     """A preset, trained on images with their labels."""
 
     def fit(draw: Draw, seed: int, quick: bool) -> Answer:
-        classes = list(range(draw.y.max() + 1))
+        classes: list[str | int | float] = list(range(draw.y.max() + 1))
         data = aae.Dataset("outside", draw.x, draw.y, draw.x[:0], draw.y[:0], classes)
-        length = {"max_seconds": QUICK_SECONDS} if quick else {}
-        labels = int((draw.y >= 0).sum())
-        result = aae.train_preset(name, data, labels=labels, seed=seed, progress=False, **length)
+        labels, seconds = int((draw.y >= 0).sum()), QUICK_SECONDS if quick else None
+        result = aae.train_preset(name, data, labels=labels, seed=seed, max_seconds=seconds, progress=False)
         return lambda rows: aae.classify(result.model, rows).argmax(1)
 
     return fit

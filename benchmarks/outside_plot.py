@@ -43,6 +43,7 @@ def _panel(axes: Axes, suite: Comparison, title: str) -> None:
     axes.scatter(best[order], height, color=BEST, marker="|", s=90, linewidths=2, zorder=2)
     axes.scatter(usual[order], height, facecolors="none", edgecolors=USUAL, s=42, zorder=2)
     axes.set_yticks(height, [suite.sets[k] for k in order])
+    axes.set_ylim(-0.6, len(order) - 0.4)
     arrow = "→ better" if suite.measure.more else "← better"
     axes.set(title=title, xlabel=f"{suite.measure.title} ({arrow})\nopen circles: {suite.best_baseline()}")
     axes.grid(axis="x", alpha=0.3)
