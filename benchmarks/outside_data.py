@@ -127,7 +127,7 @@ def _photos(part: str) -> tuple[np.ndarray, np.ndarray]:
     images, classes = [], []
     archive = folder() / "cifar10.tar.gz"
     if not archive.is_file():
-        raise AAEError(f"There is no {archive}; leave cifar10-grey and textured-mnist out with --only, or put it there.")
+        raise AAEError(f"There is no {archive}; put it there, or leave cifar10-grey and textured-mnist out (--only).")
     with tarfile.open(archive) as file:
         for member in file:  # in the order of the file: going back would decompress it again
             if member.isfile() and member.name.startswith(f"cifar10/{part}/"):
