@@ -207,7 +207,7 @@ OUTLIERS: dict[str, Method] = {
     "ECOD": scored(ecod),
 }
 if importlib.util.find_spec("pyod"):
-    OUTLIERS |= {f"pyod {name}": scored(pyod(name.lower(), name)) for name in ("COPOD", "HBOS", "OCSVM", "MCD")}
+    OUTLIERS |= {f"pyod {name}": scored(pyod(name.lower(), name)) for name in ("COPOD", "HBOS")}
 IMAGES: dict[str, Method] = {
     "few-labels": preset("few-labels"),
     "semi-supervised": preset("semi-supervised"),

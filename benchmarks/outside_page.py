@@ -42,7 +42,8 @@ trees), SVC and HistGradientBoosting learn from the labelled rows only.""",
 The classical sets of ADBench, of larger ones 10,000 rows drawn (stratified, but at least 30 outliers). Of the rows 30 %
 are for testing, stratified; the normal ones among the others are for training. Baselines get standardised columns:
 distance to the 5th neighbour, and to the k-th where k is a tenth of the training rows; LOF with 20 neighbours;
-isolation forest; error of the reconstruction from the principal components with 90 % of the variance; ECOD.""",
+isolation forest; error of the reconstruction from the principal components with 90 % of the variance; ECOD. COPOD and
+HBOS are those of pyod, if it is installed.""",
     "outliers-all": "The same, with the outliers left among the training rows. Nothing says which they are.",
     "images": """\
 100 stratified labels; 2,000 test images, of digits those of the data set. MNIST and *textured MNIST* (digits in white
