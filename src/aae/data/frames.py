@@ -14,7 +14,7 @@ from aae.data.tables import TableFile, import_pyarrow
 from aae.data.text_columns import Style
 from aae.system.errors import AAEError
 
-__all__ = ["category_names", "frame_library", "holds_cells", "is_mixed", "table_of"]
+__all__ = ["category_names", "column_names", "frame_library", "holds_cells", "is_mixed", "table_of"]
 
 CONTAINERS = (dict, list, tuple, set, frozenset, bytes, np.ndarray)
 
@@ -48,24 +48,35 @@ def holds_cells(x: Any) -> bool:
     return x.dtype.kind in "UMm" or (x.dtype == object and not any(isinstance(v, CONTAINERS) for v in x.flat))
 
 
+def column_names(x: Any, where: str) -> list[str]:
+    """The names of a data frame's columns as texts without blanks at their ends; ``c0``, ``c1``, ... for an array.
+
+    Raises:
+        AAEError: Two columns have the same name.
+    """
+    if frame_library(x) is None:
+        return [f"c{k}" for k in range(x.shape[1])]
+    names = [str(name).strip() for name in x.columns]
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
+    if double is not None:
+        raise AAEError(f"{where} has two columns called {double!r}; rename one.")
+    return names
+
+
 def table_of(x: Any, where: str, names: Sequence[str] | None = None) -> TableFile:
     """The columns of a data frame, or of an array ``(N, D)``, as those of a file.
 
     Args:
         x: A data frame of pandas or polars, or an array of objects, texts or dates.
         where: What it is called in errors.
-        names: Names of the columns; by default those of the frame, or ``c0``, ``c1``, ... for an array.
+        names: Names of the columns; by default those of `column_names`.
 
     Raises:
         AAEError: pyarrow is missing, two columns have the same name, or cells cannot be used.
     """
     pa = import_pyarrow("A data frame of other columns than numbers", "turn them into numbers")
     library = frame_library(x)
-    if names is None:
-        names = [f"c{k}" for k in range(x.shape[1])] if library is None else [str(name).strip() for name in x.columns]
-    double = next((name for name, count in Counter(names).items() if count > 1), None)
-    if double is not None:
-        raise AAEError(f"{where} has two columns called {double!r}; rename one.")
+    names = column_names(x, where) if names is None else names
     read = {"pandas": _pandas_column, "polars": _polars_column, None: lambda x, k, place: _cells(x[:, k], place)}
     columns = {name: read[library](x, k, f"{where}: column {name!r}") for k, name in enumerate(names)}
     columns = {name: pa.chunked_array([column]) if isinstance(column, pa.Array) else column

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from aae.data.array_files import as_images
 from aae.data.dataset import Dataset
-from aae.data.frames import frame_library, holds_cells, is_mixed
+from aae.data.frames import column_names, frame_library, holds_cells, is_mixed
 from aae.data.splits import Split
 from aae.data.summary import column_notes
 from aae.evaluation import inference
@@ -128,6 +128,8 @@ class Estimator(BaseEstimator):
         """Rows of a data frame of other columns than numbers, or of an array of mixed cells."""
         if frame_library(X) is None:
             X = check_array(X, dtype=object, ensure_all_finite=False, ensure_min_samples=0, estimator=self)
+        elif reset:
+            column_names(X, "X")  # scikit-learn's own error for two equal names is not one of values
         validate_data(self, X, reset=reset, skip_check_array=True)
         check_array(np.zeros(X.shape), ensure_min_samples=2 if reset else 1, estimator=self)
         if reset:

@@ -85,9 +85,9 @@ def learn_rows(x: Any) -> tuple["FrameFormat", RawData[np.ndarray], list[str]]:
     Raises:
         AAEError: Cells cannot be used, or no column is left.
     """
+    file = table_of(x, "X")
     try:
         with readable("X"):
-            file = table_of(x, "X")
             raw = learned_columns(file, "X", "X", typed=True)
     except AAEError as error:
         raise AAEError(_advised(str(error))) from error
@@ -123,11 +123,10 @@ class FrameFormat:
         Raises:
             AAEError: A column holds cells of another kind.
         """
+        file, used = table_of(x, "X", self.names), set(table.names)
+        file.columns = {name: column for name, column in file.columns.items() if name in used}
         try:
             with readable("X"):
-                file = table_of(x, "X", self.names)
-                used = set(table.names)
-                file.columns = {name: column for name, column in file.columns.items() if name in used}
                 rows, notes = known_rows(file, "X", ReadOptions(), table)
         except AAEError as error:
             raise AAEError(_advised(str(error))) from error
