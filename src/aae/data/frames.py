@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
@@ -38,14 +39,16 @@ def is_mixed(x: Any) -> bool:
 
 
 def holds_cells(x: Any) -> bool:
-    """Whether an array or a list of rows holds texts, numbers and dates, with nothing else among them."""
+    """Whether an array or a list of rows holds texts or dates, perhaps with numbers, and nothing else."""
     if frame_library(x) is not None:
         return False
     if isinstance(x, list | tuple):
         x = np.array(x, dtype=object)
     if not isinstance(x, np.ndarray) or x.ndim != 2:
         return False
-    return x.dtype.kind in "UMm" or (x.dtype == object and not any(isinstance(v, CONTAINERS) for v in x.flat))
+    if x.dtype != object or any(isinstance(value, CONTAINERS) for value in x.flat):
+        return x.dtype.kind in "UMm"
+    return not all(isinstance(value, Number) or is_missing(value) for value in x.flat)
 
 
 def column_names(x: Any, where: str) -> list[str]:
@@ -63,13 +66,16 @@ def column_names(x: Any, where: str) -> list[str]:
     return names
 
 
-def table_of(x: Any, where: str, names: Sequence[str] | None = None) -> TableFile:
+def table_of(
+    x: Any, where: str, names: Sequence[str] | None = None, used: Container[str] | None = None
+) -> TableFile:
     """The columns of a data frame, or of an array ``(N, D)``, as those of a file.
 
     Args:
         x: A data frame of pandas or polars, or an array of objects, texts or dates.
         where: What it is called in errors.
         names: Names of the columns; by default those of `column_names`.
+        used: The names of the columns that are needed; by default all.
 
     Raises:
         AAEError: pyarrow is missing, two columns have the same name, or cells cannot be used.
@@ -78,7 +84,8 @@ def table_of(x: Any, where: str, names: Sequence[str] | None = None) -> TableFil
     library = frame_library(x)
     names = column_names(x, where) if names is None else names
     read = {"pandas": _pandas_column, "polars": _polars_column, None: lambda x, k, place: _cells(x[:, k], place)}
-    columns = {name: read[library](x, k, f"{where}: column {name!r}") for k, name in enumerate(names)}
+    columns = {name: read[library](x, k, f"{where}: column {name!r}") for k, name in enumerate(names)
+               if used is None or name in used}  # fmt: skip
     columns = {name: pa.chunked_array([column]) if isinstance(column, pa.Array) else column
                for name, column in columns.items()}  # fmt: skip
     return TableFile(columns, Style(), categories=[n for n, c in columns.items() if pa.types.is_dictionary(c.type)])
@@ -107,6 +114,8 @@ def _pandas_column(frame: Any, k: int, place: str) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), _names(column.cat.categories))
     if kind == "SparseDtype":
         column = column.sparse.to_dense()
+    if kind == "PeriodDtype":  # a month is its first day
+        column = column.dt.to_timestamp()
     if getattr(column.dtype, "kind", "O") == "c":
         raise AAEError(f"{place} holds complex numbers, but only numbers, texts and dates can be read; leave it out.")
     return _cells(column, place)

@@ -84,7 +84,7 @@ class Estimator(BaseEstimator):
         labels = np.full(len(rows), -1) if y is None else y
         table = self._fit_table(rows)
         if table is not None:
-            warn(extreme_notes(table, rows, "X"), stacklevel=3)
+            warn(extreme_notes(table, rows, "X"))
             rows = table.as_rows(rows)
         names = [_python_value(value) for value in classes]
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table,
@@ -138,7 +138,7 @@ class Estimator(BaseEstimator):
             rows = raw.x
         else:
             rows, notes = self._frame.read(X, self.model_.table)  # type: ignore[union-attr, arg-type]
-        warn(notes, stacklevel=4)
+        warn(notes)
         return rows
 
     def _read_numbers(self, X: Any, reset: bool) -> np.ndarray:  # noqa: N803
@@ -167,9 +167,9 @@ class Estimator(BaseEstimator):
         """Say which columns of numbers have empty cells; a `Table` marks them in columns with names alone."""
         if reset:
             self._columns = {"names": names}
-            warn((f"X: {note}" for note in column_notes(rows, names)), stacklevel=5)
+            warn(f"X: {note}" for note in column_notes(rows, names))
         elif self.model_.table is not None:
-            warn(empty_notes(rows, self.model_.table, names), stacklevel=5)
+            warn(empty_notes(rows, self.model_.table, names))
 
     def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
         """Apply ``call`` to the rows in chunks of constant size.

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,10 +54,13 @@ def types_of(rows: Any) -> list[Any]:
     return list(rows.dtypes) if hasattr(rows, "columns") else []
 
 
-def warn(notes: Iterable[str], stacklevel: int) -> None:
-    """Say what was done to the rows, in the words of somebody who holds a data frame."""
+def warn(notes: Iterable[str]) -> None:
+    """Say what was done to the rows, as warnings of the line that called scikit-learn or an estimator."""
     for note in notes:
-        warnings.warn(_advised(note), stacklevel=stacklevel + 1)
+        level, frame = 1, sys._getframe()
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("aae.", "sklearn.")):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(_advised(note), stacklevel=level)
 
 
 def _advised(sentence: str) -> str:
@@ -123,8 +127,7 @@ class FrameFormat:
         Raises:
             AAEError: A column holds cells of another kind.
         """
-        file, used = table_of(x, "X", self.names), set(table.names)
-        file.columns = {name: column for name, column in file.columns.items() if name in used}
+        file = table_of(x, "X", self.names, set(map(str, table.names)))
         try:
             with readable("X"):
                 rows, notes = known_rows(file, "X", ReadOptions(), table)
@@ -157,10 +160,10 @@ class FrameFormat:
 Known = tuple[Mapping[str, Any], np.ndarray]
 
 
-def _texts(column: Mapping[str, Any], values: np.ndarray) -> list[str]:
+def _texts(column: Mapping[str, Any], values: np.ndarray) -> list[str | None]:
     if "values" in column:
-        return [column["values"][int(value)] for value in values]
-    return cell_texts(column, values)
+        return [column["values"][int(value)] if value >= 0 else None for value in values]
+    return [text or None for text in cell_texts(column, values)]
 
 
 def _pandas_series(known: Known | None, dtype: Any, count: int) -> Any:
@@ -170,7 +173,7 @@ def _pandas_series(known: Known | None, dtype: Any, count: int) -> Any:
         codes = np.full(count, -1)
         if known is not None:
             number = {name: k for k, name in reversed(list(enumerate(category_names(dtype.categories))))}
-            codes = np.array([number[text] for text in _texts(*known)], dtype=np.int64)
+            codes = np.array([number.get(text, -1) for text in _texts(*known)], dtype=np.int64)
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
     if known is None:
         whole = getattr(dtype, "kind", "O") in "iub" and isinstance(dtype, np.dtype)
