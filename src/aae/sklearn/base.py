@@ -151,8 +151,8 @@ class Estimator(BaseEstimator):
                 raise TypeError  # polars and numpy take dates as numbers, in a unit that nobody asked for
             if not images:
                 rows = rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
-                if frame and np.isnan(rows).any():
-                    self._say_empty(rows, [str(name) for name in X.columns], reset)
+                if np.isnan(rows).any():  # an array of objects may have None
+                    self._say_empty(rows, [str(name) for name in X.columns] if frame else None, reset)
                 return rows
         except TypeError as error:
             raise not_a_number(X) or error from error
@@ -163,13 +163,14 @@ class Estimator(BaseEstimator):
             self._pictures = None if white == 255 else PictureFormat(arrays=(0, white))
         return rows
 
-    def _say_empty(self, rows: np.ndarray, names: list[str], reset: bool) -> None:
-        """Say which columns of numbers have empty cells; a `Table` marks them in columns with names alone."""
+    def _say_empty(self, rows: np.ndarray, names: list[str] | None, reset: bool) -> None:
+        """Say which columns of numbers have empty cells; only columns with names may have some in a file, too."""
+        shown: Sequence[str | int] = range(rows.shape[1]) if names is None else names
         if reset:
-            self._columns = {"names": names}
-            warn(f"X: {note}" for note in column_notes(rows, names))
+            self._columns = {} if names is None else {"names": names}
+            warn(f"X: {note}" for note in column_notes(rows, shown))
         elif self.model_.table is not None:
-            warn(empty_notes(rows, self.model_.table, names))
+            warn(empty_notes(rows, self.model_.table, shown))
 
     def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
         """Apply ``call`` to the rows in chunks of constant size.

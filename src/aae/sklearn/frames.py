@@ -4,7 +4,7 @@ import datetime
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +69,11 @@ def _advised(sentence: str) -> str:
     return sentence
 
 
-def empty_notes(rows: np.ndarray, table: Table, names: list[str]) -> list[str]:
+def empty_notes(rows: np.ndarray, table: Table, names: Sequence[str | int]) -> list[str]:
     """A sentence on the columns of rows ``(N, columns)`` with empty cells (NaN) that had none in training."""
     counts = np.isnan(rows).sum(0)
-    found = [f"{names[k]!r} ({counts[k]:,})" for k in np.flatnonzero(counts) if not table.columns[k].get("missing")]
+    found = [f"{names[k]!r} ({counts[k]:,})" for k, column in enumerate(table.columns)
+             if counts[k] and not column.get("missing")]  # fmt: skip
     if not found:
         return []
     more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
@@ -133,7 +134,7 @@ class FrameFormat:
                 rows, notes = known_rows(file, "X", ReadOptions(), table)
         except AAEError as error:
             raise AAEError(_advised(str(error))) from error
-        return rows, [*notes, *empty_notes(rows, table, [str(name) for name in table.names])]
+        return rows, [*notes, *empty_notes(rows, table, table.names)]
 
     def write(self, rows: np.ndarray, table: Table) -> Any:
         """The data frame, or array of objects ``(N, D)``, that holds rows ``(N, columns)``; empty where not learned."""
