@@ -1,6 +1,7 @@
 """A summary of a data set: parts, shapes, classes, and what looks wrong."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from aae.data.facts import Digests, digests_of, list_some
 from aae.data.splits import Split
 from aae.model.table import Table
 
-__all__ = ["contact_rows", "describe_data", "describe_split", "warnings_about"]
+__all__ = ["column_notes", "contact_rows", "describe_data", "describe_split", "warnings_about"]
 
 _NAMES = {"boolean": "truth values", "date": "dates", "time": "times of the day"}
 MIN_LABELS = 3  # labels of a class; with fewer, a split leaves one part without the class
@@ -78,18 +79,25 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
     if isinstance(data.x, NpyRows):  # reading every row would take as long as training on them
         return warnings
     if not data.is_image:
-        low, high = np.fmin.reduce(data.x), np.fmax.reduce(data.x)  # NaN where every cell is empty
         names = data.table.names if data.table is not None else range(data.shape[0])
-        constant = np.flatnonzero(high == low)
-        if len(constant):
-            some = ", ".join(str(names[k]) for k in constant[:5]) + (" ..." if len(constant) > 5 else "")
-            warnings.append(f"{len(constant)} of {data.shape[0]} columns have the same value in every row ({some}).")
-        empty = np.isnan(data.x).mean(0)
-        for k in np.argsort(-empty)[:LISTED_COLUMNS]:
-            if empty[k]:
-                warnings.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
+        warnings += column_notes(data.x, names)
     digests = digests or digests_of(data)
     return warnings if digests is None else warnings + _copies(digests)
+
+
+def column_notes(rows: np.ndarray, names: Sequence[str | int]) -> list[str]:
+    """Sentences on the columns of rows ``(N, columns)`` that are constant, and on those with empty cells (NaN)."""
+    notes = []
+    low, high = np.fmin.reduce(rows), np.fmax.reduce(rows)  # NaN where every cell is empty
+    constant = np.flatnonzero(high == low)
+    if len(constant):
+        some = ", ".join(str(names[k]) for k in constant[:5]) + (" ..." if len(constant) > 5 else "")
+        notes.append(f"{len(constant)} of {len(names)} columns have the same value in every row ({some}).")
+    empty = np.isnan(rows).mean(0)
+    for k in np.argsort(-empty)[:LISTED_COLUMNS]:
+        if empty[k]:
+            notes.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
+    return notes
 
 
 def _few_labels(data: Dataset) -> list[str]:

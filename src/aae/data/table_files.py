@@ -24,6 +24,8 @@ from aae.system.errors import AAEError, unknown
 __all__ = [
     "MAX_CATEGORIES",
     "choose_columns",
+    "known_rows",
+    "learned_columns",
     "left_out_note",
     "named_categories",
     "read_known_table",
@@ -60,13 +62,37 @@ def _read_table(path: Path, reading: ReadOptions, table: Table | None) -> RawDat
     file = open_table(path, reading, hints=table is not None)
     labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
     if table is not None:
-        rows, notes = _known_rows(file, where, reading, table)
+        rows, notes = known_rows(file, where, reading, table)
         return RawData(name, rows, labels, where, notes=tuple(notes), columns=[str(name) for name in table.names])
-    categories = [*named_categories(reading, list(file.columns), where), *file.categories]
-    index = [name for name in file.index if name in file.columns]
-    columns = {name: column for name, column in file.columns.items() if name not in index}
+    return learned_columns(file, name, where, labels, named_categories(reading, list(file.columns), where))
+
+
+def learned_columns(
+    file: TableFile,
+    name: str,
+    where: str,
+    labels: np.ndarray | None = None,
+    categories: Sequence[str] = (),
+    typed: bool = False,
+) -> RawData[np.ndarray]:
+    """The rows of a table whose columns are still to be learned.
+
+    Args:
+        file: Its columns.
+        name: What the data set is called.
+        where: What it is called in errors and notes.
+        labels: The labels of the rows.
+        categories: Columns that the user names as categories.
+        typed: Whoever made the table chose the types of its columns, so that whole numbers are numbers.
+
+    Raises:
+        AAEError: Cells cannot be used, or no column is left.
+    """
+    categories = [*categories, *file.categories]
+    index = [column for column in file.index if column in file.columns]
+    columns = {key: column for key, column in file.columns.items() if key not in index}
     found = infer_columns(columns, where, file.style, categories)
-    kept, notes = choose_columns(found, where, file.rows, categories)
+    kept, notes = choose_columns(found, where, file.rows, categories, typed=typed)
     if index:
         notes.insert(0, left_out_note(index, where, "the index of a data frame"))
     described = unscaled_table(kept)
@@ -85,10 +111,15 @@ def read_known_table(path: Path, reading: ReadOptions, table: Table) -> tuple[np
         AAEError: The file is damaged, lacks a column, or holds cells of another kind.
     """
     with readable(path):
-        return _known_rows(open_table(path, reading, hints=True), str(path), reading, table)
+        return known_rows(open_table(path, reading, hints=True), str(path), reading, table)
 
 
-def _known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table) -> tuple[np.ndarray, list[str]]:
+def known_rows(file: TableFile, where: str, reading: ReadOptions, table: Table) -> tuple[np.ndarray, list[str]]:
+    """Rows ``(N, columns)`` of a table whose columns a model knows, and notes.
+
+    Raises:
+        AAEError: A column is missing, or holds cells of another kind.
+    """
     check_named(table, True, where)
     said = UnseenValues()
     rows = rows_of(table, file.columns, where, file.style, said)
@@ -127,7 +158,8 @@ def _texts(cells: np.ndarray) -> list[str]:
 
 
 def choose_columns(
-    columns: Sequence[Column], where: str, rows: int, categories: Sequence[str] = (), sampled: bool = False
+    columns: Sequence[Column], where: str, rows: int, categories: Sequence[str] = (), sampled: bool = False,
+    typed: bool = False,
 ) -> tuple[list[Column], list[str]]:
     """The columns to learn from, and notes on what was left out and how cells were read.
 
@@ -137,6 +169,7 @@ def choose_columns(
         rows: Its rows.
         categories: Columns that the user names as categories.
         sampled: Whether the cells are a sample.
+        typed: Whether whole numbers are meant as numbers.
 
     Raises:
         AAEError: No column is left, or one that the user names as categories has too many.
@@ -167,7 +200,8 @@ def choose_columns(
     if not kept:
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
     fills = [] if sampled else fill_notes(kept, where)
-    return kept, [*notes, *_how_read(kept, where), *fills, *_code_like(kept, where, rows)]
+    codes = [] if typed else _code_like(kept, where, rows)
+    return kept, [*notes, *_how_read(kept, where), *fills, *codes]
 
 
 def left_out_note(names: Sequence[str], where: str, what: str) -> str:

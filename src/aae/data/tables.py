@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LIMITS",
     "TableFile",
+    "import_pyarrow",
     "missing_texts",
     "open_table",
     "parquet_size",
@@ -87,17 +88,22 @@ def pyarrow_parquet() -> Any:
     Raises:
         AAEError: pyarrow is not installed.
     """
-    _import_pyarrow("Parquet")
+    import_pyarrow("Parquet")
     import pyarrow.parquet
 
     return pyarrow.parquet
 
 
-def _import_pyarrow(what: str) -> Any:
+def import_pyarrow(what: str, instead: str = "use .npz") -> Any:
+    """The module `pyarrow`, which ``what`` needs; ``instead`` says what can be done without it.
+
+    Raises:
+        AAEError: It is not installed.
+    """
     try:
         import pyarrow
     except ImportError as error:
-        sentence = f"{what} needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or use .npz."
+        sentence = f"{what} needs pyarrow; `pip install 'adversarial-autoencoder[tables]'`, or {instead}."
         raise AAEError(sentence) from error
     return pyarrow
 
@@ -114,7 +120,7 @@ def open_table(path: Path, reading: "ReadOptions", hints: bool = False) -> Table
         AAEError: pyarrow is missing, or the file is damaged or has no rows.
     """
     text = table_kind(path) == "csv"
-    _import_pyarrow("A CSV file" if text else "Parquet")
+    import_pyarrow("A CSV file" if text else "Parquet")
     notes: list[str] = []
     delimiter = None
     with readable(path):
@@ -217,7 +223,7 @@ def missing_texts(reading: "ReadOptions") -> tuple[str, ...]:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def readable(path: Path | str) -> Iterator[None]:
     """Turn the errors that pyarrow and Python raise on a damaged file into an `AAEError`.
 
     Raises:

@@ -15,7 +15,7 @@ from aae.data.tables import pyarrow_parquet
 from aae.model.table import Table
 from aae.system.files import csv_cell
 
-__all__ = ["cell_texts", "write_columns"]
+__all__ = ["arrow_column", "cell_texts", "write_columns"]
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 DAY = 86400
@@ -115,10 +115,10 @@ def _arrow_table(table: Table, rows: np.ndarray) -> Any:
     import pyarrow as pa
 
     names = [str(name) for name in table.names]
-    return pa.table([_arrow(column, values) for column, values in zip(table.columns, rows.T, strict=True)], names)
+    return pa.table([arrow_column(column, values) for column, values in zip(table.columns, rows.T, strict=True)], names)
 
 
-def _arrow(column: Mapping[str, Any], values: np.ndarray) -> Any:
+def arrow_column(column: Mapping[str, Any], values: np.ndarray) -> Any:
     """The cells of one column as an Arrow array."""
     import pyarrow as pa
 

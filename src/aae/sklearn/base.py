@@ -1,11 +1,10 @@
 """Base classes of the estimators: input validation, training, inference, pickling.
 
-Rows are arrays or data frames of numbers ``(N, D)``, or images ``(N, H, W[, C])`` of bytes, or of numbers that
-`as_images` takes. The fitted `Autoencoder` is ``model_``; pickles hold it as its specification and safetensors.
+Rows are arrays or data frames ``(N, D)``, or images ``(N, H, W[, C])`` of bytes, or of numbers that `as_images` takes.
+Data frames may have categories, texts, truth values and dates, which are read as those of a file are. The fitted
+`Autoencoder` is ``model_``; pickles hold it as its specification and safetensors.
 """
 
-import datetime
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Self
@@ -13,46 +12,27 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from aae.data.array_files import as_images
 from aae.data.dataset import Dataset
+from aae.data.frames import column_names, frame_library, holds_cells, is_mixed
 from aae.data.splits import Split
+from aae.data.summary import column_notes
 from aae.evaluation import inference
 from aae.model.artifact import pack, unpack
 from aae.model.autoencoder import Autoencoder
 from aae.model.pictures import PictureFormat
+from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
 from aae.runs.train import prepare
+from aae.sklearn.frames import FrameFormat, empty_notes, learn_rows, not_a_number, types_of, warn
 from aae.system import generators
 from aae.system.errors import AAEError
 from aae.training.train import train
 
 __all__ = ["Coder", "Estimator"]
-
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-
-
-def _not_a_number(rows: Any) -> AAEError | None:
-    """The error for the first date or missing value of pandas among the rows, which scikit-learn does not name."""
-    polars = hasattr(rows, "columns") and callable(getattr(rows, "rows", None))
-    cells = np.asarray(rows.rows() if polars else rows, dtype=object)
-    for place, value in np.ndenumerate(cells):
-        if isinstance(value, _DATES) or type(value).__module__.partition(".")[0] == "pandas":
-            names = getattr(rows, "columns", None)
-            column = place[-1] if names is None else repr(names[place[-1]])
-            return AAEError(
-                f"Row {place[0]} has {str(value)!r} ({type(value).__name__}) in column {column}, which is not a "
-                "number; turn dates into numbers, such as days, and fill in what is missing."
-            )
-    return None
-
-
-def _dtypes(rows: Any) -> list[Any]:
-    """The types of the columns, if the rows are a frame."""
-    return list(rows.dtypes) if hasattr(rows, "columns") else []
-
 
 def _check_whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
@@ -102,10 +82,9 @@ class Estimator(BaseEstimator):
         options = {name: _python_value(value) for name, value in {**changes, **(self.options or {})}.items()}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         labels = np.full(len(rows), -1) if y is None else y
-        table = fit_table(rows) if rows.ndim == 2 else None
+        table = self._fit_table(rows)
         if table is not None:
-            for note in extreme_notes(table, rows, "X"):
-                warnings.warn(note, stacklevel=3)
+            warn(extreme_notes(table, rows, "X"))
             rows = table.as_rows(rows)
         names = [_python_value(value) for value in classes]
         data = Dataset(type(self).__name__, rows, labels, rows[:0], labels[:0], names, table=table,
@@ -121,26 +100,77 @@ class Estimator(BaseEstimator):
         self.n_iter_ = result.step
         return self
 
+    def _fit_table(self, rows: np.ndarray) -> Table | None:
+        """How the networks read the columns of rows that `_read` returned; None for images."""
+        return fit_table(rows, **self._columns) if rows.ndim == 2 else None
+
     def _read(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
-        """Validate rows and convert them for the model: images of bytes, or vectors in float32 or float64."""
-        images = getattr(X, "ndim", 2) > 2
-        kind, least = None if images else "numeric", 2 if reset else 1
+        """Validate rows and convert them for the model: images of bytes, or vectors in float32 or float64.
+
+        Of the columns of a data frame the rows hold those that the model learns from, as a `Table` has them: categories
+        as numbers, NaN for empty cells.
+        """
         if isinstance(X, np.ma.MaskedArray) and X.mask.any():
             raise AAEError(f"{int(X.mask.sum()):,} values of X are masked; fill them, or leave these rows out.")
+        if reset:
+            self._frame: FrameFormat | None = None
+            self._columns: dict[str, Any] = {}  # names, categories and kinds, if the columns have them
+        if is_mixed(X) if reset else getattr(self, "_frame", None) is not None:
+            return self._read_mixed(X, reset)
         try:
-            rows = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least)
-            if rows.dtype.kind in "mM" or any(getattr(kind, "is_temporal", bool)() for kind in _dtypes(X)):
+            return self._read_numbers(X, reset)
+        except (TypeError, ValueError):
+            if not reset or not holds_cells(X):
+                raise
+        return self._read_mixed(X, reset)
+
+    def _read_mixed(self, X: Any, reset: bool) -> np.ndarray:  # noqa: N803
+        """Rows of a data frame of other columns than numbers, or of an array of mixed cells."""
+        if frame_library(X) is None:
+            X = check_array(X, dtype=object, ensure_all_finite=False, ensure_min_samples=0, estimator=self)
+        elif reset:
+            column_names(X, "X")  # scikit-learn's own error for two equal names is not one of values
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        check_array(np.zeros(X.shape), ensure_min_samples=2 if reset else 1, estimator=self)
+        if reset:
+            self._frame, raw, notes = learn_rows(X)
+            self._columns = {"names": raw.columns, "values": raw.values, "kinds": raw.kinds}
+            rows = raw.x
+        else:
+            rows, notes = self._frame.read(X, self.model_.table)  # type: ignore[union-attr, arg-type]
+        warn(notes)
+        return rows
+
+    def _read_numbers(self, X: Any, reset: bool) -> np.ndarray:  # noqa: N803
+        images, frame = getattr(X, "ndim", 2) > 2, frame_library(X) is not None
+        kind, least = None if images else "numeric", 2 if reset else 1
+        try:
+            rows = validate_data(self, X, reset=reset, allow_nd=True, dtype=kind, ensure_min_samples=least,
+                                 ensure_all_finite="allow-nan" if frame else True)  # fmt: skip
+            if rows.dtype.kind in "mM" or any(getattr(kind, "is_temporal", bool)() for kind in types_of(X)):
                 raise TypeError  # polars and numpy take dates as numbers, in a unit that nobody asked for
             if not images:
-                return rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
+                rows = rows.astype(np.float32 if rows.dtype == np.float32 else np.float64)
+                if np.isnan(rows).any():  # an array of objects may have None
+                    self._say_empty(rows, [str(name) for name in X.columns] if frame else None, reset)
+                return rows
         except TypeError as error:
-            raise _not_a_number(X) or error from error
+            raise not_a_number(X) or error from error
         rows, _, white = as_images(rows, "X", None if reset else self.model_.pictures)
         if rows.dtype != np.uint8 or rows.ndim > 4:
             raise AAEError(f"Images are numbers (N, H, W) or (N, H, W, C); found {rows.dtype} of {rows.shape}.")
         if reset:  # other images are then read in the same range
             self._pictures = None if white == 255 else PictureFormat(arrays=(0, white))
         return rows
+
+    def _say_empty(self, rows: np.ndarray, names: list[str] | None, reset: bool) -> None:
+        """Say which columns of numbers have empty cells; only columns with names may have some in a file, too."""
+        shown: Sequence[str | int] = range(rows.shape[1]) if names is None else names
+        if reset:
+            self._columns = {} if names is None else {"names": names}
+            warn(f"X: {note}" for note in column_notes(rows, shown))
+        elif self.model_.table is not None:
+            warn(empty_notes(rows, self.model_.table, shown))
 
     def _apply(self, X: Any, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:  # noqa: N803
         """Apply ``call`` to the rows in chunks of constant size.
@@ -149,17 +179,25 @@ class Estimator(BaseEstimator):
         the number of rows it was passed with.
         """
         check_is_fitted(self)
-        rows = self._read(X)
+        return self._apply_rows(self._read(X), call)
+
+    def _apply_rows(
+        self, rows: np.ndarray, call: Callable[[Autoencoder, Tensor], dict[str, Tensor]]
+    ) -> dict[str, np.ndarray]:
+        """Apply ``call`` to rows that `_read` returned: what is to be said about them is said once."""
         size = -(-len(rows) // inference.CHUNK) * inference.CHUNK
         padded = rows[np.arange(size) % len(rows)]
         parts = list(inference.map_chunks(self.model_, padded, lambda x, _: call(self.model_, x)))
         return {name: np.concatenate([part[name] for part in parts])[: len(rows)] for name in parts[0]}
 
-    def _original_units(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in the units of the input; images as bytes."""
+    def _original_units(self, rows: np.ndarray) -> Any:
+        """Rows as those of the fit: images as bytes, a data frame with categories as such a frame."""
+        frame = getattr(self, "_frame", None)
+        if frame is not None and self.model_.table is not None:
+            return frame.write(rows, self.model_.table)
         return np.round(rows * 255).astype(np.uint8) if len(self.model_.shape) > 1 else rows
 
-    def sample(self, n: int = 1, y: Any = None, random_state: int | None = None) -> np.ndarray:
+    def sample(self, n: int = 1, y: Any = None, random_state: int | None = None) -> Any:
         """Draw new rows.
 
         Args:
@@ -168,7 +206,8 @@ class Estimator(BaseEstimator):
             random_state: Seed of the draw.
 
         Returns:
-            Rows like those of `fit`, ``(n, D)`` or images.
+            Rows like those of `fit`: ``(n, D)``, images, or a data frame if `fit` had one with other columns than
+            numbers; columns that were not learned are empty there.
         """
         check_is_fitted(self)
         _check_whole("n", n, 0)
@@ -224,8 +263,8 @@ class Coder(TransformerMixin, Estimator):
         kind = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         return np.concatenate(list(codes.values()), 1).astype(kind)
 
-    def inverse_transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Rows from codes ``(N, codes)``.
+    def inverse_transform(self, X: Any) -> Any:  # noqa: N803
+        """Rows from codes ``(N, codes)``, as `sample` returns them.
 
         Raises:
             AAEError: The array does not have as many columns as the output of `transform`.

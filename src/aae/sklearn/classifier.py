@@ -60,7 +60,8 @@ class AAEClassifier(ClassifierMixin, Coder):
         """Fit to rows, some of them labelled.
 
         Args:
-            X: Rows ``(N, D)``, or images ``(N, H, W[, C])`` of bytes, or of numbers in [0, 1] or [0, 255].
+            X: Rows ``(N, D)``, in an array or a data frame, which may have categories, texts, truth values, dates and
+                empty cells; or images ``(N, H, W[, C])`` of bytes, or of numbers in [0, 1] or [0, 255].
             y: Classes ``(N,)``, texts or whole numbers. None, NaN and blank texts stand for "not labelled", and so
                 does -1 where all other labels are whole numbers from 0 up (-1 and 1 alone are two classes).
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClusterMixin
+from sklearn.utils.validation import check_is_fitted
 
 from aae.sklearn.base import Coder
 
@@ -43,10 +44,15 @@ class AAEClusterer(ClusterMixin, Coder):
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
         """Find clusters in rows ``(N, D)`` or images; ``y`` is ignored."""
-        self._fit(self._read(X, reset=True), "clustering", {"clusters": self.n_clusters})
-        self.labels_ = self.predict(X)
+        rows = self._read(X, reset=True)
+        self._fit(rows, "clustering", {"clusters": self.n_clusters})
+        self.labels_ = self._clusters(rows)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The cluster of each row, ``(N,)``."""
-        return self._apply(X, lambda model, x: {"p": model.classify(x)})["p"].argmax(1)
+        check_is_fitted(self)
+        return self._clusters(self._read(X))
+
+    def _clusters(self, rows: np.ndarray) -> np.ndarray:
+        return self._apply_rows(rows, lambda model, x: {"p": model.classify(x)})["p"].argmax(1)

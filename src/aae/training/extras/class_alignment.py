@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from aae.objectives.terms import class_logits
+from aae.model.ensembles import CategoryEnsemble, MemberLinear
+from aae.objectives.terms import class_probabilities
 from aae.system.errors import check_counts
 from aae.training.extras.neighbour_targets import class_frequencies
 from aae.training.extras.protocol import Extra
@@ -92,8 +93,9 @@ class ClassAlignment(Extra):
         """Shift the bias of the model that is saved."""
         model = trainer.averaged
         prior = class_frequencies(model)
-        layer = getattr(getattr(model.category, "posterior", None), "logits", None)
-        if prior is None or not isinstance(layer, nn.Linear):
+        posterior = getattr(model.category, "posterior", None)
+        layer = posterior.heads if isinstance(posterior, CategoryEnsemble) else getattr(posterior, "logits", None)
+        if prior is None or not isinstance(layer, nn.Linear | MemberLinear):
             return
         rows, labels = trainer.some_rows(self.rows)
         rows = rows[labels < 0]
@@ -101,6 +103,6 @@ class ClassAlignment(Extra):
             return
         was_training = model.training
         model.eval()
-        logits = torch.cat([class_logits(model, part).float() for part in rows.split(CHUNK)])
+        logits = torch.cat([class_probabilities(model, part).float().log() for part in rows.split(CHUNK)])
         model.train(was_training)
         layer.bias.add_(class_shift(logits, prior.to(logits), capped=self.capped).to(layer.bias))
