@@ -6,6 +6,7 @@ from .evaluation.inference import classify, decode, encode, reconstruct
 from .model.artifact import load, save_model
 from .model.autoencoder import Autoencoder
 from .model.corruption import GaussianNoise, Masking, SaltAndPepper
+from .model.ensembles import CategoryEnsemble, EnsembleTrunk, PiecewiseLinear
 from .model.latent import Latent
 from .model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from .model.matching import KL, MMD, Adversarial, MutualInformation
@@ -31,6 +32,7 @@ from .sklearn.clusterer import AAEClusterer
 from .sklearn.embedder import AAEEmbedder
 from .sklearn.outlier_detector import AAEOutlierDetector
 from .system.errors import AAEError, UsageError
+from .training.extras.baseline_targets import BaselineTargets
 from .training.extras.neighbour_targets import NeighbourTargets
 from .training.extras.restarts import Restarts
 from .training.extras.split_clusters import SplitClusters
@@ -50,9 +52,11 @@ __all__ = [
     "Affine",
     "Autoencoder",
     "BallPrior",
+    "BaselineTargets",
     "BernoulliLikelihood",
     "CategoricalPrior",
     "Category",
+    "CategoryEnsemble",
     "Concatenate",
     "Consistency",
     "ConvDecoder",
@@ -60,6 +64,7 @@ __all__ = [
     "CubePrior",
     "Dataset",
     "Discriminator",
+    "EnsembleTrunk",
     "Gaussian",
     "GaussianLikelihood",
     "GaussianNoise",
@@ -74,6 +79,7 @@ __all__ = [
     "MutualInformation",
     "NeighbourTargets",
     "Noisy",
+    "PiecewiseLinear",
     "Point",
     "ReadOptions",
     "Restarts",

@@ -7,11 +7,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 __all__ = ["BASELINES", "Baselines", "fold_numbers"]
 
 BASELINES: dict[str, Callable[[int], Any]] = {
-    "logistic_regression": lambda seed: LogisticRegression(max_iter=2000),
+    "logistic_regression": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
     "random_forest": lambda seed: RandomForestClassifier(200, random_state=seed),
     "extra_trees": lambda seed: ExtraTreesClassifier(200, random_state=seed),
 }
@@ -64,7 +66,8 @@ class Baselines:
         weights = None if class_weights is None else {int(k): class_weights[k] for k in np.unique(y)}
         makers = {name: make(self.seed) for name, make in BASELINES.items()}
         for model in makers.values():
-            model.set_params(class_weight=weights)
+            last = model[-1] if isinstance(model, Pipeline) else model
+            last.set_params(class_weight=weights)
         folds = fold_numbers(y, self.seed)
         held = folds >= 0
         outside = {name: self._cross_validate(model, x, y, folds)[held] for name, model in makers.items()}

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+
+from aae.data.dataset import Dataset
+from aae.data.splits import Split
+from aae.evaluation import inference
+from aae.runs.train import prepare
+from aae.training.extras.baseline_targets import BaselineTargets
+from aae.training.train import train
+
+
+def prepared(labelled=40, rows=200, **changes):
+    """Two classes that are apart, in four columns."""
+    y = np.arange(rows) % 2
+    x = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
+    x[:, 0] += 6 * y
+    numbers = np.arange(rows)
+    data = Dataset("groups", x, y, x[:0], y[:0], ["a", "b"])
+    split = Split(numbers[:labelled], numbers[labelled:], numbers[:0])
+    options = {"network": "ensemble", "members": 2, "hidden": [8], "layer_norm": False, "baseline_targets": 1.0}
+    return data, split, prepare("few-labels", data, labelled, split, 0, options | changes, {"steps": 150})
+
+
+def test_unlabelled_rows_learn_what_the_baselines_say():
+    data, split, (model, settings, *_) = prepared()
+    result = train(model, data, settings, split=split, progress=False)
+    extra = next(extra for extra in settings.extras if isinstance(extra, BaselineTargets))
+    assert extra.baselines.errors["random_forest"] == 0
+    assert (inference.classify(result.model, data.x).argmax(1) == data.y).mean() > 0.98
+
+
+def test_targets_follow_from_data_and_seed():
+    """So that a training can be resumed."""
+    targets = []
+    for _ in range(2):
+        data, split, (model, settings, *_) = prepared()
+        train(model, data, settings, split=split, progress=False)
+        extra = next(extra for extra in settings.extras if isinstance(extra, BaselineTargets))
+        targets.append(extra._targets)
+    assert torch.equal(*targets)
+
+
+@pytest.mark.parametrize("labelled", [200, 100])
+def test_it_does_nothing_without_unlabelled_rows(labelled):
+    data, split, (model, settings, *_) = prepared(labelled, labelled)
+    train(model, data, settings, split=split, progress=False)
+    assert next(e for e in settings.extras if isinstance(e, BaselineTargets)).baselines is None
