@@ -179,10 +179,11 @@ def test_norms(network):
 @pytest.mark.parametrize(("preset", "changes"), [
     ("clustering", {"labels": 0, "clusters": 3}), ("few-labels", {}), ("supervised", {}), ("semi-supervised", {})
 ])
-def test_frequencies_of_classes_and_clusters(preset, changes):
-    assert model_of(preset, **changes).category.prior.balance is None
+def test_priors_of_classes_and_clusters(preset, changes):
+    for equal in ({}, {"class_prior": "uniform"}, {"class_prior": "labels"}):
+        assert model_of(preset, **changes, **equal).category.prior.balance is None
     for given in ([0.95, 0.03, 0.02], [95, 3, 2], [0.951, 0.03, 0.02]):
-        category = model_of(preset, **changes, frequencies=given).category
+        category = model_of(preset, **changes, class_prior=given).category
         assert np.allclose(category.prior.balance, np.divide(given, sum(given)))
         assert all(rule.reverse for rule in category.matching if isinstance(rule, MutualInformation))
 
@@ -237,9 +238,10 @@ def test_unknown_words(name):
     ({"preset": "autoencoder", "labels": 0, "z": 0}, "at least one latent"),
     ({"preset": "few-labels", "data": rows((6,), dtype=np.float32)}, "convolutional network needs images"),
     ({"layer_norm": True}, "batch_norm and layer_norm are both on"),
-    ({"frequencies": [0.5, 0.5]}, "frequencies holds 2 numbers for 3 classes; give one for each"),
-    ({"preset": "clustering", "labels": 0, "clusters": 4, "frequencies": [1, 2, 3]}, "3 numbers for 4 clusters"),
-    ({"preset": "vae", "labels": 0, "frequencies": [1, 2]}, "frequencies is of classes or clusters, .* has none"),
+    ({"class_prior": [0.5, 0.5]}, "class_prior holds 2 numbers for 3 classes; give one for each"),
+    ({"preset": "clustering", "labels": 0, "clusters": 4, "class_prior": [1, 2, 3]}, "3 numbers for 4 clusters"),
+    ({"class_prior": "even"}, "no class_prior 'even'. Known: "),
+    ({"preset": "vae", "labels": 0, "class_prior": [1, 2]}, "class_prior is of classes or clusters, .* has none"),
 ])
 def test_options_that_contradict_each_other(given, sentence):
     with pytest.raises(AAEError, match=sentence):

@@ -89,13 +89,13 @@ def test_unknown_names(name, changes, sentence):
     ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
-    ("frequencies", 0.5, "list of numbers above 0 or null"), ("frequencies", [], "list of numbers above 0"),
-    ("frequencies", [1.0, 0.0], "list of numbers above 0"), ("frequencies", [1.1, -0.1], "list of numbers above 0"),
-    ("frequencies", [float("nan"), 1], "list of numbers above 0"), ("frequencies", [True, 1], "list of numbers"),
-    ("frequencies", ["0.5", 1], "list of numbers above 0"), ("frequencies", [float("inf"), 1], "list of numbers"),
+    ("class_prior", 0.5, "str or list of numbers above 0"), ("class_prior", [], "list of numbers above 0"),
+    ("class_prior", [1.0, 0.0], "list of numbers above 0"), ("class_prior", [1.1, -0.1], "list of numbers above 0"),
+    ("class_prior", [float("nan"), 1], "list of numbers above 0"), ("class_prior", [True, 1], "list of numbers"),
+    ("class_prior", ["0.5", 1], "list of numbers above 0"), ("class_prior", [float("inf"), 1], "list of numbers"),
 ])
 def test_wrong_types(name, value, wanted):
-    with pytest.raises(UsageError, match=f"The option {name} takes {wanted}.*, not "):
+    with pytest.raises(UsageError, match=f"The option {name} takes .*{wanted}.*, not "):
         resolve("semi-supervised", {name: value})
 
 
@@ -116,7 +116,8 @@ def test_numbers_out_of_range(name, value, wanted):
     ("z", 0, 0), ("lr", 1, 1.0), ("hidden", [3], (3,)), ("hidden", (3, 4), (3, 4)), ("hidden", None, None),
     ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
     ("dropout", 0, 0.0), ("temperature", None, None),
-    ("frequencies", [170, 9], (170.0, 9.0)), ("frequencies", [0.95, 0.05], (0.95, 0.05)), ("frequencies", None, None),
+    ("class_prior", [170, 9], (170.0, 9.0)), ("class_prior", [0.95, 0.05], (0.95, 0.05)), ("class_prior", "uniform", "uniform"), ("class_weight", None, None),
+    ("class_weight", [1, 2.5], (1.0, 2.5)), ("class_weight", "balanced", "balanced"),
 ])
 def test_values_that_are_accepted(name, value, kept):
     found = getattr(resolve("vae", {name: value}), name)
@@ -158,3 +159,7 @@ def test_clusters_of_images_and_of_vectors():
 def test_an_old_name_of_an_option_brings_a_warning():
     with pytest.warns(FutureWarning, match="The option beginnings is now called restarts"):
         assert resolve("clustering", {"beginnings": 2}).restarts == 2
+    with pytest.warns(FutureWarning, match="The option frequencies is now called class_prior"):
+        assert resolve("few-labels", {"frequencies": [1, 2]}).class_prior == (1, 2)
+    with pytest.warns(FutureWarning):
+        assert resolve("few-labels", {"frequencies": None}).class_prior == "labels"

@@ -239,7 +239,7 @@ def test_clusters_of_given_frequencies():
     draw = np.random.default_rng(1)
     rows = np.concatenate([draw.normal(0, 1, (380, 4)), draw.normal((0, 12, 0, 0), 1, (20, 4))])
     order = draw.permutation(400)  # a seed with which the small group once joined the large one
-    found = AAEClusterer(2, options={"frequencies": [380, 20]}, random_state=1).fit_predict(rows[order])
+    found = AAEClusterer(2, options={"class_prior": [380, 20]}, random_state=1).fit_predict(rows[order])
     assert np.array_equal(found, (order >= 380).astype(int))
 
 

@@ -60,6 +60,10 @@ class Losses:
             of a row (nats). One over the number of values makes it the tutorial's mean.
         classification_weight: Factor on the cross-entropy of labelled rows.
         terms: Terms for few labels: modules ``(model, teacher, batch) -> (loss, metrics)``.
+        class_weights: Factor on the cross-entropy of a row of each class; None: all count the same.
+
+    Raises:
+        AAEError: Not one weight for each class of a supervised latent.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Losses:
         reconstruction_weight: float = 1.0,
         classification_weight: float = 1.0,
         terms: Sequence[nn.Module] = (),
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         self.model = model
         self.reconstruction_weight = reconstruction_weight
@@ -78,6 +83,20 @@ class Losses:
         self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
         self.rules = [(latent, rule) for latent in self.adversarial for rule in latent.rules("generator_loss")]
         self.supervised = [latent for latent in model.latents if latent.label == "supervised"]
+        self.class_weights = None if class_weights is None else self._class_weights(class_weights)
+
+    def _class_weights(self, given: Sequence[float]) -> Tensor:
+        classes = self.supervised[0].dim if self.supervised else 0
+        if len(given) != classes:
+            raise AAEError(f"class_weights holds {len(given)} numbers for {classes} classes; give one for each.")
+        return torch.tensor(given, dtype=torch.float32, device=next(self.model.parameters()).device)
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.class_weights is None:
+            return F.cross_entropy(logits, labels)
+        # Not divided by the weights of the batch, as torch does: a batch of one class would have the same loss at any
+        # weight of that class.
+        return (self.class_weights[labels] * F.cross_entropy(logits, labels, reduction="none")).mean()
 
     @property
     def classifies(self) -> bool:
@@ -181,7 +200,7 @@ class Losses:
         metrics: Metrics = {}
         if labelled_features is not None:
             logits = self.supervised[0].logits(labelled_features)  # labelled rows come with labels
-            metrics["classification_loss"] = F.cross_entropy(logits, batch.labelled_y)  # type: ignore[arg-type]
+            metrics["classification_loss"] = self._cross_entropy(logits, batch.labelled_y)  # type: ignore[arg-type]
             losses.append(self.classification_weight * metrics["classification_loss"])
         batch.targets = None  # a batch that is reused in place still has those of the last step
         if self.targets is not None:

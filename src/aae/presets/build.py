@@ -201,8 +201,8 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
 
 def _categorical(options: Options, data: Dataset, features: int, labels: int, role: str) -> list[Latent]:
     if role == "none":
-        if options.frequencies is not None:
-            raise AAEError("The option frequencies is of classes or clusters, and this preset has none; drop it.")
+        if options.class_prior != "labels":
+            raise AAEError("The option class_prior is of classes or clusters, and this preset has none; drop it.")
         return []
     count = _classes(options, data, role)
     if role != "clusters" and (not data.classes or not labels):
@@ -219,7 +219,7 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         return Adversarial(_discriminator(options, data, count), options.y_weight)
 
     def information() -> nn.Module:
-        uneven = options.frequencies is not None
+        uneven = not isinstance(options.class_prior, str)
         return MutualInformation(options.information_weight, options.information_balance, uneven)
 
     latents = []
@@ -242,12 +242,17 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
 
 
 def _class_prior(options: Options, count: int, role: str) -> CategoricalPrior:
-    """The prior of ``count`` classes or clusters, with the frequencies of the options."""
-    given = options.frequencies
-    if given is None:
+    """The prior of ``count`` classes or clusters, with the frequencies of the options.
+
+    ``"labels"`` is left only where no labels say anything (`aae.presets.classes.resolve_classes` replaces it).
+    """
+    given = options.class_prior
+    if isinstance(given, str):
+        if given not in ("labels", "uniform"):
+            raise unknown("class_prior", given, ["labels", "uniform", "a list of numbers"])
         return CategoricalPrior(count)
     if len(given) != count:
         kind = "clusters" if role == "clusters" else "classes"
-        raise AAEError(f"The option frequencies holds {len(given)} numbers for {count} {kind}; give one for each.")
+        raise AAEError(f"The option class_prior holds {len(given)} numbers for {count} {kind}; give one for each.")
     total = math.fsum(given)
     return CategoricalPrior(count, [value / total for value in given])

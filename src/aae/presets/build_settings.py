@@ -43,6 +43,7 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         },
         decay=options.decay,
         reconstruction_weight=_reconstruction(options, data),
+        class_weights=options.class_weight,  # type: ignore[arg-type]  # names are resolved
         terms=terms,
         extras=build_extras(options, terms),
         ema=options.ema,

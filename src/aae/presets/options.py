@@ -37,8 +37,11 @@ class Options:
     # Categorical latent
     y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
     clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
-    # Of the classes in their order, or of the clusters: shares or counts; None: all as frequent
-    frequencies: Sequence[float] | None = None
+    # How frequent classes are: labels (as among the labelled rows; clusters: all the same) | uniform | shares or counts
+    # of the classes in their order, or of the clusters
+    class_prior: str | Sequence[float] = "labels"
+    # What a label counts in the loss, by its class: balanced (those of rare classes more) | a number for each class
+    class_weight: str | Sequence[float] | None = None
     variables: int = 1  # number of categorical latents
     y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
     y_weight: float = 0.02  # of the adversary
@@ -93,7 +96,12 @@ _LEAST = {"channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labell
 
 
 # Old names, which still work in 0.2.
-RENAMED = {"beginnings": "restarts", "dividing": "split_clusters", "neighbours": "neighbour_targets"}
+RENAMED = {
+    "beginnings": "restarts",
+    "dividing": "split_clusters",
+    "neighbours": "neighbour_targets",
+    "frequencies": "class_prior",
+}
 
 
 def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -110,7 +118,8 @@ def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
         if old in options:
             if new in options:
                 raise UsageError(f"The option {new} is given twice, once by its old name {old}; drop one.")
-            options[new] = options.pop(old)
+            value = options.pop(old)
+            options[new] = "labels" if (old, value) == ("frequencies", None) else value  # null was the default
             notes.append(f"The option {old} is now called {new}; the old name still works in 0.2, and not in 0.3.")
     return options, notes
 

@@ -18,7 +18,7 @@ from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
 from aae.presets.build import build_model
 from aae.presets.build_settings import build_settings
-from aae.presets.frequencies import frequency_note, uneven_frequencies
+from aae.presets.classes import prior_note, resolve_classes
 from aae.presets.options import Options, renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import load_run_data, read_config
@@ -49,8 +49,7 @@ def prepare(
     """Build the model (initialised from the seed), settings, split and options of a preset."""
     options = resolve_for(preset, changes, data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
-    if options.frequencies is None and options.y in ("supervised", "auto"):
-        options = replace(options, frequencies=uneven_frequencies(data, division))
+    options = resolve_classes(options, data, division)
     torch.manual_seed(seed)
     model = build_model(options, data, len(division.labelled))
     steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
@@ -118,8 +117,8 @@ def train_preset(
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
     model, settings, _, options = prepare(preset, rows, labels, split, seed, changes, length)
-    if options["frequencies"] and "frequencies" not in changes:
-        rows = replace(rows, notes=(*rows.notes, frequency_note(rows.classes, options["frequencies"])))
+    if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
+        rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     info = {
         "preset": preset,
         **source_entries(data),

@@ -1,11 +1,13 @@
 """A classifier that learns from few labels, as a scikit-learn estimator."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _num_samples
 
 from aae.sklearn.base import Coder
@@ -18,16 +20,22 @@ __all__ = ["AAEClassifier"]
 class AAEClassifier(ClassifierMixin, Coder):
     """Classifier that learns from few labelled rows and any number of unlabelled ones (Makhzani et al., §5).
 
+    Classes are expected to be as frequent as among the labelled rows, as far as these are enough to tell; the option
+    ``class_prior`` names other shares.
+
     Args:
         options: Options that differ from the preset ``few-labels`` (`aae presets few-labels`).
         max_iter: Training steps; None: chosen from the data.
         random_state: Seed of everything random.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         verbose: Show a progress bar.
+        class_weight: What a labelled row counts in the loss: a weight for each class (``{class: weight}``; those
+            missing: 1), ``"balanced"`` for weights that are inverse to the number of labels, or None for one.
 
     Attributes:
         model_: The trained `Autoencoder`.
         classes_: The classes, sorted.
+        class_prior_: How frequent the classes are taken to be, ``(classes,)``.
         n_iter_: Training steps taken.
 
     Example:
@@ -36,6 +44,18 @@ class AAEClassifier(ClassifierMixin, Coder):
         >>> AAEClassifier(max_iter=50, random_state=0).fit(X, y).predict([[0, 0], [9, 9]])
         array([0, 1])
     """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any] | None = None,
+        max_iter: int | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: bool = False,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> None:
+        super().__init__(options, max_iter, random_state, device, verbose)
+        self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
         """Fit to rows, some of them labelled.
@@ -53,7 +73,11 @@ class AAEClassifier(ClassifierMixin, Coder):
             raise AAEError("This estimator requires y to be passed, but the target y is None; -1 means not labelled.")
         rows = self._read(X, reset=True)
         self.classes_, labels = class_labels(y, len(rows))
-        return self._fit(rows, "few-labels", {}, labels, self.classes_.tolist())
+        weights = _class_weights(self.class_weight, self.classes_, labels)
+        self._fit(rows, "few-labels", {"class_weight": weights}, labels, self.classes_.tolist())
+        prior: Any = self.model_.category.prior  # type: ignore[union-attr]  # the preset has one
+        self.class_prior_ = prior(1).probs.flatten().numpy().astype(np.float64)
+        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probability of each class, ``(N, classes)``, in the order of ``classes_``."""
@@ -82,3 +106,19 @@ class AAEClassifier(ClassifierMixin, Coder):
         predicted = self.predict_proba(_safe_indexing(X, known)).argmax(1)
         weights = None if sample_weight is None else np.asarray(sample_weight)[known]
         return float(accuracy_score(numbers[known], predicted, sample_weight=weights))
+
+
+def _class_weights(given: Any, classes: np.ndarray, labels: np.ndarray) -> list[float] | None:
+    """The weight of each class as scikit-learn computes it, from the class numbers ``labels``, -1 for none."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) and given != "balanced":
+        raise AAEError(f"class_weight must be 'balanced', a dictionary {{class: weight}} or None, not {given!r:.60}.")
+    unknown = [value for value in given if value not in classes.tolist()] if isinstance(given, Mapping) else []
+    if unknown:
+        some = ", ".join(map(repr, classes.tolist()[:10]))
+        raise AAEError(f"class_weight names {unknown[0]!r:.60}, which is no class of y; its classes begin with {some}.")
+    weights = dict(given) if isinstance(given, Mapping) else given
+    if isinstance(weights, dict):
+        weights = {value: weights.get(value, 1.0) for value in classes.tolist()}
+    return compute_class_weight(weights, classes=classes, y=classes[labels[labels >= 0]]).tolist()

@@ -34,6 +34,7 @@ class Settings:
             after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
         classification_weight: Factor on the cross-entropy of labelled rows.
+        class_weights: Factor on that of a row of each class, in their order; None: all count the same.
         terms: Terms for few labels (see `aae.objectives.terms`).
         extras: Additions to the training (see `aae.training.extras`); they act in this order.
         ema: Decay of the moving average of the weights that is evaluated and saved; with None the last
@@ -54,6 +55,7 @@ class Settings:
     decay: str = "constant"
     reconstruction_weight: float = 1.0
     classification_weight: float = 1.0
+    class_weights: Sequence[float] | None = None
     terms: Sequence[nn.Module] = ()
     extras: Sequence[Extra] = ()
     ema: float | None = None

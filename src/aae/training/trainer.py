@@ -56,7 +56,10 @@ class Trainer:
         keep_freed_memory()
         self.settings, self.fabric, self.shard, self.precision = settings, fabric, shard, precision
         self.model = model.to(fabric.device)
-        self.losses = Losses(self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms)
+        self.losses = Losses(
+            self.model, settings.reconstruction_weight, settings.classification_weight, settings.terms,
+            settings.class_weights,
+        )  # fmt: skip
         if shard is not None:
             share_batch_norm(self.model)
         # The moving average is the teacher, and it is evaluated and saved; without one the model itself is.
