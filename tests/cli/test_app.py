@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from aae._version import __version__
+from aae.evaluation.by_class import ENTRIES
 from aae.model.artifact import load
 from aae.presets.options import Options
 from aae.presets.presets import PRESETS
@@ -38,7 +39,7 @@ def figures(text):
     found = json.loads(text)
     assert text.count("\n") == 1
     assert isinstance(found, dict)
-    assert all(isinstance(value, str | int | float) for value in found.values())
+    assert all(isinstance(value, str | int | float) or name in ENTRIES for name, value in found.items())
     return found
 
 
@@ -65,15 +66,20 @@ def test_from_training_to_everything_else(cli, folder):
     assert found.keys() == FACTS | {
         "test_error", "validation_error", "reconstruction_loss", "squared_error", "prior_mismatch", "style_leak",
         "log_likelihood", "log_likelihood_se", "test_rows", "test_labelled", "validation_rows", "validation_labelled",
-        "balanced_accuracy", *(f"recall_{k}" for k in range(10))}
+        "balanced_accuracy", *(f"recall_{k}" for k in range(10)), *ENTRIES}
+    assert np.sum(found["confusion"]) == sum(found["support"].values()) == 360
+    assert found["recall"] == {str(k): found[f"recall_{k}"] for k in range(10)}
     assert (found["test_rows"], found["test_labelled"], found["validation_rows"]) == (360, 360, 239)
     facts = {"preset": "semi-supervised", "data": "digits", "labels": 50, "seed": 3, "device": "cpu",
              "precision": "32", "steps": 2}
     assert {name: found[name] for name in facts} == facts
     assert json.loads((folder / "run" / "evaluation.json").read_text()) == found
-    *printed, last = cli("evaluate", "run").out.splitlines()
-    assert dict(line.split(maxsplit=1) for line in printed) == {name: str(value) for name, value in found.items()}
-    assert last == f"test error: {found['test_error']:.2f} % of 360 labelled test rows"
+    first, *printed = cli("evaluate", "run").out.splitlines()
+    assert first == f"test error: {found['test_error']:.2f} % of 360 labelled test rows"
+    whole = {name: str(value) for name, value in found.items() if name not in ENTRIES and "recall_" not in name}
+    assert dict(line.split(maxsplit=1) for line in printed[:-11]) == whole
+    assert printed[-11].split() == ["class", "recall", "precision", "test", "rows"]
+    assert {line.split()[0] for line in printed[-10:]} == set("0123456789")
 
     assert cli("predict", "run", "digits", "--out", "labels.csv").out == "360 predictions: labels.csv\n"
     with (folder / "labels.csv").open(newline="") as file:

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from aae.evaluation.by_class import ByClass
 from aae.report import plots
 from aae.report.page import flatten, format_value, write_report
 from aae.system.errors import AAEError
@@ -43,9 +44,9 @@ def figure():
 
 @pytest.fixture
 def write(tmp_path):
-    def call(figures=None, facts=None, results=None, warnings=(), commands=(), title="A run"):
+    def call(figures=None, facts=None, results=None, warnings=(), commands=(), title="A run", by_class=None):
         path = write_report(tmp_path / "report.html", title, figures or {}, facts or {}, results or {}, warnings,
-                            commands)
+                            commands, by_class)
         return path.read_text(encoding="utf-8")
 
     return call
@@ -73,6 +74,24 @@ def test_pictures_are_inside_with_their_captions(write, figure):
     assert all(base64.b64decode(one).startswith(b"\x89PNG") for one in pictures)
     assert re.findall(r"<figcaption>(.*)</figcaption>", text) == ["Look at the colours.", "And again."]
     assert text.count('alt="Look at the colours."') == 1
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_classes_and_mistakes_have_tables(write, figure, classes):
+    """The dozen classes found least are shown, the others folded away; the tables are next to the confusion matrix."""
+    table = np.diag(np.full(classes, 20))
+    table[0, 1] = 5
+    found = ByClass([f"{EVIL}{k}" for k in range(classes)], table)
+    text = write({"confusion": ("Confused.", figure)}, results=found.entries() | {"test_error": 1.0}, by_class=found)
+    assert len(re.findall(r"<tr><td>&lt;", text)) == classes + 1
+    assert text.count("<details>") == (classes > 12)
+    assert ("88 more classes" in text) == (classes == 100)
+    assert re.search(r"0</td><td>25</td><td>80.0.%</td><td>100.0.%</td>", text)
+    assert re.search(r"0</td><td>&lt;.*?1</td><td>5</td><td>20.0.%</td>", text)
+    assert text.count("<h3>Classes</h3>") == 1
+    assert "Confusion" not in Page(text).text
+    assert write(by_class=found).count("<h3>Classes</h3>") == 1
+    assert "<h3>Classes</h3>" not in write({"confusion": ("Confused.", figure)})
 
 
 def test_known_figures_are_headlines_with_units(write):

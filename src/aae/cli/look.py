@@ -25,7 +25,7 @@ from aae.cli.options import (
     Test,
     read_options,
 )
-from aae.cli.results import headlines, measure_run, report_run
+from aae.cli.results import class_lines, figure_lines, headlines, measure_run, report_run
 from aae.system.errors import UsageError, printable
 
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
@@ -123,11 +123,8 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(figures))
         return
-    width = max(map(len, figures))
-    for name, value in figures.items():
-        typer.echo(printable(f"{name:{width}}  {value}"))
-    for line in headlines(opened, figures):
-        typer.echo(line)
+    for line in [*headlines(opened, figures), *figure_lines(figures), *class_lines(opened)]:
+        typer.echo(printable(line))
 
 
 def plot(

@@ -5,9 +5,10 @@ from typing import Any
 
 import typer
 
-__all__ = ["headlines", "measure_run", "report_run"]
+__all__ = ["class_lines", "figure_lines", "headlines", "measure_run", "report_run"]
 
 UNEVEN = 2  # the largest class has more than this many times the test rows of the smallest
+LISTED = 12  # classes that are printed
 
 
 def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
@@ -29,12 +30,42 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
         "steps": int(last.last("step") or 0),
         "seconds": round(last.last("seconds") or 0.0, 2),
         **{name: round(value, 4) for name, value in figures.items()},
+        **({} if run.by_class is None else run.by_class.entries()),
     }
     if data is not None:
         return results | {"data": data}
     write_json(run.directory.path / "evaluation.json", results)
     write_card(run.model, config, results, run.directory.model)
     return results
+
+
+def figure_lines(figures: dict[str, Any]) -> list[str]:
+    """A line for each figure but those of single classes."""
+    from aae.evaluation.by_class import ENTRIES
+
+    whole = {name: value for name, value in figures.items() if name not in ENTRIES and not name.startswith("recall_")}
+    width = max(map(len, whole))
+    return [f"{name:{width}}  {value}" for name, value in whole.items()]
+
+
+def class_lines(run: Any) -> list[str]:
+    """A table of the classes, those found least first, at most a dozen; empty without classes."""
+    found = run.by_class
+    if found is None:
+        return []
+    order = found.worst()
+    names = [str(found.classes[k]) for k in order[:LISTED]]
+    width = max(map(len, ["class", *names]))
+
+    def percent(value: float) -> str:
+        return f"{'-' if value != value else f'{value:.1f} %':>9}"
+
+    lines = [f"{'class':{width}}  {'recall':>9}  {'precision':>9}  {'test rows':>9}"]
+    for k, name in zip(order, names, strict=False):
+        numbers = f"{percent(found.recall[k])}  {percent(found.precision[k])}  {found.support[k]:9,}"
+        lines.append(f"{name:{width}}  {numbers}")
+    more = len(order) - len(names)
+    return [*lines, *([f"and {more:,} more; --json has all"] if more else [])]
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:

@@ -271,13 +271,4 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         ]
         commands = [shlex.join(["aae", *map(str, command)]) for command in arguments]
         notes = [*run.notes, *config.get("notes", [])]
-        classes = _class_table(run, figures)
-        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, classes)
-
-
-def _class_table(run: Run, figures: dict[str, Any]) -> list[tuple[str, int, float]]:
-    """For each class its name, its labelled test rows and the percent of them that are found."""
-    counts = np.bincount(run.data.test_y[run.data.test_y >= 0], minlength=len(run.data.classes))
-    recall = [figures.get(f"recall_{name}") for name in run.data.classes]
-    return [(str(name), int(count), found) for name, count, found in zip(run.data.classes, counts, recall, strict=True)
-            if found is not None]  # fmt: skip
+        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class)

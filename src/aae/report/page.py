@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from aae.evaluation.by_class import ENTRIES, ByClass
 from aae.report.plots.drawing import png
 from aae.system.errors import AAEError
 from aae.system.files import utf8, write_atomically
@@ -18,6 +19,7 @@ from aae.system.files import utf8, write_atomically
 __all__ = ["flatten", "format_value", "write_report"]
 
 DPI = 120
+SHOWN = 12  # classes, and kinds of mistake; the other classes are folded away
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ _LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corru
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
                  results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str],
-                 classes: Sequence[tuple[str, int, float]] = ()) -> Path:
+                 by_class: ByClass | None = None) -> Path:
     """Write a report as one HTML file that opens offline.
 
     Args:
@@ -78,7 +80,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
         warnings: What a reader must know before trusting the figures, one sentence each.
         commands: The command lines that reproduce the report.
-        classes: For each class its name, its labelled test rows, and the percent of them that are found.
+        by_class: How well each class is found.
 
     Raises:
         AAEError: The file cannot be written.
@@ -88,15 +90,36 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
-    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(results)
+    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(_without_classes(results))
             if _known(value) and key.removesuffix("_se") not in MEASURES and not key.startswith("recall_")}
+    classes, confused = ([], []) if by_class is None else (_class_rows(by_class), _confused(by_class))
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
-        classes=[(name, f"{rows:,}", f"{recall:.1f}{_PERCENT}") for name, rows, recall in classes],
+        classes=classes, shown=SHOWN, confused=confused,
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path
+
+
+def _without_classes(results: Mapping[str, object]) -> dict[str, object]:
+    """Results without those of single classes, which have tables of their own."""
+    return {name: value for name, value in results.items() if name not in ENTRIES}
+
+
+def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:
+    """For each class its name, labelled test rows, recall and precision; those found least come first."""
+    def percent(value: float) -> str:
+        return "\N{EN DASH}" if math.isnan(value) else f"{value:.1f}{_PERCENT}"
+
+    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k]), percent(found.precision[k]))
+            for k in found.worst()]
+
+
+def _confused(found: ByClass) -> list[tuple[str, str, str, str]]:
+    """The most frequent mistakes: true class, predicted class, rows, and their share of the rows of the true class."""
+    return [(str(found.classes[true]), str(found.classes[other]), f"{rows:,}",
+             f"{100 * rows / found.support[true]:.1f}{_PERCENT}") for true, other, rows in found.mistaken()[:SHOWN]]
 
 
 def _template() -> Any:

@@ -15,6 +15,7 @@ from aae.data.sources import is_array_file, is_image_source, load_data
 from aae.data.splits import Split
 from aae.data.tables import table_kind
 from aae.evaluation import inference
+from aae.evaluation.by_class import ByClass, by_class
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import fits
@@ -46,6 +47,13 @@ class Run:
     def probabilities(self) -> np.ndarray:
         """Class probabilities of the test rows; several pictures need them."""
         return inference.classify(self.model, self.data.test_x)
+
+    @cached_property
+    def by_class(self) -> ByClass | None:
+        """The labelled test rows by true and predicted class; None without such classes."""
+        category = self.model.category
+        known = self.probabilities if category is not None and category.posterior is not None else None
+        return by_class(self.model, self.data, self.split, known)
 
 
 def open_run(
