@@ -57,9 +57,9 @@ def test_the_digits_are_even(labels):
 
 
 @pytest.mark.parametrize(("counts", "low", "high"), [
-    ([39, 1], 0.025, 0.03), ([38, 2], 0.05, 0.06), ([20, 20], 0.5, 0.5), ([21, 19], 0.5, 0.5), ([13, 13, 14], 1 / 3, 1 / 3),
-    ([10] * 10, 0.1, 0.1), ([1, 1], 0.5, 0.5), ([0, 40], 0.01, 0.03), ([2, 1], 0.5, 0.5), ([970, 30], 0.03, 0.0301),
-    ([60, 40], 0.4, 0.43), ([3000, 2000], 0.4, 0.401),
+    ([39, 1], 0.025, 0.03), ([38, 2], 0.05, 0.06), ([20, 20], 0.5, 0.5), ([21, 19], 0.5, 0.5), ([10] * 10, 0.1, 0.1),
+    ([13, 13, 14], 1 / 3, 1 / 3), ([1, 1], 0.5, 0.5), ([0, 40], 0.01, 0.03), ([2, 1], 0.5, 0.5),
+    ([970, 30], 0.03, 0.0301), ([60, 40], 0.4, 0.43), ([3000, 2000], 0.4, 0.401),
 ])  # fmt: skip
 def test_frequencies_by_labels(counts, low, high):
     shares = label_frequencies(counts)
@@ -144,5 +144,6 @@ def test_a_training_takes_the_weights():
 
 
 def test_the_sentence_lists_the_rarest_classes():
-    note = prior_note(["a", "b", "c", "d", "e"], [0.5, 0.05, 0.15, 0.2, 0.1])
-    assert "labelled rows say: 'b' 5 %, 'e' 10 %, 'c' 15 %, 'd' 20 %, ...; --set class_prior=[...] names" in note
+    note = prior_note(["a", "b", "c", "d", "e"], [0.49, 0.06, 0.15, 0.2, 0.1])
+    assert "labelled rows say: 'b' 6 %, 'e' 10 %, 'c' 15 %, 'd' 20 %, ...; --set class_prior=[...] names" in note
+    assert "'b' 3 %, 'a' 97 %, and rare ones are predicted about that often; --set" in prior_note("ab", [0.97, 0.03])

@@ -116,7 +116,8 @@ def test_numbers_out_of_range(name, value, wanted):
     ("z", 0, 0), ("lr", 1, 1.0), ("hidden", [3], (3,)), ("hidden", (3, 4), (3, 4)), ("hidden", None, None),
     ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
     ("dropout", 0, 0.0), ("temperature", None, None),
-    ("class_prior", [170, 9], (170.0, 9.0)), ("class_prior", [0.95, 0.05], (0.95, 0.05)), ("class_prior", "uniform", "uniform"), ("class_weight", None, None),
+    ("class_prior", [170, 9], (170.0, 9.0)), ("class_prior", [0.95, 0.05], (0.95, 0.05)),
+    ("class_prior", "uniform", "uniform"), ("class_weight", None, None),
     ("class_weight", [1, 2.5], (1.0, 2.5)), ("class_weight", "balanced", "balanced"),
 ])
 def test_values_that_are_accepted(name, value, kept):

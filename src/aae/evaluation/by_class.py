@@ -73,7 +73,9 @@ def _percent(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     return np.divide(100.0 * parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0)
 
 
-def by_class(model: Autoencoder, data: Dataset, split: Split, probabilities: np.ndarray | None = None) -> ByClass | None:
+def by_class(
+    model: Autoencoder, data: Dataset, split: Split, probabilities: np.ndarray | None = None
+) -> ByClass | None:
     """The labelled test rows by true and predicted class; None if the model names no classes or no row has a label.
 
     Args:

@@ -15,7 +15,7 @@ from aae.data.splits import Split
 from aae.presets.options import Options
 from aae.system.errors import AAEError, unknown
 
-__all__ = ["label_frequencies", "prior_note", "resolve_classes", "uneven_frequencies"]
+__all__ = ["has_rare", "label_frequencies", "prior_note", "resolve_classes", "uneven_frequencies"]
 
 MIN_LABELS = 3  # of each class
 MIN_ACCURACY = 0.9  # of the nearest labelled row, for labelled rows: below that its word is worth little
@@ -56,9 +56,9 @@ def label_frequencies(counts: Sequence[int] | np.ndarray) -> list[float]:
     r"""Class frequencies by numbers of labels, shrunk towards equal ones as far as chance may explain that they differ.
 
     :math:`\lambda / K + (1 - \lambda)\, n_k / n` with the weight of least expected squared error,
-    :math:`\lambda = (1 - \sum_k \hat p_k^2) / ((n - 1) \sum_k (1 / K - \hat p_k)^2)`, one at most (Hausser and Strimmer,
-    *Entropy inference and the James-Stein estimator*, 2009, section 2.3). Labels that were drawn evenly, on purpose
-    or nearly by chance, give equal frequencies; 39 and 1 give 0.973 and 0.027.
+    :math:`\lambda = (1 - \sum_k \hat p_k^2) / ((n - 1) \sum_k (1 / K - \hat p_k)^2)`, one at most (Hausser and
+    Strimmer, *Entropy inference and the James-Stein estimator*, 2009, section 2.3). Labels that were drawn evenly, on
+    purpose or nearly by chance, give equal frequencies; 39 and 1 give 0.974 and 0.026.
 
     Args:
         counts: Labelled rows of each class ``(K,)``. A class without any counts as half a row.
@@ -99,17 +99,24 @@ def uneven_frequencies(data: Dataset, split: Split) -> list[float] | None:
     found = nearest.predict(as_float(data.x[some]).reshape(len(some), -1))
     shares = np.bincount(found, minlength=len(counts)) * (len(rest) / len(some)) + counts
     shares /= shares.sum()
-    return shares.tolist() if shares.min() < RARE / len(counts) else None
+    return shares.tolist() if has_rare(shares) else None
+
+
+def has_rare(shares: str | Sequence[float] | np.ndarray) -> bool:
+    """Whether one of the class frequencies (in shares or counts) is less than a quarter of an equal one."""
+    numbers = np.ones(1) if isinstance(shares, str) else np.asarray(shares)
+    return bool(numbers.min() < RARE * numbers.mean())
 
 
 def prior_note(classes: Sequence[ClassName], shares: Sequence[float]) -> str:
     """A sentence on the frequencies that follow from the labels."""
     rarest = sorted(zip(shares, map(str, classes), strict=True))[:LISTED]
     some = ", ".join(f"{name!r} {100 * share:.2g} %" for share, name in rarest)
+    rare = ", and rare ones are predicted about that often" if has_rare(shares) else ""
     return (
         f"The classes are taken to be as uneven as the labelled rows say: {some}"
-        f"{', ...' if len(classes) > LISTED else ''}; --set class_prior=[...] names other shares, class_prior=uniform "
-        "equal ones."
+        f"{', ...' if len(classes) > LISTED else ''}{rare}; --set class_prior=[...] names other shares, "
+        "class_prior=uniform equal ones."
     )
 
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from torch import nn
 
 from aae.objectives.terms import Consistency
+from aae.presets.classes import has_rare
 from aae.presets.options import Options
 from aae.system.errors import AAEError
+from aae.training.extras.class_alignment import ClassAlignment
 from aae.training.extras.neighbour_targets import NeighbourTargets
 from aae.training.extras.protocol import Extra
 from aae.training.extras.restarts import Restarts
@@ -44,8 +46,15 @@ def _split_clusters(options: Options, terms: Terms) -> Extra | None:
     return SplitClusters(changes[-1])
 
 
+def _class_alignment(options: Options, terms: Terms) -> Extra | None:
+    learned = options.y in ("supervised", "auto") and not isinstance(options.class_prior, str)
+    if not learned or not has_rare(options.class_prior):
+        return None
+    return ClassAlignment(capped=options.class_weight is None)  # weights are to have rare classes predicted more often
+
+
 # In the order in which they run. Restarts come first: the others use the progress of the current start.
-EXTRAS = (_restarts, _neighbour_targets, _split_clusters)
+EXTRAS = (_restarts, _neighbour_targets, _split_clusters, _class_alignment)
 
 
 def build_extras(options: Options, terms: Terms) -> tuple[Extra, ...]:
