@@ -1,5 +1,6 @@
 import pickle
 import pickletools
+import re
 import threading
 
 import numpy as np
@@ -10,14 +11,17 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from aae.model.artifact import load, save_model
+from aae.presets.classes import label_frequencies
 from aae.sklearn import outlier_detector
-from aae.sklearn.classifier import AAEClassifier
+from aae.sklearn.classifier import AAEClassifier, _class_weights
 from aae.sklearn.clusterer import AAEClusterer
 from aae.sklearn.embedder import AAEEmbedder
 from aae.sklearn.labels import class_labels
@@ -252,6 +256,51 @@ def test_few_labels_of_a_class_that_is_rare_among_the_rows(seed):
     labels = np.where(np.isin(np.arange(190), [0, 40, 80, 120, 178, 181, 184, 187]), truth, -1)
     found = AAEClassifier(random_state=seed).fit(rows, labels).predict(rows)
     assert (found != truth).sum() <= 2  # with batch norm, 50 zeros were taken for ones
+
+
+@pytest.mark.parametrize(("seed", "labels"), [(0, 1), (1, 2), (2, 1)])
+def test_a_class_of_three_in_a_hundred(seed, labels):
+    """40 labels, one or two of the rare class: at least as good as logistic regression, which finds next to none."""
+    draw = np.random.default_rng(seed)
+    truth = (draw.random(6000) < 0.03).astype(int)
+    rows = draw.normal(size=(6000, 10)) + 1.3 * truth[:, None]
+    known = np.r_[np.flatnonzero(truth[:3000] == 1)[:labels], np.flatnonzero(truth[:3000] == 0)[: 40 - labels]]
+    given = np.full(3000, -1)
+    given[known] = truth[known]
+    model = AAEClassifier(max_iter=60, random_state=seed).fit(rows[:3000], given)
+    assert model.class_prior_ == pytest.approx(label_frequencies([40 - labels, labels]))
+    found = model.predict(rows[3000:])
+    assert 0.015 <= found.mean() <= 0.06
+    usual = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows[known], truth[known]).predict(rows[3000:])
+    assert balanced_accuracy_score(truth[3000:], found) >= balanced_accuracy_score(truth[3000:], usual)
+
+
+@pytest.mark.parametrize(("classes", "given", "weights"), [
+    ([0, 1], None, None), ([0, 1], "balanced", "balanced"), ([0, 1], {0: 1, 1: 5}, [1, 5]),
+    (["a", "b"], {"b": 2.5}, [1, 2.5]), ([False, True], {True: 3}, [1, 3]), ([3, 7], {7: np.float32(2)}, [1, 2]),
+])  # fmt: skip
+def test_weights_of_classes(classes, given, weights):
+    assert _class_weights(given, classes) == weights
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ("even", "class_weight must be 'balanced', a dictionary {class: weight} or None, not 'even'"),
+    ([1, 2, 3], "class_weight must be 'balanced', a dictionary"),
+    ({0: 1, 9: 1}, "class_weight names 9, which is no class of y; its classes begin with 0, 1, 2"),
+    ({0: -1}, "The option class_weight takes .* list of numbers above 0"),
+    ({0: "much"}, "class_weight takes .* list of numbers above 0"),
+])  # fmt: skip
+def test_weights_that_cannot_be_used(given, sentence):
+    with pytest.raises(AAEError, match=re.escape(sentence) if "takes" not in sentence else sentence):
+        AAEClassifier(options=SMALL, max_iter=1, class_weight=given).fit(X, Y)
+
+
+def test_a_label_counts_by_the_weight_of_its_class():
+    """Two classes that cannot be told apart: the heavier one takes all rows."""
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    for heavy in (0, 1):
+        model = AAEClassifier(options=SMALL, max_iter=60, random_state=0, class_weight={heavy: 50.0})
+        assert (model.fit(rows, np.arange(60) % 2).predict(rows) == heavy).mean() > 0.8
 
 
 def test_the_code_has_n_components():

@@ -1,13 +1,12 @@
 """A classifier that learns from few labels, as a scikit-learn estimator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _num_samples
 
 from aae.sklearn.base import Coder
@@ -73,7 +72,7 @@ class AAEClassifier(ClassifierMixin, Coder):
             raise AAEError("This estimator requires y to be passed, but the target y is None; -1 means not labelled.")
         rows = self._read(X, reset=True)
         self.classes_, labels = class_labels(y, len(rows))
-        weights = _class_weights(self.class_weight, self.classes_, labels)
+        weights = _class_weights(self.class_weight, self.classes_.tolist())
         self._fit(rows, "few-labels", {"class_weight": weights}, labels, self.classes_.tolist())
         prior: Any = self.model_.category.prior  # type: ignore[union-attr]  # the preset has one
         self.class_prior_ = prior(1).probs.flatten().numpy().astype(np.float64)
@@ -108,17 +107,15 @@ class AAEClassifier(ClassifierMixin, Coder):
         return float(accuracy_score(numbers[known], predicted, sample_weight=weights))
 
 
-def _class_weights(given: Any, classes: np.ndarray, labels: np.ndarray) -> list[float] | None:
-    """The weight of each class as scikit-learn computes it, from the class numbers ``labels``, -1 for none."""
-    if given is None:
-        return None
-    if not isinstance(given, Mapping) and given != "balanced":
+def _class_weights(given: Any, classes: Sequence[Any]) -> str | list[Any] | None:
+    """The option ``class_weight`` for weights as scikit-learn's classifiers take them."""
+    if given is None or (isinstance(given, str) and given == "balanced"):
+        return given
+    if not isinstance(given, Mapping):
         raise AAEError(f"class_weight must be 'balanced', a dictionary {{class: weight}} or None, not {given!r:.60}.")
-    unknown = [value for value in given if value not in classes.tolist()] if isinstance(given, Mapping) else []
+    unknown = [value for value in given if value not in classes]
     if unknown:
-        some = ", ".join(map(repr, classes.tolist()[:10]))
+        some = ", ".join(map(repr, classes[:10]))
         raise AAEError(f"class_weight names {unknown[0]!r:.60}, which is no class of y; its classes begin with {some}.")
-    weights = dict(given) if isinstance(given, Mapping) else given
-    if isinstance(weights, dict):
-        weights = {value: weights.get(value, 1.0) for value in classes.tolist()}
-    return compute_class_weight(weights, classes=classes, y=classes[labels[labels >= 0]]).tolist()
+    weights = [given.get(value, 1.0) for value in classes]
+    return [value.item() if isinstance(value, np.generic) else value for value in weights]
