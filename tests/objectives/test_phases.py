@@ -195,6 +195,30 @@ def test_classification_is_the_cross_entropy_of_the_labelled_rows():
     assert loss.item() == pytest.approx(3 * expected.item(), rel=rounding(TERMS))
 
 
+@pytest.mark.numeric
+def test_labels_count_by_the_weight_of_their_class():
+    """Also in a batch of one class, where torch's own weights would cancel."""
+    model = FAMILIES["semi-supervised"]().double()
+    batch = batch_for(model)
+    batch.x, batch.labelled_x = batch.x.double(), batch.labelled_x.double()
+    weights = torch.arange(1.0, 1.0 + model.category.dim)
+    for labels in (batch.labelled_y, torch.full_like(batch.labelled_y, 2)):
+        batch.labelled_y = labels
+        logits = model.category.logits(model.features(batch.labelled_x))
+        expected = (weights[labels] * F.cross_entropy(logits, labels, reduction="none")).mean()
+        loss, _ = Losses(model, class_weights=weights.tolist()).classification(batch)
+        assert loss.item() == pytest.approx(expected.item(), rel=rounding(TERMS))
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("semi-supervised", r"class_weights holds 2 numbers for \d+ classes; give one for each"),
+    ("autoencoder", "class_weights holds 2 numbers for 0 classes"),
+])  # fmt: skip
+def test_class_weights_are_one_for_each_class(name, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        Losses(FAMILIES[name](), class_weights=[1.0, 2.0])
+
+
 def test_rules_of_one_latent_add_up():
     first, second = adversarial(2), adversarial(2)
     second.discriminator.rowwise = False
