@@ -47,15 +47,15 @@ def _split_clusters(options: Options, terms: Terms) -> Extra | None:
     return SplitClusters(changes[-1])
 
 
-def _baseline_targets(options: Options, terms: Terms) -> Extra | None:
-    return BaselineTargets(options.baseline_targets) if options.baseline_targets else None
-
-
 def _class_alignment(options: Options, terms: Terms) -> Extra | None:
     learned = options.y in ("supervised", "auto") and not isinstance(options.class_prior, str)
     if not learned or not has_rare(options.class_prior):
         return None
     return ClassAlignment(capped=options.class_weight is None)  # weights are to have rare classes predicted more often
+
+
+def _baseline_targets(options: Options, terms: Terms) -> Extra | None:
+    return BaselineTargets(options.baseline_targets) if options.baseline_targets else None
 
 
 # In the order in which they run. Restarts come first: the others use the progress of the current start.
