@@ -113,14 +113,21 @@ class EnsembleTrunk(nn.Module):
         self.layers = nn.ModuleList(MemberLinear(members, before, after) for before, after in pairwise(sizes))
         self.drop = Dropout(dropout) if dropout else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
+        """What the members read: rows ``(B, D)`` and, beside them, their encoding."""
         x = x.flatten(1)
-        if self.encoding is not None:
-            x = torch.cat([x, self.encoding(x)], 1)
-        hidden = x.expand(self.members, *x.shape)
+        return x if self.encoding is None else torch.cat([x, self.encoding(x)], 1)
+
+    def features_of(self, encoded: Tensor) -> Tensor:
+        """Features ``(B, features)`` of encoded rows ``(B, D)``, or of other rows for each member ``(M, B, D)``."""
+        hidden = encoded if encoded.dim() == 3 else encoded.expand(self.members, *encoded.shape)
         for layer in self.layers:
-            hidden = self.drop(F.relu(layer(hidden)))
+            # Rows first, as whatever is drawn for the rows of a batch.
+            hidden = self.drop(F.relu(layer(hidden)).transpose(0, 1)).transpose(0, 1)
         return hidden.transpose(0, 1).flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features_of(self.encode(x))
 
 
 class MeanCategory(SoftCategory):

@@ -34,7 +34,7 @@ __all__ = ["default_labels", "prepare", "resolve_for", "resume_run", "train_pres
 
 def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
     """Options of a preset for a data set; some differ for vectors and tables."""
-    return resolve(preset, changes, None if data.is_image else math.prod(data.input_shape))
+    return resolve(preset, changes, None if data.is_image else math.prod(data.shape))
 
 
 def prepare(

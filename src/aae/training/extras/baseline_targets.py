@@ -10,6 +10,7 @@ from aae.distributed import shards
 from aae.evaluation.baselines import Baselines
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
+from aae.model.ensembles import EnsembleTrunk
 from aae.objectives.terms import class_logits, divergence, frozen_statistics
 from aae.system.errors import check_counts, check_share
 from aae.training.extras.protocol import Extra
@@ -23,14 +24,15 @@ __all__ = ["BaselineTargets"]
 class BaselineTargets(Extra):
     r"""Unlabelled rows learn the class probabilities that logistic regression and forests give them.
 
-    Knowledge distillation (Hinton et al., arXiv 1503.02531) from `Baselines`, on rows some of whose columns are
-    swapped with another row's (SCARF, Bahri et al., arXiv 2106.15147): the network learns the classes between the rows
-    as well.
+    Networks alone overfit a few labels of a table, and what they then say of its other rows confirms itself. Here
+    these rows learn what `Baselines` say (distillation: Hinton et al., arXiv 1503.02531), which is no worse than the
+    labels allow. A share of a row's values is swapped with another row's, whose class may be another one (SCARF, Bahri
+    et al., arXiv 2106.15147): the network cannot repeat the forest's steps, and it ends better than its teachers.
 
     Args:
-        weight: Factor on the divergence.
-        swap: Share of the columns that another row gives.
-        rows: Number of unlabelled rows that are stored.
+        weight: Factor on the divergence, beside the cross-entropy of labelled rows.
+        swap: Share of the values that another row gives. An ensemble's encoded values are swapped one by one.
+        rows: Number of rows stored; at most half of them are labelled.
         seed: Seed of the forests.
     """
 
@@ -41,32 +43,41 @@ class BaselineTargets(Extra):
         check_share("BaselineTargets", swap=swap)
         self.weight, self.swap, self.rows, self.seed = weight, swap, rows, seed
         self.baselines: Baselines | None = None
-        self._x: Tensor | None = None
-        self._targets: Tensor | None = None
+        self._x: Tensor | None = None  # encoded rows (N, *)
+        self._targets: Tensor | None = None  # (N, K)
 
     def prepare(self, trainer: "Trainer") -> None:
-        x, labels = trainer.some_rows(self.rows)
-        known, flat = (labels >= 0).cpu().numpy(), x.flatten(1).cpu().numpy()
+        """Fit the baselines; does nothing where every row has a label, or all labels are of one class."""
+        self.baselines = None
         category: Any = trainer.model.category
-        weights = trainer.losses.class_weights
-        y = labels.cpu().numpy()[known]
-        if known.all() or len(np.unique(y)) < 2:
+        x, labels = trainer.some_rows(self.rows)
+        y = labels.cpu().numpy()
+        known = y >= 0
+        if known.all() or len(np.unique(y[known])) < 2:
             return
-        self.baselines = Baselines(self.seed).fit(
-            flat[known], y, category.dim, None if weights is None else weights.tolist()
-        )
-        found = self.baselines.predict_proba(flat[~known])
-        self._x = x[torch.from_numpy(~known).to(x.device)]
-        self._targets = torch.from_numpy(found).float().to(x.device)
-        trainer.losses.terms.append(self)
+        flat, weights = x.flatten(1).cpu().numpy(), trainer.losses.class_weights
+        given = None if weights is None else weights.tolist()
+        self.baselines = Baselines(self.seed).fit(flat[known], y[known], category.dim, given)
+        self._targets = torch.from_numpy(self.baselines.predict_proba(flat[~known])).float().to(x.device)
+        rows = x[torch.from_numpy(~known).to(x.device)]
+        trunk = trainer.model.trunk
+        self._x = trunk.encode(rows) if isinstance(trunk, EnsembleTrunk) else rows
+        trainer.losses.terms.append(self._loss)
 
-    def __call__(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, model: Autoencoder, teacher: Autoencoder, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The term: every member of an ensemble draws its own rows, ``len(batch.x)`` of them."""
         known: Any = self._x
         targets: Any = self._targets
-        draws = shards.draw((len(batch.x), 2), lambda empty: empty.uniform_(), device=known.device)
-        first, second = (draws * len(known)).long().clamp(max=len(known) - 1).unbind(1)
+        members = model.trunk.members if isinstance(model.trunk, EnsembleTrunk) else 1
+        draws = shards.draw((len(batch.x), members, 2), lambda empty: empty.uniform_(), device=known.device)
+        first, second = (draws * len(known)).long().clamp(max=len(known) - 1).unbind(2)
         x = known[first]
         x = torch.where(shards.rand_like(x) < self.swap, known[second], x)
         with frozen_statistics(model):
-            loss = divergence(targets[first], class_logits(model, x))
+            if isinstance(model.trunk, EnsembleTrunk):
+                category: Any = model.category
+                logits = category.logits(model.trunk.features_of(x.transpose(0, 1)))
+            else:
+                logits = class_logits(model, x[:, 0])
+        loss = divergence(targets[first].flatten(0, 1), logits.reshape(-1, logits.shape[-1]))
         return self.weight * loss, {"baseline_loss": loss}
