@@ -9,6 +9,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
+from aae.model.autoencoder import Autoencoder
 from aae.model.table_fit import fit_table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
@@ -16,7 +17,7 @@ from aae.system.errors import AAEError
 __all__ = ["AAEOutlierDetector"]
 
 
-LEAST_SPREAD = 1e-3  # of scores, which are logarithms of densities; most rows may be equal
+LEAST_SPREAD = 0.5  # of scores, whose spread is about 1; most rows may be equal
 
 # Weak matching and strong noise: reconstructions must stay close to the training rows and to nothing else.
 _PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
@@ -27,7 +28,7 @@ _OUTLIERS = {
 
 
 class AAEOutlierDetector(OutlierMixin, Estimator):
-    """Detects rows unlike the training rows: badly reconstructed, or with an improbable code.
+    """Detects rows far from the training rows, whether or not outliers are among these (`aae.evaluation.outliers`).
 
     Args:
         contamination: Share of outliers among the training rows, above 0 and at most 0.5; it sets ``offset_``. With
@@ -70,8 +71,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
-        decoded = self._apply(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
-        self.score_ = OutlierScore().fit(decoded)
+        self.score_ = OutlierScore().fit(self._inputs(known), _one_unit(self.model_, rows))
         scores = self.score_samples(X)
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
@@ -79,8 +79,11 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """How normal each row is, ``(N,)``: about 0 if it is normal, lower if not (`aae.evaluation.outliers`)."""
         check_is_fitted(self)
-        # Scaled as for the networks: the score needs the model for the training rows only.
-        return -self.score_(self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
+        return -self.score_(self._inputs(X))
+
+    def _inputs(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Rows ``(N, D)`` as the networks see them: numbers scaled, categories one-hot."""
+        return self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"]
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` minus ``offset_``, ``(N,)``: below zero for outliers."""
@@ -90,6 +93,13 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """1 for a normal row, -1 for an outlier, ``(N,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _one_unit(model: Autoencoder, rows: np.ndarray) -> bool:
+    """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
+    if model.table is None:
+        return True
+    return model.table.bounded and bool(np.mean((rows != rows.min(0)) & (rows != rows.max(0))) > 0)
 
 
 def _check_contamination(share: object) -> None:
