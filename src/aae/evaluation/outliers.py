@@ -10,9 +10,10 @@ __all__ = ["MAX_REFERENCES", "OutlierScore"]
 
 MAX_REFERENCES = 10_000  # training rows to compare with
 NEAR = (1, 2, 5)  # neighbours
+LOCAL = 0.25  # of what is usual among the nearest training rows, taken from a row's own distance
+NEAR_DECODED, LOCAL_DECODED = (20,), 1.0  # the same where the rows are compared with reconstructions
 FAR = (0.1, 0.2, 0.3)  # shares of the training rows
 SAMPLE = 1000  # rows that stand for all of them in FAR
-LOCAL = 0.25  # of what is usual among the nearest training rows, which counts less as an outlier
 FAR_WEIGHT = 0.8
 FLOOR = 0.05  # of the usual distance, added to each: equal rows have distance 0, which has no logarithm
 LOWER = 0.1, 1.2816  # a quantile, and how many standard deviations of a normal distribution it lies below the median
@@ -31,30 +32,48 @@ class OutlierScore:
     which no outliers are, is 1. The score is the larger one of the near distance and 0.8 times the far one; a mean
     would hide what only one of them sees.
 
+    An autoencoder knows more than the neighbours do if it reconstructs most training rows to within less than the
+    distance of their nearest neighbours, as it does for images. Then the near distance is that of the 20 nearest
+    reconstructions, less all of what this is for these reconstructions themselves: of outliers, even of those it was
+    trained on, the reconstructions are among those of usual rows.
+
     Columns are divided by their standard deviations, numbers of one unit by a common one. A row equal to a training
     row is taken for that row and left out as well, so that training rows have the same score again.
     """
 
-    def fit(self, rows: np.ndarray, one_unit: bool = False) -> Self:
+    def fit(self, rows: np.ndarray, decoded: np.ndarray, one_unit: bool = False) -> Self:
         """Take training rows ``(N, D)``, at least two, to compare with.
 
         Args:
             rows: Rows without empty cells, as the networks see them.
+            decoded: Their reconstructions ``(N, D)``.
             one_unit: Whether all columns are numbers of one unit, as pixels are.
         """
         self.scale = _scale(rows.astype(np.float64), one_unit).astype(np.float32)
-        self.references = rows.astype(np.float32) / self.scale
-        self.search = NearestNeighbors(n_neighbors=min(max(NEAR) + 1, len(rows))).fit(self.references)
-        self.sample = self.references[np.random.default_rng(0).permutation(len(rows))[:SAMPLE]]
-        near, far, places = self._distances(rows)
-        self.usual = [_usual(near), _usual(far)]
-        self.usual_near = self._logs(near, far)[0]
-        parts = self._parts(near, far, places)
+        self.sample = self._scaled(rows)[np.random.default_rng(0).permutation(len(rows))[:SAMPLE]]
+        self._refer(self._scaled(rows), NEAR, LOCAL)
+        distances = self._distances(rows)
+        error = np.sqrt(np.square(self._scaled(decoded) - self.references).sum(1))
+        if one_unit and np.median(error) < np.median(distances[0][:, 0]):
+            self._refer(self._scaled(decoded), NEAR_DECODED, LOCAL_DECODED)
+            among, distances = self._distances(decoded), self._distances(rows)
+        else:
+            among = distances
+        self.usual = [_usual(some) for some in among[:2]]
+        self.usual_near = self._logs(*among[:2])[0]
+        parts = self._parts(*distances)
         self.centre = np.median(parts, 0)
         quantile, deviations = LOWER
         lower = (self.centre - np.quantile(parts, quantile, axis=0)) / deviations
         self.spread = np.maximum(np.maximum(lower, parts.std(0) / 2), LEAST_SPREAD)
         return self
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        return rows.astype(np.float32) / self.scale
+
+    def _refer(self, references: np.ndarray, near: tuple[int, ...], local: float) -> None:
+        self.references, self.near, self.local = references, near, local
+        self.search = NearestNeighbors(n_neighbors=min(max(near) + 1, len(references))).fit(references)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Score of rows ``(M, D)``: ``(M,)``, about 0 for usual rows, higher for outliers."""
@@ -62,20 +81,20 @@ class OutlierScore:
         return np.maximum(near, FAR_WEIGHT * far)
 
     def _distances(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean distances for NEAR ``(M, 3)`` and for FAR in both metrics ``(M, 6)``; the nearest rows ``(M, 5)``."""
+        """Mean distances of the nearest ``(M, counts)`` and of FAR in both metrics ``(M, 6)``; places of the nearest."""
         parts = [self._distances_of(rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
         near, far, places = (np.concatenate(part) for part in zip(*parts, strict=True))
         return near, far, places
 
     def _distances_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = rows.astype(np.float32) / self.scale
+        rows = self._scaled(rows)
         places = self.search.kneighbors(rows, return_distance=False)
         # Computed again, as the search rounds: equal rows would be at some small distance.
-        distances = np.sqrt(np.square(rows[:, None] - self.references[places]).sum(2))
+        distances = np.stack([np.sqrt(np.square(rows - self.references[place]).sum(1)) for place in places.T], 1)
         distances, order = _to_others(distances)
         shares = [max(1, round(share * len(self.sample))) for share in FAR]
         far = [_mean_distances(_to_others(self._to_sample(rows, norm))[0], shares) for norm in (2.0, 1.0)]
-        return _mean_distances(distances, NEAR), np.concatenate(far, 1), np.take_along_axis(places, order, 1)
+        return _mean_distances(distances, self.near), np.concatenate(far, 1), np.take_along_axis(places, order, 1)
 
     def _to_sample(self, rows: np.ndarray, norm: float) -> np.ndarray:
         exact = "donot_use_mm_for_euclid_dist"  # others round: equal rows would be at some small distance
@@ -87,7 +106,7 @@ class OutlierScore:
     def _parts(self, near: np.ndarray, far: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Logarithms of the near and the far distance ``(M, 2)``."""
         own, mass = self._logs(near, far)
-        return np.stack([own - LOCAL * self.usual_near[places].mean(1), mass], 1)
+        return np.stack([own - self.local * self.usual_near[places].mean(1), mass], 1)
 
 
 def _usual(distances: np.ndarray) -> np.ndarray:

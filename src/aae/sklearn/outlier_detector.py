@@ -32,7 +32,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
 
     Args:
         contamination: Share of outliers among the training rows, above 0 and at most 0.5; it sets ``offset_``. With
-            ``"auto"`` it is not needed: outliers then are rows whose score lies more than 2.5 robust standard
+            ``"auto"`` it is not needed: outliers then are rows whose score lies more than 3 robust standard
             deviations (1.4826 times the median absolute deviation) below the median of the training rows.
         options: Options that differ from the detector's defaults for the preset ``aae``.
         max_iter: Training steps; None: chosen from the data.
@@ -71,7 +71,8 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         self._fit(rows, "aae", _outlier_options(rows))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
-        self.score_ = OutlierScore().fit(self._inputs(known), _one_unit(self.model_, rows))
+        seen = self._apply(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
+        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(self.model_, rows))
         scores = self.score_samples(X)
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
@@ -79,11 +80,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """How normal each row is, ``(N,)``: about 0 if it is normal, lower if not (`aae.evaluation.outliers`)."""
         check_is_fitted(self)
-        return -self.score_(self._inputs(X))
-
-    def _inputs(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Rows ``(N, D)`` as the networks see them: numbers scaled, categories one-hot."""
-        return self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"]
+        return -self.score_(self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` minus ``offset_``, ``(N,)``: below zero for outliers."""
@@ -109,10 +106,10 @@ def _check_contamination(share: object) -> None:
 
 
 def _robust_offset(scores: np.ndarray) -> float:
-    """The median less 2.5 robust standard deviations (Leys et al., 2013)."""
+    """The median less 3 robust standard deviations (Leys et al., 2013): scores of usual rows are skewed."""
     median = np.median(scores)
     spread = 1.4826 * np.median(np.abs(scores - median))
-    return float(median - 2.5 * max(spread, LEAST_SPREAD))
+    return float(median - 3 * max(spread, LEAST_SPREAD))
 
 
 def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
