@@ -14,9 +14,9 @@ LOCAL = 0.25  # of what is usual among the nearest training rows, taken from a r
 NEAR_DECODED, LOCAL_DECODED = (20,), 1.0  # the same where the rows are compared with reconstructions
 FAR = (0.1, 0.2, 0.3)  # shares of the training rows
 SAMPLE = 1000  # rows that stand for all of them in FAR
-FAR_WEIGHT = 0.8
+FAR_WEIGHT = 0.75
+FAITHFUL = 2 / 3  # of the training rows: then the autoencoder knows more than the neighbours
 FLOOR = 0.05  # of the usual distance, added to each: equal rows have distance 0, which has no logarithm
-LOWER = 0.1, 1.2816  # a quantile, and how many standard deviations of a normal distribution it lies below the median
 LEAST_SPREAD = 0.01  # of logarithms; all rows may be equal
 CHUNK = 500  # rows at a time
 
@@ -28,14 +28,13 @@ class OutlierScore:
     averaged), less a quarter of what this is for these training rows themselves. It fails where outliers are among
     the training rows and near each other. The far distance is the same for the nearest tenth, two and three tenths
     of the training rows, Euclidean and city-block: it sees such groups, but nothing small. Both are standardised by
-    the training rows, each left out of its own neighbours: their median is 0, and the spread of their lower half, in
-    which no outliers are, is 1. The score is the larger one of the near distance and 0.8 times the far one; a mean
-    would hide what only one of them sees.
+    the training rows, each left out of its own neighbours: their median is 0, their standard deviation 1. The score
+    is the larger one of the near distance and 0.75 times the far one; a mean would hide what only one of them sees.
 
-    An autoencoder knows more than the neighbours do if it reconstructs most training rows to within less than the
-    distance of their nearest neighbours, as it does for images. Then the near distance is that of the 20 nearest
-    reconstructions, less all of what this is for these reconstructions themselves: of outliers, even of those it was
-    trained on, the reconstructions are among those of usual rows.
+    An autoencoder knows more than the neighbours do if its reconstructions of two thirds of the training rows are
+    nearer to them than any other training row, as those of images are. Then, for numbers of one unit, the near
+    distance is that of the 20 nearest reconstructions, less all of what this is for these reconstructions
+    themselves: outliers, even those it was trained on, are far from their reconstructions.
 
     Columns are divided by their standard deviations, numbers of one unit by a common one. A row equal to a training
     row is taken for that row and left out as well, so that training rows have the same score again.
@@ -54,7 +53,7 @@ class OutlierScore:
         self._refer(self._scaled(rows), NEAR, LOCAL)
         distances = self._distances(rows)
         error = np.sqrt(np.square(self._scaled(decoded) - self.references).sum(1))
-        if one_unit and np.median(error) < np.median(distances[0][:, 0]):
+        if one_unit and np.mean(error < distances[0][:, 0]) > FAITHFUL:
             self._refer(self._scaled(decoded), NEAR_DECODED, LOCAL_DECODED)
             among, distances = self._distances(decoded), self._distances(rows)
         else:
@@ -63,9 +62,7 @@ class OutlierScore:
         self.usual_near = self._logs(*among[:2])[0]
         parts = self._parts(*distances)
         self.centre = np.median(parts, 0)
-        quantile, deviations = LOWER
-        lower = (self.centre - np.quantile(parts, quantile, axis=0)) / deviations
-        self.spread = np.maximum(np.maximum(lower, parts.std(0) / 2), LEAST_SPREAD)
+        self.spread = np.maximum(parts.std(0), LEAST_SPREAD)
         return self
 
     def _scaled(self, rows: np.ndarray) -> np.ndarray:
