@@ -71,7 +71,7 @@ def test_units_and_constant_columns_do_not_matter(usual):
 
 def test_numbers_of_one_unit_keep_their_unit(usual):
     rows = usual * np.float32([1, 1, 1, 1, 1, 0.01])  # as a pixel at the edge
-    moved = np.zeros((1, 6)) + [0, 0, 0, 0, 0, 0.1]  # ten of its standard deviations
+    moved = 0.1 * np.eye(6)[5:]  # ten of its standard deviations
     assert fitted(rows)(moved) > 3
     assert fitted(rows, one_unit=True)(moved) < 1
 

@@ -1,5 +1,6 @@
 """Outlier scores: how far a row is from the rows that a detector was fitted to."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -68,7 +69,7 @@ class OutlierScore:
     def _scaled(self, rows: np.ndarray) -> np.ndarray:
         return rows.astype(np.float32) / self.scale
 
-    def _refer(self, references: np.ndarray, near: tuple[int, ...], local: float) -> None:
+    def _refer(self, references: np.ndarray, near: Sequence[int], local: float) -> None:
         self.references, self.near, self.local = references, near, local
         self.search = NearestNeighbors(n_neighbors=min(max(near) + 1, len(references))).fit(references)
 
@@ -78,7 +79,7 @@ class OutlierScore:
         return np.maximum(near, FAR_WEIGHT * far)
 
     def _distances(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean distances of the nearest ``(M, counts)`` and of FAR in both metrics ``(M, 6)``; places of the nearest."""
+        """Near distances ``(M, counts)``, far ones in both metrics ``(M, 6)``, and the places of the nearest."""
         parts = [self._distances_of(rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
         near, far, places = (np.concatenate(part) for part in zip(*parts, strict=True))
         return near, far, places
@@ -119,10 +120,10 @@ def _to_others(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (np.where(itself, distances[:, 1:], distances[:, :-1]), np.where(itself, order[:, 1:], order[:, :-1]))
 
 
-def _mean_distances(ascending: np.ndarray, counts: tuple[int, ...] | list[int]) -> np.ndarray:
-    sums = ascending.cumsum(1, dtype=np.float64)
-    counts = np.minimum(counts, ascending.shape[1])
-    return np.asarray(sums[:, counts - 1] / counts)
+def _mean_distances(ascending: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """Means ``(M, counts)`` of the nearest so many distances; of all where there are fewer."""
+    most = np.minimum(counts, ascending.shape[1])
+    return np.asarray(ascending.cumsum(1, dtype=np.float64)[:, most - 1] / most)
 
 
 def _scale(rows: np.ndarray, one_unit: bool) -> np.ndarray:
