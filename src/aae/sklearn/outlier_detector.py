@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
 from aae.model.autoencoder import Autoencoder
-from aae.model.table_fit import fit_table
+from aae.model.table import Table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
 
@@ -66,7 +66,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         share = self.contamination
         _check_contamination(share)
         rows = self._read(X, reset=True)
-        self._fit(rows, "aae", _outlier_options(rows))
+        self._fit(rows, "aae", _outlier_options(rows, self._fit_table(rows)))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
         seen = self._apply(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
@@ -94,7 +94,7 @@ def _one_unit(model: Autoencoder, rows: np.ndarray) -> bool:
     """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
     if model.table is None:
         return True
-    return model.table.bounded and bool(np.mean((rows != rows.min(0)) & (rows != rows.max(0))) > 0)
+    return model.table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
 
 
 def _check_contamination(share: object) -> None:
@@ -110,6 +110,6 @@ def _robust_offset(scores: np.ndarray) -> float:
     return float(median - 3 * max(spread, LEAST_SPREAD))
 
 
-def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
-    pixels = rows.ndim > 2 or fit_table(rows).bounded
+def _outlier_options(rows: np.ndarray, table: Table | None) -> dict[str, Any]:
+    pixels = table is None or table.bounded
     return _OUTLIERS | (_PIXELS if pixels else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
