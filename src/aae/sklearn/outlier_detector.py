@@ -9,7 +9,6 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
-from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
@@ -17,7 +16,7 @@ from aae.system.errors import AAEError
 __all__ = ["AAEOutlierDetector"]
 
 
-LEAST_SPREAD = 0.1  # of scores, whose spread is near 1; most rows may be equal
+LEAST_SPREAD = 0.4  # of scores, whose spread is near 1; most rows may be equal
 
 # Weak matching and strong noise: reconstructions of pixels must stay close to the training rows and to nothing else.
 _PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600, "epochs": 15}
@@ -70,7 +69,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
         seen = self._apply(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
-        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(self.model_, rows))
+        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(rows, self.model_.table))
         scores = self.score_samples(X)
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
@@ -90,11 +89,11 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
 
-def _one_unit(model: Autoencoder, rows: np.ndarray) -> bool:
+def _one_unit(rows: np.ndarray, table: Table | None) -> bool:
     """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
-    if model.table is None:
+    if table is None:
         return True
-    return model.table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
+    return table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
 
 
 def _check_contamination(share: object) -> None:
@@ -111,5 +110,4 @@ def _robust_offset(scores: np.ndarray) -> float:
 
 
 def _outlier_options(rows: np.ndarray, table: Table | None) -> dict[str, Any]:
-    pixels = table is None or table.bounded
-    return _OUTLIERS | (_PIXELS if pixels else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
+    return _OUTLIERS | (_PIXELS if _one_unit(rows, table) else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
