@@ -5,10 +5,11 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
+from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
@@ -67,17 +68,17 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         rows = self._read(X, reset=True)
         self._fit(rows, "aae", _outlier_options(rows, self._fit_table(rows)))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
-        known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
-        seen = self._apply(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
+        known = rows if len(order) == len(rows) else rows[order]
+        seen = self._apply_rows(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
         self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(rows, self.model_.table))
-        scores = self.score_samples(X)
+        scores = -self.score_(self._apply_rows(rows, _inputs)["rows"])
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """How normal each row is, ``(N,)``: about 0 if it is normal, lower if not (`aae.evaluation.outliers`)."""
         check_is_fitted(self)
-        return -self.score_(self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
+        return -self.score_(self._apply(X, _inputs)["rows"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` minus ``offset_``, ``(N,)``: below zero for outliers."""
@@ -87,6 +88,10 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """1 for a normal row, -1 for an outlier, ``(N,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _inputs(model: Autoencoder, x: Tensor) -> dict[str, Tensor]:
+    return {"rows": x.flatten(1)}
 
 
 def _one_unit(rows: np.ndarray, table: Table | None) -> bool:
