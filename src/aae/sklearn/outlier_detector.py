@@ -5,33 +5,32 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
-from aae.model.table_fit import fit_table
+from aae.model.autoencoder import Autoencoder
+from aae.model.table import Table
 from aae.sklearn.base import Estimator
 from aae.system.errors import AAEError
 
 __all__ = ["AAEOutlierDetector"]
 
 
-LEAST_SPREAD = 1e-3  # of scores, which are logarithms of densities; most rows may be equal
+LEAST_SPREAD = 0.4  # of scores, whose spread is near 1; most rows may be equal
 
-# Weak matching and strong noise: reconstructions must stay close to the training rows and to nothing else.
-_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600}
-_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 300}
-_OUTLIERS = {
-    "prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128), "epochs": 15,
-}  # fmt: skip
+# Weak matching and strong noise: reconstructions of pixels must stay close to the training rows and to nothing else.
+_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600, "epochs": 15}
+_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 100, "epochs": 4}
+_OUTLIERS = {"prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128)}
 
 
 class AAEOutlierDetector(OutlierMixin, Estimator):
-    """Detects rows unlike the training rows: badly reconstructed, or with an improbable code.
+    """Detects rows far from the training rows, whether or not outliers are among these (`aae.evaluation.outliers`).
 
     Args:
         contamination: Share of outliers among the training rows, above 0 and at most 0.5; it sets ``offset_``. With
-            ``"auto"`` it is not needed: outliers then are rows whose score lies more than 2.5 robust standard
+            ``"auto"`` it is not needed: outliers then are rows whose score lies more than 3 robust standard
             deviations (1.4826 times the median absolute deviation) below the median of the training rows.
         options: Options that differ from the detector's defaults for the preset ``aae``.
         max_iter: Training steps; None: chosen from the data.
@@ -67,20 +66,19 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         share = self.contamination
         _check_contamination(share)
         rows = self._read(X, reset=True)
-        self._fit(rows, "aae", _outlier_options(rows))
+        self._fit(rows, "aae", _outlier_options(rows, self._fit_table(rows)))
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
-        known = X if len(order) == len(rows) else _safe_indexing(X, order)  # not rows: images are read once
-        decoded = self._apply(known, lambda model, x: {"rows": model(x).flatten(1)})["rows"]
-        self.score_ = OutlierScore().fit(decoded)
-        scores = self.score_samples(X)
+        known = rows if len(order) == len(rows) else rows[order]
+        seen = self._apply_rows(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
+        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(rows, self.model_.table))
+        scores = -self.score_(self._apply_rows(rows, _inputs)["rows"])
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """How normal each row is, ``(N,)``: about 0 if it is normal, lower if not (`aae.evaluation.outliers`)."""
         check_is_fitted(self)
-        # Scaled as for the networks: the score needs the model for the training rows only.
-        return -self.score_(self._apply(X, lambda model, x: {"rows": x.flatten(1)})["rows"])
+        return -self.score_(self._apply(X, _inputs)["rows"])
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
         """`score_samples` minus ``offset_``, ``(N,)``: below zero for outliers."""
@@ -92,6 +90,17 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
 
+def _inputs(model: Autoencoder, x: Tensor) -> dict[str, Tensor]:
+    return {"rows": x.flatten(1)}
+
+
+def _one_unit(rows: np.ndarray, table: Table | None) -> bool:
+    """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
+    if table is None:
+        return True
+    return table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
+
+
 def _check_contamination(share: object) -> None:
     number = isinstance(share, int | float | np.number) and not isinstance(share, bool) and 0 < share <= 0.5
     if not (number or (isinstance(share, str) and share == "auto")):
@@ -99,12 +108,11 @@ def _check_contamination(share: object) -> None:
 
 
 def _robust_offset(scores: np.ndarray) -> float:
-    """The median less 2.5 robust standard deviations (Leys et al., 2013)."""
+    """The median less 3 robust standard deviations (Leys et al., 2013): scores of usual rows are skewed."""
     median = np.median(scores)
     spread = 1.4826 * np.median(np.abs(scores - median))
-    return float(median - 2.5 * max(spread, LEAST_SPREAD))
+    return float(median - 3 * max(spread, LEAST_SPREAD))
 
 
-def _outlier_options(rows: np.ndarray) -> dict[str, Any]:
-    pixels = rows.ndim > 2 or fit_table(rows).bounded
-    return _OUTLIERS | (_PIXELS if pixels else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
+def _outlier_options(rows: np.ndarray, table: Table | None) -> dict[str, Any]:
+    return _OUTLIERS | (_PIXELS if _one_unit(rows, table) else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
