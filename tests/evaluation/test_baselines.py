@@ -1,7 +1,18 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
-from aae.evaluation.baselines import BASELINES, Baselines, _mixture_weights, fold_numbers
+from aae.evaluation.baselines import (
+    BASELINES,
+    REPORTED,
+    Baselines,
+    _mixture_weights,
+    baseline_errors,
+    fold_numbers,
+)
+from aae.runs.open import open_run
 
 
 def test_folds_are_stratified_and_a_single_row_is_always_learned():
@@ -58,3 +69,20 @@ def test_class_weights_raise_a_class():
     x = (generator.normal(size=(100, 2)) + y[:, None]).astype(np.float32)
     plain, weighted = (Baselines().fit(x, y, 2, weights).predict_proba(x)[:, 1].mean() for weights in (None, [1, 9]))
     assert weighted > plain + 0.05
+
+
+def test_errors_beside_a_models(trained):
+    """They learn from the labelled rows of the training alone, and are tested on its test rows."""
+    run = open_run(trained("semi-supervised"))
+    found = baseline_errors(run.model, run.data, run.split)
+    x, y = (run.data.x[run.split.labelled].reshape(len(run.split.labelled), -1) / 255, run.data.y[run.split.labelled])
+    forest = RandomForestClassifier(random_state=0).fit(x.astype(np.float32), y)
+    test = (run.data.test_x.reshape(len(run.data.test_x), -1) / 255).astype(np.float32)
+    assert found["random_forest"] == pytest.approx(100 * np.mean(forest.predict(test) != run.data.test_y))
+    assert list(found) == list(REPORTED)
+
+
+def test_without_labelled_test_rows_there_is_nothing_to_say(trained):
+    run = open_run(trained("semi-supervised"))
+    blank = dataclasses.replace(run.data, test_y=np.full(len(run.data.test_y), -1))
+    assert baseline_errors(run.model, blank, run.split) == {}

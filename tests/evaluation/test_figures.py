@@ -19,7 +19,9 @@ VALIDATION = {"validation_rows", "validation_labelled"}
 DENSITY = {"log_likelihood", "log_likelihood_se", *VALIDATION}
 MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
 BY_CLASS = {"balanced_accuracy", *(f"recall_{k}" for k in range(10))}
-CLASSIFIER = MATCHED | BY_CLASS | {"test_error", "validation_error"}
+CLASSIFIER = MATCHED | BY_CLASS | {
+    "test_error", "validation_error", "baseline_logistic_regression", "baseline_random_forest",
+}  # fmt: skip
 FOUND = {
     "autoencoder": ALWAYS | VALIDATION, "denoising": ALWAYS | VALIDATION | {"noisy_error", "denoising_error"},
     "vae": MATCHED | {"elbo"},

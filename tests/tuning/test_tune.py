@@ -43,7 +43,7 @@ def test_the_first_trial_has_the_settings_of_the_preset_and_the_best_is_no_worse
     own = resolve("few-labels", SMALL, columns=4)
     first, *others = found.study.trials
     assert first.params == {name: getattr(own, name) for name in first.params}
-    assert set(first.params) == {"lr", "z_weight", "y_weight", "adversarial_radius", "dropout"}
+    assert set(first.params) == {"lr", "z_weight", "y_weight", "dropout"}
     assert set(first.params) == set(space_of(own, SMALL))
     assert found.study.best_value <= first.value
     assert found.figure == "validation_error"

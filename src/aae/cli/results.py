@@ -82,6 +82,7 @@ def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
             counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
             uneven = counts.max() > UNEVEN * counts[counts > 0].min()
             lines.append(f"{line} (balanced accuracy {figures['balanced_accuracy']:.1f} %)" if uneven else line)
+    lines += _baseline_lines(figures)
     if lines or run.model.category is None or run.model.category.posterior is None or not run.data.classes:
         return lines
     name = "test error" if can_classify(run.model) else "cluster error"
@@ -90,6 +91,21 @@ def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
     if not labelled:
         return [f"no {name}: none of the {rows:,} test rows has a label"]
     return [f"no {name}: no validation row has a label by which to name the clusters"]
+
+
+def _baseline_lines(figures: dict[str, Any]) -> list[str]:
+    """What other classifiers make of the same labels, and that one of them is better if it is."""
+    errors = {
+        name.removeprefix("baseline_").replace("_", " "): value
+        for name, value in figures.items()
+        if name.startswith("baseline_")
+    }
+    if not errors:
+        return []
+    best = min(errors, key=lambda name: errors[name])
+    advice = f"; on these data, {best} does better" if errors[best] < figures["test_error"] else ""
+    some = ", ".join(f"{name} {value:.2f} %" for name, value in errors.items())
+    return [f"on the same labels: {some}{advice}"]
 
 
 def report_run(path: Path) -> None:

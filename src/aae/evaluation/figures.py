@@ -10,6 +10,7 @@ from aae.data.dataset import Dataset
 from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
+from aae.evaluation.baselines import baseline_errors
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.system.errors import AAEError
@@ -32,7 +33,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak``,
         ``prior_mismatch``, ``component_accuracy``, ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
-        ``log_likelihood_se`` (nats); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
+        ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
+        of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
         over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
         or of the ``validation_labelled`` of the ``validation_rows``.
     """
@@ -51,6 +53,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
             values |= _class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
             if split is not None and len(validation):
                 values |= _only(metrics.quick_metrics(model, data, split), "validation_error")
+            if split is not None:
+                values |= {f"baseline_{name}": error for name, error in baseline_errors(model, data, split).items()}
         values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
         values |= _denoising(model, x, y)

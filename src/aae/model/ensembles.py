@@ -25,10 +25,10 @@ __all__ = ["CategoryEnsemble", "EnsembleTrunk", "MeanCategory", "MemberLinear", 
 class PiecewiseLinear(nn.Module):
     r"""Numbers as piecewise-linear functions of themselves: a column of ``n`` bins becomes ``n`` values.
 
-    The value of a bin rises from 0 at its lower to 1 at its upper edge; the first and the last bin go on outside (to -1
-    and 2, so that far numbers stay bounded). A linear layer of them is a piecewise-linear function of each column, which
-    small networks find hard to learn otherwise (Gorishniy et al., arXiv 2203.05556, section 3.1). The values are centred
-    and doubled, which brings them to the scale of standardised numbers.
+    The value of a bin rises from 0 at its lower to 1 at its upper edge; the first and the last bin go on outside (to
+    -1 and 2, so that far numbers stay bounded). A linear layer of them is a piecewise-linear function of each column,
+    which small networks find hard to learn otherwise (Gorishniy et al., arXiv 2203.05556, section 3.1). The values are
+    centred and doubled, which brings them to the scale of standardised numbers.
 
     Args:
         edges: Of every column ``D`` its rising bin edges; None or fewer than three leave the column out.

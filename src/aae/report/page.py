@@ -39,6 +39,8 @@ _POINTS = "\N{NARROW NO-BREAK SPACE}points"
 # In the order of the page; all other results go into the table of results.
 MEASURES = {
     "test_error": _Measure("Test error", _PERCENT, 2, "share of test rows put into the wrong class"),
+    "baseline_logistic_regression": _Measure("Logistic regression", _PERCENT, 2, "its test error with the same labels"),
+    "baseline_random_forest": _Measure("Random forest", _PERCENT, 2, "its test error with the same labels"),
     "cluster_error": _Measure("Cluster error", _PERCENT, 2,
                               "share of test rows whose cluster stands for another class"),
     "validation_error": _Measure("Validation error", _PERCENT, 2, "the same on rows kept back from training"),

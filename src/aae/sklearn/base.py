@@ -30,6 +30,7 @@ from aae.runs.train import prepare
 from aae.sklearn.frames import FrameFormat, empty_notes, learn_rows, not_a_number, types_of, warn
 from aae.system import generators
 from aae.system.errors import AAEError
+from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.train import train
 
 __all__ = ["Coder", "Estimator"]
@@ -96,6 +97,8 @@ class Estimator(BaseEstimator):
                 preset, data, len(split.labelled), split, seed, options, length
             )
             result = train(model, data, settings, split=split, seed=seed, device=self.device, progress=self.verbose)
+        targets = [extra for extra in settings.extras if isinstance(extra, BaselineTargets)]
+        self._baselines = targets[0].baselines if targets else None
         self.model_ = result.model.cpu()
         self.n_iter_ = result.step
         return self
