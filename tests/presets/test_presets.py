@@ -134,10 +134,10 @@ def test_few_labels_for_images_vectors_and_tables():
     images, vectors, narrow = (resolve("few-labels", columns=columns) for columns in (None, 64, 13))
     assert (images.network, vectors.network, narrow.network) == ("conv", "ensemble", "ensemble")
     assert (images.consistency, vectors.consistency) == (1.0, 0.0)
-    assert (vectors.adversarial_radius, narrow.adversarial_radius) == (0.5, 0.0)
+    assert vectors == narrow
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
     wide = resolve("few-labels", columns=784)
-    assert (wide.network, wide.hidden, wide.baseline_targets) == ("mlp", None, 0.0)
+    assert (wide.network, wide.hidden, wide.baseline_targets, wide.adversarial_radius) == ("mlp", None, 0.0, 0.5)
     assert [each.batch_norm for each in (images, wide, vectors, narrow)] == [True, True, False, False]
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]

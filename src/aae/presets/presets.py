@@ -72,7 +72,7 @@ _FEW_LABELS_VECTORS = {
     "consistency": 0.0,
     "interpolation": 0.0,
     "neighbour_targets": 0.0,
-    "adversarial_radius": 0.5,
+    "adversarial_radius": 0.0,  # where labels are too few for a good first guess, it confirms a bad one
     # Through a short style the decoder can say little of a row, and more weight would have the class say the rest.
     "reconstruction": 1e-4,
     "batch_size": 128,
@@ -89,6 +89,7 @@ _FEW_LABELS_WIDE = {
     "dropout": 0.0,
     "batch_norm": True,
     "baseline_targets": 0.0,
+    "adversarial_radius": 0.5,
     "reconstruction": 0.0,
     "lr": 1e-3,
     "least_steps": 300,
@@ -182,7 +183,6 @@ PRESETS: dict[str, Preset] = {
             "least_steps": 2000,
         },
         _FEW_LABELS_VECTORS,
-        narrow={"adversarial_radius": 0.0},  # a step towards another class is in a few columns, as one within a class
         wide=_FEW_LABELS_WIDE,
     ),
     "clustering": Preset(
