@@ -5,7 +5,6 @@ numbers and one column for each category, learned from all training rows. Ours g
 """
 
 import importlib.util
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -82,18 +81,8 @@ def on_all(make: Callable[[int], Any]) -> Method:
 
 
 def classifier(draw: Draw, seed: int, quick: bool) -> Answer:
-    """`AAEClassifier`; texts as the columns of the baselines as long as it does not read them itself."""
-    model = aae.AAEClassifier(random_state=seed)
-    try:
-        model.fit(draw.x, draw.y)
-    except (TypeError, ValueError):
-        if not hasattr(draw.x, "columns") or draw.x.select_dtypes(exclude="number").empty:
-            raise
-        print("AAEClassifier does not read the texts: encoded for it", file=sys.stderr)
-        x, transform = encoded(draw.x)
-        model.fit(x, draw.y)
-        return lambda rows: model.predict(transform(rows))
-    return model.predict
+    """`AAEClassifier` on the table as it is."""
+    return aae.AAEClassifier(random_state=seed).fit(draw.x, draw.y).predict
 
 
 def preset(name: str) -> Method:
