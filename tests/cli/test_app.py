@@ -66,6 +66,7 @@ def test_from_training_to_everything_else(cli, folder):
     assert found.keys() == FACTS | {
         "test_error", "validation_error", "reconstruction_loss", "squared_error", "prior_mismatch", "style_leak",
         "log_likelihood", "log_likelihood_se", "test_rows", "test_labelled", "validation_rows", "validation_labelled",
+        "baseline_logistic_regression", "baseline_random_forest",
         "balanced_accuracy", *(f"recall_{k}" for k in range(10)), *ENTRIES}
     assert np.sum(found["confusion"]) == sum(found["support"].values()) == 360
     assert found["recall"] == {str(k): found[f"recall_{k}"] for k in range(10)}
@@ -74,7 +75,11 @@ def test_from_training_to_everything_else(cli, folder):
              "precision": "32", "steps": 2}
     assert {name: found[name] for name in facts} == facts
     assert json.loads((folder / "run" / "evaluation.json").read_text()) == found
-    first, *printed = cli("evaluate", "run").out.splitlines()
+    first, second, *printed = cli("evaluate", "run").out.splitlines()
+    logistic, forest = (found[f"baseline_{name}"] for name in ("logistic_regression", "random_forest"))
+    best = "logistic regression" if logistic <= forest else "random forest"
+    assert second.startswith(f"on the same labels: logistic regression {logistic:.2f} %, random forest {forest:.2f} %")
+    assert second.endswith(f"; on these data, {best} does better") == (min(logistic, forest) < found["test_error"])
     assert first == f"test error: {found['test_error']:.2f} % of 360 labelled test rows"
     whole = {name: str(value) for name, value in found.items() if name not in ENTRIES and "recall_" not in name}
     assert dict(line.split(maxsplit=1) for line in printed[:-11]) == whole

@@ -41,6 +41,10 @@ def rows():
     return torch.cat([torch.rand(4, 2), torch.rand(4, 2) + 10])
 
 
+def shares_of(logits, x):
+    return logits.softmax(-1).expand(len(x), 2)
+
+
 def batch_of(rows, progress):
     return Batch(rows, torch.full((len(rows),), -1), rows[:2], torch.tensor([0, 1]), progress=progress)
 
@@ -76,7 +80,7 @@ def test_targets_return_to_the_teachers_prediction(model, rows):
 def test_the_majority_of_the_nearest_rows_counts_for_more(model, rows, monkeypatch):
     """If two classes share four rows, targets are the normalised squares of the shares; for clusters the shares."""
     logits = torch.tensor([[0.75, 0.25]]).log()
-    monkeypatch.setattr(neighbour_targets, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
+    monkeypatch.setattr(neighbour_targets, "class_probabilities", lambda teacher, x: shares_of(logits, x))
     for wanted, shares in ((torch.tensor([0.5, 0.5]), [0.9, 0.1]), (None, [0.75, 0.25])):
         targets = NeighbourTargets(neighbours=3, pool=3)
         targets.fit(rows, wanted)
@@ -109,7 +113,7 @@ def test_class_frequencies_stay_within_the_margin(rows):
 
 def test_a_class_that_the_prior_excludes_is_no_target(model, rows, monkeypatch):
     logits = torch.tensor([[0.0, -1000.0]])
-    monkeypatch.setattr(neighbour_targets, "class_logits", lambda teacher, x: logits.expand(len(x), 2))
+    monkeypatch.setattr(neighbour_targets, "class_probabilities", lambda teacher, x: shares_of(logits, x))
     targets = NeighbourTargets(neighbours=3, pool=3)
     targets.fit(rows, torch.tensor([0.0, 1.0]))
     found = targets(model, batch_of(rows, 0.0))[: len(rows)]

@@ -20,6 +20,7 @@ MARGIN = 4 / 3  # a class may be predicted for this many times as many rows as i
 LEAST_ROWS = 5  # of the rarest class that the prior expects among the rows; with fewer, their share says nothing
 ROUNDS = 20  # over the classes, of which one is brought to its share at a time
 CHUNK = 1000  # rows of a pass
+PASSES = 5  # over the rows, for an ensemble
 
 
 def class_shift(logits: Tensor, prior: Tensor, margin: float = MARGIN, capped: bool = True) -> Tensor:
@@ -103,6 +104,8 @@ class ClassAlignment(Extra):
             return
         was_training = model.training
         model.eval()
-        logits = torch.cat([class_probabilities(model, part).float().log() for part in rows.split(CHUNK)])
+        # Of an ensemble, whose members are shifted alike, the mean probabilities move by about as much.
+        for _ in range(PASSES if isinstance(posterior, CategoryEnsemble) else 1):
+            logits = torch.cat([class_probabilities(model, part).float().log() for part in rows.split(CHUNK)])
+            layer.bias.add_(class_shift(logits, prior.to(logits), capped=self.capped).to(layer.bias))
         model.train(was_training)
-        layer.bias.add_(class_shift(logits, prior.to(logits), capped=self.capped).to(layer.bias))
