@@ -33,6 +33,7 @@ from aae.system.errors import AAEError, unknown
 __all__ = ["Losses", "Metrics", "Phase", "build_phases"]
 
 Metrics = dict[str, Tensor]
+Term = Callable[[Autoencoder, Autoencoder, Batch], tuple[Tensor, Metrics]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Losses:
         self.model = model
         self.reconstruction_weight = reconstruction_weight
         self.classification_weight = classification_weight
-        self.terms = list(terms)
+        self.terms: list[Term] = list(terms)
         self.teacher = model
         self.targets: Callable[[Autoencoder, Batch], Tensor] | None = None  # in place of the teacher's predictions
         self.adversarial = [latent for latent in model.latents if latent.rules("generator_loss")]
