@@ -8,7 +8,7 @@ from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.runs.train import prepare
-from aae.training.extras.class_alignment import MARGIN, ClassAlignment, class_shift
+from aae.training.extras.class_alignment import MARGIN, ClassAlignment, _log_probabilities, class_shift
 from aae.training.train import train
 
 ROUNDING = 1.03  # a share of few rows changes by whole rows
@@ -94,3 +94,14 @@ def test_too_few_rows_say_nothing():
     assert len(others) == len(settings.extras) - 1
     plain = trained_share(other[0], data, replace(settings, extras=others), split)
     assert np.array_equal(trained_share(model, data, settings, split), plain)
+
+
+def test_probabilities_that_round_to_zero_shift_by_finite_numbers():
+    """A network that is certain by thousands of logits, in one way for single ones and ensembles."""
+    for changes in ({}, {"network": "mlp", "batch_norm": True}):
+        model = prepared(400, 40, **changes)[0].eval()
+        layer = getattr(model.category.posterior, "heads", None) or model.category.posterior.logits
+        layer.bias.data[..., 1] -= 5000.0
+        logs = _log_probabilities(model, torch.randn(50, 4))
+        assert torch.isfinite(logs).all()
+        assert torch.isfinite(class_shift(logs, torch.tensor([0.9, 0.1]))).all()

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from aae.model.autoencoder import Autoencoder
 from aae.model.ensembles import CategoryEnsemble, MemberLinear
-from aae.objectives.terms import class_probabilities
+from aae.objectives.terms import class_logits
 from aae.system.errors import check_counts
 from aae.training.extras.neighbour_targets import class_frequencies
 from aae.training.extras.protocol import Extra
@@ -106,6 +107,15 @@ class ClassAlignment(Extra):
         model.eval()
         # Of an ensemble, whose members are shifted alike, the mean probabilities move by about as much.
         for _ in range(PASSES if isinstance(posterior, CategoryEnsemble) else 1):
-            logits = torch.cat([class_probabilities(model, part).float().log() for part in rows.split(CHUNK)])
+            logits = torch.cat([_log_probabilities(model, part) for part in rows.split(CHUNK)])
             layer.bias.add_(class_shift(logits, prior.to(logits), capped=self.capped).to(layer.bias))
         model.train(was_training)
+
+
+def _log_probabilities(model: Autoencoder, x: Tensor) -> Tensor:
+    """Logarithms of class probabilities ``(B, K)``, of an ensemble of their mean up to a constant.
+
+    The logarithm of a probability that was rounded to zero would be infinite, and so would the shift.
+    """
+    logs = class_logits(model, x).float().log_softmax(-1)
+    return logs if logs.dim() == 2 else logs.logsumexp(1)
