@@ -30,7 +30,8 @@ from aae.evaluation.bounds import importance_bound
 from aae.evaluation.figures import evaluate
 from aae.presets.options import Options
 from aae.runs.open import Run, open_run
-from aae.runs.train import resolve_for, resume_run
+from aae.runs.prepare import resolve_for
+from aae.runs.train import resume_run
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically
 from aae.system.machine import describe_machine

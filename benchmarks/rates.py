@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import aae
 from aae.distributed.fabric import make_fabric
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.training.precision import choose_precision
 from aae.training.trainer import Trainer
 

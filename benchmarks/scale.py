@@ -27,7 +27,8 @@ def measure(preset: str, batch: int, devices: int) -> dict[str, float]:
     import torch.distributed as dist
 
     from aae.distributed.processes import launch
-    from aae.runs.train import default_labels, load_data, prepare
+    from aae.runs.prepare import default_labels, prepare
+    from aae.runs.train import load_data
     from aae.training.trainer import Trainer
 
     group = launch("cpu", "32", devices)

@@ -13,7 +13,7 @@ import numpy as np
 import aae
 from aae.data.arrays import NpyRows
 from aae.evaluation import inference
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 
 # The peak memory of a process includes that of the one it was forked from; a small one in between excludes ours.
 LAUNCH = """

@@ -13,7 +13,7 @@ import pytest
 
 import aae
 from aae.presets.presets import resolve
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from aae.data.sources import load_data
 from aae.evaluation import inference
 from aae.model.table import Table
 from aae.runs.outputs import read_input
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.sklearn.labels import class_labels
 from aae.system.errors import AAEError
 from helpers.doors import LABELS, MARKS, sheet, write

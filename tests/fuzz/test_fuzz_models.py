@@ -17,7 +17,8 @@ from aae.model.table_fit import fit_table
 from aae.presets.presets import PRESETS
 from aae.runs import train as runs
 from aae.runs.open import open_run
-from aae.runs.train import prepare, resume_run, train_preset
+from aae.runs.prepare import prepare
+from aae.runs.train import resume_run, train_preset
 from aae.training.rundir import History
 from helpers.fuzzing import JSON, changed, damaged, parts, try_all
 from helpers.runs import SMALL

@@ -7,7 +7,8 @@ from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
 from aae.presets.classes import label_frequencies, prior_note, resolve_classes, uneven_frequencies
 from aae.presets.presets import resolve
-from aae.runs.train import prepare, train_preset
+from aae.runs.prepare import prepare
+from aae.runs.train import train_preset
 from aae.system.errors import AAEError
 
 DIGITS = load_digits()

@@ -12,7 +12,8 @@ from aae.data.sources import load_data
 from aae.evaluation import inference, metrics
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import open_run
-from aae.runs.train import prepare, resume_run, train_preset
+from aae.runs.prepare import prepare
+from aae.runs.train import resume_run, train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.training.rundir import RunDir
 from helpers.runs import SMALL, VARIANTS, rewrite, train_small

@@ -9,7 +9,7 @@ from aae.distributed.fabric import make_fabric
 from aae.model.batch import Batch
 from aae.objectives.phases import Losses, build_phases
 from aae.presets.presets import PRESETS
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.training.capture import WARM_UP, CapturedStep
 from aae.training.trainer import Trainer
 

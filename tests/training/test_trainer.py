@@ -19,7 +19,7 @@ from aae.model.posteriors import Point
 from aae.objectives.phases import Losses, build_phases
 from aae.objectives.terms import VirtualAdversarial
 from aae.presets.presets import PRESETS
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.system.errors import AAEError
 from aae.training.settings import Settings
 from aae.training.trainer import Trainer

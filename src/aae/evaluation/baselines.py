@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -16,7 +15,15 @@ from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 
-__all__ = ["BASELINES", "REPORTED", "Baselines", "baseline_errors", "fold_numbers"]
+__all__ = [
+    "BASELINES",
+    "REPORTED",
+    "baseline_errors",
+    "baselines",
+    "class_probabilities",
+    "cross_validated_errors",
+    "fold_numbers",
+]
 
 BASELINES: dict[str, Callable[[int], Any]] = {
     "logistic_regression": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
@@ -26,8 +33,6 @@ BASELINES: dict[str, Callable[[int], Any]] = {
 REPORTED = ("logistic_regression", "random_forest")  # beside the error of a model
 MAX_VALUES = 2_000_000  # of labelled rows, to which they are fitted: a forest would take minutes for more
 FOLDS = 5
-PRIOR_ROWS = 10.0  # rows' worth of belief that all are equally good
-MIN_PROBABILITY = 1e-3  # a forest may give a class none at all
 
 
 def baseline_errors(model: Autoencoder, data: Dataset, split: Split) -> dict[str, float]:
@@ -65,91 +70,47 @@ def fold_numbers(y: np.ndarray, seed: int) -> np.ndarray:
     return folds
 
 
-class Baselines:
-    """Logistic regression, a random forest and extremely randomised trees, averaged by what cross-validation says.
-
-    The weight of each is how likely it makes the labels of rows that it was not fitted to (a mixture fitted by
-    expectation maximisation), with a prior that with few labels keeps the three nearly equal: choosing the best would
-    then be choosing by chance.
+def baselines(y: np.ndarray, seed: int = 0, class_weights: Sequence[float] | None = None) -> dict[str, Any]:
+    """The classifiers by name, not fitted.
 
     Args:
-        seed: Seed of the forests and of the folds.
-        names: Which of `BASELINES`.
-
-    Attributes:
-        errors: The cross-validated error of each in percent, ``{name: error}``; empty if no class has two rows.
-        weights: The weight of each, ``{name: weight}``.
+        y: The classes they are to learn ``(N,)``.
+        seed: Seed of the forests.
+        class_weights: Weight of the rows of each class.
     """
-
-    def __init__(self, seed: int = 0, names: Sequence[str] = tuple(BASELINES)) -> None:
-        self.seed, self.names = seed, names
-
-    def fit(self, x: np.ndarray, y: np.ndarray, classes: int, class_weights: Sequence[float] | None = None) -> Self:
-        """Cross-validate, then fit to all labelled rows.
-
-        Args:
-            x: Rows as the networks read them ``(N, D)``.
-            y: Class numbers ``(N,)``; a class may have no row.
-            classes: Number of classes.
-            class_weights: Weight of the rows of each class.
-        """
-        makers = self._makers(y, class_weights)
-        self.cross_validate(x, y, classes, class_weights)
-        self.models = {name: model.fit(x, y) for name, model in makers.items()}
-        return self
-
-    def cross_validate(
-        self, x: np.ndarray, y: np.ndarray, classes: int, class_weights: Sequence[float] | None = None
-    ) -> Self:
-        """Find the errors and weights only; arguments as for `fit`."""
-        self.classes = classes
-        folds = fold_numbers(y, self.seed)
-        held = folds >= 0
-        makers = self._makers(y, class_weights)
-        outside = {name: self._held_out(model, x, y, folds)[held] for name, model in makers.items()}
-        wrong = {name: p.argmax(1) != y[held] for name, p in outside.items()} if held.any() else {}
-        self.errors = {name: float(100 * np.mean(each)) for name, each in wrong.items()}
-        shares = _mixture_weights(np.stack([p[np.arange(held.sum()), y[held]] for p in outside.values()], 1))
-        self.weights = dict(zip(outside, shares.tolist(), strict=True))
-        return self
-
-    def _makers(self, y: np.ndarray, class_weights: Sequence[float] | None) -> dict[str, Any]:
-        weights = None if class_weights is None else {int(k): class_weights[k] for k in np.unique(y)}
-        makers = {name: BASELINES[name](self.seed) for name in self.names}
-        for model in makers.values():
-            (model[-1] if isinstance(model, Pipeline) else model).set_params(class_weight=weights)
-        return makers
-
-    def _held_out(self, model: Any, x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> np.ndarray:
-        """Probabilities of every row by the model that was fitted without the row's fold."""
-        found = np.zeros((len(y), self.classes))
-        for k in range(FOLDS):
-            out = folds == k
-            if out.any() and len(np.unique(y[~out])) > 1:
-                found[out] = self._probabilities(clone(model).fit(x[~out], y[~out]), x[out])
-        return found
-
-    def _probabilities(self, model: Any, x: np.ndarray) -> np.ndarray:
-        found = np.zeros((len(x), self.classes))
-        found[:, model.classes_] = model.predict_proba(x)
-        return found
-
-    def reported(self) -> dict[str, float]:
-        """The errors of those that are reported beside a model's."""
-        return {name: self.errors[name] for name in REPORTED if name in self.errors}
-
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Class probabilities ``(M, classes)`` of rows ``(M, D)``."""
-        return sum(self.weights[name] * self._probabilities(model, x) for name, model in self.models.items())
+    weights = None if class_weights is None else {int(k): class_weights[k] for k in np.unique(y)}
+    models = {name: make(seed) for name, make in BASELINES.items()}
+    for model in models.values():
+        (model[-1] if isinstance(model, Pipeline) else model).set_params(class_weight=weights)
+    return models
 
 
-def _mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
-    """Weights ``(M,)`` of the mixture that makes labels most likely, given each model's ``(N, M)``."""
-    count = likelihoods.shape[1]
-    likelihoods = np.maximum(likelihoods, MIN_PROBABILITY)
-    weights = np.full(count, 1 / count)
-    for _ in range(100):
-        shares = weights * likelihoods
-        weights = (shares / shares.sum(1, keepdims=True)).sum(0) + PRIOR_ROWS / count
-        weights /= weights.sum()
-    return weights
+def class_probabilities(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """What a fitted classifier says of rows, ``(N, classes)``: 0 for classes that it has not seen."""
+    found = np.zeros((len(x), classes))
+    found[:, model.classes_] = model.predict_proba(x)
+    return found
+
+
+def cross_validated_errors(x: np.ndarray, y: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """The errors of logistic regression and a random forest on labelled rows, by cross-validation.
+
+    Args:
+        x: The labelled rows, as the networks read them ``(N, D)``.
+        y: Their classes ``(N,)``.
+        seed: Seed of the forest and of the folds.
+
+    Returns:
+        ``{name: error in percent}``; empty if no class has two rows, or if there are more rows than they learn from in
+        a moment.
+    """
+    folds = fold_numbers(y, seed)
+    held = folds >= 0
+    if x.size > MAX_VALUES or not held.any():
+        return {}
+    wrong = {name: np.zeros(len(y), bool) for name in REPORTED}
+    for k in np.unique(folds[held]):
+        out = folds == k
+        for name in REPORTED:
+            wrong[name][out] = BASELINES[name](seed).fit(x[~out], y[~out]).predict(x[out]) != y[out]
+    return {name: float(100 * np.mean(each[held])) for name, each in wrong.items()}

@@ -7,7 +7,7 @@ from torch import nn
 from aae.objectives.terms import Consistency
 from aae.presets.classes import has_rare
 from aae.presets.options import Options
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, unknown
 from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.extras.class_alignment import ClassAlignment
 from aae.training.extras.neighbour_targets import NeighbourTargets
@@ -55,7 +55,12 @@ def _class_alignment(options: Options, terms: Terms) -> Extra | None:
 
 
 def _baseline_targets(options: Options, terms: Terms) -> Extra | None:
-    return BaselineTargets(options.baseline_targets) if options.baseline_targets else None
+    weight = options.baseline_targets
+    if isinstance(weight, str):  # settled by a trial before a training
+        if weight != "auto":
+            raise unknown("baseline_targets", weight, ["auto"])
+        return None
+    return BaselineTargets(weight) if weight else None
 
 
 # In the order in which they run. Restarts come first: the others use the progress of the current start.

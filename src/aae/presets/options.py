@@ -81,7 +81,8 @@ class Options:
     adversarial_weight: float = 1.0
     interpolation: float = 0.0  # weight of interpolation consistency; 0: off
     neighbour_targets: float = 0.0  # share of the training with targets from nearest neighbours; 0: off
-    baseline_targets: float = 0.0  # weight of what logistic regression and forests say of unlabelled rows; 0: off
+    # Weight of what simple classifiers and spread labels say of unlabelled rows; 0: off; auto: settled by a trial.
+    baseline_targets: float | str = 0.0
     transformation: float = 0.0  # weight of consistency under tangent augmentation; 0: off
     transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest neighbours
     consistency: float = 0.0  # weight of consistency under augmentation; 0: off

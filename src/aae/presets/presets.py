@@ -39,6 +39,7 @@ class Preset:
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
 _SEMI_SUPERVISED = {
     "y": "supervised",
+    "baseline_targets": "auto",
     "adversarial_radius": 0.2,  # without it the error stays near 5 %
     # Without it, a quarter of a class is misclassified for some label draws; with three times the weight too.
     "interpolation": 0.3,
@@ -88,7 +89,7 @@ _FEW_LABELS_WIDE = {
     "hidden": None,
     "dropout": 0.0,
     "batch_norm": True,
-    "baseline_targets": 0.0,
+    "baseline_targets": "auto",
     "adversarial_radius": 0.5,
     "reconstruction": 0.0,
     "lr": 1e-3,
@@ -176,6 +177,7 @@ PRESETS: dict[str, Preset] = {
             "momentum": 0.5,  # without it the classifier learns slowly, with more the style does not converge
             "consistency": 1.0,
             "interpolation": 0.3,  # as in semi-supervised, like the reconstruction
+            "baseline_targets": "auto",
             "neighbour_targets": 0.2,  # without it a whole unlabelled kind, such as crossed sevens, is misclassified
             "reconstruction": None,
             "discriminator_hidden": (256, 256),

@@ -18,7 +18,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.presets.presets import PRESETS
 from aae.presets.recipes import RECIPES
 from aae.report import plots
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.system.files import check_output_path
 from aae.system.progress import spinner
 from aae.training.precision import Precision, choose_precision, supports_bf16

@@ -1,27 +1,23 @@
 """Trains a preset, and resumes an interrupted run."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from aae.data.batches import Batches
 from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
-from aae.data.splits import VALIDATION_ROWS, Split, split_data
+from aae.data.splits import Split, split_data
 from aae.distributed.processes import launch
 from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
-from aae.presets.build import build_model
-from aae.presets.build_settings import build_settings
-from aae.presets.classes import prior_note, resolve_classes
-from aae.presets.options import Options, renamed
+from aae.presets.classes import prior_note
+from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import load_run_data, read_config
+from aae.runs.prepare import default_labels, prepare
+from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, UsageError
@@ -29,31 +25,7 @@ from aae.training.rundir import RunDir
 from aae.training.settings import Settings
 from aae.training.train import Result, check_unchanged, train
 
-__all__ = ["default_labels", "prepare", "resolve_for", "resume_run", "train_preset"]
-
-
-def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
-    """Options of a preset for a data set; some differ for vectors and tables."""
-    return resolve(preset, changes, None if data.is_image else math.prod(data.shape))
-
-
-def prepare(
-    preset: str,
-    data: Dataset,
-    labels: int | None,
-    split: str | Split,
-    seed: int,
-    changes: Mapping[str, Any],
-    length: dict[str, float | int],
-) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
-    """Build the model (initialised from the seed), settings, split and options of a preset."""
-    options = resolve_for(preset, changes, data)
-    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
-    options = resolve_classes(options, data, division)
-    torch.manual_seed(seed)
-    model = build_model(options, data, len(division.labelled))
-    steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
-    return model, build_settings(options, data, steps, length), division, asdict(options)
+__all__ = ["resume_run", "train_preset"]
 
 
 @generators.exclusive()
@@ -116,7 +88,11 @@ def train_preset(
     reading = reading or ReadOptions()
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
-    model, settings, _, options = prepare(preset, rows, labels, split, seed, changes, length)
+    division = split_data(rows, labels, split, seed)
+    trial = {name: value for name, value in loop.items() if name in ("group", "progress")}
+    changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, **trial)
+    rows = replace(rows, notes=(*rows.notes, *notes))
+    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     info = {
@@ -134,20 +110,6 @@ def train_preset(
 def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
     """Read options with absolute paths, so that a run can be opened from anywhere."""
     return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
-
-
-def default_labels(preset: str, data: Dataset) -> int:
-    """Number of labels a preset uses: its own number for the bundled data sets, else all.
-
-    If nearly every row is labelled, the labels of a sixth of the rows are kept for validation.
-    """
-    available = int((data.y >= 0).sum()) if data.classes else 0
-    if data.held is not None and available:  # test and validation rows are among them
-        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATION_ROWS, len(data.y) // 6)
-    wanted = PRESETS[preset].labels
-    if wanted and not data.bundled:
-        return min(available, len(data.y) - len(data.y) // 6)
-    return available if wanted is None else min(wanted, available)
 
 
 @generators.exclusive()

@@ -26,7 +26,8 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
+from aae.runs.trial import settle_targets
 from aae.sklearn.frames import FrameFormat, empty_notes, learn_rows, not_a_number, types_of, warn
 from aae.system import generators
 from aae.system.errors import AAEError
@@ -93,12 +94,12 @@ class Estimator(BaseEstimator):
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
         length: dict[str, float] = {} if self.max_iter is None else {"steps": int(self.max_iter)}
         with generators.forked():
-            model, settings, *_ = prepare(
-                preset, data, len(split.labelled), split, seed, options, length
-            )
-            result = train(model, data, settings, split=split, seed=seed, device=self.device, progress=self.verbose)
+            loop: dict[str, Any] = {"device": self.device, "progress": self.verbose}
+            options, length, _ = settle_targets(preset, data, split, seed, options, length, **loop)
+            model, settings, *_ = prepare(preset, data, len(split.labelled), split, seed, options, length)
+            result = train(model, data, settings, split=split, seed=seed, **loop)
         targets = [extra for extra in settings.extras if isinstance(extra, BaselineTargets)]
-        self._baselines = targets[0].baselines if targets else None
+        self._baselines = targets[0].committee.reported() if targets and targets[0].committee else None
         self.model_ = result.model.cpu()
         self.n_iter_ = result.step
         return self

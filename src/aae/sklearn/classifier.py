@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from aae.evaluation import inference
-from aae.evaluation.baselines import MAX_VALUES, REPORTED, Baselines
+from aae.evaluation.baselines import cross_validated_errors
 from aae.sklearn.base import Coder
 from aae.sklearn.labels import class_labels, class_numbers
 from aae.system.errors import AAEError
@@ -81,16 +81,13 @@ class AAEClassifier(ClassifierMixin, Coder):
         self._fit(rows, "few-labels", {"class_weight": weights}, labels, self.classes_.tolist())
         prior: Any = self.model_.category.prior  # type: ignore[union-attr]  # the preset has one
         self.class_prior_ = prior(1).probs.flatten().numpy().astype(np.float64)
-        fitted, self._baselines = self._baselines, None  # it holds forests, which pickles need not
-        self.baselines_ = self._cross_validated(rows, labels) if fitted is None else fitted.reported()
-        return self
-
-    def _cross_validated(self, rows: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         known = rows[labels >= 0]
-        if known.size > MAX_VALUES:
-            return {}
-        x = inference.prepare(self.model_, known).reshape(len(known), -1)
-        return Baselines(names=REPORTED).cross_validate(x, labels[labels >= 0], len(self.classes_)).reported()
+        self.baselines_ = self._baselines
+        if self.baselines_ is None:
+            x = inference.prepare(self.model_, known).reshape(len(known), -1)
+            self.baselines_ = cross_validated_errors(x, labels[labels >= 0])
+        del self._baselines
+        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probability of each class, ``(N, classes)``, in the order of ``classes_``."""

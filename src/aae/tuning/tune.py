@@ -23,7 +23,8 @@ from aae.evaluation.figures import validation_figure
 from aae.model.autoencoder import Autoencoder
 from aae.presets.build import build_model
 from aae.presets.options import Options, renamed
-from aae.runs.train import default_labels, resolve_for, train_preset
+from aae.runs.prepare import default_labels, resolve_for
+from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.tuning import studies

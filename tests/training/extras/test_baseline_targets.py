@@ -5,7 +5,7 @@ import torch
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.train import train
 

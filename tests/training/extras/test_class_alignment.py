@@ -7,7 +7,7 @@ import torch
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
-from aae.runs.train import prepare
+from aae.runs.prepare import prepare
 from aae.training.extras.class_alignment import MARGIN, ClassAlignment, _log_probabilities, class_shift
 from aae.training.train import train
 

@@ -5,7 +5,8 @@ import torch
 from aae.data.sources import load_data
 from aae.distributed.fabric import make_fabric
 from aae.presets.presets import PRESETS
-from aae.runs.train import prepare, train_preset
+from aae.runs.prepare import prepare
+from aae.runs.train import train_preset
 from aae.system.errors import AAEError
 from aae.training.extras.protocol import Extra
 from aae.training.extras.restarts import Restarts

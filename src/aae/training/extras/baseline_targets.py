@@ -1,4 +1,4 @@
-r"""Targets for unlabelled rows from classifiers that learn from the labels alone."""
+r"""Targets for unlabelled rows from classifiers without a network."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from aae.distributed import shards
-from aae.evaluation.baselines import Baselines
+from aae.evaluation.committee import Committee
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.ensembles import EnsembleTrunk
@@ -22,44 +22,48 @@ __all__ = ["BaselineTargets"]
 
 
 class BaselineTargets(Extra):
-    r"""Unlabelled rows learn the class probabilities that logistic regression and forests give them.
+    r"""Unlabelled rows learn the class probabilities that simple classifiers and spread labels give them.
 
-    Networks alone overfit a few labels of a table, and what they then say of its other rows confirms itself. Here
-    these rows learn what `Baselines` say (distillation: Hinton et al., arXiv 1503.02531), which is no worse than the
-    labels allow. A share of a row's values is swapped with another row's, whose class may be another one (SCARF, Bahri
-    et al., arXiv 2106.15147): the network cannot repeat the forest's steps, and it ends better than its teachers.
+    Networks alone overfit a few labels, and what they then say of other rows confirms itself. Here these rows learn
+    what a `Committee` says of them (distillation: Hinton et al., arXiv 1503.02531), which is no worse than the labels
+    allow. In columns, a share of a row's values is swapped with another row's, whose class may be another one (SCARF,
+    Bahri et al., arXiv 2106.15147): the network cannot repeat the forest's steps, and it ends better than its teachers.
 
     Args:
         weight: Factor on the divergence, beside the cross-entropy of labelled rows.
-        swap: Share of the values that another row gives. An ensemble's encoded values are swapped one by one.
+        swap: Share of the values of columns that another row gives. An ensemble's encoded values are swapped one by
+            one.
         rows: Number of rows stored; at most half of them are labelled.
         seed: Seed of the forests.
     """
 
     name = "baseline_targets"
 
-    def __init__(self, weight: float = 1.0, swap: float = 0.2, rows: int = 20_000, seed: int = 0) -> None:
+    def __init__(self, weight: float = 1.0, swap: float = 0.2, rows: int = 10_000, seed: int = 0) -> None:
         check_counts("BaselineTargets", rows=rows)
         check_share("BaselineTargets", swap=swap)
         self.weight, self.swap, self.rows, self.seed = weight, swap, rows, seed
-        self.baselines: Baselines | None = None
+        self.committee: Committee | None = None
+        self._columns = True
         self._x: Tensor | None = None  # encoded rows (N, *)
         self._targets: Tensor | None = None  # (N, K)
 
     def prepare(self, trainer: "Trainer") -> None:
-        """Fit the baselines; does nothing where every row has a label, or all labels are of one class."""
-        self.baselines = None
+        """Fit the committee; does nothing where every row has a label, or all labels are of one class."""
+        self.committee = None
         category: Any = trainer.model.category
         x, labels = trainer.some_rows(self.rows)
         y = labels.cpu().numpy()
         known = y >= 0
         if known.all() or len(np.unique(y[known])) < 2:
             return
-        flat, weights = x.flatten(1).cpu().numpy(), trainer.losses.class_weights
+        weights = trainer.losses.class_weights
         given = None if weights is None else weights.tolist()
-        self.baselines = Baselines(self.seed).fit(flat[known], y[known], category.dim, given)
-        self._targets = torch.from_numpy(self.baselines.predict_proba(flat[~known])).float().to(x.device)
+        prior = torch.ones(category.dim) / category.dim if category.prior is None else category.prior(1).probs.flatten()
+        self.committee = Committee(self.seed).fit(x, y, prior.double().cpu().numpy(), given)
+        self._targets = torch.from_numpy(self.committee.probabilities[~known]).float().to(x.device)
         rows = x[torch.from_numpy(~known).to(x.device)]
+        self._columns = x.dim() < 3
         trunk = trainer.model.trunk
         self._x = trunk.encode(rows) if isinstance(trunk, EnsembleTrunk) else rows
         trainer.losses.terms.append(self._loss)
@@ -72,7 +76,8 @@ class BaselineTargets(Extra):
         draws = shards.draw((len(batch.x), members, 2), lambda empty: empty.uniform_(), device=known.device)
         first, second = (draws * len(known)).long().clamp(max=len(known) - 1).unbind(2)
         x = known[first]
-        x = torch.where(shards.rand_like(x) < self.swap, known[second], x)
+        if self._columns:
+            x = torch.where(shards.rand_like(x) < self.swap, known[second], x)
         with frozen_statistics(model):
             if isinstance(model.trunk, EnsembleTrunk):
                 category: Any = model.category

@@ -1,0 +1,59 @@
+"""What a training of a preset is made of: the model, the settings, the labels it uses."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from aae.data.batches import Batches
+from aae.data.dataset import Dataset
+from aae.data.splits import VALIDATION_ROWS, Split, split_data
+from aae.model.autoencoder import Autoencoder
+from aae.presets.build import build_model
+from aae.presets.build_settings import build_settings
+from aae.presets.classes import resolve_classes
+from aae.presets.options import Options
+from aae.presets.presets import PRESETS, resolve
+from aae.training.settings import Settings
+
+__all__ = ["default_labels", "prepare", "resolve_for"]
+
+
+def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
+    """Options of a preset for a data set; some differ for vectors and tables."""
+    return resolve(preset, changes, None if data.is_image else math.prod(data.shape))
+
+
+def prepare(
+    preset: str,
+    data: Dataset,
+    labels: int | None,
+    split: str | Split,
+    seed: int,
+    changes: Mapping[str, Any],
+    length: dict[str, float | int],
+) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
+    """Build the model (initialised from the seed), settings, split and options of a preset."""
+    options = resolve_for(preset, changes, data)
+    division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
+    options = resolve_classes(options, data, division)
+    torch.manual_seed(seed)
+    model = build_model(options, data, len(division.labelled))
+    steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
+    return model, build_settings(options, data, steps, length), division, asdict(options)
+
+
+def default_labels(preset: str, data: Dataset) -> int:
+    """Number of labels a preset uses: its own number for the bundled data sets, else all.
+
+    If nearly every row is labelled, the labels of a sixth of the rows are kept for validation.
+    """
+    available = int((data.y >= 0).sum()) if data.classes else 0
+    if data.held is not None and available:  # test and validation rows are among them
+        available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATION_ROWS, len(data.y) // 6)
+    wanted = PRESETS[preset].labels
+    if wanted and not data.bundled:
+        return min(available, len(data.y) - len(data.y) // 6)
+    return available if wanted is None else min(wanted, available)
