@@ -5,11 +5,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from aae.evaluation.baselines import (
-    BASELINES,
     REPORTED,
-    Baselines,
-    _mixture_weights,
     baseline_errors,
+    cross_validated_errors,
     fold_numbers,
 )
 from aae.runs.open import open_run
@@ -24,51 +22,20 @@ def test_folds_are_stratified_and_a_single_row_is_always_learned():
     assert np.ptp(np.bincount(folds[folds >= 0])) <= 1
 
 
-def test_a_mixture_favours_what_makes_the_labels_likely():
-    """With equal likelihoods all are equal; a thousand rows outweigh the prior, ten do not."""
-    likelihoods = np.array([0.9, 0.5, 0.1])
-    assert np.allclose(_mixture_weights(np.full((50, 3), 0.4)), 1 / 3)
-    many, few = (_mixture_weights(np.tile(likelihoods, (n, 1))) for n in (1000, 10))
-    assert many[0] > 0.97 > 0.8 > few[0] > few[1] > few[2] > 0.1
-
-
-@pytest.fixture
-def groups():
+def test_cross_validated_errors():
+    """Class 1 is a shell around class 0; the single row of class 2 is always learned."""
     generator = np.random.default_rng(0)
-    y = np.repeat([0, 1, 3], [20, 20, 1])  # of class 2 there is no row, of class 3 a single one
-    return (generator.normal(size=(41, 3)) + 8 * y[:, None]).astype(np.float32), y
-
-
-def test_classes_that_are_apart_are_learned(groups):
-    x, y = groups
-    found = Baselines().fit(x, y, 4)
-    assert found.errors == dict.fromkeys(BASELINES, 0.0)
-    assert sum(found.weights.values()) == pytest.approx(1)
-    probabilities = found.predict_proba(x)
-    assert probabilities.shape == (41, 4)
-    assert np.allclose(probabilities.sum(1), 1)
-    assert (probabilities.argmax(1) == y).mean() > 0.97
-    assert not probabilities[:, 2].any()
-
-
-def test_what_logistic_regression_cannot_learn_is_left_to_forests():
-    """Class 1 is a shell around class 0."""
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=(300, 4))
-    y = np.repeat([0, 1], 150)
+    x = generator.normal(size=(301, 4))
+    y = np.repeat([0, 1, 2], [150, 150, 1])
     x *= (np.where(y, 3.0, 0.5) / np.linalg.norm(x, axis=1))[:, None]
-    found = Baselines().fit(x.astype(np.float32), y, 2)
-    assert found.errors["logistic_regression"] > 30
-    assert found.errors["random_forest"] < 10
-    assert found.weights["logistic_regression"] < 0.1
+    found = cross_validated_errors(x.astype(np.float32), y)
+    assert list(found) == list(REPORTED)
+    assert found["logistic_regression"] > 30
+    assert found["random_forest"] < 10
 
 
-def test_class_weights_raise_a_class():
-    generator = np.random.default_rng(0)
-    y = np.repeat([0, 1], [90, 10])
-    x = (generator.normal(size=(100, 2)) + y[:, None]).astype(np.float32)
-    plain, weighted = (Baselines().fit(x, y, 2, weights).predict_proba(x)[:, 1].mean() for weights in (None, [1, 9]))
-    assert weighted > plain + 0.05
+def test_without_two_rows_of_a_class_there_is_nothing_to_cross_validate():
+    assert cross_validated_errors(np.zeros((2, 3)), np.array([0, 1])) == {}
 
 
 def test_errors_beside_a_models(trained):

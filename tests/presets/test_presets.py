@@ -137,7 +137,7 @@ def test_few_labels_for_images_vectors_and_tables():
     assert vectors == narrow
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
     wide = resolve("few-labels", columns=784)
-    assert (wide.network, wide.hidden, wide.baseline_targets, wide.adversarial_radius) == ("mlp", None, 0.0, 0.5)
+    assert (wide.network, wide.hidden, wide.baseline_targets, wide.adversarial_radius) == ("mlp", None, "auto", 0.5)
     assert [each.batch_norm for each in (images, wide, vectors, narrow)] == [True, True, False, False]
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]

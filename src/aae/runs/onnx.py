@@ -113,7 +113,9 @@ def _check_installed() -> None:
         ) from error
 
 
-def _to_onnx(part: nn.Module, inputs: tuple[Tensor, ...], names: list[str], results: list[str], what: str) -> bytes:
+def _to_onnx(
+    part: nn.Module, inputs: tuple[Tensor, ...], names: list[str], results: list[str], what: str
+) -> bytes:
     batch = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: batch} for _ in inputs)
     try:

@@ -56,7 +56,9 @@ class Run:
         return by_class(self.model, self.data, self.split, known)
 
 
-def open_run(path: str | Path, data: str | None = None, strict: bool = False, given: ReadOptions | None = None) -> Run:
+def open_run(
+    path: str | Path, data: str | None = None, strict: bool = False, given: ReadOptions | None = None
+) -> Run:
     """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
     Args:

@@ -271,7 +271,9 @@ def _with_files(parts: Parts, files: list[str] | None) -> Parts:
         start = stop
 
 
-def reconstructions(run: Path, spec: str, out: Path, strict: bool = False, given: ReadOptions | None = None) -> str:
+def reconstructions(
+    run: Path, spec: str, out: Path, strict: bool = False, given: ReadOptions | None = None
+) -> str:
     """Write reconstructions as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
     suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)

@@ -89,8 +89,8 @@ def train_preset(
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
-    trial = {name: value for name, value in loop.items() if name in ("group", "progress")}
-    changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, **trial)
+    group, shown = loop["group"], loop.get("progress", True)
+    changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):

@@ -11,6 +11,7 @@ import torch
 from aae.data.batches import Batches
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
+from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference
 from aae.evaluation.baselines import MAX_VALUES
 from aae.evaluation.committee import Committee, misfit, sharpened
@@ -42,7 +43,14 @@ class Settled(NamedTuple):
 
 
 def settle_targets(
-    preset: str, data: Dataset, split: Split, seed: int, changes: Mapping[str, Any], length: Length, **loop: Any
+    preset: str,
+    data: Dataset,
+    split: Split,
+    seed: int,
+    changes: Mapping[str, Any],
+    length: Length,
+    group: ProcessGroup,
+    progress: bool = True,
 ) -> Settled:
     """Replace ``baseline_targets="auto"`` by a number: whether unlabelled rows need targets of simple classifiers.
 
@@ -58,7 +66,8 @@ def settle_targets(
         seed: Seed of the trial.
         changes: Options that differ from the preset.
         length: Length of the training, with one of epochs, steps and max_seconds, or none for that of the preset.
-        **loop: Passed to `aae.train`.
+        group: The processes that train.
+        progress: Show a progress bar.
 
     Raises:
         KeyboardInterrupt: The trial was interrupted.
@@ -69,22 +78,24 @@ def settle_targets(
     half, held = _half(data.y, split, seed)
     few = not len(held) or len(split.labelled) < LABELS * len(data.classes)
     if few or not len(split.unlabelled) or len(split.labelled) * math.prod(data.shape) > MAX_VALUES:
-        return Settled(without, length)
+        return Settled(dict(changes), length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, length)
     batches = Batches(data, half, model, settings.batch_size, settings.labelled_batch_size, seed)
     short, left = _divided(settings, batches.steps_per_epoch, length)
     if not short:
-        return Settled(without, length)
+        return Settled(dict(changes), length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, short)
     rows = replace(data, notes=("First, a short trial with half of the labels.",))
-    result = train(model, rows, settings, split=half, seed=seed, **loop)
+    result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress)
     if result.interrupted:
         raise KeyboardInterrupt
     if result.step < STEPS:
-        return Settled(without, left)
+        return Settled(dict(changes), left)
     y = data.y[held]
-    own = inference.classify(result.model, data.x[held])
-    others = _committee(result.model, batches, data.x[held])
+    # One process judges for all: what they compute may differ in the last digits.
+    own, others = group.broadcast_result(
+        lambda: (inference.classify(result.model, data.x[held]), _committee(result.model, batches, data.x[held]))
+    )
     needed = min(misfit(sharpened(own, power), y) for power in CAUTION) > misfit(others, y)
     wrong = [int((p.argmax(1) != y).sum()) for p in (own, others)]
     note = (

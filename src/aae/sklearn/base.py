@@ -20,6 +20,7 @@ from aae.data.dataset import Dataset
 from aae.data.frames import column_names, frame_library, holds_cells, is_mixed
 from aae.data.splits import Split
 from aae.data.summary import column_notes
+from aae.distributed.processes import launch
 from aae.evaluation import inference
 from aae.model.artifact import pack, unpack
 from aae.model.autoencoder import Autoencoder
@@ -94,10 +95,10 @@ class Estimator(BaseEstimator):
         split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
         length: dict[str, float] = {} if self.max_iter is None else {"steps": int(self.max_iter)}
         with generators.forked():
-            loop: dict[str, Any] = {"device": self.device, "progress": self.verbose}
-            options, length, _ = settle_targets(preset, data, split, seed, options, length, **loop)
+            group = launch(self.device)
+            options, length, _ = settle_targets(preset, data, split, seed, options, length, group, self.verbose)
             model, settings, *_ = prepare(preset, data, len(split.labelled), split, seed, options, length)
-            result = train(model, data, settings, split=split, seed=seed, **loop)
+            result = train(model, data, settings, split=split, seed=seed, group=group, progress=self.verbose)
         targets = [extra for extra in settings.extras if isinstance(extra, BaselineTargets)]
         self._baselines = targets[0].committee.reported() if targets and targets[0].committee else None
         self.model_ = result.model.cpu()

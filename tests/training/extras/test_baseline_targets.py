@@ -22,11 +22,11 @@ def prepared(labelled=40, rows=200, **changes):
     return data, split, prepare("few-labels", data, labelled, split, 0, options | changes, {"steps": 150})
 
 
-def test_unlabelled_rows_learn_what_the_baselines_say():
+def test_unlabelled_rows_learn_what_the_committee_says():
     data, split, (model, settings, *_) = prepared()
     result = train(model, data, settings, split=split, progress=False)
     extra = next(extra for extra in settings.extras if isinstance(extra, BaselineTargets))
-    assert extra.baselines.errors["random_forest"] == 0
+    assert extra.committee.errors["random_forest"] == 0
     assert (inference.classify(result.model, data.x).argmax(1) == data.y).mean() > 0.98
 
 
@@ -45,4 +45,4 @@ def test_targets_follow_from_data_and_seed():
 def test_it_does_nothing_without_unlabelled_rows(labelled):
     data, split, (model, settings, *_) = prepared(labelled, labelled)
     train(model, data, settings, split=split, progress=False)
-    assert next(e for e in settings.extras if isinstance(e, BaselineTargets)).baselines is None
+    assert next(e for e in settings.extras if isinstance(e, BaselineTargets)).committee is None
