@@ -16,7 +16,8 @@ from aae.presets.presets import PRESETS
 from aae.runs.train import train_preset
 from aae.training.checkpoints import latest_checkpoint
 
-SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2}
+# Without a trial, which has tests of its own.
+SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2, "baseline_targets": 0.0}
 THREADS = int(os.environ.get("AAE_TEST_THREADS") or 1)
 PATHS = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "COLUMNS": "200", "PYTHONPATH": PATHS}

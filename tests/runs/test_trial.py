@@ -109,3 +109,13 @@ def test_an_interrupted_trial_ends_the_training(pictures, monkeypatch):
     monkeypatch.setattr(trial, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train_preset("few-labels", pictures, labels=40, changes=SMALL, steps=400)
+
+
+@pytest.mark.parametrize(("steps", "taken"), [(400, 200), (5000, 500), (1_000_000, 1000)])
+def test_a_trial_is_a_tenth_of_the_training_within_limits(steps, taken):
+    short, left = trial._divided(SimpleNamespace(max_seconds=None, steps=steps), 10, {"steps": steps})
+    assert (short, left) == ({"steps": taken}, {"steps": steps})
+
+
+def test_a_long_training_by_the_clock_has_a_short_trial():
+    assert trial._divided(SimpleNamespace(max_seconds=36_000), 10, {})[0] == {"max_seconds": 120}

@@ -24,6 +24,7 @@ __all__ = ["Settled", "settle_targets"]
 
 SHARE = 0.1  # of the length of the training
 STEPS = 200  # at least; after fewer, a network seems worse than it will be
+MOST = {"steps": 1000, "max_seconds": 120.0}  # of the trial
 WORTH = 2  # a training is at least so many times as long as its trial
 LABELS = 5  # of each class on average, with which half of them say something
 ROWS = 10_000  # over which labels spread
@@ -99,7 +100,7 @@ def settle_targets(
     needed = min(misfit(sharpened(own, power), y) for power in CAUTION) > misfit(others, y)
     wrong = [int((p.argmax(1) != y).sum()) for p in (own, others)]
     note = (
-        f"Trained for a tenth of the time with half of the labels, the network misclassified {wrong[0]} of the "
+        f"In a short trial with half of the labels the network misclassified {wrong[0]} of the "
         f"{len(y)} other labelled rows, simple classifiers and spread labels {wrong[1]}; unlabelled rows learn "
         f"{'also what these say of them' if needed else 'without these'} "
         f"(--set baseline_targets={WEIGHT if needed else 0})."
@@ -118,10 +119,11 @@ def _half(y: np.ndarray, split: Split, seed: int) -> tuple[Split, np.ndarray]:
 def _divided(settings: Settings, steps_per_epoch: int, length: Length) -> tuple[Length, Length]:
     """The lengths of the trial, empty if the training is too short for one, and of the training that follows."""
     if settings.max_seconds is not None:
-        seconds = SHARE * settings.max_seconds
+        seconds = min(MOST["max_seconds"], SHARE * settings.max_seconds)
         return {"max_seconds": seconds}, {"max_seconds": settings.max_seconds - seconds}
     total = settings.steps or round((settings.epochs or 0) * steps_per_epoch)
-    return {"steps": max(STEPS, round(SHARE * total))} if total >= WORTH * STEPS else {}, length
+    steps = min(MOST["steps"], max(STEPS, round(SHARE * total)))
+    return {"steps": int(steps)} if total >= WORTH * steps else {}, length
 
 
 def _committee(model: Autoencoder, batches: Batches, held: np.ndarray) -> np.ndarray:
