@@ -142,6 +142,12 @@ def test_a_style_that_is_independent_of_the_inferred_class(preset, classes):
     assert (rule.given, rule.discriminator.classes) == (None, 0)
 
 
+@pytest.mark.parametrize(("name", "value"), [("layer_norm", True), ("temperature", 0.5)])
+def test_what_an_ensemble_does_not_have_is_refused(name, value):
+    with pytest.raises(AAEError, match=f"drop the option {name}"):
+        model_of("few-labels", rows((4,), dtype=np.float32), network="ensemble", **{name: value})
+
+
 def test_labels_make_an_embedding_supervised():
     assert model_of("embedding", labels=0, clusters=4).category.dim == 4
     labelled = model_of("embedding", labels=3, clusters=4).category

@@ -135,6 +135,9 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
 def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk | EnsembleTrunk:
     shape, hidden = data.input_shape, _hidden(options.hidden, data)
     norms = {"batch_norm": options.batch_norm, "layer_norm": options.layer_norm}
+    if options.network == "ensemble" and (options.layer_norm or options.temperature is not None):
+        name = "layer_norm" if options.layer_norm else "temperature"
+        raise AAEError(f"An ensemble has no {name}; drop the option {name}, or set network=mlp.")
     return _pick(
         "network",
         options.network,
