@@ -92,7 +92,7 @@ def preset(name: str) -> Method:
         classes: list[str | int | float] = list(range(draw.y.max() + 1))
         data = aae.Dataset("outside", draw.x, draw.y, draw.x[:0], draw.y[:0], classes)
         labels, seconds = int((draw.y >= 0).sum()), QUICK_SECONDS if quick else None
-        result = aae.train_preset(name, data, labels=labels, seed=seed, max_seconds=seconds, progress=False)
+        result = aae.train_preset(name, data, labels=labels, seed=seed, seconds=seconds, progress=False)
         return lambda rows: aae.classify(result.model, rows).argmax(1)
 
     return fit

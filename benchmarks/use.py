@@ -29,7 +29,7 @@ def until_3_percent(seconds: float, seed: int) -> tuple[float, float, float]:
         start = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-c", LAUNCH, sys.executable, "-m", "aae", "train", "few-labels", "--data", "mnist",
-             "--labels", "100", "--seed", str(seed), "--max-seconds", str(seconds), "--out", f"{folder}/run"],
+             "--labels", "100", "--seed", str(seed), "--seconds", str(seconds), "--out", f"{folder}/run"],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
         taken = time.perf_counter() - start

@@ -319,7 +319,7 @@ WRONG = {
     "unknown split": ("train semi-supervised --split rnd", 2, "There is no split 'rnd'"),
     "unknown recipe": ("train aae --set recipe=x", 2, "There is no recipe 'x'"),
     "recipe of other presets": ("train vae --set recipe=paper", 2, "'paper' covers aae, supervised, semi-supervised"),
-    "two lengths": ("train vae --steps 2 --epochs 1", 2, "Give one of epochs, steps and max_seconds, not epochs and"),
+    "two lengths": ("train vae --steps 2 --epochs 1", 2, "Give one of epochs, steps and seconds, not epochs and"),
     "no length": ("train vae --steps 0", 1, "steps must be a number above zero, not 0"),
     "endless": ("train vae --epochs inf", 1, "epochs must be a number above zero, not inf"),
     "absent data": ("train vae --data absent.npz", 1, "No data at absent.npz"),

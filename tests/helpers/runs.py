@@ -58,7 +58,7 @@ _learn_once()
 def train_small(name, **settings):
     """Train a variant of `VARIANTS`, quietly and small, for two steps if nothing else is said."""
     preset, labels, changes = VARIANTS[name]
-    length = {} if settings.keys() & {"steps", "epochs", "max_seconds"} else {"steps": 2}
+    length = {} if settings.keys() & {"steps", "epochs", "seconds"} else {"steps": 2}
     changes = {**SMALL, **changes, **settings.pop("changes", {})}
     usual = {"data": "digits", "labels": labels, "progress": False, "device": "cpu", "precision": "32", **length}
     return train_preset(preset, changes=changes, **{**usual, **settings})

@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import aae.model
 from aae._version import __version__
 from aae.data.augmentation import Affine
 from aae.model.artifact import FORMAT, load, pack, save_model, unpack
@@ -85,6 +87,15 @@ def test_any_model_is_read_by_a_process_that_has_imported_nothing_else(trained):
     done = python(code, *(trained(name) for name in ("few-labels", "conditioned", "discrete-vae", "denoising")))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["(8, 8)"] * 4
+
+
+def test_every_component_of_a_model_is_known_to_a_process_that_has_imported_nothing_else():
+    """Whatever a training imports, the one that reads the model may not have."""
+    files = Path(aae.model.__file__).parent.glob("*.py")
+    names = {name for file in files for name in re.findall(r"@component\nclass (\w+)", file.read_text())}
+    done = python("import aae.model.artifact\nfrom aae.model.component import _REGISTRY\nprint(*_REGISTRY)")
+    assert len(names) > 20
+    assert names <= set(done.stdout.split())
 
 
 def test_loading_draws_no_random_number(saved):

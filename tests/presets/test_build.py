@@ -258,9 +258,20 @@ def test_lengths():
     assert settings_of(epochs=40, least_steps=300, steps_per_epoch=10).steps == 400
     assert settings_of(epochs=40, least_steps=500, steps_per_epoch=10).steps == 500
     assert settings_of(epochs=0.25, least_steps=0, steps_per_epoch=10).steps == 2
-    for length in ({"steps": 7}, {"epochs": 0.5}, {"max_seconds": 2.0}):
+    for length in ({"steps": 7}, {"epochs": 0.5}):
         (name,) = length
         assert getattr(settings_of(length=length), name) == length[name]
+
+
+def test_a_time_to_fill_and_the_most_time():
+    def found(**length):
+        settings = settings_of(epochs=40, least_steps=0, steps_per_epoch=10, length=length)
+        return settings.steps, settings.epochs, settings.max_seconds
+
+    assert found(seconds=2.0) == (None, None, 2.0)
+    assert found(max_seconds=2.0) == (400, None, 2.0)
+    assert found(max_seconds=2.0, epochs=0.5) == (None, 0.5, 2.0)
+    assert found(max_seconds=2.0, seconds=3.0) == (None, None, 2.0)
 
 
 def test_rates_fall_back_on_one():

@@ -84,7 +84,7 @@ def test_a_preset_on_vectors():
 
 @pytest.mark.parametrize(("options", "kind", "sentence"), [
     ({"preset": "vea", "data": "absent.npz"}, UsageError, "no preset 'vea'; did you mean 'vae'"),
-    ({"steps": 2, "epochs": 1}, UsageError, "Give one of epochs, steps and max_seconds, not epochs and steps"),
+    ({"steps": 2, "epochs": 1}, UsageError, "Give one of epochs, steps and seconds, not epochs and steps"),
     ({"changes": {"zz": 1}}, UsageError, "no option 'zz'"),
     ({"data": "digts"}, UsageError, "no data set 'digts'; did you mean 'digits'"),
     ({"split": "rnd"}, UsageError, "no split 'rnd'"),

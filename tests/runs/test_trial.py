@@ -14,6 +14,7 @@ from aae.runs.open import read_config
 from aae.runs.train import resume_run, train_preset
 from aae.runs.trial import _half, settle_targets
 from aae.training.rundir import RunDir
+from aae.training.settings import Settings
 
 SMALL = {"network": "mlp", "hidden": [16], "discriminator_hidden": [8], "batch_size": 16, "labelled_batch_size": 16}
 
@@ -75,6 +76,17 @@ def test_a_number_needs_no_trial(pictures):
     )
 
 
+def test_a_committee_that_knows_little_does_not_teach(pictures, monkeypatch):
+    """It is better than the network here, but hardly better than chance."""
+    split = split_data(pictures, 40, "random", 0)
+    right = np.eye(2)[pictures.y[_half(pictures.y, split, 0)[1]]]
+    monkeypatch.setattr(trial, "_committee", lambda *_: 0.45 + 0.1 * right)
+    monkeypatch.setattr(trial, "inference", SimpleNamespace(classify=lambda *_: 0.5 + 0 * right))
+    one = ProcessGroup(make_fabric("cpu"))
+    found = settle_targets("few-labels", pictures, split, 0, SMALL, {"steps": 400}, one, progress=False)
+    assert found.changes["baseline_targets"] == 0
+
+
 def test_half_of_each_class_is_held_out():
     y = np.repeat([0, 1, 2], [5, 4, 1])
     half, held = _half(y, Split(np.arange(10), np.arange(10, 20), np.arange(20, 22)), 0)
@@ -85,8 +97,8 @@ def test_half_of_each_class_is_held_out():
 
 def test_the_time_of_the_trial_is_part_of_the_time(pictures, monkeypatch):
     monkeypatch.setattr(trial, "STEPS", 1)
-    found = settle(pictures, monkeypatch, "network", max_seconds=2.0)
-    assert found.length == {"max_seconds": pytest.approx(1.8)}
+    found = settle(pictures, monkeypatch, "network", seconds=2.0, max_seconds=9.0)
+    assert found.length == {"seconds": pytest.approx(1.8, abs=0.15), "max_seconds": pytest.approx(8.8, abs=0.15)}
 
 
 def test_a_run_remembers_the_result_and_resumes_without_a_trial(pictures, tmp_path, monkeypatch):
@@ -111,11 +123,17 @@ def test_an_interrupted_trial_ends_the_training(pictures, monkeypatch):
         train_preset("few-labels", pictures, labels=40, changes=SMALL, steps=400)
 
 
-@pytest.mark.parametrize(("steps", "taken"), [(400, 200), (5000, 500), (1_000_000, 1000)])
+def shortened(**length):
+    return trial._shortened(Settings(**length), steps_per_epoch=10)
+
+
+@pytest.mark.parametrize(("steps", "taken"), [(399, None), (400, 200), (5000, 500), (1_000_000, 1000)])
 def test_a_trial_is_a_tenth_of_the_training_within_limits(steps, taken):
-    short, left = trial._divided(SimpleNamespace(max_seconds=None, steps=steps), 10, {"steps": steps})
-    assert (short, left) == ({"steps": taken}, {"steps": steps})
+    found = {} if taken is None else {"steps": taken}
+    assert shortened(steps=steps) == shortened(epochs=steps / 10) == found
 
 
 def test_a_long_training_by_the_clock_has_a_short_trial():
-    assert trial._divided(SimpleNamespace(max_seconds=36_000), 10, {})[0] == {"max_seconds": 120}
+    assert shortened(max_seconds=36_000) == {"seconds": 120}
+    assert shortened(max_seconds=10) == {"seconds": 1}
+    assert shortened(max_seconds=10, steps=1000) == {"max_seconds": 1, "steps": 200}

@@ -1,6 +1,7 @@
 import pickle
 import pickletools
 import re
+import signal
 import threading
 
 import numpy as np
@@ -28,6 +29,7 @@ from aae.sklearn.labels import class_labels
 from aae.sklearn.outlier_detector import AAEOutlierDetector
 from aae.system import generators
 from aae.system.errors import AAEError
+from helpers.runs import python
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2, "z": 3, "batch_size": 32}
 QUICK = {"members": 2, "hidden": [16], "bins": 2, "lr": 0.01}
@@ -511,3 +513,41 @@ def test_a_fill_value_is_told():
     rows[5, 1] = -9999
     with pytest.warns(UserWarning, match=r"X: some numbers are far from all others in .*: 1 -9999 \(1 in all"):
         AAEEmbedder(random_state=0, max_iter=2).fit(rows)
+
+
+def test_contamination_auto_leaves_usual_rows_alone_that_repeat():
+    """Of few values, most distances are equal, and half of them say nothing of the spread of the others."""
+    generator = np.random.default_rng(0)
+    bits = generator.integers(0, 2, (100, 4))
+    letters = pd.DataFrame({"letter": generator.choice(list("xyz"), 100)})
+    for rows in (bits, letters):
+        assert (AAEOutlierDetector("auto", max_iter=3, random_state=0).fit_predict(rows) < 0).sum() <= 2
+
+
+def test_a_change_in_a_constant_column_is_an_outlier():
+    rows = np.c_[np.random.default_rng(0).normal(size=(100, 4)), np.ones(100)]
+    found = AAEOutlierDetector("auto", max_iter=3, random_state=0).fit(rows)
+    assert found.predict([[0, 0, 0, 0, 1.0], [0, 0, 0, 0, 2.0], [0, 0, 0, 0, 1e6]]).tolist() == [1, -1, -1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_fit_is_no_fit(number):
+    code = (
+        "import os, signal, threading, numpy as np, aae\n"
+        "X = np.random.default_rng(0).normal(size=(50, 3))\n"
+        f"threading.Timer(4, lambda: os.kill(os.getpid(), {int(number)})).start()\n"
+        "aae.AAEEmbedder(max_iter=10**7).fit(X)\nprint('fitted')"
+    )
+    done = python(code)
+    assert "fitted" not in done.stdout
+    assert done.returncode in (-number, 1), done.stderr
+
+
+def test_a_classifier_of_clusters_is_refused():
+    with pytest.raises(AAEError, match="drop the option y"):
+        AAEClassifier({"y": "clusters"}, max_iter=1).fit(X, Y)
+
+
+def test_options_may_be_arrays():
+    found = AAEClassifier({**QUICK, "class_prior": np.array([0.5, 0.3, 0.2])}, max_iter=1).fit(X, Y)
+    assert found.class_prior_ == pytest.approx([0.5, 0.3, 0.2])

@@ -7,16 +7,16 @@ from aae.system.errors import AAEError, UsageError
 from aae.training.settings import Settings
 
 
-def test_exactly_one_length():
+def test_lengths():
     for length in ({"epochs": 0.5}, {"steps": 3}, {"max_seconds": 1.5}):
         settings = Settings(**length)
         assert [getattr(settings, name) for name in ("epochs", "steps", "max_seconds")].count(None) == 2
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
-    ({}, "exactly one of epochs, steps and max_seconds; none was given"),
-    ({"epochs": 1, "steps": 1}, "epochs, steps was given"),
-    ({"epochs": 1, "steps": 1, "max_seconds": 1}, "epochs, steps, max_seconds was given"),
+    ({}, "needs a length; give epochs, steps or max_seconds"),
+    ({"epochs": 1, "steps": 1}, "Both epochs and steps were given"),
+    ({"epochs": 1, "steps": 1, "max_seconds": 1}, "Both epochs and steps were given"),
     ({"steps": 0}, "steps must be a number above zero, not 0"),
     ({"epochs": -1}, "epochs must be a number above zero, not -1"),
     ({"epochs": math.inf}, "epochs must be a number above zero, not inf"),

@@ -253,11 +253,15 @@ def test_how_often_it_is_evaluated_does_not_matter(name, tmp_path, monkeypatch):
 
 def test_the_time_given_is_the_time_taken():
     start = time.monotonic()
-    result = train_small("aae", max_seconds=1.0)
+    result = train_small("aae", seconds=1.0)
     assert 1.0 <= result.seconds < 1.5
     assert time.monotonic() - start < 6
     assert result.step > 3
     assert result.history.rows[-1]["step"] == result.step
+
+
+def test_the_most_time_does_not_lengthen_a_training():
+    assert train_small("aae", epochs=0.5, max_seconds=600.0).step == 2
 
 
 def test_epochs_become_steps():

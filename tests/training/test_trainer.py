@@ -112,6 +112,14 @@ def test_progress_by_steps_or_by_time():
     assert trainer.progress == 0.25
 
 
+def test_the_nearer_end_counts():
+    trainer = trainer_of(steps=4, max_seconds=8.0)
+    trainer.train_step()
+    for seconds, progress in ((0.0, 0.25), (2.0, 0.25), (4.0, 0.5)):
+        trainer.seconds = seconds
+        assert trainer.progress == progress
+
+
 def test_the_rate_follows_the_clock():
     trainer = trainer_of("autoencoder", max_seconds=8.0, decay="cosine")
     for seconds, factor in ((0.0, 1.0), (4.0, 0.5), (8.0, 0.0)):

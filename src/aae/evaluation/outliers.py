@@ -19,6 +19,7 @@ FAR_WEIGHT = 0.75
 FAITHFUL = 2 / 3  # of the training rows: then the autoencoder knows more than the neighbours
 FLOOR = 0.05  # of the usual distance, added to each: equal rows have distance 0, which has no logarithm
 LEAST_SPREAD = 0.01  # of logarithms; all rows may be equal
+UNSEEN = 0.2  # scale of columns that never changed: the networks see a change there as 1
 CHUNK = 500  # rows at a time
 
 
@@ -127,8 +128,8 @@ def _mean_distances(ascending: np.ndarray, counts: Sequence[int]) -> np.ndarray:
 
 
 def _scale(rows: np.ndarray, one_unit: bool) -> np.ndarray:
-    """What to divide the columns by: constant ones, in which only new rows can differ, by 1 or as the others."""
+    """What to divide the columns by: constant ones, in which only new rows can differ, by little or as the others."""
     spreads = rows.std(0)
     if one_unit:
         spreads[:] = np.sqrt(np.mean(np.square(spreads)))
-    return np.where(spreads > 1e-3, spreads, 1.0)
+    return np.where(spreads > 1e-3, spreads, UNSEEN)

@@ -18,10 +18,14 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         options: The options.
         data: The data set.
         steps_per_epoch: Steps in one pass over the rows.
-        length: ``{"epochs": E}``, ``{"steps": N}`` or ``{"max_seconds": T}``; empty for the preset's own.
+        length: ``{"epochs": E}``, ``{"steps": N}`` or ``{"seconds": T}``; without any of these, the preset's own. With
+            ``"max_seconds"``, no longer than that.
     """
-    if not length:
-        length = {"steps": max(options.least_steps, round(options.epochs * steps_per_epoch))}
+    length = dict(length)
+    if "seconds" in length:
+        length = {"max_seconds": min(length.pop("seconds"), length.get("max_seconds", math.inf))}
+    elif not length.keys() & {"epochs", "steps"}:
+        length["steps"] = max(options.least_steps, round(options.epochs * steps_per_epoch))
     terms = build_terms(options, data)
     rates = {
         "reconstruction": options.lr,

@@ -18,7 +18,9 @@ from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
 from aae.training.settings import Settings
 
-__all__ = ["default_labels", "prepare", "resolve_for"]
+__all__ = ["default_labels", "long_note", "prepare", "resolve_for"]
+
+LONG = 2.5  # times the preset's own length
 
 
 def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
@@ -43,6 +45,19 @@ def prepare(
     model = build_model(options, data, len(division.labelled))
     steps = Batches(data, division, model, options.batch_size, options.labelled_batch_size, seed).steps_per_epoch
     return model, build_settings(options, data, steps, length), division, asdict(options)
+
+
+def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tuple[str, ...]:
+    """A note if a training is much longer than the preset's own, on as many rows."""
+    steps = max(1, rows // settings.batch_size)  # of one pass, about
+    own = max(options["least_steps"], options["epochs"] * steps)
+    times = (settings.steps or (settings.epochs or 0) * steps) / own
+    if times < LONG:
+        return ()
+    return (
+        f"This is about {times:.0f} times the preset's own length, for which its settings were chosen; a longer "
+        "training may end worse, so compare the validation error with that of the preset's own length.",
+    )
 
 
 def default_labels(preset: str, data: Dataset) -> int:

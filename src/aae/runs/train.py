@@ -16,7 +16,7 @@ from aae.presets.classes import prior_note
 from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import load_run_data, read_config
-from aae.runs.prepare import default_labels, prepare
+from aae.runs.prepare import default_labels, long_note, prepare
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
@@ -39,6 +39,7 @@ def train_preset(
     changes: Mapping[str, Any] | None = None,
     epochs: float | None = None,
     steps: int | None = None,
+    seconds: float | None = None,
     max_seconds: float | None = None,
     reading: ReadOptions | None = None,
     out: str | Path | None = None,
@@ -59,7 +60,8 @@ def train_preset(
         changes: Options that differ from the preset, ``{name: value}``; may include ``recipe``.
         epochs: Length in passes over the rows; that of the preset if none of the three is given.
         steps: Length in steps.
-        max_seconds: Length in seconds.
+        seconds: Length in seconds, to which the schedule is fitted.
+        max_seconds: The most seconds that the training takes; it ends earlier when it is done.
         reading: Options for reading a path.
         out: Run directory; None: keep everything in memory.
         device: As for `aae.train`.
@@ -76,10 +78,12 @@ def train_preset(
         >>> result.model.classify(torch.rand(3, 8, 8)).shape
         torch.Size([3, 10])
     """
-    given = {"epochs": epochs, "steps": steps, "max_seconds": max_seconds}
+    given = {"epochs": epochs, "steps": steps, "seconds": seconds}
     length: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if len(length) > 1:
-        raise UsageError(f"Give one of epochs, steps and max_seconds, not {' and '.join(length)}.")
+        raise UsageError(f"Give one of epochs, steps and seconds, not {' and '.join(length)}.")
+    if max_seconds is not None:
+        length["max_seconds"] = max_seconds
     if preset not in PRESETS:
         resolve(preset)
     changes = renamed(changes or {})
@@ -95,6 +99,7 @@ def train_preset(
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
+    rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
     info = {
         "preset": preset,
         **source_entries(data),

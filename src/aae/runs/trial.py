@@ -24,11 +24,12 @@ __all__ = ["Settled", "settle_targets"]
 
 SHARE = 0.1  # of the length of the training
 STEPS = 200  # at least; after fewer, a network seems worse than it will be
-MOST = {"steps": 1000, "max_seconds": 120.0}  # of the trial
+MOST = {"steps": 1000, "seconds": 120.0}  # of the trial
 WORTH = 2  # a training is at least so many times as long as its trial
 LABELS = 5  # of each class on average, with which half of them say something
 ROWS = 10_000  # over which labels spread
 WEIGHT = 0.5  # of the baseline targets, if they are needed; 2 makes no difference
+CERTAIN = 0.8  # of the entropy of equal classes: a committee above that knows too little to teach
 CAUTION = (0.2, 0.35, 0.6, 1.0)  # powers of the network's probabilities, which are too certain
 
 
@@ -58,7 +59,7 @@ def settle_targets(
     Where a network separates the classes after a few steps, it is the best judge of unlabelled rows. Where it does not,
     as with photographs or clothes, it confirms its own mistakes, because everything that makes the classes smooth makes
     it certain of them. So it is trained with half of the labels for a tenth of the time. If a `Committee` predicts the
-    other half better (by likelihood), unlabelled rows learn what the committee says, too.
+    other half better (by likelihood), and much better than chance, unlabelled rows learn what the committee says, too.
 
     Args:
         preset: Name of the preset.
@@ -66,7 +67,7 @@ def settle_targets(
         split: Which rows are labelled.
         seed: Seed of the trial.
         changes: Options that differ from the preset.
-        length: Length of the training, with one of epochs, steps and max_seconds, or none for that of the preset.
+        length: Length of the training: epochs, steps or seconds, or none for that of the preset; and max_seconds.
         group: The processes that train.
         progress: Show a progress bar.
 
@@ -82,7 +83,7 @@ def settle_targets(
         return Settled(dict(changes), length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, length)
     batches = Batches(data, half, model, settings.batch_size, settings.labelled_batch_size, seed)
-    short, left = _divided(settings, batches.steps_per_epoch, length)
+    short = _shortened(settings, batches.steps_per_epoch)
     if not short:
         return Settled(dict(changes), length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, short)
@@ -90,6 +91,7 @@ def settle_targets(
     result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress)
     if result.interrupted:
         raise KeyboardInterrupt
+    left = {name: value - result.seconds * name.endswith("seconds") for name, value in length.items()}
     if result.step < STEPS:
         return Settled(dict(changes), left)
     y = data.y[held]
@@ -97,7 +99,8 @@ def settle_targets(
     own, others = group.broadcast_result(
         lambda: (inference.classify(result.model, data.x[held]), _committee(result.model, batches, data.x[held]))
     )
-    needed = min(misfit(sharpened(own, power), y) for power in CAUTION) > misfit(others, y)
+    least = min(misfit(sharpened(own, power), y) for power in CAUTION)
+    needed = misfit(others, y) < min(least, CERTAIN * math.log(len(data.classes)))
     wrong = [int((p.argmax(1) != y).sum()) for p in (own, others)]
     note = (
         f"In a short trial with half of the labels the network misclassified {wrong[0]} of the "
@@ -116,14 +119,16 @@ def _half(y: np.ndarray, split: Split, seed: int) -> tuple[Split, np.ndarray]:
     return replace(split, labelled=np.setdiff1d(split.labelled, held)), held
 
 
-def _divided(settings: Settings, steps_per_epoch: int, length: Length) -> tuple[Length, Length]:
-    """The lengths of the trial, empty if the training is too short for one, and of the training that follows."""
+def _shortened(settings: Settings, steps_per_epoch: int) -> Length:
+    """The length of the trial; empty if the training is too short for one."""
+    short: Length = {}
     if settings.max_seconds is not None:
-        seconds = min(MOST["max_seconds"], SHARE * settings.max_seconds)
-        return {"max_seconds": seconds}, {"max_seconds": settings.max_seconds - seconds}
+        short["max_seconds"] = min(MOST["seconds"], SHARE * settings.max_seconds)
     total = settings.steps or round((settings.epochs or 0) * steps_per_epoch)
-    steps = min(MOST["steps"], max(STEPS, round(SHARE * total)))
-    return {"steps": int(steps)} if total >= WORTH * steps else {}, length
+    if not total:
+        return {"seconds": short["max_seconds"]}
+    steps = int(min(MOST["steps"], max(STEPS, round(SHARE * total))))
+    return {**short, "steps": steps} if total >= WORTH * steps else {}
 
 
 def _committee(model: Autoencoder, batches: Batches, held: np.ndarray) -> np.ndarray:

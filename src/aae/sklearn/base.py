@@ -5,6 +5,7 @@ Data frames may have categories, texts, truth values and dates, which are read a
 `Autoencoder` is ``model_``; pickles hold it as its specification and safetensors.
 """
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Self
@@ -43,8 +44,8 @@ def _check_whole(name: str, value: object, least: int) -> None:
 
 
 def _python_value(value: Any) -> Any:
-    """A number of numpy as Python's own, as a grid search over an array passes it."""
-    return value.item() if isinstance(value, np.generic) else value
+    """Numbers and arrays of numpy as Python's own, as a grid search passes them."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 class Estimator(BaseEstimator):
@@ -99,6 +100,9 @@ class Estimator(BaseEstimator):
             options, length, _ = settle_targets(preset, data, split, seed, options, length, group, self.verbose)
             model, settings, *_ = prepare(preset, data, len(split.labelled), split, seed, options, length)
             result = train(model, data, settings, split=split, seed=seed, group=group, progress=self.verbose)
+        if result.interrupted:  # half a fit would pass for a whole one, in a grid search too
+            signal.raise_signal(result.interrupted)
+            raise KeyboardInterrupt(result.interrupted)
         targets = [extra for extra in settings.extras if isinstance(extra, BaselineTargets)]
         self._baselines = targets[0].committee.reported() if targets and targets[0].committee else None
         self.model_ = result.model.cpu()

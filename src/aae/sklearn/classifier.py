@@ -78,6 +78,8 @@ class AAEClassifier(ClassifierMixin, Coder):
         rows = self._read(X, reset=True)
         self.classes_, labels = class_labels(y, len(rows))
         weights = _class_weights(self.class_weight, self.classes_.tolist())
+        if isinstance(self.options, Mapping) and self.options.get("y", "auto") not in ("supervised", "auto"):
+            raise AAEError("AAEClassifier learns the classes of y; drop the option y.")
         self._fit(rows, "few-labels", {"class_weight": weights}, labels, self.classes_.tolist())
         prior: Any = self.model_.category.prior  # type: ignore[union-attr]  # the preset has one
         self.class_prior_ = prior(1).probs.flatten().numpy().astype(np.float64)

@@ -108,9 +108,14 @@ def _check_contamination(share: object) -> None:
 
 
 def _robust_offset(scores: np.ndarray) -> float:
-    """The median less 3 robust standard deviations (Leys et al., 2013): scores of usual rows are skewed."""
+    """The median less 3 robust standard deviations (Leys et al., 2013): scores of usual rows are skewed.
+
+    Where most scores are equal, as of rows of few categories, the median deviation says nothing of the others: plain
+    standard deviations then.
+    """
     median = np.median(scores)
-    spread = 1.4826 * np.median(np.abs(scores - median))
+    tied = len(np.unique(scores.round(6))) < len(scores) / 2
+    spread = scores.std() if tied else 1.4826 * np.median(np.abs(scores - median))
     return float(median - 3 * max(spread, LEAST_SPREAD))
 
 

@@ -32,13 +32,10 @@ class Bar:
     """Progress of a training on standard error: losses, error so far, time left.
 
     Args:
-        steps: Length of the training in steps, or None.
-        seconds: Length in seconds, if ``steps`` is None.
         show: Whether anything is shown.
     """
 
-    def __init__(self, steps: int | None, seconds: float | None, show: bool) -> None:
-        self._steps, self._total = steps, steps if steps is not None else seconds
+    def __init__(self, show: bool) -> None:
         self._console = stderr_console()
         columns = (
             BarColumn(bar_width=None),
@@ -48,7 +45,7 @@ class Bar:
             TextColumn("left"),
         )
         self._progress = Progress(*columns, console=self._console, disable=not show, expand=True)
-        self._task = self._progress.add_task("Training", total=self._total, text="")
+        self._task = self._progress.add_task("Training", total=1.0, text="")
         self._quiet = not show
         self._error = ""
 
@@ -59,8 +56,8 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def show(self, step: int, seconds: float, row: Mapping[str, float]) -> None:
-        """Update with the newest measurements."""
+    def show(self, progress: float, row: Mapping[str, float]) -> None:
+        """Update with the share of the training that is over, and the newest measurements."""
         if "validation_error" in row:
             self._error = f"error {row['validation_error']:.2f} %"
         parts = [self._error] if self._error else []
@@ -73,8 +70,7 @@ class Bar:
         # On a narrow terminal the last parts are dropped, so that the error and the time left can be read.
         while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BAR_WIDTH:
             parts.pop()
-        done = step if self._steps is not None else seconds
-        self._progress.update(self._task, completed=min(done, self._total or done), text=printable(" ".join(parts)))
+        self._progress.update(self._task, completed=min(progress, 1.0), text=printable(" ".join(parts)))
 
     def print(self, text: str) -> None:
         """Print a line above the bar."""

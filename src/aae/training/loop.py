@@ -98,7 +98,7 @@ class Loop:
         self.notes = list(dict.fromkeys([*state["notes"], *self.notes, *damaged]))
 
     def run(self) -> Result:
-        bar = Bar(self.trainer.total_steps, self.trainer.settings.max_seconds, self._show)
+        bar = Bar(self._show)
         with bar as self._bar, sigterm_as_interrupt():
             if self.path is not None:
                 self._print(describe_split(self.data, self.split))
@@ -207,7 +207,7 @@ class Loop:
             if self._board is not None:
                 for name, value in row.items():
                     self._board.add_scalar(name, value, trainer.step)
-        self._bar.show(trainer.step, trainer.seconds, row)
+        self._bar.show(trainer.progress, row)
         self._print_messages()
 
     def _print_messages(self) -> None:

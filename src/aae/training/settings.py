@@ -11,7 +11,7 @@ from aae.training.extras.protocol import Extra
 
 __all__ = ["Settings"]
 
-LENGTHS = ("epochs", "steps", "max_seconds")
+LENGTHS = ("epochs", "steps", "max_seconds")  # one of the first two, the third, or one and the third
 PHASES = ("reconstruction", "adversarial", "classification")
 
 
@@ -20,9 +20,10 @@ class Settings:
     """Settings of one training.
 
     Args:
-        epochs: Passes over the main stream of rows; or give ``steps`` or ``max_seconds``.
+        epochs: Passes over the main stream of rows; or give ``steps``.
         steps: Number of steps.
-        max_seconds: Time for the whole training; the decay of the learning rate follows the time.
+        max_seconds: The most seconds that the training takes; alone, the seconds that it takes. The decay of the
+            learning rate follows the steps or the time, whichever is nearer to its end.
         batch_size: Rows that a step reads.
         labelled_batch_size: Labelled rows that a step reads besides, for a supervised latent.
         schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
@@ -62,10 +63,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         given = [name for name in LENGTHS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise AAEError(
-                f"Give exactly one of epochs, steps and max_seconds; {', '.join(given) or 'none'} was given."
-            )
+        if not given:
+            raise AAEError("A training needs a length; give epochs, steps or max_seconds.")
+        if self.epochs is not None and self.steps is not None:
+            raise AAEError("Both epochs and steps were given; give one of them.")
         for name in (*given, "batch_size", "labelled_batch_size"):
             if not 0 < getattr(self, name) < math.inf:
                 raise AAEError(f"{name} must be a number above zero, not {getattr(self, name)}.")

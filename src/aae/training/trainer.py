@@ -117,17 +117,16 @@ class Trainer:
 
     @property
     def total_steps(self) -> int | None:
-        """Length of the training in steps; None if its length is given in seconds."""
+        """Length of the training in steps, if its time allows them; None if only a time is given."""
         if self.settings.epochs is not None:
             return max(1, round(self.settings.epochs * self.batches.steps_per_epoch))
         return self.settings.steps
 
     @property
     def progress(self) -> float:
-        """Share of the training that is over, by steps or by time; restarts are part of the training."""
-        if self.settings.max_seconds is not None:
-            return self.seconds / self.settings.max_seconds
-        return self.step / (self.total_steps or 1)
+        """Share of the training that is over, by steps or by time if more of that is; restarts are part of it."""
+        total, most = self.total_steps, self.settings.max_seconds
+        return max(0.0 if total is None else self.step / total, 0.0 if most is None else self.seconds / most)
 
     def train_step(self) -> dict[str, torch.Tensor]:
         """Run every phase on the next batch and return the metrics."""

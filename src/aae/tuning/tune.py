@@ -112,7 +112,7 @@ def tune(
         changes: Settings that are fixed, ``{name: value}``.
         reading: How a path is read.
         progress: Show a progress bar for each trial, and its figure.
-        **loop: Passed to `train_preset`: epochs, steps or max_seconds, device, precision.
+        **loop: Passed to `train_preset`: epochs, steps, seconds or max_seconds, device, precision.
 
     Raises:
         AAEError: Optuna is missing, the storage cannot be opened, the study has other settings,
@@ -131,7 +131,7 @@ def tune(
     division = split_data(rows, labels, split, seed)
     figure, _ = validation_figure(build_model(options, rows, len(division.labelled)).eval(), rows, division)
     space = space_of(options, fixed)
-    length = {name: loop[name] for name in ("epochs", "steps", "max_seconds") if loop.get(name)}
+    length = {name: loop[name] for name in ("epochs", "steps", "seconds", "max_seconds") if loop.get(name)}
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
                                 "figure": figure, "fixed": fixed, "length": length,
                                 "data_digest": data_facts(rows, digests)["rows_digest"]}
