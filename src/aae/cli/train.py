@@ -17,7 +17,9 @@ from aae.cli.options import (
     Devices,
     Encoding,
     Fit,
+    Ignore,
     ImageSize,
+    Kind,
     LabelColumn,
     Labels,
     LabelsFile,
@@ -68,6 +70,8 @@ def train(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    ignore: Ignore = None,
+    kind: Kind = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
     resume: Annotated[
         bool,
@@ -160,6 +164,8 @@ def tune(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    ignore: Ignore = None,
+    kind: Kind = None,
     out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
 ) -> None:
     """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
@@ -217,6 +223,8 @@ def tune(
         "--split": None if split == "random" else split,
     }
     arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    arguments += [part for name in ignore or () for part in ("--ignore", name)]
+    arguments += [part for pair in kind or () for part in ("--kind", pair)]
     command = best_command(found, preset, *arguments, *(part for pair in set_words(fixed) for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:

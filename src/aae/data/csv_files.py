@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aae.data.cells import shown
+from aae.data.csv_lines import CsvLines
 from aae.data.csv_rows import MIN_SWALLOWED, check_divided, check_quotes, first_row_note, without_blank_rows
 from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.number_texts import is_number
@@ -35,11 +36,12 @@ THREADED = 2**24  # bytes above which pyarrow's threads are worth their start, a
 
 @dataclass
 class CsvFile:
-    """A table of texts, one column for each name, and how the file was read."""
+    """A table of texts, one column for each name, how the file was read, and which line each row is in."""
 
     table: Any
     delimiter: str
     notes: list[str]
+    lines: CsvLines
 
 
 def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile:
@@ -56,7 +58,10 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    data, notes = as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
+    def content() -> tuple[bytes, list[str]]:
+        return as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
+
+    data, notes = content()
     start, header, mark = _preamble(data)
     if start:
         above = [line.decode(errors="replace").strip(',;|" \t') for line in data[:start].splitlines()]
@@ -101,14 +106,15 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
         check_quotes(table, data, used, delimiter, path)
     if table.num_columns == 1 and not given:
         check_divided(names[0], table, path)
-    table, blank, comments = without_blank_rows(table, keep=hints)
+    table, blank, comments, dropped = without_blank_rows(table, keep=hints)
     comments += len(skipped)
     notes += [f"{_lines(comments)} among the rows."] if comments else []
     if blank:
         rows = "1 row in which every cell is empty" if blank == 1 else f"{blank:,} rows in which every cell is empty"
         notes.append(f"{'kept' if hints else 'left out'} {rows}.")
     notes += first_row_note(names, table)
-    return CsvFile(table.rename_columns(names), delimiter, [f"{path}: {note}" for note in notes])
+    lines = CsvLines(lambda: content()[0], used, delimiter, len(names), dropped)
+    return CsvFile(table.rename_columns(names), delimiter, [f"{path}: {note}" for note in notes], lines)
 
 
 def _lines(count: int) -> str:

@@ -63,23 +63,24 @@ def check_divided(name: str, table: Any, path: Path) -> None:
                            "--delimiter comma.")  # fmt: skip
 
 
-def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int]:
+def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int, np.ndarray | None]:
     """The table without comments (a first cell with #, the others empty) and, unless they are kept, blank rows.
 
     Returns:
-        The table, the number of blank rows, and of comments that were left out.
+        The table, the number of blank rows, and of comments that were left out; and which rows are not in the table,
+        ``(N,)``, None if all are.
     """
     import pyarrow as pa
     from pyarrow import compute
 
     if table.num_columns < 2:
-        return table, 0, 0
+        return table, 0, 0, None
     first, *others = table.columns
     blank = np.ones(len(first), dtype=bool)
     for column in others:
         blank &= compute.equal(compute.utf8_length(compute.utf8_trim_whitespace(column)), 0).to_numpy()
         if not blank.any():
-            return table, 0, 0
+            return table, 0, 0, None
     trimmed = compute.utf8_trim_whitespace(first)
     comments = blank & compute.starts_with(trimmed, "#").to_numpy()
     if 2 * comments.sum() > len(blank):  # colours, for instance
@@ -87,7 +88,9 @@ def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int]:
     blank &= compute.equal(compute.utf8_length(trimmed), 0).to_numpy()
     dropped = comments if keep or blank.all() else comments | blank
     count = 0 if blank.all() else int(blank.sum())  # empty columns are told as such
-    return (table.filter(pa.array(~dropped)) if dropped.any() else table), count, int(comments.sum())
+    if not dropped.any():
+        return table, count, int(comments.sum()), None
+    return table.filter(pa.array(~dropped)), count, int(comments.sum()), dropped
 
 
 def first_row_note(names: Sequence[str], table: Any) -> list[str]:

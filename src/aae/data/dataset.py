@@ -1,5 +1,6 @@
 """A data set in memory or on the disk, and the options for reading one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -62,6 +63,9 @@ class ReadOptions:
         delimiter: Character between the cells of a CSV file.
         encoding: Encoding of a CSV file.
         missing: Texts, separated by commas, that stand for an empty cell of a table.
+        ignore: Columns of a table that are not learned from.
+        kind: What columns of a table are, by name: ``"number"``, ``"category"``, ``"date"`` or ``"text"`` (free text,
+            which is not learned from); found out for the others.
         chosen: Names of options that are meant for this very file, where the others describe a model's own data.
         pictures: How a model's own pictures became rows, for others to become rows in the same way.
     """
@@ -78,6 +82,8 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     missing: str | None = None
+    ignore: Sequence[str] | None = None
+    kind: Mapping[str, str] | None = None
     chosen: tuple[str, ...] = ()
     pictures: PictureFormat | None = None
 

@@ -1,16 +1,18 @@
 """The rows of a Parquet file, decoded some thousand at a time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aae.data.known_columns import column_names, rows_of, unused_note
+from aae.data.column_kinds import ignored_names
 from aae.data.tables import LIMITS, index_columns, parquet_size, pyarrow_parquet, readable, style_of
 from aae.data.text_columns import Style
 from aae.model.table import Table
-from aae.model.unseen import UnseenValues
+from aae.model.unseen import UnseenValues, row_name
 from aae.system.errors import AAEError
 
 if TYPE_CHECKING:
@@ -123,9 +125,9 @@ class ParquetRows:
             columns = [column.to_numpy(zero_copy_only=False) for column in chunk.columns]
             # An empty cell becomes NaN, which the check of the rows reports.
             return np.stack(columns, 1, dtype=self.dtype, casting="unsafe")
-        where = f"{self._path} from row {start} on" if start else str(self._path)
+        style = replace(self._style, row_name=lambda row: row_name(start + row))
         cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-        return rows_of(self._table, cells, where, self._style, UnseenValues())
+        return rows_of(self._table, cells, str(self._path), style, UnseenValues(total=start))
 
     def _look(self, table: Table, reading: "ReadOptions | None") -> list[str]:
         """Read the columns once, to tell all that the model's training had not before the model is used."""
@@ -136,11 +138,11 @@ class ParquetRows:
         with readable(self._path):
             for chunk in self._file.iter_batches(CHUNK, columns=columns):
                 cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-                start = unseen.total
-                rows_of(table, cells, f"{where} from row {start} on" if start else where, self._style, unseen)
+                style = replace(self._style, row_name=lambda row, start=unseen.total: row_name(start + row))
+                rows_of(table, cells, where, style, unseen)
         index = index_columns(self._file.schema_arrow)
         if reading is not None:
-            index.append(str(reading.label_column))
+            index += [str(reading.label_column), *ignored_names(reading)]
             if reading.strict:
                 unseen.refuse(where)
         ignored = unused_note(table, [name for name in names if name not in index], where)

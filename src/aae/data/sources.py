@@ -30,7 +30,7 @@ __all__ = ["is_array_file", "is_image_source", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
-OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing")
+OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind")
 
 
 def load_data(
