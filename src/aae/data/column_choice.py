@@ -1,6 +1,7 @@
 """Which columns of a table are learned from, why others are ignored, and how the cells of those were read."""
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,15 @@ from aae.data.fill_values import fill_notes
 from aae.data.text_columns import Column, kind_flag
 from aae.system.errors import AAEError
 
-__all__ = ["choose_columns", "column_texts", "ignored_note", "looks_coded", "why_ignored"]
+__all__ = [
+    "TOO_MANY",
+    "choose_columns",
+    "column_texts",
+    "ignored_note",
+    "looks_coded",
+    "looks_identifying",
+    "why_ignored",
+]
 
 MAX_CATEGORIES = 100  # different texts in a column of categories
 MAX_NAMED = 1000  # the same for a column that the user names as one
@@ -19,6 +28,7 @@ LISTED = 5  # columns that a note lists
 MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are their numbers
 # Names of columns that number rows; what another column of whole numbers in their order holds may matter.
 NUMBERING = re.compile(r"(?i:(^|[ _.-])(ids?|idx|index|nr|no|num|number|rows?|key|lfd|serial)([ _.-]|$))|[a-z]I[dD]$")
+DISTINCT = 20  # rows above which whole numbers that all differ may be identifiers, if their name says so
 CODES = 20  # different whole numbers that may be codes
 EMPTY, NUMBERS_ROWS, FREE_TEXT = "empty", "row numbers", "free text, as --kind says"
 TOO_MANY = "too many distinct values for a category (an identifier?)"
@@ -56,7 +66,11 @@ def choose_columns(
         raise AAEError(f"{where} has no column of numbers or categories to learn from.")
     fills = [] if sampled else fill_notes(kept, where)
     codes = [] if typed else _code_notes([column for column in kept if column.name not in kinds], where, rows)
-    return kept, [*notes, *_how_read(kept, where), *fills, *codes]
+    identifying = [column.name for column in kept if column.name not in kinds and not sampled
+                   and looks_identifying(column)]  # fmt: skip
+    identifiers = [f"{where}: {shown(name)} differs in every row (an identifier?); if so, leave it out with "
+                   f"--ignore {shlex.quote(name)}." for name in identifying]  # fmt: skip
+    return kept, [*notes, *_how_read(kept, where), *fills, *codes, *identifiers]
 
 
 def why_ignored(column: Column, rows: int, kinds: Mapping[str, str], sampled: bool = False) -> str:
@@ -143,6 +157,14 @@ def looks_coded(column: Column, rows: int) -> bool:
         return False
     different = np.unique(column.cells[~np.isnan(column.cells)])
     return 3 <= len(different) <= min(CODES, rows // 5) and bool(different[0] >= 0)
+
+
+def looks_identifying(column: Column) -> bool:
+    """Whether a column of whole numbers, in no order, may identify the rows: all differ, and its name says so."""
+    if column.facts.get("kind") != "whole" or not NUMBERING.search(column.name):
+        return False
+    known = column.cells[~np.isnan(column.cells)]
+    return len(known) >= DISTINCT and len(np.unique(known)) == len(known)
 
 
 def _code_notes(columns: Sequence[Column], where: str, rows: int) -> list[str]:

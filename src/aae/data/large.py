@@ -18,7 +18,7 @@ from aae.model.table import Table
 from aae.model.table_fit import fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["large_file", "on_disk"]
+__all__ = ["is_large_table", "large_file", "on_disk"]
 
 LARGE = 2**30  # bytes of rows above which they stay on the disk
 MAX_TEST_ROWS = 10_000  # held out from rows on the disk
@@ -41,7 +41,7 @@ def large_file(
             )
         y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
         return RawData(path.stem, rows, None, str(path)), Labels([], y)
-    if path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
+    if is_large_table(path):
         data = unpack(path, reading, table)
         if reading.strict and data.unseen:
             raise AAEError(f"{data.unseen[0].rstrip('.')}; correct these cells, or drop --strict.")
@@ -53,6 +53,11 @@ def large_file(
         labels = read_labels(data.label_names, len(data.label_names), str(path), counts=counts, known=classes)
         return raw, Labels(labels.classes, labels.y[data.labels], labels.notes)
     return None
+
+
+def is_large_table(path: Path) -> bool:
+    """Whether a path is a Parquet file whose rows take more than `LARGE` bytes."""
+    return path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE
 
 
 def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, table: Table | None) -> Dataset:

@@ -26,7 +26,7 @@ from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
-__all__ = ["is_array_file", "is_image_source", "load_data"]
+__all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
@@ -89,6 +89,11 @@ def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "array
 def is_image_source(spec: str | Path) -> bool:
     """Whether a name or path stands for a folder of images."""
     return _kind(spec) == "images"
+
+
+def is_table(spec: str | Path) -> bool:
+    """Whether a name or path stands for a table: a CSV or Parquet file, or a folder of Parquet parts."""
+    return _kind(spec) == "table"
 
 
 def is_array_file(spec: str | Path) -> bool:

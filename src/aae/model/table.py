@@ -184,8 +184,8 @@ class Table(nn.Module):
                 rows[:, k] = _as_indices(values, column["values"])
                 found.add(column, values, rows[:, k])
             else:
-                rows[:, k] = _as_numbers(values, rows.dtype, lambda row, name=column["name"]: f"{where}, "
-                                         f"{found.row_name(found.total + row)}, column {name}")  # fmt: skip
+                rows[:, k] = _as_numbers(values, rows.dtype, f"column {column['name']}",
+                                         lambda row: f"{where}, {found.row_name(found.total + row)}")  # fmt: skip
                 found.add_numbers(column, rows[:, k], column.get("clip", self.clip))
             found.add_filled(column, rows[:, k])
         found.next_rows(len(rows))
@@ -238,16 +238,22 @@ def _check_column(column: Mapping[str, Any]) -> None:
         raise AAEError(f"A truth value is written in two ways, not as {column['texts']!r:.60}.")
 
 
-def _as_numbers(values: np.ndarray, dtype: np.dtype[Any], cell: Callable[[int], str]) -> np.ndarray:
-    """Numbers as they are; ``cell`` names the cell of a row in an error."""
+def _as_numbers(values: np.ndarray, dtype: np.dtype[Any], column: str, place: Callable[[int], str]) -> np.ndarray:
+    """Numbers, NaN where empty; ``column`` and the ``place`` of a row name a cell in an error."""
     if values.dtype == object:
-        row = next((k for k, value in enumerate(values) if value is not None), None)
-        if row is not None:
-            raise AAEError(f"{cell(row)}: {values[row]!r} is no number, but the model takes numbers there.")
-        return np.full(len(values), np.nan, dtype)
+        numbers = np.full(len(values), np.nan)
+        for row, value in enumerate(values):
+            try:
+                numbers[row] = np.nan if value is None else value
+            except (TypeError, ValueError):
+                raise AAEError(f"{place(row)}, {column}: {value!r} is no number, but the model takes numbers there; "
+                               "correct it, or leave the cell empty.") from None  # fmt: skip
+        values = numbers
     invalid = np.flatnonzero(np.isinf(values) | (np.abs(values) > np.finfo(np.float32).max))
     if len(invalid):
-        raise AAEError(f"{cell(int(invalid[0]))}: {values[invalid[0]]} is too large; correct it, or leave the cell empty.")
+        row = int(invalid[0])
+        raise AAEError(f"{place(row)}, {column}: {values[row]} is infinite or too large; correct it, or leave the cell "
+                       "empty.")  # fmt: skip
     return values
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, counted
 
 __all__ = ["UNFITTED", "UnseenValues", "row_name"]
 
@@ -27,8 +27,8 @@ def row_name(row: int) -> str:
 class UnseenValues:
     """Values that a model does not know, counted over all rows of a file.
 
-    ``row_name`` says what a row is called in messages; ``readings`` shows, by column, how numbers were read that could be read in another way, or are written in another
-    way than those of the training.
+    ``row_name`` says what a row is called in messages; ``readings`` shows, by column, how numbers were read that could
+    be read in another way, or are written in another way than those of the training.
     """
 
     row_name: Callable[[int], str] = row_name
@@ -105,7 +105,7 @@ class UnseenValues:
         """One sentence that lists the values; none if there are none."""
         if self.first is None:
             return []
-        rows = f"{self.rows:,} of {self.total:,} rows {'holds a category' if self.rows == 1 else 'hold categories'}"
+        rows = f"{self.rows:,} of {self.total:,} rows {'has a category' if self.rows == 1 else 'have categories'}"
         return [f"{where}: {rows} that the model has not seen, read as unknown: {self.listed()}."]
 
     def file_notes(self, where: str) -> list[str]:
@@ -119,14 +119,15 @@ class UnseenValues:
 
     def _number_notes(self, where: str) -> list[str]:
         notes = []
-        other = {name: f"{n.first:g} in {self.row_name(n.row)} where the training had {n.mean:g} alone ({n.beyond:,} cells)"
+        other = {name: f"{n.first:g} in {self.row_name(n.row)} where the training had only {n.mean:g} "
+                       f"({counted(n.beyond, 'cell')})"
                  for name, n in self.numbers.items() if n.constant and n.beyond}  # fmt: skip
         away = {name: f"such as {n.example:g} where the training had about {n.mean:g}"
                 for name, n in self.numbers.items() if not n.constant and 2 * n.away > n.known}  # fmt: skip
-        far = {name: f"{n.first:g} in {self.row_name(n.row)} ({n.beyond:,} cells)"
+        far = {name: f"{n.first:g} in {self.row_name(n.row)} ({counted(n.beyond, 'cell')})"
                for name, n in self.numbers.items() if not n.constant and n.beyond and name not in away}  # fmt: skip
         if other:
-            notes.append(f"{where}: columns that were constant in training hold other numbers: {_named(other)}.")
+            notes.append(f"{where}: columns that were constant in training have other values: {_named(other)}.")
         if away:
             notes.append(f"{where}: most numbers are far from those of the training, perhaps in another unit: "
                          f"{_named(away)}.")  # fmt: skip
@@ -142,7 +143,7 @@ class UnseenValues:
             return []
         more = f" and {len(empty) - LISTED} more" if len(empty) > LISTED else ""
         some = ", ".join(map(repr, empty[:LISTED]))
-        return [f"{where}: all cells of {some}{more} are empty, which those of the training were not."]
+        return [f"{where}: all cells of {some}{more} are empty; in training they were not."]
 
     def refuse(self, where: str) -> None:
         """Raise an error that lists the values, if there are any.
