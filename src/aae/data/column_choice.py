@@ -15,9 +15,9 @@ from aae.system.errors import AAEError
 __all__ = [
     "TOO_MANY",
     "choose_columns",
+    "coded_columns",
     "column_texts",
     "ignored_note",
-    "looks_coded",
     "looks_identifying",
     "why_ignored",
 ]
@@ -30,7 +30,7 @@ MIN_COUNTED = 5  # rows above which whole numbers in the order of the rows are t
 NUMBERING = re.compile(r"(?i:(^|[ _.-])(ids?|idx|index|nr|no|num|number|rows?|key|lfd|serial)([ _.-]|$))|[a-z]I[dD]$")
 DISTINCT = 20  # rows above which whole numbers that all differ may be identifiers, if their name says so
 CODES = 20  # different whole numbers that may be codes
-EMPTY, NUMBERS_ROWS, FREE_TEXT = "empty", "row numbers", "free text, as --kind says"
+EMPTY, NUMBERS_ROWS, FREE_TEXT = "empty", "row numbers", "free text, as requested"
 TOO_MANY = "too many distinct values for a category (an identifier?)"
 
 
@@ -151,7 +151,7 @@ def _listed(items: Mapping[str, Any], before: str = ": ", after: str = "") -> st
     return some + (f" and {len(items) - LISTED} more" if len(items) > LISTED else "")
 
 
-def looks_coded(column: Column, rows: int) -> bool:
+def _looks_coded(column: Column, rows: int) -> bool:
     """Whether a column holds few different whole numbers, which may be names of categories."""
     if column.facts.get("kind") != "whole":
         return False
@@ -167,10 +167,16 @@ def looks_identifying(column: Column) -> bool:
     return len(known) >= DISTINCT and len(np.unique(known)) == len(known)
 
 
+def coded_columns(columns: Sequence[Column], rows: int) -> list[str]:
+    """Names of the columns that may be names of categories; none where most of many columns look so."""
+    found = [column.name for column in columns if _looks_coded(column, rows)]
+    return [] if len(columns) > CODES and 2 * len(found) > len(columns) else found  # pixels, or answers to questions
+
+
 def _code_notes(columns: Sequence[Column], where: str, rows: int) -> list[str]:
     """A sentence on the columns that may be names of categories."""
-    found = [column.name for column in columns if looks_coded(column, rows)]
-    if not found or (len(columns) > CODES and 2 * len(found) > len(columns)):  # pixels, or answers to questions
+    found = coded_columns(columns, rows)
+    if not found:
         return []
     some = ", ".join(map(shown, found[:LISTED])) + (f" and {len(found) - LISTED} more" if len(found) > LISTED else "")
     if len(found) == 1:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.cells import CellError, number_text, shown
-from aae.data.column_choice import TOO_MANY, column_texts, looks_coded, looks_identifying, why_ignored
+from aae.data.column_choice import TOO_MANY, coded_columns, column_texts, looks_identifying, why_ignored
 from aae.data.columns import infer_columns
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.label_columns import label_cells
@@ -22,7 +22,7 @@ from aae.system.errors import AAEError, printable
 __all__ = ["ColumnSummary", "column_lines", "summaries_of", "summarize_rows", "summarize_table"]
 
 WIDTH = 100  # characters of a line
-SHOWN = 60  # columns in use that get a line of their own
+MANY, SHOWN = 100, 60  # columns, above which only so many with nothing to say get a line of their own
 NAME, VALUES = 24, 34  # characters of a name, and of values
 FREQUENT = 3  # most frequent values that are shown
 HEADER = ("column", "kind", "values", "empty", "use")
@@ -64,9 +64,13 @@ def summaries_of(file: TableFile, where: str, reading: ReadOptions) -> tuple[lis
             column = every[name]
             found[name] = ColumnSummary(name, "", "", column.null_count / max(1, len(column)), f"ignored: {why}")
     failed: dict[str, AAEError] = {}
-    for column in infer_columns(columns, where, file.style, kinds, failed):
-        why = why_ignored(column, file.rows, kinds)
-        found[column.name] = _of_column(column, file.rows, why, column.name in kinds)
+    inferred = infer_columns(columns, where, file.style, kinds, failed)
+    why = {column.name: why_ignored(column, file.rows, kinds) for column in inferred}
+    coded = coded_columns([one for one in inferred if not (why[one.name] or one.name in kinds)], file.rows)
+    for column in inferred:
+        remarks = ["codes? then --kind"] if column.name in coded else []
+        remarks += ["an ID? then --ignore"] if column.name not in kinds and looks_identifying(column) else []
+        found[column.name] = _of_column(column, file.rows, why[column.name], remarks)
     for name, error in failed.items():
         summary = error.summary if isinstance(error, CellError) else ""
         found[name] = ColumnSummary(name, "?", summary, None, "error: see below")
@@ -82,10 +86,10 @@ def summarize_rows(data: Dataset) -> list[ColumnSummary]:
                    for name, c in zip(cells, data.table.columns, strict=True)]  # fmt: skip
     else:
         columns = [Column(str(k), rows[:, k].astype(np.float64), {"kind": "number"}) for k in range(rows.shape[1])]
-    return [_of_column(column, len(rows), "", chosen=True) for column in columns]
+    return [_of_column(column, len(rows)) for column in columns]
 
 
-def _of_column(column: Column, rows: int, why: str, chosen: bool) -> ColumnSummary:
+def _of_column(column: Column, rows: int, why: str = "", remarks: Sequence[str] = ()) -> ColumnSummary:
     kind = str(column.facts.get("kind", "number"))
     if column.is_category:
         kind = "text" if why else "category"
@@ -95,26 +99,22 @@ def _of_column(column: Column, rows: int, why: str, chosen: bool) -> ColumnSumma
     else:
         empty, values = int(np.isnan(column.cells).sum()), _range(column.cells, column.facts)
     why = "too many values (an ID?)" if why == TOO_MANY else why
-    remarks = [] if why else _remarks(column, rows, chosen)
+    remarks = [] if why else [*_remarks(column), *remarks]
     used = f"one-hot ({len(column_texts(column.cells)):,})" if column.is_category else "standardised"
     use = f"ignored: {why}" if why else "; ".join([f"used, {used}", *remarks])
     return ColumnSummary(column.name, NAMES.get(kind, kind), values, empty / max(1, rows), use, not (why or remarks))
 
 
-def _remarks(column: Column, rows: int, chosen: bool) -> list[str]:
-    """What a reader should know of how a column is used."""
+def _remarks(column: Column) -> list[str]:
+    """What a reader should know of how the cells of a column were read."""
     remarks = [f"{shown(text)} read as empty" for text in list(column.marks)[:1]]
     if column.written:
         remarks.append(f"{'texts and numbers: ' if column.is_category else 'read '}{column.written}")
     if "unit" in column.facts:
         remarks.append(f"unit {column.facts['unit']}")
     known = column.cells[~np.isnan(column.cells)] if not column.is_category else np.zeros(0)
-    if len(known) and known.min() == known.max():
+    if len(known) and known.min() == known.max() and not np.isnan(column.cells).any():
         remarks.append("the same in every row")
-    if not chosen and looks_coded(column, rows):
-        remarks.append("codes? then --kind")
-    if not chosen and looks_identifying(column):
-        remarks.append("an ID? then --ignore")
     return remarks
 
 
@@ -169,10 +169,10 @@ def _moment(seconds: float, facts: dict[str, Any]) -> str:
 def column_lines(summaries: Sequence[ColumnSummary]) -> list[str]:
     """The summaries as an aligned table of at most 100 characters a line, one line a column.
 
-    Of more than 60 columns, those beyond with nothing to say are counted in the last line.
+    Of more than 100 columns, only 60 of those with nothing to say have a line; the last line counts the others.
     """
     plain = [one for one in summaries if one.plain]
-    hidden = set(map(id, plain[SHOWN:])) if len(summaries) > SHOWN else set()
+    hidden = set(map(id, plain[SHOWN:])) if len(summaries) > MANY else set()
     rows = [HEADER, *((one.name, one.kind, one.values, "" if one.empty is None else _share(one.empty), one.use)
                       for one in summaries if id(one) not in hidden)]  # fmt: skip
     rows = [tuple(printable(cell).replace("\n", " ").replace("\t", " ") for cell in row) for row in rows]

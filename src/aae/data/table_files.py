@@ -24,6 +24,7 @@ __all__ = [
     "read_known_table",
     "read_table",
     "said_columns",
+    "table_rows",
     "unscaled_table",
 ]
 
@@ -47,10 +48,18 @@ def _read_table(path: Path, reading: ReadOptions, table: Table | None) -> RawDat
     where, name = str(path), Path(path.name.removesuffix(".gz")).stem
     file = open_table(path, reading, hints=table is not None)
     labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
+    return table_rows(file, name, where, labels, reading, table)
+
+
+def table_rows(
+    file: TableFile, name: str, where: str, labels: np.ndarray | None, reading: ReadOptions, table: Table | None,
+    typed: bool = False,
+) -> RawData[np.ndarray]:  # fmt: skip
+    """The rows of an open table, as a model reads them or, if ``table`` is None, as `learned_columns` does."""
     if table is not None:
         rows, notes = known_rows(file, where, reading, table)
         return RawData(name, rows, labels, where, notes=tuple(notes), columns=[str(name) for name in table.names])
-    return learned_columns(file, name, where, labels, reading)
+    return learned_columns(file, name, where, labels, reading, typed)
 
 
 def learned_columns(
@@ -84,7 +93,7 @@ def learned_columns(
     return RawData(
         name, described.read(cells, where, UnseenValues(file.style.row_name), np.float64), labels, where, None,
         (*file.notes, *notes), [column.name for column in kept], values,
-        kinds={k: column.facts for k, column in enumerate(kept)},
+        kinds={k: column.facts for k, column in enumerate(kept)}, row_name=file.style.row_name,
     )  # fmt: skip
 
 
@@ -98,9 +107,9 @@ def said_columns(
     """
     present = list(file.columns)
     kinds = named_kinds(reading, present, where)
-    ignored = {"as --ignore says": named_ignored(reading, present, where)}
+    ignored = {"as requested": named_ignored(reading, present, where)}
     index = [name for name in file.index if name in file.columns and name not in kinds]
-    ignored["the index of a data frame"] = [name for name in index if name not in ignored["as --ignore says"]]
+    ignored["the index of a data frame"] = [name for name in index if name not in ignored["as requested"]]
     out = {name for names in ignored.values() for name in names}
     columns = {name: column for name, column in file.columns.items() if name not in out}
     return columns, dict.fromkeys(file.categories, "category") | kinds, ignored

@@ -140,7 +140,7 @@ def _learn(path: Path, reading: ReadOptions, style: Style, count: int) -> tuple[
     found = infer_columns({name: column for name, column in columns.items() if name not in counted}, where, style,
                           kinds)  # fmt: skip
     kept, notes = choose_columns(found, where, count, kinds, sampled=True)
-    groups = {"as --ignore says": ignored, "the index of a data frame": index, "row numbers": counted}
+    groups = {"as requested": ignored, "the index of a data frame": index, "row numbers": counted}
     return kept, [*(ignored_note(names, where, why) for why, names in groups.items() if names), *notes]
 
 
