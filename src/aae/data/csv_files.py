@@ -110,7 +110,7 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     comments += len(skipped)
     notes += [f"{_lines(comments)} among the rows."] if comments else []
     if blank:
-        rows = "1 row in which every cell is empty" if blank == 1 else f"{blank:,} rows in which every cell is empty"
+        rows = "1 empty row" if blank == 1 else f"{blank:,} empty rows"
         notes.append(f"{'kept' if hints else 'left out'} {rows}.")
     notes += first_row_note(names, table)
     lines = CsvLines(lambda: content()[0], used, delimiter, len(names), dropped)
@@ -231,7 +231,7 @@ def _names(data: bytes, start: int, header: str, delimiter: str, path: Path) -> 
     if len(names) > MAX_COLUMNS:
         raise AAEError(f"{path} has {len(names)} columns, but at most {MAX_COLUMNS} can be read; leave some out.")
     if names and all(map(_is_number, names)):
-        raise AAEError(f"The first line of {path} holds numbers, not the names of columns; add a line of names.")
+        raise AAEError(f"The first line of {path} holds numbers, not column names; add a line of names.")
     if not names:
         raise AAEError(f"{path} is not a readable table: it is empty.")
     used = start if header else start + len(text[: stream.tell()].encode())
@@ -260,10 +260,10 @@ def _line_error(path: Path, reason: str, columns: int, delimiter: str) -> str:
     line = found[2].removeprefix(": ").strip()
     if '"' in line and line.count("\n") > MIN_SWALLOWED:
         return (f"{path} is not a readable table: a cell in the row that begins with {shown(line.splitlines()[0])} "
-                f"spans {line.count(chr(10)) + 1} lines or more; close its quote, or leave it out.")  # fmt: skip
+                f"spans {line.count(chr(10)) + 1} lines or more; close its quote or remove it.")  # fmt: skip
     return (
         f"{path} is not a readable table: the line {shown(line)} has {found[1]} cells, but there are {columns} names; "
-        f"correct it or, if {delimiter!r} is not what divides the cells, name that with --delimiter."
+        f"correct it or, if {delimiter!r} is not what separates the cells, name what does with --delimiter."
     )
 
 

@@ -42,7 +42,7 @@ def check_quotes(table: Any, data: bytes, start: int, delimiter: str, path: Path
                 place = max(data.find(b'"' + lines[0].encode(), start), start)
                 number = data.count(b"\n", 0, place) + 1
                 raise AAEError(f"{path}: a cell that begins in line {number} ({shown(lines[0])}) spans {len(lines)} "
-                               "lines, which are rows themselves; close its quote, or leave it out.")  # fmt: skip
+                               "lines that look like rows; close its quote or remove it.")  # fmt: skip
 
 
 def check_divided(name: str, table: Any, path: Path) -> None:
@@ -58,8 +58,8 @@ def check_divided(name: str, table: Any, path: Path) -> None:
             continue
         parts = [part for cell in cells for part in cell.split(mark)]
         if mark != " " or 2 * read_number_texts(parts).found.sum() > len(parts):
-            raise AAEError(f"{path} has a single column {shown(name)}, whose cells all hold {mark!r} as often; if that "
-                           f"divides the cells, say --delimiter {'space' if mark == ' ' else mark}, else "
+            raise AAEError(f"{path} has a single column {shown(name)}, whose cells all contain {mark!r} equally often; if "
+                           f"it separates cells, use --delimiter {'space' if mark == ' ' else mark}, otherwise "
                            "--delimiter comma.")  # fmt: skip
 
 
@@ -111,5 +111,5 @@ def first_row_note(names: Sequence[str], table: Any) -> list[str]:
     if not measured or 2 * (measured + same) <= len(names):
         return []
     some = ", ".join(shown(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"the first row was taken for the names of the columns, but looks like data ({some}); if it is, add a line "
+    return [f"the first row was taken as column names but looks like data ({some}); if it is, add a line "
             "of names."]  # fmt: skip

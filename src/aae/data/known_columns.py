@@ -72,7 +72,8 @@ def unused_note(table: Table, present: list[str], where: str) -> list[str]:
     if not rest:
         return []
     some = ", ".join(map(shown, rest[:LISTED])) + (f" and {len(rest) - LISTED} more" if len(rest) > LISTED else "")
-    return [f"{where}: the model does not take {some}; ignored."]
+    them = "it" if len(rest) == 1 else "them"
+    return [f"{where}: ignored {some}: the model was not trained on {them}."]
 
 
 def _cells(

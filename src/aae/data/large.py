@@ -1,4 +1,4 @@
-"""Files whose rows stay on the disk."""
+"""Files whose rows are read from disk."""
 
 import math
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     if known is not None and single_labels(y):
         known = None
     pool = len(rows) if known is None else len(known)
-    size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk."
+    size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) are read from disk."
     notes = (*raw.notes, *labels.notes, size)
     if given is not None:
         held, test_x = np.arange(0), given.x
@@ -86,7 +86,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         run = max(1, SCALE_BYTES * len(rows) // (rows.nbytes * SCALE_RUNS))
         some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
         table = fit_table(_read_rows(raw, some), raw.columns, raw.values, raw.kinds)
-        notes += (f"The scales of its columns were learned from {len(some):,} rows throughout the file.",)
+        notes += (f"The scales of its columns were estimated from {len(some):,} rows spread over the file.",)
     test_x = test_x if table is None else table.as_rows(test_x)
     held_out = given is None
     return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held)

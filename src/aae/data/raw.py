@@ -114,11 +114,11 @@ def check_named(table: Table, named: bool, where: str) -> None:
     if table.named and not named:
         names = ", ".join(map(str, table.names[:LISTED])) + (", ..." if len(table.names) > LISTED else "")
         raise AAEError(
-            f"{where} has no names for its columns, but the model was trained on columns by name ({names}); give a "
+            f"{where} has no column names, but the model was trained on named columns ({names}); give a "
             ".csv or .parquet file with these names."
         )
     if named and not table.named:
-        raise AAEError(f"{where} has named columns, but the model was not trained on any; use .npz or .npy.")
+        raise AAEError(f"{where} has named columns, but the model was trained without names; use .npz or .npy.")
 
 
 def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

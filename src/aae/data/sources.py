@@ -70,7 +70,7 @@ def load_data(
     if frame_library(spec) is not None:
         return _load_frame(spec, reading, table, classes)
     if not isinstance(spec, str | Path):
-        raise AAEError(f"Data are a name, a path, a Dataset, or a data frame of pandas or polars, not of the type "
+        raise AAEError(f"Data must be a name, a path, a Dataset or a data frame of pandas or polars, not "
                        f"{type(spec).__name__}; save arrays with numpy.savez(path, x=rows, y=labels).")  # fmt: skip
     path, kind = Path(spec), _kind(spec)
     if kind in ("named", "idx"):
@@ -83,7 +83,7 @@ def load_data(
     if path.is_file() and path.suffix.lower() in ENDINGS:
         raise AAEError(f"{path} is a single image; give its folder, {path.parent}.")
     if path.is_file():
-        raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
+        raise AAEError(f"{path} has a format that cannot be read; save it as one of {', '.join(FILES)}.")
     if path.suffix or len(path.parts) > 1:
         raise AAEError(
             f"No data at {path}: expected a file ({', '.join(FILES)}), a folder of images or a folder of IDX files; "

@@ -105,7 +105,7 @@ class UnseenValues:
         """One sentence that lists the values; none if there are none."""
         if self.first is None:
             return []
-        rows = f"{self.rows:,} of {self.total:,} rows {'has a category' if self.rows == 1 else 'have categories'}"
+        rows = f"{self.rows:,} of {self.total:,} rows {'holds a category' if self.rows == 1 else 'hold categories'}"
         return [f"{where}: {rows} that the model has not seen, read as unknown: {self.listed()}."]
 
     def file_notes(self, where: str) -> list[str]:
