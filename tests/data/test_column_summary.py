@@ -10,8 +10,9 @@ from aae.data.sources import load_data
 
 N = 60
 FRAME = pd.DataFrame({
-    "id": range(1, N + 1), "name": [f"person {k}" for k in range(N)], "customer_id": np.random.default_rng(0).permutation(
-        np.arange(100, 100 + N)), "age": [20 + k for k in range(N)], "town": ["Ulm", "Ulm", "Bonn"] * (N // 3),
+    "id": range(1, N + 1), "name": [f"person {k}" for k in range(N)],
+    "customer_id": np.random.default_rng(0).permutation(np.arange(100, 100 + N)),
+    "age": [20 + k for k in range(N)], "town": ["Ulm", "Ulm", "Bonn"] * (N // 3),
     "day": [f"2026-01-{k % 28 + 1:02}" for k in range(N)], "well": [True, False] * (N // 2), "none": [None] * N,
     "ward": [1, 2, 3] * (N // 3), "weight": [f"{k},5 kg" for k in range(N)], "kind": ["a", "b"] * (N // 2),
     "length": [None, *np.linspace(1.5, 2.25, N - 1)],

@@ -98,19 +98,19 @@ def test_numbers_that_are_names_of_categories(cells):
 
 
 @pytest.mark.parametrize(("cells", "sentence"), [
-    ([*map(str, range(60)), "abc"], r"^t, row 60, column a: 'abc' is no number; correct it, .*--missing .*--kind a=category"),
+    ([*map(str, range(60)), "abc"], r"row 60, column a: 'abc' is no number; correct .*--missing .*--kind a="),
     ([*(f"2026-01-{k:02}" for k in range(1, 32)), "soon"], r"row 31, column a: 'soon' is no date"),
     ([*map(str, range(60)), "Total"], r"row 60, column a: 'Total' is no number; delete the row, which sums up others"),
     ([*map(str, range(60)), "a"], r"'a' is no number; delete the row, if it repeats the names"),
-    (["(cm)", *map(str, range(60))], r"row 0, column a: '\(cm\)' is no number; delete the row, if it repeats the names"),
+    (["(cm)", *map(str, range(60))], r"row 0, column a: '\(cm\)' is no number; delete the row, if it repeats"),
     (["2026-01-31", "28.02.2026"], r"dates in two forms \('2026-01-31' in row 0; '28.02.2026' in row 1\); write all"),
-    (["3,5", "3.5"], r"holds numbers with a decimal point \('3.5' in row 1\) and with a decimal comma \('3,5' in row 0\)"),
-    (["1/2/2026", "2/3/2026"], r"'1/2/2026' in row 0, whose day and month cannot be told apart; write them as year-month-day"),
+    (["3,5", "3.5"], r"with a decimal point \('3.5' in row 1\) and with a decimal comma \('3,5' in row 0\)"),
+    (["1/2/2026", "2/3/2026"], r"'1/2/2026' in row 0, whose day and month cannot be told apart; write them as"),
     (["2026-01-01", "2026-01-01 12:00Z"], r"dates with a time zone and dates without one"),
-    ([f"{k} {'kg' if k % 2 else 'g'}" for k in range(30)], r"holds numbers in different units \('0 g' in row 0, '1 kg' in row 1\)"),
+    ([f"{k} {'kg' if k % 2 else 'g'}" for k in range(30)], r"in different units \('0 g' in row 0, '1 kg' in row 1\)"),
 ])
 def test_columns_that_are_refused(cells, sentence):
-    with pytest.raises(AAEError, match=f"t: column 'a' .*{sentence}"):
+    with pytest.raises(AAEError, match=f"^t[:,] .*{sentence}"):
         infer(cells)
 
 

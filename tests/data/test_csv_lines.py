@@ -59,14 +59,12 @@ def test_a_file_that_is_gone_has_rows_instead_of_lines(tmp_path):
     ({2: "forty", 5: "fifty"}, "line 4, column age: 'forty' is no number, nor is 'fifty' in line 7; correct it"),
     ({2: "forty", 5: "forty"}, "line 4, column age: 'forty' is no number (nor in 1 more cell); correct it"),
     ({39: "Total"}, "line 41, column age: 'Total' is no number; delete the row, which sums up others"),
-    ({7: "1 kg"}, "column 'age' holds"),
+    ({7: "1 kg"}, "column 'age' holds numbers in different units ('20' in line 2, '1 kg' in line 9); write all of them "
+                  "in one unit, or read them as categories with --kind age=category."),
 ])  # fmt: skip
 def test_the_wrong_cell_is_named(tmp_path, cells, sentence):
     rows = [f"{cells.get(k)},{row.split(',')[1]}" if k in cells else row for k, row in enumerate(ROWS)]
     (tmp_path / "a.csv").write_text("\n".join(["age,kind", *rows]) + "\n")
-    if "kg" in str(cells):  # numbers in different units are categories here, which is said
-        assert any("kg" in note for note in load_data(tmp_path / "a.csv").notes)
-        return
     with pytest.raises(AAEError) as error:
         load_data(tmp_path / "a.csv")
     assert sentence in str(error.value)
@@ -76,12 +74,12 @@ def test_rows_of_a_parquet_file_are_named_by_number(tmp_path):
     frame = pd.DataFrame({"age": [*map(str, range(40))], "kind": ["a", "b"] * 20})
     frame.loc[2, "age"] = "forty"
     frame.to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(AAEError, match="a.parquet, row 2, column age: 'forty' is no number"):
+    with pytest.raises(AAEError, match=r"a\.parquet, row 2, column age: 'forty' is no number"):
         load_data(tmp_path / "a.parquet")
 
 
 def test_dates_in_different_orders_are_both_named(tmp_path):
     dates = [*(f"{k}/01/2026" for k in range(13, 29)), "01/31/2026"]
     (tmp_path / "a.csv").write_text("\n".join(["day,kind", *(f"{date},{k % 2}" for k, date in enumerate(dates))]))
-    with pytest.raises(AAEError, match=r"the day first \('13/01/2026' in line 2\) and others \('01/31/2026' in line 18"):
+    with pytest.raises(AAEError, match=r"the day first \('13/01/2026' in line 2\) and others \('01/31/2026' in line"):
         load_data(tmp_path / "a.csv")

@@ -67,7 +67,7 @@ def test_models_of_older_versions_read_as_they_did():
 
 
 @pytest.mark.parametrize(("spec", "cells", "sentence"), [
-    ({"kind": "whole"}, ["1", "abc", "x"], r"row 1, column a: 'abc' is no number, nor is 'x' in row 2; the model takes nothing else"),
+    ({"kind": "whole"}, ["1", "abc", "x"], r"row 1, column a: 'abc' is no number, nor is 'x' in row 2; the model"),
     ({"kind": "number"}, ["2026-01-02"], "row 0, column a: '2026-01-02' is no number; the model takes"),
     ({"kind": "number"}, pa.array([DAY]), "holds date32.*, but the model takes numbers there"),
     ({"kind": "number", "unit": "kg"}, ["12 g"], "row 0, column a: '12 g', but the model takes numbers in kg there"),
@@ -82,7 +82,7 @@ def test_models_of_older_versions_read_as_they_did():
     ({"values": ["a"]}, ["b"], "row 0, column a: 'b' is a category that the model has not seen"),
 ])  # fmt: skip
 def test_cells_of_another_kind(spec, cells, sentence):
-    with pytest.raises(AAEError, match=f"t: column 'a' .*{sentence}"):
+    with pytest.raises(AAEError, match=f"^t[:,] .*{sentence}"):
         read(spec, cells)
 
 

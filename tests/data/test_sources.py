@@ -359,8 +359,8 @@ def test_data_frames(make, tmp_path):
 
 def test_data_frames_that_cannot_be_used():
     wrong = TABLE.assign(size=[*map(str, range(39)), "big"])
-    with pytest.raises(AAEError, match=r"the data frame, row 39, column size: 'big' is no number; correct it, replace it "
-                                       "by None if .*, or give the column the type category"):  # fmt: skip
+    with pytest.raises(AAEError, match=r"the data frame, row 39, column size: 'big' is no number; correct it, replace "
+                                       "it by None if .*, or give the column the type category"):  # fmt: skip
         load_data(wrong)
     with pytest.raises(AAEError, match="no column of the data frame called 'kinds'; did you mean 'kind'"):
         load_data(TABLE, label_column="kinds")
@@ -376,9 +376,10 @@ def test_data_frames_that_cannot_be_used():
 
 def test_a_data_set_is_shown_in_a_few_lines():
     lines = repr(load_data(TABLE, label_column="kind")).splitlines()
-    assert lines[0].startswith("Dataset 'DataFrame': 34 rows of 4 columns to train on, 24 labelled; 6 to test on, 6 lab")
+    assert lines[0].startswith("Dataset 'DataFrame': 34 rows of 4 columns to train on, 24 labelled; 6 to test on, 6")
     assert lines[1:3] == ["columns: size, town, day, well", "classes: a, b"]
-    wide = load_data(pd.DataFrame(np.random.default_rng(0).random((30, 500)), columns=[f"c{k}" * 9 for k in range(500)]))
+    names = [f"c{k}" * 9 for k in range(500)]
+    wide = load_data(pd.DataFrame(np.random.default_rng(0).random((30, 500)), columns=names))
     assert len(repr(wide).splitlines()) <= 4
     assert max(map(len, repr(wide).splitlines())) <= 100
     assert repr(load_data("digits")).splitlines()[0].startswith("Dataset 'digits': 1,437 rows of shape (8, 8)")

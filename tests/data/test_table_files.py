@@ -96,7 +96,7 @@ def test_unseen_categories_in_test_rows(tmp_path):
     assert data.test_x[[1, 2, 3], 2].tolist() == [-1, -1, -1]
     assert (f"{other}: 3 of 60 rows hold categories that the model has not seen, read as unknown: "
             "colour: 'pink' (2), 'mauve' (1).") in data.notes  # fmt: skip
-    with pytest.raises(AAEError, match=r"b.csv, line 3, column colour: 'mauve' is .*: colour: 'pink' \(2\), 'mauve' \(1\)"):
+    with pytest.raises(AAEError, match=r"line 3, column colour: 'mauve' .*: colour: 'pink' \(2\), 'mauve' \(1\)"):
         load_data(path, ReadOptions(label_column="kind", test=str(other), strict=True))
 
 

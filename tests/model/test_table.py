@@ -84,7 +84,7 @@ def test_columns_by_name_in_any_order(rows):
 
 @pytest.mark.parametrize(("name", "cells", "sentence"), [
     ("height", None, "new.csv has no column 'height', which the model was trained on; is it 'heights'?"),
-    ("height", ["tall"], "new.csv, row 0, column height: 'tall' is no number, but the model takes numbers there; correct it"),
+    ("height", ["tall"], "new.csv, row 0, column height: 'tall' is no number, but the model takes numbers there"),
     ("height", [np.inf], "new.csv, row 0, column height: inf is infinite or too large"),
     ("height", [1e300], "new.csv, row 0, column height: 1e+300 is infinite or too large"),
     ("colour", ["mauve"], "new.csv, row 0, column colour: 'mauve' is a category that the model has not seen; it knows "

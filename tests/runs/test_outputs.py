@@ -381,7 +381,7 @@ def test_unseen_values(people, tmp_path, name, capsys):
     pa_csv.write_csv(rows, tmp_path / "odd.csv")
     pq.write_table(rows, tmp_path / "odd.parquet")
     for work, out in ((predictions, "p.csv"), (codes, "c.npz"), (reconstructions, "r.csv")):
-        with pytest.raises(AAEError, match=r"(row 1|line 3), column town: 'Paris' is a category that the model has not seen"):
+        with pytest.raises(AAEError, match=r"(row 1|line 3), column town: 'Paris' is a category that"):
             work(people / "run", str(tmp_path / name), tmp_path / out, strict=True)
         assert not (tmp_path / out).exists()
         work(people / "run", str(tmp_path / name), tmp_path / out)

@@ -181,7 +181,7 @@ def test_columns_of_new_frames_are_checked_as_everywhere_in_scikit_learn():
     assert np.array_equal(codes, model.transform(pl.from_pandas(FRAME)))
     with pytest.warns(UserWarning, match="valid feature names"), pytest.raises(ValueError, match="expecting 2 feat"):
         model.transform([["Ulm"]])
-    with pytest.raises(AAEError, match=r"X, row 0, column size: 'big' is no number.*; the model takes nothing else there"):
+    with pytest.raises(AAEError, match=r"X, row 0, column size: 'big' is no number.*; the model takes nothing else"):
         model.transform(FRAME.assign(size="big"))
 
 
@@ -224,7 +224,7 @@ def test_what_is_not_learned_from_is_said_and_empty_in_samples():
         model = make(AAEClusterer).fit(frame)
     texts = [str(warning.message) for warning in said]
     assert [text.startswith(start) for text, start in zip(texts, (
-        "X, column name, ignored: too many distinct values for a category (an identifier?); 30 in 30 rows, such as '0 Main",
+        "X, column name, ignored: too many distinct values for a category (an identifier?); 30 in 30 rows",
         "X: ignored 'none': empty.", "X: ignored 'id': row numbers.",
     ), strict=True)] == [True] * 3  # fmt: skip
     assert {warning.filename for warning in said} == {__file__}
@@ -286,8 +286,8 @@ def test_names_of_columns(names):
     (FRAME.set_axis(["a", "a"], axis=1), "X has two columns called 'a'; rename one"),
     (FRAME.assign(other=pd.Categorical([f"{k}" for k in range(N)])), "X: column 'other' has 30 categories, but at most"
      " 20 can be learned; leave it out"),
-    (FRAME.assign(other=[*map(str, range(N - 1)), "n.v."]), r"X, row 29, column other: 'n.v.' is no number; correct it, "
-     "replace it by None if it stands for an empty cell, or give the column the type category"),
+    (FRAME.assign(other=[*map(str, range(N - 1)), "n.v."]), r"X, row 29, column other: 'n.v.' is no number; correct "
+     "it, replace it by None if it stands for an empty cell, or give the column the type category"),
     (FRAME.assign(other=["1.234", "2.345"] * (N // 2), more=["1,5", "2,5"] * (N // 2)), None),
 ])
 def test_columns_that_cannot_be_used(frame, sentence, monkeypatch):

@@ -13,7 +13,17 @@ from aae.model.unseen import row_name
 from aae.system.errors import AAEError, printable
 from aae.system.files import csv_text
 
-__all__ = ["CellError", "ColumnPlace", "TextCells", "decoded", "is_text", "number_text", "shown", "typed_numbers", "value_type"]
+__all__ = [
+    "CellError",
+    "ColumnPlace",
+    "TextCells",
+    "decoded",
+    "is_text",
+    "number_text",
+    "shown",
+    "typed_numbers",
+    "value_type",
+]
 
 INVISIBLE = "\ufeff\u200b"
 SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # parts of a second
@@ -208,7 +218,8 @@ class TextCells:
         others, again = wrong.copy(), int(self.counts[first]) - 1
         others[first] = False
         more = f" (nor in {again:,} more {'cell' if again == 1 else 'cells'})" if again else ""
-        more += f", nor {'is' if others.sum() == 1 else 'are'} {self.examples(others, place, 2)}" if others.any() else ""
+        if others.any():
+            more += f", nor {'is' if others.sum() == 1 else 'are'} {self.examples(others, place, 2)}"
         error = CellError(f"{place.cell(self.row(first))}: {shown(self.distinct[first])} is no {what}{more}; {advice}.")
         error.summary = f"{int(self.counts[right].sum()):,} {what}s and {self.examples(wrong, place, 2)}"
         return error

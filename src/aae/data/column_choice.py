@@ -55,9 +55,10 @@ def choose_columns(
     why = {column.name: why_ignored(column, rows, kinds, sampled) for column in columns}
     kept = [column for column in columns if not why[column.name]]
     for column in kept:
-        if column.is_category and len(column_texts(column.cells)) > MAX_NAMED:
-            raise AAEError(f"{where}: column {column.name!r} has {len(column_texts(column.cells)):,} categories, but at "
-                           f"most {MAX_NAMED:,} can be learned; leave it out with --ignore.")  # fmt: skip
+        count = len(column_texts(column.cells)) if column.is_category else 0
+        if count > MAX_NAMED:
+            raise AAEError(f"{where}: column {column.name!r} has {count:,} categories, but at most {MAX_NAMED:,} can "
+                           "be learned; leave it out with --ignore.")  # fmt: skip
     notes = [_too_many_note(column, where, rows, sampled) for column in columns if why[column.name] == TOO_MANY]
     for reason in (EMPTY, NUMBERS_ROWS, FREE_TEXT):
         names = [column.name for column in columns if why[column.name] == reason]

@@ -148,7 +148,8 @@ def _range(cells: np.ndarray, facts: dict[str, Any]) -> str:
     if kind == "boolean":
         texts = facts.get("texts", ["false", "true"])
         return f"{texts[1]} {_share(float(known.mean()))}, {texts[0]} {_share(float(1 - known.mean()))}"
-    ends = [_moment(value, facts) if kind in ("date", "time") else _number(value) for value in (known.min(), known.max())]
+    ends = [_moment(value, facts) if kind in ("date", "time") else _number(value)
+            for value in (known.min(), known.max())]  # fmt: skip
     return (ends[0] if ends[0] == ends[1] else " to ".join(ends)) + (f" {unit}" if unit else "")
 
 

@@ -58,7 +58,7 @@ def check_divided(name: str, table: Any, path: Path) -> None:
             continue
         parts = [part for cell in cells for part in cell.split(mark)]
         if mark != " " or 2 * read_number_texts(parts).found.sum() > len(parts):
-            raise AAEError(f"{path} has a single column {shown(name)}, whose cells all contain {mark!r} equally often; if "
+            raise AAEError(f"{path} has a single column {shown(name)}, whose cells contain {mark!r} equally often; if "
                            f"it separates cells, use --delimiter {'space' if mark == ' ' else mark}, otherwise "
                            "--delimiter comma.")  # fmt: skip
 

@@ -174,5 +174,5 @@ def _class_notes(names: Sequence[str]) -> list[str]:
         )
     odd = [name for name in names if readable_name(name) != name]
     if odd:
-        notes.append(f"{len(odd):,} names are not UTF-8, such as {readable_name(odd[0])}; their other bytes are shown escaped.")
+        notes.append(f"{len(odd):,} names are not UTF-8, such as {readable_name(odd[0])} (shown escaped).")
     return notes

@@ -44,7 +44,8 @@ def rows_of(
     first = style if style.chosen else replace(style, decimal=None)
     for name, spec in specs.items():
         with suppress(UndecidedError):
-            cells[name] = _cells(spec, columns[found[name]], ColumnPlace(where, name, style.row_name), first, marks, unseen)
+            place = ColumnPlace(where, name, style.row_name)
+            cells[name] = _cells(spec, columns[found[name]], place, first, marks, unseen)
     for name in specs.keys() - cells.keys():
         mark = next(iter(marks)) if len(marks) == 1 else style.decimal
         decided = replace(style, decimal=mark, certain=len(marks) == 1, decided=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aae.data.known_columns import column_names, rows_of, unused_note
 from aae.data.column_kinds import ignored_names
+from aae.data.known_columns import column_names, rows_of, unused_note
 from aae.data.tables import LIMITS, index_columns, parquet_size, pyarrow_parquet, readable, style_of
 from aae.data.text_columns import Style
 from aae.model.table import Table

@@ -1,6 +1,6 @@
 """Tables as rows: which of a file's columns are learned from, and what is said about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 

@@ -279,8 +279,7 @@ def _undecided_dates(cells: TextCells, orders: Sequence[str], place: ColumnPlace
 
 
 def _refuse_units(cells: TextCells, numbers: Numbers, place: ColumnPlace, named: bool) -> None:
-    """Refuse numbers in several usual units, which cannot be compared; any units, if the user wants ``named`` numbers.
-    """
+    """Refuse numbers in several usual units, which cannot be compared; in any units, if the user ``named`` the kind."""
     units = numbers.known_units()
     if named or (units and len(cells.distinct) > 5 * len(units)):
         units = units or sorted({numbers.units[k] for k in np.flatnonzero(numbers.found)})

@@ -60,7 +60,8 @@ class Result:
         """What was trained on what, for how long, and its newest figures, in a few lines."""
         codes = ", ".join(f"{latent.name} ({latent.dim})" for latent in self.model.latents)
         weights = sum(parameter.numel() for parameter in self.model.parameters())
-        last = {name: self.history.last(name) for name in self.history.columns() if name not in ("step", "epoch", "seconds")}
+        names = [name for name in self.history.columns() if name not in ("step", "epoch", "seconds")]
+        last = {name: self.history.last(name) for name in names}
         figures = ", ".join(f"{name} {value:.4g}" for name, value in last.items() if value is not None)
         stopped = "" if not self.interrupted else " (interrupted)"
         return "\n".join([
