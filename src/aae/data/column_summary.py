@@ -61,16 +61,17 @@ def summaries_of(file: TableFile, where: str, reading: ReadOptions) -> tuple[lis
     columns, kinds, ignored = said_columns(file, where, reading)
     for why, names in ignored.items():
         for name in names:
-            column = every[name]
-            found[name] = ColumnSummary(name, "", "", column.null_count / max(1, len(column)), f"ignored: {why}")
+            found[name] = ColumnSummary(name, "?", "", None, f"ignored: {why}")
+            for column in infer_columns({name: every[name]}, where, file.style, failed={}):
+                found[name] = _of_column(column, file.rows, why)
     failed: dict[str, AAEError] = {}
     inferred = infer_columns(columns, where, file.style, kinds, failed)
-    why = {column.name: why_ignored(column, file.rows, kinds) for column in inferred}
-    coded = coded_columns([one for one in inferred if not (why[one.name] or one.name in kinds)], file.rows)
+    reasons = {column.name: why_ignored(column, file.rows, kinds) for column in inferred}
+    coded = coded_columns([one for one in inferred if not (reasons[one.name] or one.name in kinds)], file.rows)
     for column in inferred:
         remarks = ["codes? then --kind"] if column.name in coded else []
         remarks += ["an ID? then --ignore"] if column.name not in kinds and looks_identifying(column) else []
-        found[column.name] = _of_column(column, file.rows, why[column.name], remarks)
+        found[column.name] = _of_column(column, file.rows, reasons[column.name], remarks)
     for name, error in failed.items():
         summary = error.summary if isinstance(error, CellError) else ""
         found[name] = ColumnSummary(name, "?", summary, None, "error: see below")
@@ -99,10 +100,10 @@ def _of_column(column: Column, rows: int, why: str = "", remarks: Sequence[str] 
     else:
         empty, values = int(np.isnan(column.cells).sum()), _range(column.cells, column.facts)
     why = "too many values (an ID?)" if why == TOO_MANY else why
-    remarks = [] if why else [*_remarks(column), *remarks]
+    said = [] if why else [*_remarks(column), *remarks]
     used = f"one-hot ({len(column_texts(column.cells)):,})" if column.is_category else "standardised"
-    use = f"ignored: {why}" if why else "; ".join([f"used, {used}", *remarks])
-    return ColumnSummary(column.name, NAMES.get(kind, kind), values, empty / max(1, rows), use, not (why or remarks))
+    use = f"ignored: {why}" if why else "; ".join([f"used, {used}", *said])
+    return ColumnSummary(column.name, NAMES.get(kind, kind), values, empty / max(1, rows), use, not (why or said))
 
 
 def _remarks(column: Column) -> list[str]:

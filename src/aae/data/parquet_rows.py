@@ -1,6 +1,6 @@
 """The rows of a Parquet file, decoded some thousand at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from aae.system.errors import AAEError
 if TYPE_CHECKING:
     from aae.data.dataset import ReadOptions
 
-__all__ = ["CHUNK", "ParquetRows", "read_chunks"]
+__all__ = ["CHUNK", "ParquetRows", "read_chunks", "row_names"]
 
 CHUNK = 4096  # rows decoded together
 BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be in memory
@@ -35,6 +35,11 @@ def read_chunks(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for chunk in file.iter_batches(CHUNK):
             yield start, dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
             start += chunk.num_rows
+
+
+def row_names(start: int) -> Callable[[int], str]:
+    """What the rows of a chunk are called that begins with the row ``start``."""
+    return lambda row: row_name(start + row)
 
 
 class ParquetRows:
@@ -125,7 +130,7 @@ class ParquetRows:
             columns = [column.to_numpy(zero_copy_only=False) for column in chunk.columns]
             # An empty cell becomes NaN, which the check of the rows reports.
             return np.stack(columns, 1, dtype=self.dtype, casting="unsafe")
-        style = replace(self._style, row_name=lambda row: row_name(start + row))
+        style = replace(self._style, row_name=row_names(start))
         cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
         return rows_of(self._table, cells, str(self._path), style, UnseenValues(total=start))
 
@@ -138,7 +143,7 @@ class ParquetRows:
         with readable(self._path):
             for chunk in self._file.iter_batches(CHUNK, columns=columns):
                 cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-                style = replace(self._style, row_name=lambda row, start=unseen.total: row_name(start + row))
+                style = replace(self._style, row_name=row_names(unseen.total))
                 rows_of(table, cells, where, style, unseen)
         index = index_columns(self._file.schema_arrow)
         if reading is not None:

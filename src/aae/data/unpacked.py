@@ -22,7 +22,7 @@ from aae.data.columns import infer_columns
 from aae.data.dataset import ReadOptions
 from aae.data.known_columns import rows_of
 from aae.data.label_columns import label_values
-from aae.data.parquet_rows import read_chunks
+from aae.data.parquet_rows import read_chunks, row_names
 from aae.data.table_files import choose_columns, ignored_note, unscaled_table
 from aae.data.tables import (
     index_columns,
@@ -36,7 +36,7 @@ from aae.data.text_columns import Column, Style
 from aae.model.component import describe
 from aae.model.table import Table
 from aae.model.table_fit import needs_double
-from aae.model.unseen import UnseenValues, row_name
+from aae.model.unseen import UnseenValues
 from aae.system.cache import cache_folder
 from aae.system.errors import AAEError, unknown
 from aae.system.files import read_json, write_atomically, write_json
@@ -190,7 +190,7 @@ def _write(
         np.lib.format.write_array_header_1_0(file, header)
         with row_progress("Decoding", count) as advance:
             for start, columns in read_chunks(path):
-                of_chunk = replace(style, row_name=lambda row, start=start: row_name(start + row))
+                of_chunk = replace(style, row_name=row_names(start))
                 if label_column is not None:
                     if label_column.strip() not in columns:
                         raise unknown(f"column of {path} called", label_column, columns)
