@@ -175,9 +175,9 @@ def column_lines(summaries: Sequence[ColumnSummary]) -> list[str]:
     """
     plain = [one for one in summaries if one.plain]
     hidden = set(map(id, plain[SHOWN:])) if len(summaries) > MANY else set()
-    rows = [HEADER, *((one.name, one.kind, one.values, "" if one.empty is None else _share(one.empty), one.use)
-                      for one in summaries if id(one) not in hidden)]  # fmt: skip
-    rows = [tuple(printable(cell).replace("\n", " ").replace("\t", " ") for cell in row) for row in rows]
+    cells = [HEADER, *((one.name, one.kind, one.values, "" if one.empty is None else _share(one.empty), one.use)
+                       for one in summaries if id(one) not in hidden)]  # fmt: skip
+    rows = [[printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in cells]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER))]
     widths[0] = min(widths[0], NAME)
     rest = WIDTH - 2 * (len(HEADER) - 1) - widths[0] - widths[1] - widths[3]
