@@ -90,7 +90,7 @@ def train(
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
     resolve(preset, options)  # reports a misspelled name before anything heavy is loaded
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
-    processes = {"devices": devices, "num_nodes": num_nodes}
+    processes: dict[str, Any] = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
             raise UsageError("--resume continues an existing run; name it with --out RUN.")

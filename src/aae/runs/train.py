@@ -113,7 +113,7 @@ def train_preset(
 
 def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
     """Read options with absolute paths, so that a run can be opened from anywhere."""
-    plain = {k: list(v) if k == "ignore" else dict(v) if k == "kind" else v for k, v in given.items()}
+    plain: dict[str, Any] = {k: list(v) if k == "ignore" else dict(v) if k == "kind" else v for k, v in given.items()}
     return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in plain.items()}
 
 
