@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -438,8 +439,9 @@ def test_all_commands_on_a_folder_of_images(cli, pets):
     done = cli("data", pets / "pets")
     assert done.code == 0
     assert "pets: 10 x 10 images, grey" in done.out
-    assert "Contact sheet: data.png" in done.out
-    with Image.open("data.png") as sheet:
+    assert not Path("data.png").exists()
+    assert "Contact sheet: sheet.png" in cli("data", pets / "pets", "--out", "sheet.png").out
+    with Image.open("sheet.png") as sheet:
         assert min(sheet.size) > 50
     words = ["--labels", 20, "--test", pets / "more", "--image-size", 12, *QUICK]
     assert cli("train", "few-labels", "--data", pets / "pets", "--out", "run", *words).code == 0

@@ -74,8 +74,8 @@ def test_a_compressed_file(tmp_path):
 
 @pytest.mark.parametrize(("text", "sentence"), [
     ("a,b\n1,2\n3\n", r"the line '3' has 1 cells, but there are 2 names; correct it or, if ',' is not .* --delimiter"),
-    ("1,2\n3,4\n", "holds numbers, not the names of columns"),
-    ("1,5;2\n3;4\n", "holds numbers, not the names of columns"),
+    ("1,2\n3,4\n", "holds numbers, not column names"),
+    ("1,5;2\n3;4\n", "holds numbers, not column names"),
     ("# a\n", "it is empty"),
     (b"PK\x03\x04" + bytes(50), "it is a workbook or a zip file; save it as CSV"),
     (b"a,b\n\0,1\n", "holds bytes that are no text"),

@@ -32,10 +32,10 @@ def test_blank_rows_and_comments(tmp_path):
     file = read(tmp_path, lines)
     assert file.table.num_rows == 20
     assert [note.split(": ", 1)[1] for note in file.notes] == [
-        "left out 1 comment line among the rows.", "left out 2 rows in which every cell is empty."]  # fmt: skip
+        "left out 1 comment line among the rows.", "left out 2 empty rows."]  # fmt: skip
     other = read(tmp_path, lines, hints=True)  # rows of a new file keep their places
     assert other.table.num_rows == 22
-    assert other.notes[1].endswith("kept 2 rows in which every cell is empty.")
+    assert other.notes[1].endswith("kept 2 empty rows.")
     assert read(tmp_path, ["a,b", *["#fff,"] * 3]).table.num_rows == 3
 
 
@@ -45,7 +45,7 @@ def test_blank_rows_and_comments(tmp_path):
 ])  # fmt: skip
 def test_a_first_row_that_looks_like_data(tmp_path, names, said):
     if said is None:
-        with pytest.raises(AAEError, match="holds numbers, not the names"):
+        with pytest.raises(AAEError, match="holds numbers, not column names"):
             read(tmp_path, [names, *ROWS])
         return
     assert bool(read(tmp_path, [names, "5,red,1", *ROWS]).notes) == said

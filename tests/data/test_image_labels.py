@@ -68,7 +68,7 @@ def test_other_spellings_of_a_path(folder, name, k):
 def test_looser_names_that_are_clear_are_told(folder, name, k):
     labels, notes = rows(folder, f"{name},x")
     assert [n for n, label in enumerate(labels) if label] == [k]
-    assert notes[1] == f"1 row names its image in another way, as {name!r} for {FILES[k]!r}."
+    assert notes[1] == f"1 row names its image differently, such as {name!r} for {FILES[k]!r}."
 
 
 def test_forms_of_accents(folder):

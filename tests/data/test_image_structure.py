@@ -19,8 +19,8 @@ def test_folders_at_the_first_level_are_classes():
     assert found.labels == [None, "cat", "cat", "dog", None]
     assert found.test is None
     assert found.used.all()
-    assert found.notes == ["2 images lie in folders within those of the classes, as cat/2020/2.png, which is read as "
-                           "of the class 'cat'; move the inner folders up if they are the classes."]
+    assert found.notes == ["2 images lie in subfolders of the class folders, such as cat/2020/2.png, which counts as "
+                           "as class 'cat'; if the subfolders are the classes, move them up."]
 
 
 @pytest.mark.parametrize("name", ["unlabelled", "unlabeled", "Unlabelled", "UNLABELED", "unLabeled"])
@@ -57,7 +57,7 @@ def test_other_names_are_not(name):
 def test_a_folder_that_holds_everything(names, wrapper):
     found = structure_of(names)
     assert found.labels == [None if "unl" in name or "0" in name else name.split("/")[-2] for name in names]
-    assert found.notes == [f"The folder holds one folder, {wrapper}, in which the folders are read."]
+    assert found.notes == [f"The images are read from its only subfolder, {wrapper}."]
 
 
 @pytest.mark.parametrize(("names", "labels"), [

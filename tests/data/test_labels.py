@@ -85,7 +85,7 @@ def test_texts_that_look_like_a_mark_of_absence_are_counted(mark):
 
 
 @pytest.mark.parametrize(("values", "note"), [
-    ([-1] * 212 + [0, 1], "labels: 212 rows have -1, read as not labelled; if -1 is a class, write a word for it."),
+    ([-1] * 212 + [0, 1], "labels: 212 rows have -1, read as not labelled; if -1 is a class, give it a name."),
     (["-1", "1"], "labels: -1 and 1 are read as two classes."),
     (["1", "1", "1.0", "2"], "labels: 1 row has '1.0', read as the class '1'."),
     (["Cat", "cat", "dog"], "labels: 'Cat' and 'cat' are read as different classes."),
@@ -159,7 +159,7 @@ def test_a_label_that_only_test_rows_have():
 
 def test_counts_of_different_labels_stand_for_rows():
     labels = read([-1, 0, 1], counts=np.array([212, 3, 4]))
-    assert labels.notes == ("labels: 212 rows have -1, read as not labelled; if -1 is a class, write a word for it.",)
+    assert labels.notes == ("labels: 212 rows have -1, read as not labelled; if -1 is a class, give it a name.",)
     assert labels.y.tolist() == [-1, 0, 1]
 
 

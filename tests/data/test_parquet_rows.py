@@ -72,7 +72,7 @@ def test_columns_that_hold_no_numbers(tmp_path):
 
 def test_an_empty_cell(tmp_path):
     pq.write_table(pa.table({"n": pa.array([1.0, None, 2.0])}), tmp_path / "rows.parquet")
-    with pytest.raises(AAEError, match="row 1 holds NaN or infinity"):
+    with pytest.raises(AAEError, match="row 1, column 0: NaN is no number"):
         check_rows(ParquetRows(tmp_path / "rows.parquet"), "rows.parquet")
 
 
@@ -114,7 +114,7 @@ def test_parquet_rows_for_a_table(tmp_path, monkeypatch):
     assert rows.shape == (500, 2)
     expected = known.read({"a": columns["a"], "colour": colour}, "")
     assert np.array_equal(rows[90:320], expected[90:320], equal_nan=True)
-    assert rows.notes == [f"{tmp_path / 'a.parquet'}: the model does not take 'more'; ignored."]
+    assert rows.notes == [f"{tmp_path / 'a.parquet'}: ignored 'more': the model was not trained on it."]
 
 
 def test_unseen_values_are_counted_over_all_chunks_before_a_row_is_read(tmp_path, monkeypatch):
@@ -125,7 +125,7 @@ def test_unseen_values_are_counted_over_all_chunks_before_a_row_is_read(tmp_path
     assert rows.notes == [f"{tmp_path / 'a.parquet'}: 5 of 20 rows hold categories that the model has not seen, read "
                           "as unknown: colour: 'green' (5)."]  # fmt: skip
     assert np.array_equal(rows[4:8][:, 1], [1, 0, np.nan, -1], equal_nan=True)
-    with pytest.raises(AAEError, match="column 'colour' holds 'green' in row 3, which the model has never seen"):
+    with pytest.raises(AAEError, match="row 3, column colour: 'green' is a category that the model has not seen"):
         ParquetRows(tmp_path / "a.parquet", known, ReadOptions(strict=True))
 
 

@@ -81,4 +81,4 @@ def test_a_column_of_large_numbers_is_not_constant(tmp_path):
     seconds = 1.7e9 + np.arange(40.0)
     np.savez(tmp_path / "set.npz", x=np.stack([seconds, np.full(40, 7.25)], 1))
     warnings = warnings_about(load_data(tmp_path / "set.npz"))
-    assert "1 of 2 columns have the same value in every row (1)." in warnings
+    assert "1 of 2 columns has the same value in every row (1)." in warnings

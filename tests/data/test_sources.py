@@ -1,6 +1,8 @@
 import csv
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from aae.data.dataset import Dataset, ReadOptions, as_float
@@ -102,8 +104,8 @@ BAD = VECTORS.copy()
 BAD[[4, 9], 1] = np.nan, np.inf
 BAD_ARRAYS = {
     "no x": ({"rows": VECTORS, "w": BAD[0]}, r"holds no array called 'x' but rows \(40, 3\), w \(3,\); save it with"),
-    "NaN": ({"x": BAD}, r"row 4 holds NaN or infinity \(2 such rows\)"),
-    "NaN in the test rows": ({"x": VECTORS, "x_test": BAD}, r"x_test\): row 4 holds NaN"),
+    "NaN": ({"x": BAD}, r"row 4, column \d+: (NaN|infinity) is no number \(2 such rows\)"),
+    "NaN in the test rows": ({"x": VECTORS, "x_test": BAD}, r"x_test\), row 4, column \d+: (NaN|infinity) is no"),
     "images of numbers": ({"x": IMAGES - 130.0}, r"images of shape \(4, 5\) have values from -130 to 125; give bytes"),
     "one column": ({"x": VECTORS[:, 0]}, r"not float64 of shape \(40,\)"),
     "text": ({"x": np.array([["a"]])}, "not <U1"),
@@ -329,5 +331,55 @@ def test_endings_in_capitals_and_other_endings(tmp_path, name):
 
 def test_a_file_of_another_kind(tmp_path):
     (tmp_path / "notes.docx").write_text("words")
-    with pytest.raises(AAEError, match=r"notes.docx is a file, but of a kind that is not read; save it as one of .npz"):
+    with pytest.raises(AAEError, match=r"notes.docx has a format that cannot be read; save it as one of .npz"):
         load_data(tmp_path / "notes.docx")
+
+
+TABLE = pd.DataFrame({
+    "id": range(40), "size": np.linspace(1, 2, 40), "town": pd.Categorical(["Ulm", "Bonn"] * 20),
+    "day": pd.date_range("2026-01-01", periods=40), "well": [True, False] * 20, "kind": ["a", "b", None, "a"] * 10,
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_data_frames(make, tmp_path):
+    data = load_data(make(TABLE), label_column="kind")
+    assert data.classes == ["a", "b"]
+    assert [c["name"] for c in data.table.columns] == ["size", "town", "day", "well"]
+    assert [c.get("kind", "category") for c in data.table.columns] == ["number", "category", "date", "boolean"]
+    assert any("ignored 'id': row numbers" in note for note in data.notes)
+    TABLE.to_parquet(tmp_path / "a.parquet")
+    of_file = load_data(tmp_path / "a.parquet", ReadOptions(label_column="kind"))
+    assert np.array_equal(data.x, of_file.x, equal_nan=True)
+    assert np.array_equal(data.y, of_file.y)
+    said = load_data(make(TABLE), ReadOptions(label_column="kind", ignore=["id", "day"], kind={"well": "category"}))
+    assert [c["name"] for c in said.table.columns] == ["size", "town", "well"]
+    assert "values" in said.table.columns[2]
+
+
+def test_data_frames_that_cannot_be_used():
+    wrong = TABLE.assign(size=[*map(str, range(39)), "big"])
+    with pytest.raises(AAEError, match=r"the data frame, row 39, column size: 'big' is no number; correct it, replace "
+                                       "it by None if .*, or give the column the type category"):  # fmt: skip
+        load_data(wrong)
+    with pytest.raises(AAEError, match="no column of the data frame called 'kinds'; did you mean 'kind'"):
+        load_data(TABLE, label_column="kinds")
+    with pytest.raises(AAEError, match="there are no rows"):
+        load_data(TABLE[:0])
+    with pytest.raises(AAEError, match="delimiter is not for data frames"):
+        load_data(TABLE, ReadOptions(delimiter=";"))
+    for other in (np.zeros((3, 2)), [1, 2], None):
+        with pytest.raises(AAEError, match="Data must be a name, a path, a Dataset or a data frame"):
+            load_data(other)
+    assert any("index of the data frame ('id') is ignored" in note for note in load_data(TABLE.set_index("id")).notes)
+
+
+def test_a_data_set_is_shown_in_a_few_lines():
+    lines = repr(load_data(TABLE, label_column="kind")).splitlines()
+    assert lines[0].startswith("Dataset 'DataFrame': 34 rows of 4 columns to train on, 24 labelled; 6 to test on, 6")
+    assert lines[1:3] == ["columns: size, town, day, well", "classes: a, b"]
+    names = [f"c{k}" * 9 for k in range(500)]
+    wide = load_data(pd.DataFrame(np.random.default_rng(0).random((30, 500)), columns=names))
+    assert len(repr(wide).splitlines()) <= 4
+    assert max(map(len, repr(wide).splitlines())) <= 100
+    assert repr(load_data("digits")).splitlines()[0].startswith("Dataset 'digits': 1,437 rows of shape (8, 8)")

@@ -48,9 +48,9 @@ def test_warnings(vectors):
     found = warnings_about(replace(vectors, x=x, y=y, test_x=np.concatenate([x[:2], vectors.test_x])))
     assert found == [
         "The class 'bee' has 1 label to train on; label more of its rows.",
-        "1 of 4 columns have the same value in every row (2).",
+        "1 of 4 columns has the same value in every row (2).",
         "2 of the 10 rows to test on are among the rows to train on; results will look too good.",
-        "1 of the 50 rows to train on are copies of others.",
+        "1 of the 50 rows to train on is a copy of another.",
     ]
 
 

@@ -84,12 +84,12 @@ def test_columns_by_name_in_any_order(rows):
 
 @pytest.mark.parametrize(("name", "cells", "sentence"), [
     ("height", None, "new.csv has no column 'height', which the model was trained on; is it 'heights'?"),
-    ("height", ["tall"], "new.csv: column 'height' holds 'tall' in row 0, but the model takes numbers there."),
-    ("height", [np.inf], "new.csv: column 'height' holds inf in row 0"),
-    ("height", [1e300], "new.csv: column 'height' holds 1e+300 in row 0"),
-    ("colour", ["mauve"], "new.csv: column 'colour' holds 'mauve' in row 0, which the model has never seen; it knows "
+    ("height", ["tall"], "new.csv, row 0, column height: 'tall' is no number, but the model takes numbers there"),
+    ("height", [np.inf], "new.csv, row 0, column height: inf is infinite or too large"),
+    ("height", [1e300], "new.csv, row 0, column height: 1e+300 is infinite or too large"),
+    ("colour", ["mauve"], "new.csv, row 0, column colour: 'mauve' is a category that the model has not seen; it knows "
                           "'blue', 'green', 'red'. Correct the cell, or leave it empty."),
-    ("colour", [3.0], "new.csv: column 'colour' holds '3' in row 0"),
+    ("colour", [3.0], "new.csv, row 0, column colour: '3' is a category that"),
 ])  # fmt: skip
 def test_wrong_cells(rows, name, cells, sentence):
     given = {"height": np.array([1.0]), "weight": np.array([1.0]), "colour": np.array(["red"], dtype=object)}

@@ -109,8 +109,8 @@ def test_columns_are_those_of_the_same_rows_in_a_file(tmp_path, suffix):
         assert raw.kinds == of_file.kinds
     assert np.array_equal(raw.x.astype(np.float32), of_file.x.astype(np.float32), equal_nan=True)
     assert (raw.columns, raw.values) == (of_file.columns, of_file.values)
-    left_out = [note.replace(str(path), "X") for note in of_file.notes if "left out" in note]
-    assert [note for note in notes if "left out" in note] == left_out
+    left_out = [note.replace(str(path), "X") for note in of_file.notes if "ignored" in note]
+    assert [note for note in notes if "ignored" in note] == left_out
     assert len(left_out) == 2
 
 
@@ -181,7 +181,7 @@ def test_columns_of_new_frames_are_checked_as_everywhere_in_scikit_learn():
     assert np.array_equal(codes, model.transform(pl.from_pandas(FRAME)))
     with pytest.warns(UserWarning, match="valid feature names"), pytest.raises(ValueError, match="expecting 2 feat"):
         model.transform([["Ulm"]])
-    with pytest.raises(AAEError, match=r"X: column 'size' holds 'big' in row 0.*, but the model takes numbers there"):
+    with pytest.raises(AAEError, match=r"X, row 0, column size: 'big' is no number.*; the model takes nothing else"):
         model.transform(FRAME.assign(size="big"))
 
 
@@ -220,12 +220,12 @@ def test_frames_of_numbers_may_have_empty_cells_too():
 
 def test_what_is_not_learned_from_is_said_and_empty_in_samples():
     frame = FRAME.assign(name=[f"{k} Main Street" for k in range(N)], id=range(1, N + 1), none=None)
-    with pytest.warns(UserWarning, match="left out") as said:
+    with pytest.warns(UserWarning, match="ignored") as said:
         model = make(AAEClusterer).fit(frame)
     texts = [str(warning.message) for warning in said]
     assert [text.startswith(start) for text, start in zip(texts, (
-        "The column 'name' of X holds 30 different texts in 30 rows, such as '0 Main Street'; it was left out",
-        "The column 'none' of X is empty and was left out", "X: left out 'id', which only numbers the rows",
+        "X, column name, ignored: too many distinct values for a category (an identifier?); 30 in 30 rows",
+        "X: ignored 'none': empty.", "X: ignored 'id': row numbers.",
     ), strict=True)] == [True] * 3  # fmt: skip
     assert {warning.filename for warning in said} == {__file__}
     drawn = model.sample(4)
@@ -282,16 +282,16 @@ def test_names_of_columns(names):
     (FRAME.assign(other=[[1, 2]] * N), "X: column 'other' holds list<.*>, but only numbers and texts can be read"),
     (FRAME.assign(other=[{"a": 1}, "b"] * (N // 2)), r"X: column 'other' holds .* \(dict\), but only numbers, texts"),
     (FRAME.assign(other=np.arange(N) * 1j), "X: column 'other' holds complex numbers, but only"),
-    (FRAME.assign(size=[np.inf, *range(N - 1)]), "X: column 'size' holds inf in row 0; correct it, or leave the cell"),
+    (FRAME.assign(size=[np.inf, *range(N - 1)]), "X, row 0, column size: inf is infinite or too large; correct"),
     (FRAME.set_axis(["a", "a"], axis=1), "X has two columns called 'a'; rename one"),
     (FRAME.assign(other=pd.Categorical([f"{k}" for k in range(N)])), "X: column 'other' has 30 categories, but at most"
      " 20 can be learned; leave it out"),
-    (FRAME.assign(other=[*map(str, range(N - 1)), "n.v."]), r"holds numbers, but also 'n.v.' in row 29; correct these "
-     "cells, replace the texts by None if they stand for an empty cell, or give the column the type category"),
+    (FRAME.assign(other=[*map(str, range(N - 1)), "n.v."]), r"X, row 29, column other: 'n.v.' is no number; correct "
+     "it, replace it by None if it stands for an empty cell, or give the column the type category"),
     (FRAME.assign(other=["1.234", "2.345"] * (N // 2), more=["1,5", "2,5"] * (N // 2)), None),
 ])
 def test_columns_that_cannot_be_used(frame, sentence, monkeypatch):
-    monkeypatch.setattr("aae.data.table_files.MAX_NAMED", 20)
+    monkeypatch.setattr("aae.data.column_choice.MAX_NAMED", 20)
     if sentence is None:  # the comma of one column tells how the other is read, which is said
         with pytest.warns(UserWarning, match="X: read .*'other'") as said:
             learned = make(AAEEmbedder).fit(frame)

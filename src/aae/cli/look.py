@@ -1,9 +1,8 @@
 """Commands that show presets, data, figures, pictures and the report."""
 
 import json
-import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +13,9 @@ from aae.cli.options import (
     Delimiter,
     Encoding,
     Fit,
+    Ignore,
     ImageSize,
+    Kind,
     LabelColumn,
     LabelsFile,
     Missing,
@@ -27,6 +28,9 @@ from aae.cli.options import (
 )
 from aae.cli.results import class_lines, figure_lines, headlines, measure_run, report_run
 from aae.system.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from aae.data.dataset import Dataset, ReadOptions
 
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
@@ -69,36 +73,66 @@ def show_data(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    ignore: Ignore = None,
+    kind: Kind = None,
     out: Annotated[
-        Path | None, typer.Option(help="Contact sheet to write, if the rows are images; data.png if not given.")
+        Path | None, typer.Option(help="Write a contact sheet of the images to this file (.png, .svg or .pdf).")
     ] = None,
 ) -> None:
-    """Show what is understood of some data: rows, classes, a contact sheet, and what looks wrong."""
-    from aae.data.dataset import as_float
+    """Show what is understood of some data: rows, classes, every column of a table, and what looks wrong."""
     from aae.data.sources import load_data
-    from aae.data.summary import contact_rows, describe_data, warnings_about
+    from aae.data.summary import describe_data, warnings_about
     from aae.system.files import check_output_path
 
-    sheet = out or Path("data.png")
-    check_output_path(sheet, ".png", ".svg", ".pdf")
-    among = _among_images(sheet, data, test)
-    if among is not None and out is not None:
-        raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder with --out.")
-    rows = load_data(data, read_options(context))
-    typer.echo(printable("\n".join(describe_data(rows))))
-    for kind, sentences in (("Note", rows.notes), ("Warning", warnings_about(rows))):
-        for sentence in sentences:
-            typer.echo(printable(f"{kind}: {sentence}"), err=True)
-    if rows.is_image and rows.shape[2:] not in ((), (1,), (3,), (4,)):
-        typer.echo(f"No contact sheet: {rows.shape[2]} channels cannot be shown.")
-    elif rows.is_image:
-        from aae.report import plots
-
+    if out is not None:
+        check_output_path(out, ".png", ".svg", ".pdf")
+        among = _among_images(out, data, test)
         if among is not None:
-            sheet = Path(tempfile.mkdtemp(prefix="aae-")) / sheet
-        plots.save(plots.samples(as_float(contact_rows(rows)), title=rows.name), sheet)
-        why = f" (in {among} it would be read as an image; --out names another place)" if among is not None else ""
-        typer.echo(printable(f"Contact sheet: {sheet}{why}"))
+            raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder.")
+    reading = read_options(context)
+    described = _print_columns(data, reading)
+    rows = load_data(data, reading)
+    typer.echo(printable("\n".join(describe_data(rows))))
+    if not described and not rows.is_image:
+        from aae.data.column_summary import column_lines, summarize_rows
+
+        typer.echo("\n" + "\n".join(column_lines(summarize_rows(rows))))
+    for kind_of_note, sentences in (("Note", rows.notes), ("Warning", warnings_about(rows))):
+        for sentence in sentences:
+            typer.echo(printable(f"{kind_of_note}: {sentence}"), err=True)
+    if out is not None:
+        _write_contact_sheet(rows, out)
+
+
+def _print_columns(data: str, reading: "ReadOptions") -> bool:
+    """Print a line for each column of a table, if the data are one in memory; raise what is wrong with its columns."""
+    from aae.data.column_summary import column_lines, summarize_table
+    from aae.data.large import is_large_table
+    from aae.data.sources import is_table
+
+    if not is_table(data) or is_large_table(Path(data)):
+        return False
+    columns, errors = summarize_table(Path(data), reading)
+    typer.echo("\n".join(column_lines(columns)) + "\n")
+    for error in errors[1:]:
+        typer.echo(printable(f"Error: {error}"), err=True)
+    if errors:
+        raise errors[0]
+    return True
+
+
+def _write_contact_sheet(rows: "Dataset", out: Path) -> None:
+    from aae.data.dataset import as_float
+    from aae.data.summary import contact_rows
+    from aae.report import plots
+
+    if not rows.is_image:
+        typer.echo("No contact sheet: the rows are not images.")
+    elif rows.shape[2:] not in ((), (1,), (3,), (4,)):
+        typer.echo(f"No contact sheet: {rows.shape[2]} channels cannot be shown.")
+    else:
+        plots.save(plots.samples(as_float(contact_rows(rows)), title=rows.name), out)
+        typer.echo(printable(f"Contact sheet: {out}"))
 
 
 def _among_images(file: Path, *sources: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,6 +66,17 @@ Encoding = Annotated[str | None, typer.Option(help="Encoding of a .csv file, suc
 Missing = Annotated[
     str | None, typer.Option(help="Texts that stand for an empty cell of a table, as ?,n/a.", metavar="TEXTS")
 ]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(help="Column of a table that is not learned from; may be repeated.", metavar="COLUMN"),
+]
+Kind = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column of a table is: number, category, date or text (not learned from); may be repeated.",
+        metavar="COLUMN=KIND",
+    ),
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,7 +92,21 @@ def read_options(context: typer.Context) -> "ReadOptions":
     from aae.data.dataset import ReadOptions
 
     given = {field.name for field in fields(ReadOptions)} - {"chosen"}
-    return ReadOptions(**{name: value for name, value in context.params.items() if name in given})
+    options = {name: value for name, value in context.params.items() if name in given}
+    options |= {"ignore": list(options.get("ignore") or ()) or None, "kind": _kinds(options.get("kind") or ())}
+    return ReadOptions(**options)
+
+
+def _kinds(pairs: Sequence[str]) -> dict[str, str] | None:
+    """Kinds of columns by name, from ``COLUMN=KIND``."""
+    kinds: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, kind = pair.rpartition("=")
+        if not equals:
+            raise UsageError(f"--kind takes COLUMN=KIND, such as age=number, not {pair!r}.")
+        if kinds.setdefault(name.strip(), kind.strip()) != kind.strip():
+            raise UsageError(f"--kind says that {name!r} is a {kinds[name.strip()]} and a {kind}; drop one of them.")
+    return kinds or None
 
 
 def parse_changes(pairs: list[str]) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from aae.cli.options import (
     Devices,
     Encoding,
     Fit,
+    Ignore,
     ImageSize,
+    Kind,
     LabelColumn,
     Labels,
     LabelsFile,
@@ -69,6 +71,8 @@ def train(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    ignore: Ignore = None,
+    kind: Kind = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
     resume: Annotated[
         bool,
@@ -87,7 +91,7 @@ def train(
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
     resolve(preset, options)  # reports a misspelled name before anything heavy is loaded
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
-    processes = {"devices": devices, "num_nodes": num_nodes}
+    processes: dict[str, Any] = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
             raise UsageError("--resume continues an existing run; name it with --out RUN.")
@@ -163,6 +167,8 @@ def tune(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     missing: Missing = None,
+    ignore: Ignore = None,
+    kind: Kind = None,
     out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
 ) -> None:
     """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
@@ -222,6 +228,8 @@ def tune(
         "--split": None if split == "random" else split,
     }
     arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    arguments += [part for name in ignore or () for part in ("--ignore", name)]
+    arguments += [part for pair in kind or () for part in ("--kind", pair)]
     command = best_command(found, preset, *arguments, *(part for pair in set_words(fixed) for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:

@@ -240,7 +240,8 @@ def check_finite(x: np.ndarray, numbers: np.ndarray, where: str) -> np.ndarray:
     if x.dtype.kind == "f":
         bad = np.flatnonzero(~np.isfinite(x).all(1))
         if len(bad):
-            raise AAEError(f"{where}: row {numbers[bad[0]]} holds NaN or infinity; remove or fill such rows.")
+            cell = _bad_cell(x[bad[0]], int(numbers[bad[0]]))
+            raise AAEError(f"{where}, {cell}; correct it, or leave the row out.")
     return x
 
 
@@ -253,12 +254,20 @@ def check_rows(x: AnyRows, where: str) -> AnyRows:
     check_kind(x, where)
     if x.ndim > 2:
         return x
-    first, count = -1, 0
+    first, count = "", 0
     for start in range(0, len(x), CHUNK):
         with np.errstate(over="ignore"):  # values beyond float32 become infinite
-            bad = np.flatnonzero(~np.isfinite(x[start : start + CHUNK].astype(np.float32)).all(axis=1))
+            some = x[start : start + CHUNK].astype(np.float32)
+            bad = np.flatnonzero(~np.isfinite(some).all(axis=1))
         if len(bad):
-            first, count = start + int(bad[0]) if first < 0 else first, count + len(bad)
+            first, count = first or _bad_cell(some[bad[0]], start + int(bad[0])), count + len(bad)
     if count:
-        raise AAEError(f"{where}: row {first} holds NaN or infinity ({count} such rows); remove or fill them.")
+        more = f" ({count:,} such rows)" if count > 1 else ""
+        raise AAEError(f"{where}, {first}{more}; correct or remove {'them' if count > 1 else 'it'}.")
     return x
+
+
+def _bad_cell(row: np.ndarray, number: int) -> str:
+    """The first number of a row that is not finite, with its place."""
+    k = int(np.flatnonzero(~np.isfinite(row))[0])
+    return f"row {number}, column {k}: {'NaN' if np.isnan(row[k]) else 'infinity'} is no number"

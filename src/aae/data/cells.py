@@ -1,6 +1,6 @@
 """The cells of one column of an Arrow table: texts by their different values, typed cells as numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,13 +9,52 @@ import numpy as np
 
 from aae.data.date_texts import Dates, read_date_texts
 from aae.data.number_texts import BLANK_MARKS, Numbers, read_number_texts
+from aae.model.unseen import row_name
 from aae.system.errors import AAEError, printable
 from aae.system.files import csv_text
 
-__all__ = ["TextCells", "decoded", "is_text", "number_text", "shown", "typed_numbers", "value_type"]
+__all__ = [
+    "CellError",
+    "ColumnPlace",
+    "TextCells",
+    "decoded",
+    "is_text",
+    "number_text",
+    "shown",
+    "typed_numbers",
+    "value_type",
+]
 
 INVISIBLE = "\ufeff\u200b"
 SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # parts of a second
+
+
+@dataclass(frozen=True)
+class ColumnPlace:
+    """A column of a file, as messages name it: as a whole, or one of its cells.
+
+    Args:
+        where: The file.
+        name: The column.
+        row_name: What a row is called: the line of a CSV file, for instance.
+    """
+
+    where: str
+    name: str
+    row_name: Callable[[int], str] = row_name
+
+    def __str__(self) -> str:
+        return f"{self.where}: column {self.name!r}"
+
+    def cell(self, row: int) -> str:
+        """The cell of a row, counted from 0."""
+        return printable(f"{self.where}, {self.row_name(row)}, column {self.name or 'without a name'}")
+
+
+class CellError(AAEError):
+    """Cells that are not what the others of their column are; ``summary`` says which in a few words."""
+
+    summary: str = ""
 
 
 def is_text(column: Any) -> bool:
@@ -42,7 +81,7 @@ def decoded(column: Any) -> Any:
     return column if kind == column.type else column.cast(kind)
 
 
-def typed_numbers(column: Any, where: str, raw_times: bool = False) -> np.ndarray:
+def typed_numbers(column: Any, where: object, raw_times: bool = False) -> np.ndarray:
     """Numbers ``(N,)`` in double, NaN for empty cells: dates as seconds since 1970 (UTC), times since midnight.
 
     Args:
@@ -157,9 +196,30 @@ class TextCells:
         return {text: int(count) for text, count, empty in zip(self.distinct, self.counts, self.blank, strict=True)
                 if empty and text.casefold() not in BLANK_MARKS}  # fmt: skip
 
-    def examples(self, chosen: np.ndarray, most: int = 3) -> str:
+    def examples(self, chosen: np.ndarray, place: ColumnPlace, most: int = 3) -> str:
         """Some of the chosen different texts with the rows they are in, for a sentence."""
-        places = np.flatnonzero(chosen)[:most].tolist()
-        some = ", ".join(f"{shown(self.distinct[k])} in row {self.row(k)}" for k in places)
-        more = int(self.counts[chosen].sum()) - sum(int(self.counts[k]) for k in places)
-        return some + (f" and {more:,} more cells" if more else "")
+        first = np.flatnonzero(chosen)[:most].tolist()
+        some = [f"{shown(self.distinct[k])} in {place.row_name(self.row(k))}" for k in first]
+        more = int(self.counts[chosen].sum()) - len(some)
+        some += [f"{more:,} more {'cell' if more == 1 else 'cells'}"] if more else []
+        return " and ".join(some if len(some) < 3 else [", ".join(some[:-1]), some[-1]])
+
+    def refusal(self, wrong: np.ndarray, right: np.ndarray, place: ColumnPlace, what: str, advice: str) -> CellError:
+        """The error on texts that are not what a column holds; it names the first such cell, and some others.
+
+        Args:
+            wrong: Which of the different texts are meant.
+            right: Which of them are what the column holds.
+            place: The column.
+            what: What a cell should be, such as ``"number"``.
+            advice: What to do, without a full stop.
+        """
+        first = int(np.flatnonzero(wrong)[0])
+        others, again = wrong.copy(), int(self.counts[first]) - 1
+        others[first] = False
+        more = f" (nor in {again:,} more {'cell' if again == 1 else 'cells'})" if again else ""
+        if others.any():
+            more += f", nor {'is' if others.sum() == 1 else 'are'} {self.examples(others, place, 2)}"
+        error = CellError(f"{place.cell(self.row(first))}: {shown(self.distinct[first])} is no {what}{more}; {advice}.")
+        error.summary = f"{int(self.counts[right].sum()):,} {what}s and {self.examples(wrong, place, 2)}"
+        return error

@@ -5,15 +5,16 @@ A column is numbers, whole numbers, truth values, dates, times of the day, or ca
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from aae.data.cells import TextCells, decoded, is_text, number_text, typed_numbers, value_type
+from aae.data.cells import ColumnPlace, TextCells, decoded, is_text, number_text, typed_numbers, value_type
 from aae.data.text_columns import Column, Style, UndecidedError, kind_of, text_column
+from aae.system.errors import AAEError
 
 __all__ = ["category_texts", "infer_column", "infer_columns", "plain_dates", "plain_numbers", "without_missing"]
 
@@ -23,7 +24,7 @@ LOOK = 100  # cells
 DAY_LENGTH = 10  # characters of a date without a time
 
 
-def infer_column(name: str, column: Any, where: str, style: Style, as_category: bool = False) -> Column:
+def infer_column(name: str, column: Any, where: str, style: Style, wanted: str | None = None) -> Column:
     """What a column of an Arrow table holds.
 
     Args:
@@ -31,27 +32,27 @@ def infer_column(name: str, column: Any, where: str, style: Style, as_category: 
         column: Its cells.
         where: The file, for errors.
         style: How the file writes its cells.
-        as_category: Numbers are names of categories.
+        wanted: ``"number"``, ``"date"``, ``"category"`` or ``"text"``, if the user says what it is.
 
     Raises:
         AAEError: Cells that cannot be used, or that can be read in two ways.
     """
     from pyarrow import types
 
-    place = f"{where}: column {name!r}"
-    if as_category or types.is_dictionary(column.type):
+    place = ColumnPlace(where, name, style.row_name)
+    if wanted in ("category", "text") or (wanted is None and types.is_dictionary(column.type)):
         return Column(name, category_texts(column, place, style), {})
     if not is_text(column):
-        return _typed(name, column, place, style)
+        return _typed(name, column, place, style, wanted)
     numbers = plain_numbers(column, style)
-    if numbers is not None:
+    if numbers is not None and wanted != "date":
         numbers = without_missing(numbers, style)
         kind = kind_of(numbers)
         return Column(name, numbers, {"kind": kind}, mark="." if kind == "number" else None)
-    dates = plain_dates(column, style)
+    dates = None if wanted == "number" else plain_dates(column, style)
     if dates is not None:
         return Column(name, dates[0], dates[1])
-    return text_column(name, TextCells.of(column, style.missing, style.escaped), place, style)
+    return text_column(TextCells.of(column, style.missing, style.escaped), place, style, wanted)
 
 
 def plain_numbers(column: Any, style: Style) -> np.ndarray | None:
@@ -133,7 +134,7 @@ def _trimmed(column: Any, style: Style) -> tuple[Any, Any]:
     return trimmed, compute.is_in(trimmed, pa.array(["", *style.missing], pa.large_string()))
 
 
-def category_texts(column: Any, where: str, style: Style) -> np.ndarray:
+def category_texts(column: Any, where: object, style: Style) -> np.ndarray:
     """Cells as names of categories ``(N,)``, None for empty ones; a number is named without its decimals if whole."""
     from pyarrow import types
 
@@ -167,11 +168,14 @@ def without_missing(values: np.ndarray, style: Style) -> np.ndarray:
     return np.where(np.isin(values, list(marks)), np.nan, values) if marks else values
 
 
-def _typed(name: str, column: Any, place: str, style: Style) -> Column:
+def _typed(name: str, column: Any, place: ColumnPlace, style: Style, wanted: str | None) -> Column:
     from pyarrow import types
 
     kind, values = value_type(column), typed_numbers(column, place)
-    if types.is_boolean(kind):
+    dates = types.is_date(kind) or types.is_timestamp(kind)
+    if wanted is not None and not types.is_null(kind) and (wanted == "date") != dates:
+        raise AAEError(f"{place} holds {kind} and cannot be read as {wanted}s; leave it to be read as it is.")
+    if types.is_boolean(kind) and wanted is None:
         return Column(name, values, {"kind": "boolean", "texts": ["false", "true"]})
     if types.is_time(kind):
         return Column(name, values, {"kind": "time"})
@@ -188,27 +192,42 @@ def _has_clock(seconds: np.ndarray) -> bool:
     return bool((seconds[~np.isnan(seconds)] % 86400 != 0).any())
 
 
-def infer_columns(columns: Mapping[str, Any], where: str, style: Style, categories: Sequence[str] = ()) -> list[Column]:
+def infer_columns(
+    columns: Mapping[str, Any], where: str, style: Style, kinds: Mapping[str, str] | None = None,
+    failed: dict[str, AAEError] | None = None,
+) -> list[Column]:  # fmt: skip
     """What the columns of an Arrow table hold; one that can be read in two ways is read as the others are.
 
     Args:
         columns: The cells by name.
         where: The file, for errors.
         style: How the file writes its cells; its decimal mark is used where nothing tells it.
-        categories: Names of columns whose numbers are names of categories.
+        kinds: What some columns are, by name, as the user says.
+        failed: Takes the errors of columns that cannot be read, by name; if None, the first is raised.
 
     Raises:
         AAEError: Cells that cannot be used, or that can be read in two ways.
     """
+    kinds = kinds or {}
     found: dict[str, Column | None] = {}
     first = style if style.chosen else replace(style, decimal=None)
     for name, column in columns.items():
         try:
-            found[name] = infer_column(name, column, where, first, name in categories)
+            found[name] = infer_column(name, column, where, first, kinds.get(name))
         except UndecidedError:
             found[name] = None
+        except AAEError as error:
+            if failed is None:
+                raise
+            failed[name] = error
     marks = {column.mark for column in found.values() if column is not None} - {None}
     decided = replace(style, decimal=next(iter(marks)) if len(marks) == 1 else None if marks else style.decimal,
                       certain=len(marks) == 1, decided=True)  # fmt: skip
-    return [infer_column(name, columns[name], where, decided) if column is None else column
-            for name, column in found.items()]  # fmt: skip
+    for name in [name for name, column in found.items() if column is None]:
+        try:
+            found[name] = infer_column(name, columns[name], where, decided, kinds.get(name))
+        except AAEError as error:
+            if failed is None:
+                raise
+            failed[name] = error
+    return [column for column in found.values() if column is not None]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aae.data.cells import shown
+from aae.data.csv_lines import CsvLines
 from aae.data.csv_rows import MIN_SWALLOWED, check_divided, check_quotes, first_row_note, without_blank_rows
 from aae.data.idx import MAX_EXPANSION, MIN_LIMIT
 from aae.data.number_texts import is_number
@@ -35,11 +36,12 @@ THREADED = 2**24  # bytes above which pyarrow's threads are worth their start, a
 
 @dataclass
 class CsvFile:
-    """A table of texts, one column for each name, and how the file was read."""
+    """A table of texts, one column for each name, how the file was read, and which line each row is in."""
 
     table: Any
     delimiter: str
     notes: list[str]
+    lines: CsvLines
 
 
 def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile:
@@ -56,7 +58,10 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    data, notes = as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
+    def content() -> tuple[bytes, list[str]]:
+        return as_utf8(_content(path), path, reading.encoding, hints and "encoding" not in reading.chosen)
+
+    data, notes = content()
     start, header, mark = _preamble(data)
     if start:
         above = [line.decode(errors="replace").strip(',;|" \t') for line in data[:start].splitlines()]
@@ -101,14 +106,15 @@ def read_csv(path: Path, reading: "ReadOptions", hints: bool = False) -> CsvFile
         check_quotes(table, data, used, delimiter, path)
     if table.num_columns == 1 and not given:
         check_divided(names[0], table, path)
-    table, blank, comments = without_blank_rows(table, keep=hints)
+    table, blank, comments, dropped = without_blank_rows(table, keep=hints)
     comments += len(skipped)
     notes += [f"{_lines(comments)} among the rows."] if comments else []
     if blank:
-        rows = "1 row in which every cell is empty" if blank == 1 else f"{blank:,} rows in which every cell is empty"
+        rows = "1 empty row" if blank == 1 else f"{blank:,} empty rows"
         notes.append(f"{'kept' if hints else 'left out'} {rows}.")
     notes += first_row_note(names, table)
-    return CsvFile(table.rename_columns(names), delimiter, [f"{path}: {note}" for note in notes])
+    lines = CsvLines(lambda: content()[0], used, delimiter, len(names), dropped)
+    return CsvFile(table.rename_columns(names), delimiter, [f"{path}: {note}" for note in notes], lines)
 
 
 def _lines(count: int) -> str:
@@ -225,7 +231,7 @@ def _names(data: bytes, start: int, header: str, delimiter: str, path: Path) -> 
     if len(names) > MAX_COLUMNS:
         raise AAEError(f"{path} has {len(names)} columns, but at most {MAX_COLUMNS} can be read; leave some out.")
     if names and all(map(_is_number, names)):
-        raise AAEError(f"The first line of {path} holds numbers, not the names of columns; add a line of names.")
+        raise AAEError(f"The first line of {path} holds numbers, not column names; add a line of names.")
     if not names:
         raise AAEError(f"{path} is not a readable table: it is empty.")
     used = start if header else start + len(text[: stream.tell()].encode())
@@ -254,10 +260,10 @@ def _line_error(path: Path, reason: str, columns: int, delimiter: str) -> str:
     line = found[2].removeprefix(": ").strip()
     if '"' in line and line.count("\n") > MIN_SWALLOWED:
         return (f"{path} is not a readable table: a cell in the row that begins with {shown(line.splitlines()[0])} "
-                f"spans {line.count(chr(10)) + 1} lines or more; close its quote, or leave it out.")  # fmt: skip
+                f"spans {line.count(chr(10)) + 1} lines or more; close its quote or remove it.")  # fmt: skip
     return (
         f"{path} is not a readable table: the line {shown(line)} has {found[1]} cells, but there are {columns} names; "
-        f"correct it or, if {delimiter!r} is not what divides the cells, name that with --delimiter."
+        f"correct it or, if {delimiter!r} is not what separates the cells, name what does with --delimiter."
     )
 
 

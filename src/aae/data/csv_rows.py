@@ -42,7 +42,7 @@ def check_quotes(table: Any, data: bytes, start: int, delimiter: str, path: Path
                 place = max(data.find(b'"' + lines[0].encode(), start), start)
                 number = data.count(b"\n", 0, place) + 1
                 raise AAEError(f"{path}: a cell that begins in line {number} ({shown(lines[0])}) spans {len(lines)} "
-                               "lines, which are rows themselves; close its quote, or leave it out.")  # fmt: skip
+                               "lines that look like rows; close its quote or remove it.")  # fmt: skip
 
 
 def check_divided(name: str, table: Any, path: Path) -> None:
@@ -58,28 +58,29 @@ def check_divided(name: str, table: Any, path: Path) -> None:
             continue
         parts = [part for cell in cells for part in cell.split(mark)]
         if mark != " " or 2 * read_number_texts(parts).found.sum() > len(parts):
-            raise AAEError(f"{path} has a single column {shown(name)}, whose cells all hold {mark!r} as often; if that "
-                           f"divides the cells, say --delimiter {'space' if mark == ' ' else mark}, else "
+            raise AAEError(f"{path} has a single column {shown(name)}, whose cells contain {mark!r} equally often; if "
+                           f"it separates cells, use --delimiter {'space' if mark == ' ' else mark}, otherwise "
                            "--delimiter comma.")  # fmt: skip
 
 
-def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int]:
+def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int, np.ndarray | None]:
     """The table without comments (a first cell with #, the others empty) and, unless they are kept, blank rows.
 
     Returns:
-        The table, the number of blank rows, and of comments that were left out.
+        The table, the number of blank rows, and of comments that were left out; and which rows are not in the table,
+        ``(N,)``, None if all are.
     """
     import pyarrow as pa
     from pyarrow import compute
 
     if table.num_columns < 2:
-        return table, 0, 0
+        return table, 0, 0, None
     first, *others = table.columns
     blank = np.ones(len(first), dtype=bool)
     for column in others:
         blank &= compute.equal(compute.utf8_length(compute.utf8_trim_whitespace(column)), 0).to_numpy()
         if not blank.any():
-            return table, 0, 0
+            return table, 0, 0, None
     trimmed = compute.utf8_trim_whitespace(first)
     comments = blank & compute.starts_with(trimmed, "#").to_numpy()
     if 2 * comments.sum() > len(blank):  # colours, for instance
@@ -87,7 +88,9 @@ def without_blank_rows(table: Any, keep: bool) -> tuple[Any, int, int]:
     blank &= compute.equal(compute.utf8_length(trimmed), 0).to_numpy()
     dropped = comments if keep or blank.all() else comments | blank
     count = 0 if blank.all() else int(blank.sum())  # empty columns are told as such
-    return (table.filter(pa.array(~dropped)) if dropped.any() else table), count, int(comments.sum())
+    if not dropped.any():
+        return table, count, int(comments.sum()), None
+    return table.filter(pa.array(~dropped)), count, int(comments.sum()), dropped
 
 
 def first_row_note(names: Sequence[str], table: Any) -> list[str]:
@@ -108,5 +111,5 @@ def first_row_note(names: Sequence[str], table: Any) -> list[str]:
     if not measured or 2 * (measured + same) <= len(names):
         return []
     some = ", ".join(shown(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"the first row was taken for the names of the columns, but looks like data ({some}); if it is, add a line "
+    return [f"the first row was taken as column names but looks like data ({some}); if it is, add a line "
             "of names."]  # fmt: skip

@@ -1,5 +1,6 @@
 """A data set in memory or on the disk, and the options for reading one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,11 +9,16 @@ import numpy as np
 from aae.data.arrays import NpyRows
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
+from aae.system.errors import printable
 
 __all__ = ["Dataset", "ReadOptions", "as_float"]
 
 
-@dataclass(frozen=True)
+LISTED = 8  # columns and classes that a data set lists
+WIDTH = 100  # characters of a line
+
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Rows to train on and rows to test on; ``y`` holds -1 where there is no label."""
 
@@ -28,6 +34,20 @@ class Dataset:
     pictures: PictureFormat | None = None  # how the pictures of a folder became rows
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
+
+    def __repr__(self) -> str:
+        """Sizes, columns, classes and notes in a few lines, without the rows themselves."""
+        held = np.arange(0) if self.held is None else self.held  # test rows that are part of x
+        rows, labelled = len(self.x) - len(held), int((self.y >= 0).sum() - (self.y[held] >= 0).sum())
+        width = self.shape[0] if len(self.shape) == 1 else 0
+        kind = f"{width:,} column{'s' * (width != 1)}" if width else f"shape {self.shape}"
+        lines = [f"Dataset {self.name!r}: {rows:,} rows of {kind} to train on, {labelled:,} labelled; "
+                 f"{len(self.test_x):,} to test on, {int((self.test_y >= 0).sum()):,} labelled"]  # fmt: skip
+        if self.table is not None and self.table.named:
+            lines.append(f"columns: {_some(self.table.names)}")
+        lines.append(f"classes: {_some(self.classes)}" if self.classes else "no classes")
+        lines += [f"notes: {len(self.notes)}, in .notes"] if self.notes else []
+        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in map(printable, lines))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,6 +82,9 @@ class ReadOptions:
         delimiter: Character between the cells of a CSV file.
         encoding: Encoding of a CSV file.
         missing: Texts, separated by commas, that stand for an empty cell of a table.
+        ignore: Columns of a table that are not learned from.
+        kind: What columns of a table are, by name: ``"number"``, ``"category"``, ``"date"`` or ``"text"`` (free text,
+            which is not learned from); found out for the others.
         chosen: Names of options that are meant for this very file, where the others describe a model's own data.
         pictures: How a model's own pictures became rows, for others to become rows in the same way.
     """
@@ -78,12 +101,19 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     missing: str | None = None
+    ignore: Sequence[str] | None = None
+    kind: Mapping[str, str] | None = None
     chosen: tuple[str, ...] = ()
     pictures: PictureFormat | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that differ from the defaults."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
+
+
+def _some(names: Sequence[object]) -> str:
+    some = ", ".join(str(name) if len(str(name)) <= 20 else str(name)[:19] + "…" for name in names[:LISTED])
+    return some + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")
 
 
 def as_float(rows: np.ndarray) -> np.ndarray:

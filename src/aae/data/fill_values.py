@@ -41,7 +41,7 @@ def fill_notes(columns: Sequence[Column], where: str) -> list[str]:
     if found:
         notes.append(f"{where}: {_listed(found)} may stand for empty cells; if so, name them with --missing.")
     if words:
-        notes.append(f"{where}: read as categories of their own: {_listed(words)}; if they stand for empty cells, name "
+        notes.append(f"{where}: read as separate categories: {_listed(words)}; if they stand for empty cells, name "
                      "them with --missing.")  # fmt: skip
     return notes
 

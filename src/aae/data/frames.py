@@ -1,5 +1,6 @@
 """Data frames, and arrays of mixed cells, as Arrow columns: what a column of them is, is decided as for a file."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
@@ -15,8 +16,29 @@ from aae.data.tables import TableFile, import_pyarrow
 from aae.data.text_columns import Style
 from aae.system.errors import AAEError
 
-__all__ = ["category_names", "column_names", "frame_library", "holds_cells", "is_mixed", "table_of"]
+__all__ = [
+    "DataFrame",
+    "category_names",
+    "column_names",
+    "frame_advice",
+    "frame_library",
+    "frame_notes",
+    "holds_cells",
+    "is_mixed",
+    "table_of",
+]
 
+DataFrame = Any  # of pandas or polars, neither of which has to be installed
+# What the options of the command line do is done to the data frame itself.
+_FLAG = r"(?:'[^']*'|\S+?)(?=[ .;,]|$)"
+_ADVICE = (
+    (r"(name the decimal mark|say which) with --decimal( , or --decimal \.)?", "turn the column into numbers"),
+    (r"name (it|them) with --missing", r"replace \1 by None"),
+    (r"say so with --missing", "replace it by None"),
+    (rf"leave it out with --ignore( {_FLAG})?", "leave it out"),
+    (rf"(say|read (it|them|the column) as categories with) --kind {_FLAG}( and so on)?",
+     "give the column the type category"),
+)
 CONTAINERS = (dict, list, tuple, set, frozenset, bytes, np.ndarray)
 
 
@@ -28,6 +50,21 @@ def frame_library(x: Any) -> Literal["pandas", "polars"] | None:
         if kind is not None and isinstance(x, kind):
             return name
     return None
+
+
+def frame_advice(sentence: str) -> str:
+    """A message on a table as one on a data frame: options of the command line become what is done to the frame."""
+    for pattern, instead in _ADVICE:
+        sentence = re.sub(pattern, instead, sentence)
+    return sentence
+
+
+def frame_notes(x: DataFrame) -> list[str]:
+    """A sentence if a data frame has an index other than the numbers of the rows, which is not read."""
+    if frame_library(x) != "pandas" or (type(x.index).__name__ == "RangeIndex" and x.index.name is None):
+        return []
+    names = ", ".join(repr(name) for name in x.index.names if name is not None)
+    return [f"The index of the data frame{f' ({names})' if names else ''} is ignored; reset_index() makes it columns."]
 
 
 def is_mixed(x: Any) -> bool:

@@ -79,7 +79,7 @@ def file_labels(
                  + (f"; {alone:,} {have} no row and so no label." if alone else "."))  # fmt: skip
     if otherwise:
         name = "row names its" if len(otherwise) == 1 else "rows name their"
-        notes.append(f"{len(otherwise):,} {name} image in another way, as {otherwise[0]}.")
+        notes.append(f"{len(otherwise):,} {name} image differently, such as {otherwise[0]}.")
     if twice:
         notes.append(f"{twice:,} {'row repeats' if twice == 1 else 'rows repeat'} another.")
     read = [labels[k][1] if k in labels else None for k in range(len(files))]

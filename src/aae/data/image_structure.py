@@ -50,7 +50,7 @@ def structure_of(names: Sequence[str], of_file: Sequence[str | None] | None = No
         of_file: Labels from a file of labels; folders then are no classes.
     """
     root = _wrapper(names)
-    notes = [f"The folder holds one folder, {readable_name(root)}, in which the folders are read."] if root else []
+    notes = [f"The images are read from its only subfolder, {readable_name(root)}."] if root else []
     inner = [name.removeprefix(root + "/") if root else name for name in names]
     parts = _parts_of(inner, of_file is not None)
     if parts is None:
@@ -169,10 +169,10 @@ def _class_notes(names: Sequence[str]) -> list[str]:
     if deep:
         lie = "image lies" if len(deep) == 1 else "images lie"
         notes.append(
-            f"{len(deep):,} {lie} in folders within those of the classes, as {readable_name(deep[0])}, which is read "
-            f"as of the class {_label(deep[0])!r}; move the inner folders up if they are the classes."
+            f"{len(deep):,} {lie} in subfolders of the class folders, such as {readable_name(deep[0])}, which counts "
+            f"as class {_label(deep[0])!r}; if the subfolders are the classes, move them up."
         )
     odd = [name for name in names if readable_name(name) != name]
     if odd:
-        notes.append(f"{len(odd):,} names are not UTF-8, such as {readable_name(odd[0])}; what is not is written so.")
+        notes.append(f"{len(odd):,} names are not UTF-8, such as {readable_name(odd[0])} (shown escaped).")
     return notes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aae.data.cells import TextCells, is_text, shown, typed_numbers, value_type
+from aae.data.cells import ColumnPlace, TextCells, is_text, shown, typed_numbers, value_type
 from aae.data.columns import category_texts, plain_dates, plain_numbers, without_missing
 from aae.data.date_texts import read_time_texts
 from aae.data.labels import class_key
@@ -44,11 +44,13 @@ def rows_of(
     first = style if style.chosen else replace(style, decimal=None)
     for name, spec in specs.items():
         with suppress(UndecidedError):
-            cells[name] = _cells(spec, columns[found[name]], f"{where}: column {name!r}", first, marks, unseen)
+            place = ColumnPlace(where, name, style.row_name)
+            cells[name] = _cells(spec, columns[found[name]], place, first, marks, unseen)
     for name in specs.keys() - cells.keys():
         mark = next(iter(marks)) if len(marks) == 1 else style.decimal
         decided = replace(style, decimal=mark, certain=len(marks) == 1, decided=True)
-        cells[name] = _cells(specs[name], columns[found[name]], f"{where}: column {name!r}", decided, marks, unseen)
+        place = ColumnPlace(where, name, style.row_name)
+        cells[name] = _cells(specs[name], columns[found[name]], place, decided, marks, unseen)
     return table.read(cells, where, unseen, dtype)
 
 
@@ -71,11 +73,12 @@ def unused_note(table: Table, present: list[str], where: str) -> list[str]:
     if not rest:
         return []
     some = ", ".join(map(shown, rest[:LISTED])) + (f" and {len(rest) - LISTED} more" if len(rest) > LISTED else "")
-    return [f"{where}: the model does not take {some}; ignored."]
+    them = "it" if len(rest) == 1 else "them"
+    return [f"{where}: ignored {some}: the model was not trained on {them}."]
 
 
 def _cells(
-    spec: Mapping[str, Any], column: Any, where: str, style: Style, marks: set[str], said: UnseenValues | None
+    spec: Mapping[str, Any], column: Any, where: ColumnPlace, style: Style, marks: set[str], said: UnseenValues | None
 ) -> np.ndarray:
     """The cells of one column: numbers, or texts of a category."""
     kind = "category" if "values" in spec else spec.get("kind")
@@ -110,7 +113,7 @@ def _known_texts(texts: np.ndarray, known: list[str]) -> np.ndarray:
 
 
 def _from_texts(
-    spec: Mapping[str, Any], kind: str | None, column: Any, where: str, style: Style, marks: set[str],
+    spec: Mapping[str, Any], kind: str | None, column: Any, where: ColumnPlace, style: Style, marks: set[str],
     said: UnseenValues | None,
 ) -> np.ndarray:  # fmt: skip
     if kind in (None, "number", "whole"):
@@ -129,14 +132,14 @@ def _from_texts(
     if kind == "boolean":
         truth = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
         values = np.array([truth.get(text.casefold(), np.nan) for text in cells.distinct])
-        what = "true or false"
+        what = "truth value"
     elif kind == "time":
-        values, what = read_time_texts(cells.distinct), "times of the day"
+        values, what = read_time_texts(cells.distinct), "time of the day"
     else:
         read, order = cells.dates, spec.get("order", "ymd")
         # ISO's order is never mistaken for another; a file saved by another program may have it instead.
         values = np.where(np.isnan(read.seconds[order]), read.seconds["ymd"], read.seconds[order])
-        what = "dates" if order == "ymd" else "dates with " + {"d": "day", "m": "month"}[order[0]] + " first"
+        what = "date" if order == "ymd" else "date with " + {"d": "day", "m": "month"}[order[0]] + " first"
         what += _only_order(values, real, read.orders(), order)
     _refuse(cells, np.isnan(values) & real, where, what)
     return cells.spread(values)
@@ -144,11 +147,11 @@ def _from_texts(
 
 def _only_order(values: np.ndarray, real: np.ndarray, orders: list[str], order: str) -> str:
     wrong = (np.isnan(values) & real).any() and orders and order not in orders
-    return ", as year-month-day" if wrong else ""
+    return " as year-month-day" if wrong else ""
 
 
 def _numbers(
-    spec: Mapping[str, Any], kind: str | None, cells: TextCells, where: str, style: Style, marks: set[str],
+    spec: Mapping[str, Any], kind: str | None, cells: TextCells, where: ColumnPlace, style: Style, marks: set[str],
     said: UnseenValues | None,
 ) -> np.ndarray:  # fmt: skip
     numbers, real = cells.numbers, ~cells.blank
@@ -159,15 +162,15 @@ def _numbers(
         truth = np.array([{"true": 1.0, "false": 0.0}.get(text.casefold(), np.nan) for text in cells.distinct])
         if not np.isnan(truth[real]).any() and real.any():
             return cells.spread(truth)
-    _refuse(cells, real & ~found, where, "numbers")
+    _refuse(cells, real & ~found, where, "number")
     unit, known = numbers.unit(), spec.get("unit", "")
     if unit == "" and known:  # as our own samples are written
         if said is not None:
             said.units[str(spec["name"])] = known
     elif found.any() and unit != known:
         k = next(k for k in np.flatnonzero(found) if numbers.units[k] != known)
-        raise AAEError(f"{where} holds {shown(cells.distinct[k])} in row {cells.row(int(k))}, but the model takes "
-                       f"numbers {'in ' + known if known else 'without a unit'} there.")  # fmt: skip
+        raise AAEError(f"{where.cell(cells.row(int(k)))}: {shown(cells.distinct[k])}, but the model takes numbers "
+                       f"{'in ' + known if known else 'without a unit'} there; write it so.")  # fmt: skip
     values, facts, written = resolve_numbers(cells, where, style, spec)
     mark = numbers.evidence()
     if said is not None and written and (numbers.ambiguous or facts.get("decimal") != spec.get("decimal")):
@@ -176,12 +179,7 @@ def _numbers(
     return cells.spread(values)
 
 
-def _refuse(cells: TextCells, wrong: np.ndarray, where: str, what: str) -> None:
-    if not wrong.any():
-        return
-    k = int(np.flatnonzero(wrong)[0])
-    count = int(cells.counts[wrong].sum())
-    more = f" (and {count - 1:,} more cells)" if count > 1 else ""
-    raise AAEError(
-        f"{where} holds {shown(cells.distinct[k])} in row {cells.row(k)}{more}, but the model takes {what} there."
-    )
+def _refuse(cells: TextCells, wrong: np.ndarray, where: ColumnPlace, what: str) -> None:
+    if wrong.any():
+        raise cells.refusal(wrong, ~wrong & ~cells.blank, where, what,
+                            "the model takes nothing else there: correct it, or leave the cell empty")  # fmt: skip

@@ -20,9 +20,10 @@ def label_cells(file: TableFile, name: str, where: str) -> np.ndarray:
         UsageError: There is no such column.
         AAEError: Its cells cannot be labels.
     """
-    if name.strip() not in file.columns:
+    name = str(name).strip()
+    if name not in file.columns:
         raise unknown(f"column of {where} called", name, file.columns)
-    return label_values(file.columns.pop(name.strip()), f"{where}: label column {name!r}", file.style)
+    return label_values(file.columns.pop(name), f"{where}: label column {name!r}", file.style)
 
 
 def label_values(column: Any, where: str, style: Style) -> np.ndarray:

@@ -210,7 +210,7 @@ def _absence_notes(distinct: Sequence[Any], counts: np.ndarray, present: Sequenc
         if not there and (name := _clean(value)) is not None:
             forms[str(name)] += int(count)
     return [
-        f"labels: {_rows(count)} {form}, read as not labelled; if {form} is a class, write a word for it."
+        f"labels: {_rows(count)} {form}, read as not labelled; if {form} is a class, give it a name."
         for form, count in forms.items()
     ]
 

@@ -1,4 +1,4 @@
-"""Files whose rows stay on the disk."""
+"""Files whose rows are read from disk."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from aae.model.table import Table
 from aae.model.table_fit import fit_table
 from aae.system.errors import AAEError
 
-__all__ = ["large_file", "on_disk"]
+__all__ = ["is_large_table", "large_file", "on_disk"]
 
 LARGE = 2**30  # bytes of rows above which they stay on the disk
 MAX_TEST_ROWS = 10_000  # held out from rows on the disk
@@ -41,7 +41,7 @@ def large_file(
             )
         y = np.broadcast_to(np.int64(-1), len(rows))  # a view of a single number
         return RawData(path.stem, rows, None, str(path)), Labels([], y)
-    if path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE:
+    if is_large_table(path):
         data = unpack(path, reading, table)
         if reading.strict and data.unseen:
             raise AAEError(f"{data.unseen[0].rstrip('.')}; correct these cells, or drop --strict.")
@@ -55,6 +55,11 @@ def large_file(
     return None
 
 
+def is_large_table(path: Path) -> bool:
+    """Whether a path is a Parquet file whose rows take more than `LARGE` bytes."""
+    return path.is_file() and table_kind(path) == "parquet" and math.prod(parquet_size(path)) * 4 > LARGE
+
+
 def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, table: Table | None) -> Dataset:
     """The data set of a large file, with the ``given`` test rows, or else some of its rows held out."""
     rows, path, y = raw.x, raw.where, labels.y
@@ -63,7 +68,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     if known is not None and single_labels(y):
         known = None
     pool = len(rows) if known is None else len(known)
-    size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) stay on the disk."
+    size = f"The {len(rows):,} rows of {path} ({rows.nbytes / 1e9:.1f} GB) are read from disk."
     notes = (*raw.notes, *labels.notes, size)
     if given is not None:
         held, test_x = np.arange(0), given.x
@@ -81,7 +86,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
         run = max(1, SCALE_BYTES * len(rows) // (rows.nbytes * SCALE_RUNS))
         some = np.unique((starts[:, None] + np.arange(run)).clip(max=len(rows) - 1))
         table = fit_table(_read_rows(raw, some), raw.columns, raw.values, raw.kinds)
-        notes += (f"The scales of its columns were learned from {len(some):,} rows throughout the file.",)
+        notes += (f"The scales of its columns were estimated from {len(some):,} rows spread over the file.",)
     test_x = test_x if table is None else table.as_rows(test_x)
     held_out = given is None
     return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held)

@@ -1,22 +1,24 @@
 """The rows of a Parquet file, decoded some thousand at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aae.data.column_kinds import ignored_names
 from aae.data.known_columns import column_names, rows_of, unused_note
 from aae.data.tables import LIMITS, index_columns, parquet_size, pyarrow_parquet, readable, style_of
 from aae.data.text_columns import Style
 from aae.model.table import Table
-from aae.model.unseen import UnseenValues
+from aae.model.unseen import UnseenValues, row_name
 from aae.system.errors import AAEError
 
 if TYPE_CHECKING:
     from aae.data.dataset import ReadOptions
 
-__all__ = ["CHUNK", "ParquetRows", "read_chunks"]
+__all__ = ["CHUNK", "ParquetRows", "read_chunks", "row_names"]
 
 CHUNK = 4096  # rows decoded together
 BUFFER = 65_536  # bytes read ahead of each column; without it a whole row group would be in memory
@@ -33,6 +35,11 @@ def read_chunks(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for chunk in file.iter_batches(CHUNK):
             yield start, dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
             start += chunk.num_rows
+
+
+def row_names(start: int) -> Callable[[int], str]:
+    """What the rows of a chunk are called that begins with the row ``start``."""
+    return lambda row: row_name(start + row)
 
 
 class ParquetRows:
@@ -123,9 +130,9 @@ class ParquetRows:
             columns = [column.to_numpy(zero_copy_only=False) for column in chunk.columns]
             # An empty cell becomes NaN, which the check of the rows reports.
             return np.stack(columns, 1, dtype=self.dtype, casting="unsafe")
-        where = f"{self._path} from row {start} on" if start else str(self._path)
+        style = replace(self._style, row_name=row_names(start))
         cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-        return rows_of(self._table, cells, where, self._style, UnseenValues())
+        return rows_of(self._table, cells, str(self._path), style, UnseenValues(total=start))
 
     def _look(self, table: Table, reading: "ReadOptions | None") -> list[str]:
         """Read the columns once, to tell all that the model's training had not before the model is used."""
@@ -136,11 +143,11 @@ class ParquetRows:
         with readable(self._path):
             for chunk in self._file.iter_batches(CHUNK, columns=columns):
                 cells = dict(zip(map(str.strip, chunk.schema.names), chunk.columns, strict=True))
-                start = unseen.total
-                rows_of(table, cells, f"{where} from row {start} on" if start else where, self._style, unseen)
+                style = replace(self._style, row_name=row_names(unseen.total))
+                rows_of(table, cells, where, style, unseen)
         index = index_columns(self._file.schema_arrow)
         if reading is not None:
-            index.append(str(reading.label_column))
+            index += [str(reading.label_column), *ignored_names(reading)]
             if reading.strict:
                 unseen.refuse(where)
         ignored = unused_note(table, [name for name in names if name not in index], where)

@@ -1,7 +1,7 @@
 """Rows and labels as a source gives them, and the data set they become: labels numbered, test rows held out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from aae.data.labels import ClassName, Labels, class_indices, read_labels
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
+from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
 __all__ = ["RawData", "check_named", "hold_out", "leave_one_of_each", "single_labels", "stored", "with_test_rows"]
@@ -37,6 +38,7 @@ class RawData(Generic[AnyRows]):
     values: dict[int, list[str]] = field(default_factory=dict)  # values of the columns that are categories
     pictures: PictureFormat | None = None
     kinds: dict[int, dict[str, Any]] = field(default_factory=dict)  # what else a table keeps of a column
+    row_name: Callable[[int], str] = row_name  # what a row is called in messages
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -100,7 +102,7 @@ def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[T
         return table, []
     if given and table.named:  # it was said when they were read
         return table, []
-    return table, extreme_notes(table, raw.x, raw.where)
+    return table, extreme_notes(table, raw.x, raw.where, raw.row_name)
 
 
 def check_named(table: Table, named: bool, where: str) -> None:
@@ -112,11 +114,11 @@ def check_named(table: Table, named: bool, where: str) -> None:
     if table.named and not named:
         names = ", ".join(map(str, table.names[:LISTED])) + (", ..." if len(table.names) > LISTED else "")
         raise AAEError(
-            f"{where} has no names for its columns, but the model was trained on columns by name ({names}); give a "
+            f"{where} has no column names, but the model was trained on named columns ({names}); give a "
             ".csv or .parquet file with these names."
         )
     if named and not table.named:
-        raise AAEError(f"{where} has named columns, but the model was not trained on any; use .npz or .npy.")
+        raise AAEError(f"{where} has named columns, but the model was trained without names; use .npz or .npy.")
 
 
 def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,45 +15,63 @@ import numpy as np
 from aae.data.array_files import read_array_file
 from aae.data.builtin import NAMED, from_arrays, is_builtin, load_builtin
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.frames import DataFrame, frame_advice, frame_library, frame_notes, table_of
 from aae.data.idx import is_idx_folder, read_idx_folder
 from aae.data.image_files import ENDINGS
+from aae.data.label_columns import label_cells
 from aae.data.labels import ClassName
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
-from aae.data.table_files import read_table
-from aae.data.tables import table_kind
+from aae.data.table_files import read_table, table_rows
+from aae.data.tables import readable, style_of, table_kind
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
 
-__all__ = ["is_array_file", "is_image_source", "load_data"]
+__all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
-OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing")
+OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind")
 
 
 def load_data(
-    spec: str | Path | Dataset,
+    spec: str | Path | Dataset | DataFrame,
     reading: ReadOptions | None = None,
     table: Table | None = None,
     classes: Sequence[ClassName] | None = None,
+    label_column: str | None = None,
 ) -> Dataset:
-    """Load ``digits``, ``mnist``, a file (.npz, .npy, .csv, .parquet), a folder of images or one of IDX files.
+    """Load ``digits``, ``mnist``, a file (.npz, .npy, .csv, .parquet), a folder of images or of IDX files, or a frame.
 
     Args:
-        spec: A name or a path; a `Dataset` is returned as it is.
-        reading: Options for reading a path.
+        spec: A name, a path, or a data frame of pandas or polars; a `Dataset` is returned as it is.
+        reading: Options for reading a path or a data frame.
         table: How a model reads the columns; if None, it is learned from them.
         classes: The classes of that model, none if it has none: with a class -1 among them, -1 does not mean "not
             labelled", and rows to test on may have other classes than the rows to train on.
+        label_column: Column of a table that holds the labels, in place of ``reading.label_column``.
 
     Raises:
         AAEError: The name is unknown, or the files are missing or damaged.
+
+    Example:
+        >>> import pandas
+        >>> frame = pandas.DataFrame({"x": range(0, 40, 2), "kind": ["a", "b"] * 10})
+        >>> load_data(frame, label_column="kind")
+        Dataset 'DataFrame': 16 rows of 1 column to train on, 16 labelled; 4 to test on, 4 labelled
+        columns: x
+        classes: a, b
     """
     reading = reading or ReadOptions()
+    reading = reading if label_column is None else replace(reading, label_column=label_column)
     if isinstance(spec, Dataset):
         return spec
+    if frame_library(spec) is not None:
+        return _load_frame(spec, reading, table, classes)
+    if not isinstance(spec, str | Path):
+        raise AAEError(f"Data must be a name, a path, a Dataset or a data frame of pandas or polars, not "
+                       f"{type(spec).__name__}; save arrays with numpy.savez(path, x=rows, y=labels).")  # fmt: skip
     path, kind = Path(spec), _kind(spec)
     if kind in ("named", "idx"):
         if reading.given():
@@ -65,13 +83,40 @@ def load_data(
     if path.is_file() and path.suffix.lower() in ENDINGS:
         raise AAEError(f"{path} is a single image; give its folder, {path.parent}.")
     if path.is_file():
-        raise AAEError(f"{path} is a file, but of a kind that is not read; save it as one of {', '.join(FILES)}.")
+        raise AAEError(f"{path} has a format that cannot be read; save it as one of {', '.join(FILES)}.")
     if path.suffix or len(path.parts) > 1:
         raise AAEError(
             f"No data at {path}: expected a file ({', '.join(FILES)}), a folder of images or a folder of IDX files; "
             "check the path."
         )
     raise unknown("data set", str(spec), NAMED)
+
+
+def _load_frame(
+    frame: DataFrame, reading: ReadOptions, table: Table | None, classes: Sequence[ClassName] | None
+) -> Dataset:
+    where = "the data frame"
+    for name in reading.given():
+        if name in (*OF_FOLDERS, "delimiter", "encoding"):
+            raise UsageError(f"{name} is not for data frames; drop it.")
+    try:
+        file = table_of(frame, where)
+        if not file.rows:
+            raise AAEError(f"{where}: there are no rows.")
+        file.style = style_of(reading)
+        labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
+        file.notes = frame_notes(frame)
+        with readable(where):
+            raw = table_rows(file, type(frame).__name__, where, labels, reading, table, typed=True)
+    except UsageError:
+        raise
+    except AAEError as error:
+        raise AAEError(frame_advice(str(error))) from error
+    given = None
+    if reading.test is not None:
+        given = _read_test_rows(Path(reading.test), raw, reading, table or raw.table(raw.x))
+    data = with_test_rows(raw, given, table, classes)
+    return replace(data, notes=tuple(map(frame_advice, data.notes)))
 
 
 def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "arrays"] | None:
@@ -89,6 +134,11 @@ def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "array
 def is_image_source(spec: str | Path) -> bool:
     """Whether a name or path stands for a folder of images."""
     return _kind(spec) == "images"
+
+
+def is_table(spec: str | Path) -> bool:
+    """Whether a name or path stands for a table: a CSV or Parquet file, or a folder of Parquet parts."""
+    return _kind(spec) == "table"
 
 
 def is_array_file(spec: str | Path) -> bool:

@@ -36,7 +36,7 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
 
     Args:
         data: The data set.
-        labels: Number of rows whose label is used; 0 uses none, None every label there is.
+        labels: Number of rows whose label is used; 0 uses none, None all of them.
         how: ``"random"`` or ``"tutorial"``.
         seed: Seed of the random draw.
 

@@ -92,7 +92,8 @@ def column_notes(rows: np.ndarray, names: Sequence[str | int]) -> list[str]:
     constant = np.flatnonzero(high == low)
     if len(constant):
         some = ", ".join(str(names[k]) for k in constant[:5]) + (" ..." if len(constant) > 5 else "")
-        notes.append(f"{len(constant)} of {len(names)} columns have the same value in every row ({some}).")
+        have = "has" if len(constant) == 1 else "have"
+        notes.append(f"{len(constant)} of {len(names)} columns {have} the same value in every row ({some}).")
     empty = np.isnan(rows).mean(0)
     for k in np.argsort(-empty)[:LISTED_COLUMNS]:
         if empty[k]:
@@ -130,11 +131,12 @@ def _copies(digests: Digests) -> list[str]:
     leaked, copies = int(np.isin(digests.test, digests.train).sum()), len(digests.train) - len(np.unique(digests.train))
     if leaked:
         warnings.append(
-            f"{leaked:,} of the {len(digests.test):,} rows to test on are among the rows to train on; results will "
-            "look too good."
+            f"{leaked:,} of the {len(digests.test):,} rows to test on {'is' if leaked == 1 else 'are'} among the rows "
+            "to train on; results will look too good."
         )
     if copies:
-        warnings.append(f"{copies:,} of the {len(digests.train):,} rows to train on are copies of others.")
+        are = "is a copy of another" if copies == 1 else "are copies of others"
+        warnings.append(f"{copies:,} of the {len(digests.train):,} rows to train on {are}.")
     return warnings
 
 

@@ -5,9 +5,9 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ import numpy as np
 
 from aae.data.csv_files import CSV_ENDINGS, MAX_COLUMNS, THREADED, read_csv
 from aae.data.text_columns import Style
+from aae.model.unseen import row_name
 from aae.system.errors import AAEError, UsageError, first_line
 
 if TYPE_CHECKING:
@@ -122,11 +123,12 @@ def open_table(path: Path, reading: "ReadOptions", hints: bool = False) -> Table
     text = table_kind(path) == "csv"
     import_pyarrow("A CSV file" if text else "Parquet")
     notes: list[str] = []
-    delimiter = None
+    delimiter: str | None = None
+    lines: Callable[[int], str] = row_name
     with readable(path):
         if text:
             file = read_csv(path, reading, hints)
-            table, delimiter, notes = file.table, file.delimiter, file.notes
+            table, delimiter, notes, lines = file.table, file.delimiter, file.notes, file.lines
         else:
             table = _read_parquet(path)
         double = next((name for name, count in Counter(map(str.strip, table.column_names)).items() if count > 1), None)
@@ -135,7 +137,7 @@ def open_table(path: Path, reading: "ReadOptions", hints: bool = False) -> Table
         if not table.num_rows:
             raise AAEError(f"{path}: there are no rows.")
         columns = {name.strip(): table.column(k) for k, name in enumerate(table.column_names)}
-        style, schema = style_of(reading, delimiter, hints), table.schema
+        style, schema = replace(style_of(reading, delimiter, hints), row_name=lines), table.schema
         return TableFile(columns, style, notes, index_columns(schema), [] if text else stored_categories(path))
 
 

@@ -1,19 +1,20 @@
 """Columns of texts: what most of the different texts are, and what is said or refused about the others."""
 
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from aae.data.cells import TextCells, shown
+from aae.data.cells import ColumnPlace, TextCells, shown
 from aae.data.date_texts import ORDERS, read_time_texts
 from aae.data.number_texts import Numbers, is_code, is_number
-from aae.model.unseen import UNFITTED
+from aae.model.unseen import UNFITTED, row_name
 from aae.system.errors import AAEError
 
-__all__ = ["Column", "Style", "UndecidedError", "kind_of", "resolve_numbers", "text_column"]
+__all__ = ["Column", "Style", "UndecidedError", "kind_flag", "kind_of", "resolve_numbers", "text_column"]
 
 NEARLY = 0.95  # share of the cells above which others among numbers or dates are taken for mistakes
 MANY = 10  # different numbers or dates above which such a column cannot be one of categories
@@ -36,6 +37,7 @@ class Style:
         chosen: Whether the user gave the decimal mark.
         certain: Whether other columns of the file show it.
         decided: Whether everything that may tell the decimal mark has been seen.
+        row_name: What a row is called in messages: the line of a CSV file.
     """
 
     decimal: str | None = None
@@ -44,6 +46,7 @@ class Style:
     chosen: bool = False
     certain: bool = False
     decided: bool = False
+    row_name: Callable[[int], str] = row_name
 
     @property
     def missing_numbers(self) -> set[float]:
@@ -86,18 +89,31 @@ def kind_of(values: np.ndarray) -> str:
     return "whole" if len(known) and bool((known == np.round(known)).all()) else "number"
 
 
-def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column:
+def text_column(cells: TextCells, place: ColumnPlace, style: Style, wanted: str | None = None) -> Column:
     """A column of texts by what most of them are.
+
+    Args:
+        cells: The texts.
+        place: The column.
+        style: How the file writes its cells.
+        wanted: ``"number"`` or ``"date"``, if the user says that the column is one of these.
 
     Raises:
         AAEError: Cells that cannot be used, or that can be read in two ways.
     """
-    real = ~cells.blank
+    name, real = place.name, ~cells.blank
     if not real.any():  # nothing but marks of empty cells
         return Column(name, np.full(len(cells.index), np.nan), {"kind": "number"}, cells.marks())
     numbers, texts = cells.numbers, np.array([text.casefold() for text in cells.distinct], dtype=object)
+    if wanted is not None:
+        found = numbers.found if wanted == "number" else cells.dates.found
+        if not found[real].all():
+            advice = "correct it, or name it with --missing if it stands for an empty cell"
+            raise cells.refusal(real & ~found, real & found, place, wanted, advice)
+        if wanted == "date":
+            return _of_dates(cells, place)
     if numbers.found[real].all():
-        if any(map(is_code, cells.distinct)) and numbers.found.sum() <= MAX_CODES and all(
+        if wanted is None and any(map(is_code, cells.distinct)) and numbers.found.sum() <= MAX_CODES and all(
             text.isdigit() for text, there in zip(cells.distinct, real, strict=True) if there
         ):  # fmt: skip
             return Column(name, cells.texts(), {})
@@ -106,24 +122,24 @@ def text_column(name: str, cells: TextCells, place: str, style: Style) -> Column
             numbers_of_cells = cells.spread(values)
             facts = {"kind": kind_of(numbers_of_cells)} | facts
             return Column(name, numbers_of_cells, facts, cells.marks(), written, numbers.evidence(), numbers.ambiguous)
-        _refuse_units(cells, numbers, place)
+        _refuse_units(cells, numbers, place, wanted is not None)
     if all(text in ("true", "false") for text in texts[real]):
         values = np.where(real, (texts == "true").astype(float), np.nan)
         return Column(name, cells.spread(values), {"kind": "boolean", "texts": _truth_texts(cells)}, cells.marks())
     dates = cells.dates
     if dates.found[real].all():
-        return _of_dates(name, cells, place)
+        return _of_dates(cells, place)
     times = read_time_texts(cells.distinct)
     if not np.isnan(times[real]).any():
         return Column(name, cells.spread(times), {"kind": "time"}, cells.marks())
-    for what, found in (("numbers", numbers.found), ("dates", dates.found), ("times", ~np.isnan(times))):
+    for what, found in (("number", numbers.found), ("date", dates.found), ("time", ~np.isnan(times))):
         _refuse_nearly(cells, found & real, real, what, place)
-    odd = _odd(cells, numbers.found & real, dates.found & real, real)
+    odd = _odd(cells, numbers.found & real, dates.found & real, real, place)
     return Column(name, cells.texts(), {}, written=_mixed(cells, numbers.found), odd=odd)
 
 
 def resolve_numbers(
-    cells: TextCells, place: str, style: Style, known: Mapping[str, Any] | None = None
+    cells: TextCells, place: ColumnPlace, style: Style, known: Mapping[str, Any] | None = None
 ) -> tuple[np.ndarray, dict[str, Any], str]:
     """Values of the different texts, all of them numbers; what a table keeps; and an example of how they are read.
 
@@ -137,11 +153,11 @@ def resolve_numbers(
     point, comma = numbers.readings()
     if style.chosen and not (point if style.decimal == "." else comma):
         wrong = np.isnan(numbers.point if style.decimal == "." else numbers.comma) & numbers.found
-        raise AAEError(f"{place} holds {cells.examples(wrong, 1)}, which is no number with the decimal mark "
-                       f"{style.decimal!r}; correct it, or change --decimal.")  # fmt: skip
+        raise cells.refusal(wrong, ~wrong & numbers.found, place, f"number with the decimal mark {style.decimal!r}",
+                            "correct it, or change --decimal")  # fmt: skip
     if not point and not comma:
-        one = shown(cells.distinct[int(np.flatnonzero(np.isnan(numbers.comma) & numbers.found)[0])])
-        other = shown(cells.distinct[int(np.flatnonzero(np.isnan(numbers.point) & numbers.found)[0])])
+        one, other = (_first(cells, np.isnan(values) & numbers.found, place)
+                      for values in (numbers.comma, numbers.point))  # fmt: skip
         raise AAEError(f"{place} holds numbers with a decimal point ({one}) and with a decimal comma ({other}); write "
                        "all of them in one way.")  # fmt: skip
     if numbers.ambiguous:
@@ -151,8 +167,8 @@ def resolve_numbers(
         if mark is None:
             k = int(np.flatnonzero(numbers.point != numbers.comma)[0])
             raise AAEError(
-                f"{place} holds {shown(cells.distinct[k])}, which may be {numbers.comma[k]:g} or "
-                f"{numbers.point[k]:g}; say so with --decimal , or --decimal ."
+                f"{place.cell(cells.row(k))}: {shown(cells.distinct[k])} may be {numbers.comma[k]:g} or "
+                f"{numbers.point[k]:g}; say which with --decimal , or --decimal ."
             )
     else:
         mark = "." if point else ","
@@ -218,20 +234,16 @@ def _truth_texts(cells: TextCells) -> list[str]:
     return [best["false"], best["true"]]
 
 
-def _of_dates(name: str, cells: TextCells, place: str) -> Column:
+def _of_dates(cells: TextCells, place: ColumnPlace) -> Column:
     dates = cells.dates
     orders = dates.orders()
     values = [dates.seconds[order] for order in orders]
     if not orders and not np.isnan(dates.seconds["ymd"]).all():
         iso = ~np.isnan(dates.seconds["ymd"])
-        forms = f"{cells.examples(iso, 1)}; {cells.examples(dates.found & ~iso, 1)}"
+        forms = "; ".join(_first(cells, some, place) for some in (iso, dates.found & ~iso))
         raise AAEError(f"{place} holds dates in two forms ({forms}); write all of them as year-month-day.")
     if not orders or any(not np.array_equal(values[0], other, equal_nan=True) for other in values[1:]):
-        example = next(text for text, found in zip(cells.distinct, dates.found, strict=True) if found)
-        raise AAEError(
-            f"{place} holds dates such as {shown(example)}, whose day and month cannot be told apart; write them as "
-            "year-month-day."
-        )
+        raise AAEError(_undecided_dates(cells, orders, place))
     zones = {zone for zone, found in zip(dates.zones, dates.found, strict=True) if found}
     if "" in zones and len(zones) > 1:
         raise AAEError(f"{place} holds dates with a time zone and dates without one; write all of them in one way.")
@@ -244,45 +256,73 @@ def _of_dates(name: str, cells: TextCells, place: str) -> Column:
         told = dates.found & decided if (dates.found & decided).any() else dates.found
         k = int(np.argmin(np.where(told, values[0], np.inf)))  # the oldest: it shows the century
         written = f"{shown(cells.distinct[k])} as {np.datetime64(int(values[0][k] // 86400), 'D')}"
-    return Column(name, cells.spread(values[0]), facts, cells.marks(), written)
+    return Column(place.name, cells.spread(values[0]), facts, cells.marks(), written)
 
 
-def _refuse_units(cells: TextCells, numbers: Numbers, place: str) -> None:
-    """Refuse numbers in several usual units, which cannot be compared."""
+def _first(cells: TextCells, chosen: np.ndarray, place: ColumnPlace) -> str:
+    """The first of the chosen texts, with its row."""
+    k = int(np.flatnonzero(chosen)[0])
+    return f"{shown(cells.distinct[k])} in {place.row_name(cells.row(k))}"
+
+
+def _undecided_dates(cells: TextCells, orders: Sequence[str], place: ColumnPlace) -> str:
+    """The sentence on dates that can be read in several orders of day and month, or in none."""
+    dates, advice = cells.dates, "write them as year-month-day."
+    if orders:
+        some = _first(cells, dates.found, place)
+        return f"{place} holds dates such as {some}, whose day and month cannot be told apart; {advice}"
+    known = {order: ~np.isnan(seconds) for order, seconds in dates.seconds.items()}
+    usual = max(known, key=lambda order: int(cells.counts[known[order]].sum()))
+    day = {"dmy": "day", "mdy": "month"}.get(usual, "year")
+    return (f"{place} holds dates with the {day} first ({_first(cells, known[usual], place)}) and others "
+            f"({_first(cells, dates.found & ~known[usual], place)}); {advice}")  # fmt: skip
+
+
+def _refuse_units(cells: TextCells, numbers: Numbers, place: ColumnPlace, named: bool) -> None:
+    """Refuse numbers in several usual units, which cannot be compared; in any units, if the user ``named`` the kind."""
     units = numbers.known_units()
-    if units and len(cells.distinct) > 5 * len(units):
-        some = ", ".join(repr(unit) if unit else "none" for unit in units[:4])
-        raise AAEError(f"{place} holds numbers in different units ({some}); write all of them in one unit, or name the "
-                       "column with --categories.")  # fmt: skip
+    if named or (units and len(cells.distinct) > 5 * len(units)):
+        units = units or sorted({numbers.units[k] for k in np.flatnonzero(numbers.found)})
+        kinds = np.array(numbers.units, dtype=object)
+        some = ", ".join(f"{_first(cells, numbers.found & (kinds == unit), place)}" for unit in units[:4])
+        raise AAEError(f"{place} holds numbers in different units ({some}); write all of them in one unit"
+                       f"{'' if named else f', or read them as categories with {kind_flag(place.name)}'}.")  # fmt: skip
 
 
-def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: str, place: str) -> None:
+def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: str, place: ColumnPlace) -> None:
     """Refuse a column in which almost all texts are numbers, dates or times, and a few are not."""
-    if not (real & ~found).any() or found.sum() <= MANY:
+    wrong = real & ~found
+    if not wrong.any() or found.sum() <= MANY:
         return
     if cells.counts[found].sum() < NEARLY * cells.counts[real].sum():
         return
-    name = place.rsplit("column ", 1)[-1].strip("'\"").casefold()
-    odd = list(np.flatnonzero(real & ~found).tolist())
-    if all(cells.distinct[k].casefold() in TOTALS | {name} or cells.row(k) == 0 for k in odd):
-        rows = "delete the row that sums up others" if any(cells.distinct[k].casefold() in TOTALS for k in odd) else (
+    odd = np.flatnonzero(wrong).tolist()
+    sums = [cells.distinct[k].casefold() in TOTALS for k in odd]
+    names = [cells.distinct[k].casefold() == place.name.casefold() or cells.row(k) == 0 for k in odd]
+    missing = "name it with --missing if it stands for an empty cell"
+    if all(total or repeated for total, repeated in zip(sums, names, strict=True)):
+        row = "delete the row, which sums up others" if any(sums) else (
             "delete the row, if it repeats the names or gives the units")  # fmt: skip
-        raise AAEError(f"{place} holds {what}, but also {cells.examples(real & ~found)}; {rows}, or name the texts "
-                       "with --missing if they stand for an empty cell.")  # fmt: skip
-    raise AAEError(
-        f"{place} holds {what}, but also {cells.examples(real & ~found)}; correct these cells, name the texts with "
-        "--missing if they stand for an empty cell, or the column with --categories."
-    )
+        raise cells.refusal(wrong, found & real, place, what, f"{row}, or {missing}")
+    advice = f"correct it, {missing}, or read the column as categories with {kind_flag(place.name)}"
+    raise cells.refusal(wrong, found & real, place, what, advice)
 
 
-def _odd(cells: TextCells, numbers: np.ndarray, dates: np.ndarray, real: np.ndarray) -> str:
+def kind_flag(name: str, kind: str = "category") -> str:
+    """The option that says what a column is, as a shell takes it."""
+    return f"--kind {shlex.quote(f'{name}={kind}')}"
+
+
+def _odd(
+    cells: TextCells, numbers: np.ndarray, dates: np.ndarray, real: np.ndarray, place: ColumnPlace
+) -> str:
     """What keeps texts from being numbers or dates, if half of the cells or more are; else an empty text."""
     count = int(cells.counts[real].sum())
     for what, found in (("numbers", numbers), ("dates", dates)):
         wrong = real & ~found
         if 2 * cells.counts[found].sum() >= count and wrong.any():
             others = int(cells.counts[wrong].sum())
-            return f"{others:,} of {count:,} cells are not {what}, such as {cells.examples(wrong, 1)}"
+            return f"{others:,} of {count:,} cells are not {what}, such as {_first(cells, wrong, place)}"
     units = sorted({cells.numbers.units[k] for k in np.flatnonzero(numbers)})
     if numbers[real].all() and len(units) > 1:
         return f"its numbers have different units ({', '.join(map(shown, units[:4]))})"

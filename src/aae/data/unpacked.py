@@ -17,12 +17,13 @@ import numpy as np
 
 from aae.data.arrays import NpyRows
 from aae.data.cells import is_text
+from aae.data.column_kinds import named_ignored, named_kinds
 from aae.data.columns import infer_columns
 from aae.data.dataset import ReadOptions
 from aae.data.known_columns import rows_of
 from aae.data.label_columns import label_values
-from aae.data.parquet_rows import read_chunks
-from aae.data.table_files import choose_columns, left_out_note, named_categories, unscaled_table
+from aae.data.parquet_rows import read_chunks, row_names
+from aae.data.table_files import choose_columns, ignored_note, unscaled_table
 from aae.data.tables import (
     index_columns,
     parquet_size,
@@ -130,14 +131,17 @@ def _learn(path: Path, reading: ReadOptions, style: Style, count: int) -> tuple[
     columns, counters = _sample(path, count)
     if label is not None and columns.pop(label.strip(), None) is None:
         raise unknown(f"column of {where} called", label, columns)
-    categories = [*named_categories(reading, list(columns), where), *stored_categories(path)]
-    columns = {name: column for name, column in columns.items() if name not in index}
-    counted = [name for name in columns if name in counters]
+    kinds = named_kinds(reading, list(columns), where)
+    ignored = named_ignored(reading, list(columns), where)
+    kinds = dict.fromkeys(stored_categories(path), "category") | kinds
+    index = [name for name in index if name not in (*kinds, *ignored)]
+    columns = {name: column for name, column in columns.items() if name not in (*index, *ignored)}
+    counted = [name for name in columns if name in counters and name not in kinds]
     found = infer_columns({name: column for name, column in columns.items() if name not in counted}, where, style,
-                          categories)  # fmt: skip
-    kept, notes = choose_columns(found, where, count, categories, sampled=True)
-    notes = [left_out_note(counted, where, "which only numbers the rows")] * bool(counted) + notes
-    return kept, [left_out_note(index, where, "the index of a data frame")] * bool(index) + notes
+                          kinds)  # fmt: skip
+    kept, notes = choose_columns(found, where, count, kinds, sampled=True)
+    groups = {"as requested": ignored, "the index of a data frame": index, "row numbers": counted}
+    return kept, [*(ignored_note(names, where, why) for why, names in groups.items() if names), *notes]
 
 
 def _sample(path: Path, count: int) -> tuple[dict[str, Any], set[str]]:
@@ -186,14 +190,14 @@ def _write(
         np.lib.format.write_array_header_1_0(file, header)
         with row_progress("Decoding", count) as advance:
             for start, columns in read_chunks(path):
-                where = f"{path} from row {start} on"
+                of_chunk = replace(style, row_name=row_names(start))
                 if label_column is not None:
                     if label_column.strip() not in columns:
                         raise unknown(f"column of {path} called", label_column, columns)
-                    names = label_values(columns.pop(label_column.strip()), where, style)
+                    names = label_values(columns.pop(label_column.strip()), str(path), style)
                     new = [numbers.setdefault(_plain(name), len(numbers)) for name in names.tolist()]
                     labels[start : start + len(new)] = new
-                rows = rows_of(table, columns, where, style, unseen)
+                rows = rows_of(table, columns, str(path), of_chunk, unseen)
                 file.write(rows.astype(kind, copy=False).tobytes())
                 advance(len(rows))
 

@@ -11,7 +11,7 @@ runs inside the exported graph, and its inverse gives generated rows in the unit
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,12 +179,13 @@ class Table(nn.Module):
         found = UnseenValues() if unseen is None else unseen
         check_known_columns(self.names, list(cells), where)
         for k, column in enumerate(self.columns):
-            values, place = cells[str(column["name"])], f"{where}: column {column['name']!r}"
+            values = cells[str(column["name"])]
             if "values" in column:
                 rows[:, k] = _as_indices(values, column["values"])
                 found.add(column, values, rows[:, k])
             else:
-                rows[:, k] = _as_numbers(values, place, rows.dtype)
+                rows[:, k] = _as_numbers(values, rows.dtype, f"column {column['name']}",
+                                         lambda row: f"{where}, {found.row_name(found.total + row)}")  # fmt: skip
                 found.add_numbers(column, rows[:, k], column.get("clip", self.clip))
             found.add_filled(column, rows[:, k])
         found.next_rows(len(rows))
@@ -237,15 +238,22 @@ def _check_column(column: Mapping[str, Any]) -> None:
         raise AAEError(f"A truth value is written in two ways, not as {column['texts']!r:.60}.")
 
 
-def _as_numbers(values: np.ndarray, where: str, dtype: np.dtype[Any]) -> np.ndarray:
+def _as_numbers(values: np.ndarray, dtype: np.dtype[Any], column: str, place: Callable[[int], str]) -> np.ndarray:
+    """Numbers, NaN where empty; ``column`` and the ``place`` of a row name a cell in an error."""
     if values.dtype == object:
-        row = next((k for k, value in enumerate(values) if value is not None), None)
-        if row is not None:
-            raise AAEError(f"{where} holds {values[row]!r} in row {row}, but the model takes numbers there.")
-        return np.full(len(values), np.nan, dtype)
+        numbers = np.full(len(values), np.nan)
+        for row, value in enumerate(values):
+            try:
+                numbers[row] = np.nan if value is None else value
+            except (TypeError, ValueError):
+                raise AAEError(f"{place(row)}, {column}: {value!r} is no number, but the model takes numbers there; "
+                               "correct it, or leave the cell empty.") from None  # fmt: skip
+        values = numbers
     invalid = np.flatnonzero(np.isinf(values) | (np.abs(values) > np.finfo(np.float32).max))
     if len(invalid):
-        raise AAEError(f"{where} holds {values[invalid[0]]} in row {invalid[0]}; correct it, or leave the cell empty.")
+        row = int(invalid[0])
+        raise AAEError(f"{place(row)}, {column}: {values[row]} is infinite or too large; correct it, or leave the cell "
+                       "empty.")  # fmt: skip
     return values
 
 

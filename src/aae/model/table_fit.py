@@ -1,11 +1,12 @@
 """Fits a `Table` to rows: means and scales of numbers, without the few cells that are far from all others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from aae.model.table import Table
+from aae.model.unseen import row_name
 
 __all__ = ["extreme_notes", "fit_table", "needs_double"]
 
@@ -182,7 +183,9 @@ def _fill_like(cells: np.ndarray) -> np.ndarray:
     return np.isin(size, FILLS) | (size >= 1e20)
 
 
-def extreme_notes(table: Table, rows: np.ndarray, where: str) -> list[str]:
+def extreme_notes(
+    table: Table, rows: np.ndarray, where: str, name_row: Callable[[int], str] = row_name
+) -> list[str]:
     """A sentence on the cells that the networks see clipped, because they are far from the rest of their column."""
     found = []
     for k, column in enumerate(table.columns):
@@ -192,7 +195,7 @@ def extreme_notes(table: Table, rows: np.ndarray, where: str) -> list[str]:
         cells = table.as_rows(rows[:, k]).astype(np.float64)
         beyond = np.flatnonzero(np.abs(cells - column["mean"]) > limit * column["scale"])
         if len(beyond):
-            count = f"{len(beyond):,} in all, the first in row {beyond[0]}"
+            count = f"{len(beyond):,} in all, the first in {name_row(int(beyond[0]))}"
             found.append(f"{column['name']!r} {rows[beyond[0], k]:g} ({count})")
     if not found:
         return []

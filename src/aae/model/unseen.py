@@ -1,15 +1,15 @@
 """What a new file has that a model's training had not: counted over the file, told in a sentence or refused."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, counted
 
-__all__ = ["UNFITTED", "UnseenValues"]
+__all__ = ["UNFITTED", "UnseenValues", "row_name"]
 
 LISTED = 5  # known values that a sentence lists
 AWAY = 8.0  # scales from the mean; numbers beyond are not such as those of the training
@@ -18,14 +18,20 @@ UNFITTED = (0.0, 1.0)  # mean and scale of a table that has seen no rows yet
 MAX_LISTED = 100  # unseen values of a column that a sentence lists
 
 
+def row_name(row: int) -> str:
+    """What a row is called in a message where it has no line in a file: by its number, counted from 0."""
+    return f"row {row}"
+
+
 @dataclass
 class UnseenValues:
     """Values that a model does not know, counted over all rows of a file.
 
-    ``readings`` shows, by column, how numbers were read that could be read in another way, or are written in another
-    way than those of the training.
+    ``row_name`` says what a row is called in messages; ``readings`` shows, by column, how numbers were read that could
+    be read in another way, or are written in another way than those of the training.
     """
 
+    row_name: Callable[[int], str] = row_name
     rows: int = 0
     total: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -113,14 +119,15 @@ class UnseenValues:
 
     def _number_notes(self, where: str) -> list[str]:
         notes = []
-        other = {name: f"{n.first:g} in row {n.row} where the training had {n.mean:g} alone ({n.beyond:,} cells)"
+        other = {name: f"{n.first:g} in {self.row_name(n.row)} where the training had only {n.mean:g} "
+                       f"({counted(n.beyond, 'cell')})"
                  for name, n in self.numbers.items() if n.constant and n.beyond}  # fmt: skip
         away = {name: f"such as {n.example:g} where the training had about {n.mean:g}"
                 for name, n in self.numbers.items() if not n.constant and 2 * n.away > n.known}  # fmt: skip
-        far = {name: f"{n.first:g} in row {n.row} ({n.beyond:,} cells)"
+        far = {name: f"{n.first:g} in {self.row_name(n.row)} ({counted(n.beyond, 'cell')})"
                for name, n in self.numbers.items() if not n.constant and n.beyond and name not in away}  # fmt: skip
         if other:
-            notes.append(f"{where}: columns that were constant in training hold other numbers: {_named(other)}.")
+            notes.append(f"{where}: columns that were constant in training have other values: {_named(other)}.")
         if away:
             notes.append(f"{where}: most numbers are far from those of the training, perhaps in another unit: "
                          f"{_named(away)}.")  # fmt: skip
@@ -136,7 +143,7 @@ class UnseenValues:
             return []
         more = f" and {len(empty) - LISTED} more" if len(empty) > LISTED else ""
         some = ", ".join(map(repr, empty[:LISTED]))
-        return [f"{where}: all cells of {some}{more} are empty, which those of the training were not."]
+        return [f"{where}: all cells of {some}{more} are empty; in training they were not."]
 
     def refuse(self, where: str) -> None:
         """Raise an error that lists the values, if there are any.
@@ -151,8 +158,8 @@ class UnseenValues:
         some = ", ".join(map(repr, known[:LISTED])) + (" ..." if len(known) > LISTED else "")
         more = f" All of them: {self.listed()}." if sum(map(len, self.counts.values())) > 1 else ""
         raise AAEError(
-            f"{where}: column {name!r} holds {value!r} in row {row}, which the model has never seen; it knows {some}. "
-            f"Correct the cell, or leave it empty.{more}"
+            f"{where}, {self.row_name(row)}, column {name}: {value!r} is a category that the model has not seen; it "
+            f"knows {some}. Correct the cell, or leave it empty.{more}"
         )
 
 

@@ -179,7 +179,7 @@ def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> Read
     """What the options of a run's data say about other files of the same kind; what is given for these comes first."""
     own = {name: getattr(options, name) for name in OF_FILES}
     new = {} if given is None else {name: value for name in OF_FILES if (value := getattr(given, name)) is not None}
-    return ReadOptions(**(own | new), chosen=tuple(new))
+    return ReadOptions(**(own | new), ignore=options.ignore, chosen=tuple(new))
 
 
 def reading_for(model: Autoencoder) -> ReadOptions:

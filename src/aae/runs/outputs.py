@@ -115,7 +115,7 @@ def _table_rows(path: Path, table: Table | None, reading: ReadOptions) -> Rows:
             say(note)
         return columns if columns.named else check_rows(columns, str(path))
     if table is None:
-        raise AAEError(f"{path} has named columns, but the model was not trained on any; use .npz or .npy.")
+        raise AAEError(f"{path} has named columns, but the model was trained without names; use .npz or .npy.")
     rows, notes = read_known_table(path, reading, table)
     for note in notes:
         say(note)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.frames import DataFrame
 from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
 from aae.distributed.processes import launch
@@ -31,8 +32,9 @@ __all__ = ["resume_run", "train_preset"]
 @generators.exclusive()
 def train_preset(
     preset: str,
-    data: str | Path | Dataset = "digits",
+    data: str | Path | Dataset | DataFrame = "digits",
     *,
+    label_column: str | None = None,
     labels: int | None = None,
     split: str = "random",
     seed: int = 0,
@@ -53,7 +55,8 @@ def train_preset(
 
     Args:
         preset: Its name (see `aae.presets.presets.PRESETS`).
-        data: A data set, or its name or path.
+        data: A data set, its name or path, or a data frame of pandas or polars.
+        label_column: Column of a table that holds the labels, in place of ``reading.label_column``.
         labels: Number of labels to use; that of the preset if not given.
         split: ``"random"`` or ``"tutorial"``.
         seed: Seed of everything random.
@@ -90,6 +93,7 @@ def train_preset(
     # Processes connect before they read the data, so that none times out while another is still reading.
     loop["group"] = launch(device, precision, devices, num_nodes)
     reading = reading or ReadOptions()
+    reading = reading if label_column is None else replace(reading, label_column=label_column)
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
@@ -102,7 +106,7 @@ def train_preset(
     rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
     info = {
         "preset": preset,
-        **source_entries(data),
+        **source_entries(data if isinstance(data, str | Path) else rows),
         "reading": _with_absolute_paths(reading.given()),
         "labels": labels,
         "changes": changes,
@@ -114,7 +118,8 @@ def train_preset(
 
 def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
     """Read options with absolute paths, so that a run can be opened from anywhere."""
-    return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in given.items()}
+    plain: dict[str, Any] = {k: list(v) if k == "ignore" else dict(v) if k == "kind" else v for k, v in given.items()}
+    return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in plain.items()}
 
 
 @generators.exclusive()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.dataset import ReadOptions
-from aae.data.frames import category_names, frame_library, table_of
+from aae.data.frames import category_names, frame_advice, frame_library, table_of
 from aae.data.raw import RawData
 from aae.data.summary import column_notes
 from aae.data.table_files import known_rows, learned_columns
@@ -22,14 +22,6 @@ from aae.system.errors import AAEError
 
 __all__ = ["FrameFormat", "empty_notes", "learn_rows", "not_a_number", "types_of", "warn"]
 
-# What the options of the command line do is done to the data frame itself.
-_ADVICE = (
-    (r"name the decimal mark with --decimal|say so with --decimal , or --decimal \.", "turn the column into numbers"),
-    (r"name (them|the texts) with --missing", r"replace \1 by None"),
-    (r"say so with --missing", "replace it by None"),
-    (r"drop it from --categories", "leave it out"),
-    (r"(name )?the column with --categories", "give the column the type category"),
-)
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 LISTED = 5  # columns that a sentence lists
 
@@ -60,13 +52,7 @@ def warn(notes: Iterable[str]) -> None:
         level, frame = 1, sys._getframe()
         while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("aae.", "sklearn.")):
             level, frame = level + 1, frame.f_back
-        warnings.warn(_advised(note), stacklevel=level)
-
-
-def _advised(sentence: str) -> str:
-    for pattern, instead in _ADVICE:
-        sentence = re.sub(pattern, instead, sentence)
-    return sentence
+        warnings.warn(frame_advice(note), stacklevel=level)
 
 
 def empty_notes(rows: np.ndarray, table: Table, names: Sequence[str | int]) -> list[str]:
@@ -95,7 +81,7 @@ def learn_rows(x: Any) -> tuple["FrameFormat", RawData[np.ndarray], list[str]]:
         with readable("X"):
             raw = learned_columns(file, "X", "X", typed=True)
     except AAEError as error:
-        raise AAEError(_advised(str(error))) from error
+        raise AAEError(frame_advice(str(error))) from error
     notes = [*raw.notes, *(f"X: {note}" for note in column_notes(raw.x, raw.columns or []))]
     return FrameFormat.of(x, list(file.columns)), raw, notes
 
@@ -133,7 +119,7 @@ class FrameFormat:
             with readable("X"):
                 rows, notes = known_rows(file, "X", ReadOptions(), table)
         except AAEError as error:
-            raise AAEError(_advised(str(error))) from error
+            raise AAEError(frame_advice(str(error))) from error
         return rows, [*notes, *empty_notes(rows, table, table.names)]
 
     def write(self, rows: np.ndarray, table: Table) -> Any:

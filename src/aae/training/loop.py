@@ -2,6 +2,7 @@
 
 import math
 import signal
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -40,7 +41,7 @@ PROBE_ROWS = 32  # rows that are encoded to see whether the code has collapsed
 Watch = Callable[[Autoencoder, float], None]
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """The result of a training: the model in evaluation mode, its history, and how the training went."""
 
@@ -54,6 +55,22 @@ class Result:
     notes: list[str] = field(default_factory=list)
     interrupted: int = 0  # the signal that ended it; 0 if none did
     is_rank_zero: bool = True  # rank zero alone writes and evaluates
+
+    def __repr__(self) -> str:
+        """What was trained on what, for how long, and its newest figures, in a few lines."""
+        codes = ", ".join(f"{latent.name} ({latent.dim})" for latent in self.model.latents)
+        weights = sum(parameter.numel() for parameter in self.model.parameters())
+        names = [name for name in self.history.columns() if name not in ("step", "epoch", "seconds")]
+        last = {name: self.history.last(name) for name in names}
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in last.items() if value is not None)
+        stopped = "" if not self.interrupted else " (interrupted)"
+        return "\n".join([
+            f"Result: {self.step:,} steps in {self.seconds:.0f} s{stopped}, {self.path or 'kept in memory only'}",
+            f"model: latents {codes}; {weights:,} parameters",
+            repr(self.data),
+            *textwrap.wrap(f"newest figures: {figures}" if figures else "no figures", 100, max_lines=6),
+            *([f"{len(self.notes)} notes in .notes"] if self.notes else []),
+        ])
 
 
 class Loop:
