@@ -98,7 +98,7 @@ def known(value: object) -> bool:
 
 
 def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
-    """A figure with its unit, and its standard error if it has one; ``space`` stands before the unit.
+    """A figure with its unit; ``space`` stands before the unit.
 
     Example:
         >>> value_text("test_error", {"test_error": 1.284})
@@ -108,9 +108,6 @@ def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
     if key == "seconds":
         return _duration(float(results[key]))
     text = f"{float(results[key]):,.{measure.digits}f}"
-    error = results.get(f"{key}_se")
-    if isinstance(error, Real) and known(error):
-        text += f" ± {float(error):,.{measure.digits}f}"
     return f"{text}{space}{measure.unit}" if measure.unit else text
 
 
@@ -127,6 +124,9 @@ def detail(key: str, results: Mapping[str, Any]) -> list[str]:
     if isinstance(low, Real) and isinstance(high, Real):
         low, high = (f"{float(edge):.{measure.digits}f}" for edge in (low, high))
         parts.append(f"95 % interval: {low} to {high} %")
+    error = results.get(f"{key}_se")
+    if isinstance(error, Real) and known(error):
+        parts.append(f"standard error: {float(error):,.{measure.digits}f} {measure.unit}".rstrip())
     count = results.get(f"{key}_rows", results.get(_COUNTS.get(measure.rows, "")))
     if isinstance(count, Integral):
         parts.append(f"{int(count):,} {measure.rows if count != 1 else measure.rows.removesuffix('s')}")

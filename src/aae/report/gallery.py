@@ -1,6 +1,5 @@
 """The pictures of a run, by name, and the report with all pictures that suit its model."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,8 @@ def _latent(run: Run) -> Figure:
         )
     if model.style is None:
         return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
-    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior)
+    what, _ = _what_lies_on_the_map(model)
+    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior, what)
 
 
 def _manifold(run: Run) -> Figure:
@@ -161,11 +161,16 @@ CODES: list[tuple[Callable[[Autoencoder], bool], str, str]] = [
 ]
 
 
+def _what_lies_on_the_map(model: Autoencoder) -> tuple[str, str]:
+    """What the points of the map of codes are, and how classes should lie on it."""
+    return next((what, should) for holds, what, should in CODES if holds(model))
+
+
 def _coloured(labels: np.ndarray) -> str:
     """How the points of a map are coloured; empty if they all have one colour."""
     if not (labels >= 0).any():
         return ""
-    return ", coloured by class" + (" (grey: no label)" if (labels < 0).any() else "")
+    return ", coloured by class" + (" (grey crosses: no label)" if (labels < 0).any() else "")
 
 
 def _features_caption(run: Run) -> str:
@@ -177,25 +182,19 @@ def _features_caption(run: Run) -> str:
 
 def _codes_caption(run: Run) -> str:
     model = run.model
-    what, should = next((what, should) for holds, what, should in CODES if holds(model))
+    what, should = _what_lies_on_the_map(model)
     colours = _coloured(run.data.test_y[:POINTS])
     caption = f"{what} of test rows{colours}.{' ' + should if colours else ''}"
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
         return caption
-    return f"{caption} The lines are contours of the prior ({_prior_name(style.prior)}), which the codes should fill."
+    return f"{caption} The lines are contours of the prior ({_prior_name(run)}), which the codes should fill."
 
 
-def _prior_name(prior: object) -> str:
-    """The class of a prior in words: ``SwissRollPrior`` is ``swiss roll``.
-
-    Example:
-        >>> from aae.model.priors import SwissRollPrior
-        >>> _prior_name(SwissRollPrior())
-        'swiss roll'
-    """
-    name = type(prior).__name__.removesuffix("Prior")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+def _prior_name(run: Run) -> str:
+    """What the prior of the style is called: by its option if the run was made from a preset, else by its class."""
+    named = run.config.get("options", {}).get("prior")
+    return str(named or type(run.model.style.prior).__name__ if run.model.style is not None else "")
 
 
 def _manifold_caption(run: Run) -> str:
@@ -207,7 +206,7 @@ def _manifold_caption(run: Run) -> str:
 def _styles_caption(run: Run) -> str:
     kind = "cluster" if run.model.category is not None and run.model.category.label == "none" else "class"
     return f"One style for each row of pictures, sorted by their first principal component; one {kind} for each " \
-           f"column. A row should keep its slant and stroke, a column its {kind}."
+           f"column. Each row should keep its style, each column its {kind}."
 
 
 def _reconstructions_caption(run: Run) -> str:

@@ -61,7 +61,8 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
-    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(_for_table(results))}
+    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(_for_table(results))
+            if key not in facts}
     classes, confused = ([], []) if by_class is None else (_class_rows(by_class), _confused(by_class))
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
@@ -110,7 +111,7 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
     """The figures at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
     return [
         {"label": measure.label, "value": value_text(key, results, NARROW), "better": measure.better,
-         "detail": "; ".join(detail(key, results)), "meaning": measure.meaning}
+         "detail": "; ".join(detail(key, results)).replace(" %", f"{NARROW}%"), "meaning": measure.meaning}
         for key, measure in measured(results) if measure.headline
     ]  # fmt: skip
 

@@ -81,12 +81,12 @@ def _panels(measured: Mapping[str, np.ndarray], weights: Mapping[str, float]) ->
     terms.sort(key=lambda name: name != "classification_loss")
     accuracy = [_Line(line.name, 100 - line.values, line.colour) for line in pick(("train_error", "validation_error"))]
     return [
-        _Panel("Reconstruction", "nats a row", pick(reconstruction)),
-        _Panel("Adversaries", "nats", _adversaries(measured, adversarial, weights),
+        _Panel("Reconstruction", "nats per row", pick(reconstruction)),
+        _Panel("Adversarial losses", "nats", _adversaries(measured, adversarial, weights),
                ((2 * math.log(2), "2 log 2"), (math.log(2), "log 2"))),
         _Panel("Classification", "nats", pick(terms)),
         _Panel("Penalties", "nats", pick(penalties)),
-        _Panel("Accuracy", "% right", accuracy),
+        _Panel("Accuracy", "% correct", accuracy),
     ]
 
 
@@ -166,7 +166,7 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     axes = figure.add_subplot()
     # The square root makes the few mistakes of a good classifier visible.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows wrong", "predicted", "true", frame=False)
+    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows misclassified", "predicted", "true", frame=False)
     names = class_names(classes, count, length=16)
     slanted: dict[str, Any] = {}
     if max(map(len, names)) > 3:

@@ -34,11 +34,12 @@ __all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"
 
 MOST_POINTS = 10_000
 MOST_NAMES = 12
+NO_LABEL = "x"
 PRIOR_SAMPLES = 200_000
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int | float] | None = None,
-               prior: Prior | None = None) -> Figure:
+               prior: Prior | None = None, what: str = "Codes") -> Figure:
     """Codes as points coloured by class, with contours of the regions that hold 50 % and 90 % of the prior.
 
     Codes of more than two dimensions are projected to their first two principal components, without the prior;
@@ -49,6 +50,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         labels: ``(N,)`` class or cluster numbers, -1 where unknown.
         classes: Names of the classes.
         prior: The prior of these codes; it only has to be able to sample.
+        what: What the points are, for the title.
 
     Raises:
         AAEError: No codes, codes that are not finite, or not one label for each code.
@@ -58,8 +60,8 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         raise AAEError(f"The latent map needs finite codes (N, D), at least one row; these have shape {codes.shape}"
                        f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
     points, x, y = _flatten(codes)
-    figure, axes, handles, texts = _new_map(points, labels, classes, "Codes")
-    seen = f"\n{codes.shape[1]} dimensions seen in two principal components" if codes.shape[1] > 2 else ""
+    figure, axes, handles, texts = _new_map(points, labels, classes, what)
+    seen = f"\nfirst two principal components of {codes.shape[1]} dimensions" if codes.shape[1] > 2 else ""
     style_axes(axes, axes.get_title(loc="left") + seen, x, y)
     if prior is not None and codes.shape[1] == 2:
         for text, style in _contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)):
@@ -137,20 +139,22 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
     """Draw the points, one collection for each marker; return handles and texts of the legend."""
     size = float(np.clip(12_000 / len(points), 5, 30))
     palette = to_rgba_array([*colours(len(names)), STYLE["rest"]])  # label -1 selects the last
+    # Grey is close to some colours for colour-blind readers, so the shape differs too.
+    blank = NO_LABEL if (labels >= 0).any() else marker(0)
     groups = np.where(labels < 0, -1, labels // len(PALETTE))
     for group in np.unique(groups):
         member = groups == group
         x, y = points[member].T
-        axes.scatter(x, y, s=size if group <= 0 else 1.5 * size, c=palette[labels[member]],
-                     marker=marker(max(0, group) * len(PALETTE)), alpha=0.6, linewidths=0,
-                     rasterized=True, zorder=2 if group >= 0 else 1)
+        shape = marker(group * len(PALETTE)) if group >= 0 else blank
+        axes.scatter(x, y, s=size if group <= 0 else 1.5 * size, c=palette[labels[member]], marker=shape, alpha=0.6,
+                     linewidths=0.8 if shape == NO_LABEL else 0, rasterized=True, zorder=2 if group >= 0 else 1)
     present = [k for k in np.unique(labels) if k >= 0]
     short = shorten(names, 12)
     for k in present if len(present) <= MOST_NAMES else []:
         _label_class(axes, _densest(points[labels == k]), short[k])
     shown = [(marker(k), colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
-        shown.append((marker(0), STYLE["rest"], "no label" if present else "rows"))
+        shown.append((blank, STYLE["rest"], "no label" if present else "rows"))
     handles = [Line2D([], [], linestyle="", marker=shape, color=colour, markersize=6) for shape, colour, _ in shown]
     return handles, [name for _, _, name in shown]
 

@@ -60,7 +60,7 @@ def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float
     values = np.arange(low, high + step * 1e-6, step)
     across, up = np.meshgrid(values, values[::-1])
     codes = {continuous[0].name: np.stack([across.ravel(), up.ravel()], 1)}
-    title = "What each place of the latent map decodes to"
+    title = "Decoded codes on a grid"
     category = model.category
     if category is not None:
         names, noun = _columns(model, category)
@@ -258,7 +258,8 @@ def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray,
     wrong = np.flatnonzero((true >= 0) & (predicted != true))
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
     labelled = int((true >= 0).sum())
-    title = f"{len(wrong):,} of {labelled:,} rows wrong" + (f"; the {len(shown)} surest of them" if len(shown) else "")
+    surest = f"; the {len(shown)} most confident" if len(shown) else ""
+    title = f"{len(wrong):,} of {labelled:,} rows misclassified{surest}"
     columns = min(5, max(1, len(shown)))
     lines = max(1, -(-len(shown) // columns))
     figure = new_figure(max(4, 1.35 * columns), 1.55 * lines + 0.5)
