@@ -71,7 +71,7 @@ def test_the_caption_of_the_codes_is_true_of_the_model(name, trained):
     assert title.split(" of ")[0] == caption.split(" of ")[0]
 
 
-@pytest.mark.parametrize(("prior", "name"), [("ring", "the prior (ring)"), ("gaussian", "the prior (gaussian)")])
+@pytest.mark.parametrize(("prior", "name"), [("ring", "the prior (ring)"), ("gaussian", "the prior (Gaussian)")])
 def test_the_contours_are_named(prior, name, trained):
     assert name in caption_of("latent", open_run(trained("conditioned" if prior == "ring" else "aae")))
 

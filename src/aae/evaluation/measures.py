@@ -63,8 +63,9 @@ MEASURES = {
     "prior_classifier_accuracy": Measure("Prior mismatch", "accuracy of a classifier that tells codes from prior "
                                          "samples; chance: 50 %", "50 % is best", digits=1,
                                          rows="codes and prior samples"),
-    "conditional_accuracy": Measure("Conditional generation", "share of samples in which an independent classifier "
-                                    "sees the class they were sampled from", HIGHER, digits=1, rows="samples"),
+    "conditional_accuracy": Measure("Conditional-generation accuracy", "share of samples in which an independent "
+                                    "classifier sees the class they were sampled from", HIGHER, digits=1,
+                                    rows="samples"),
     "seconds": Measure("Training time", "", "", unit="", digits=0, rows=""),
 }
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it

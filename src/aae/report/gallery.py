@@ -194,6 +194,7 @@ def _codes_caption(run: Run) -> str:
 def _prior_name(run: Run) -> str:
     """What the prior of the style is called: by its option if the run was made from a preset, else by its class."""
     named = run.config.get("options", {}).get("prior")
+    named = "Gaussian" if named == "gaussian" else named
     return str(named or type(run.model.style.prior).__name__ if run.model.style is not None else "")
 
 

@@ -33,7 +33,8 @@ from aae.system.errors import AAEError
 __all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"]
 
 MOST_POINTS = 10_000
-MOST_NAMES = 12
+MOST_NAMES = 30
+LARGE_NAMES = 12  # with more, they are written smaller
 NO_LABEL = "x"
 PRIOR_SAMPLES = 200_000
 
@@ -151,7 +152,7 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
     present = [k for k in np.unique(labels) if k >= 0]
     short = shorten(names, 12)
     for k in present if len(present) <= MOST_NAMES else []:
-        _label_class(axes, _densest(points[labels == k]), short[k])
+        _label_class(axes, _densest(points[labels == k]), short[k], len(present) > LARGE_NAMES)
     shown = [(marker(k), colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
         shown.append((blank, STYLE["rest"], "no label" if present else "rows"))
@@ -165,10 +166,11 @@ def _densest(points: np.ndarray) -> np.ndarray:
     return points[distances[:, 0].argmin()]
 
 
-def _label_class(axes: Axes, place: np.ndarray, name: str) -> None:
+def _label_class(axes: Axes, place: np.ndarray, name: str, small: bool) -> None:
     """Write the name of a class among its codes: the map can be read without distinguishing colours."""
     x, y = place
-    text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
+    text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["text"] - 2 if small else STYLE["title"],
+                     color=STYLE["ink"], weight="bold",
                      path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
     set_text(text, name)
 
