@@ -42,16 +42,16 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
 def figure_lines(figures: dict[str, Any]) -> list[str]:
     """A line for each figure but those of single classes: name, value, interval, rows, and which direction is good."""
     from aae.evaluation.by_class import ENTRIES
-    from aae.evaluation.measures import MEASURES, detail, is_detail, measured, value_text
+    from aae.evaluation.measures import MEASURES, detail, is_detail, label_of, measured, value_text
 
     named = dict(measured(figures))
     lines = {}
     for key, value in figures.items():
         if key in named:
             about = "; ".join([*detail(key, figures), *filter(None, [named[key].better])])
-            lines[named[key].label] = f"{value_text(key, figures):>14}  {about}".rstrip()
+            lines[label_of(key)] = f"{value_text(key, figures):>14}  {about}".rstrip()
         elif not (key in MEASURES or key in ENTRIES or key.startswith("recall_") or is_detail(key)):
-            lines[key.replace("_", " ").capitalize()] = f"{value:>14}"
+            lines[label_of(key)] = f"{value:>14}"
     width = max(map(len, lines))
     return [f"{name:{width}}  {text}" for name, text in lines.items()]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["MEASURES", "Measure", "detail", "is_detail", "known", "measured", "value_text"]
+__all__ = ["LABELS", "MEASURES", "Measure", "detail", "is_detail", "known", "label_of", "measured", "value_text"]
 
 LOWER, HIGHER = "lower is better", "higher is better"
 
@@ -23,6 +23,7 @@ class Measure:
         digits: After the decimal point.
         rows: What the rows are that it was measured on.
         headline: Whether it stands at the top of a report, or in its table of results.
+        chance: What guessing reaches, if that is the same for all data.
     """
 
     label: str
@@ -32,13 +33,14 @@ class Measure:
     digits: int = 2
     rows: str = "labelled test rows"
     headline: bool = True
+    chance: float | None = None
 
 
 # In the order of a report.
 MEASURES = {
     "test_error": Measure("Test error", "share of test rows in the wrong class"),
-    "baseline_logistic_regression": Measure("Logistic regression", "its test error with the same labels"),
-    "baseline_random_forest": Measure("Random forest", "its test error with the same labels"),
+    "baseline_logistic_regression": Measure("Error of logistic regression", "trained on the same labels"),
+    "baseline_random_forest": Measure("Error of a random forest", "trained on the same labels"),
     "cluster_error": Measure("Cluster error", "share of test rows whose cluster is named after another class"),
     "validation_error": Measure("Validation error", "the same on held-out training rows",
                                 rows="labelled validation rows"),
@@ -61,13 +63,16 @@ MEASURES = {
     "style_leak": Measure("Style leak", "accuracy of a linear probe that reads the class from the style", digits=1,
                           rows="probed test rows"),
     "prior_classifier_accuracy": Measure("Prior mismatch", "accuracy of a classifier that tells codes from prior "
-                                         "samples; chance: 50 %", "50 % is best", digits=1,
-                                         rows="codes and prior samples"),
+                                         "samples", "50 % is best", digits=1, rows="codes and prior samples",
+                                         chance=50.0),
     "conditional_accuracy": Measure("Conditional-generation accuracy", "share of samples in which an independent "
                                     "classifier sees the class they were sampled from", HIGHER, digits=1,
                                     rows="samples"),
     "seconds": Measure("Training time", "", "", unit="", digits=0, rows=""),
 }
+# Other entries, where their key does not say it as well.
+LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
+          "test_labelled": "Labelled test rows", "validation_labelled": "Labelled validation rows"}
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it
 # How many rows the other figures are of.
 _COUNTS = {"labelled test rows": "test_labelled", "test rows": "test_rows",
@@ -96,6 +101,16 @@ def is_detail(name: str) -> bool:
 def known(value: object) -> bool:
     """Whether there is a value: not None or NaN."""
     return value is not None and not (isinstance(value, Real) and math.isnan(value))
+
+
+def label_of(key: str) -> str:
+    """What an entry is called.
+
+    Example:
+        >>> label_of("test_error"), label_of("validation_rows")
+        ('Test error', 'Validation rows')
+    """
+    return MEASURES[key].label if key in MEASURES else LABELS.get(key, key.replace("_", " ").capitalize())
 
 
 def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
@@ -131,8 +146,8 @@ def detail(key: str, results: Mapping[str, Any]) -> list[str]:
     count = results.get(f"{key}_rows", results.get(_COUNTS.get(measure.rows, "")))
     if isinstance(count, Integral):
         parts.append(f"{int(count):,} {measure.rows if count != 1 else measure.rows.removesuffix('s')}")
-    if isinstance(chance := results.get(f"{key}_chance"), Real):
-        parts.append(f"chance: {float(chance):.1f} %")
+    if isinstance(chance := results.get(f"{key}_chance", measure.chance), Real):
+        parts.append(f"chance: {float(chance):.3g} %")
     if key == "conditional_accuracy" and isinstance(judge := results.get("judge_accuracy"), Real):
         parts.append(f"on test rows that classifier is right in {float(judge):.1f} %")
     if key == "seconds" and isinstance(results.get("device"), str):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from aae.evaluation.by_class import ENTRIES, ByClass
 from aae.evaluation.intervals import Share
-from aae.evaluation.measures import MEASURES, detail, is_detail, known, measured, value_text
+from aae.evaluation.measures import MEASURES, detail, is_detail, known, label_of, measured, value_text
 from aae.report.plots.drawing import png
 from aae.system.errors import AAEError
 from aae.system.files import utf8, write_atomically
@@ -22,11 +22,6 @@ __all__ = ["Option", "flatten", "format_value", "write_report"]
 DPI = 120
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 SHOWN = 12  # classes, and kinds of mistake; the other classes are folded away
-
-
-_LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
-           "squared_error": "Squared error of reconstructions", "test_labelled": "Labelled test rows",
-           "validation_labelled": "Labelled validation rows", "balanced_accuracy": "Balanced accuracy, %"}
 
 
 class Option(NamedTuple):
@@ -61,8 +56,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
-    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(_for_table(results))
-            if key not in facts}
+    rest = {label_of(key): format_value(value) for key, value in flatten(_for_table(results)) if key not in facts}
     classes, confused = ([], []) if by_class is None else (_class_rows(by_class), _confused(by_class))
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
@@ -114,12 +108,6 @@ def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
          "detail": "; ".join(detail(key, results)).replace(" %", f"{NARROW}%"), "meaning": measure.meaning}
         for key, measure in measured(results) if measure.headline
     ]  # fmt: skip
-
-
-def _sentence(key: str) -> str:
-    """``test_error`` as ``Test error``."""
-    words = key.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def format_value(value: object) -> str:

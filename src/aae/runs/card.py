@@ -38,7 +38,8 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
     if rows_of:
         count, labelled = figures.get("test_rows"), figures.get("test_labelled")
         counted = "" if count is None or labelled is None else f": {count:,}, {labelled:,} of them labelled"
-        lines += ["", f"| on the test rows{counted} | | | |", "|---|---|---|---|", *rows_of]
+        head = f"| on the test rows{counted} | value | interval and rows | what it is |"
+        lines += ["", head, "|---|---|---|---|", *rows_of]
     versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items())
     lines += [
         "",
