@@ -25,8 +25,8 @@ class Share(NamedTuple):
         """The 95 % interval in percent (Wilson, JASA 1927); it has a width even where no row or every row counts.
 
         Example:
-            >>> Share(0.0, 9).interval
-            (0.0, 29.914505265435825)
+            >>> [round(edge, 2) for edge in Share(0.0, 9).interval]
+            [0.0, 29.91]
         """
         found = binomtest(round(self.percent * self.rows / 100), self.rows).proportion_ci(LEVEL, method="wilson")
         return max(0.0, 100 * float(found.low)), min(100.0, 100 * float(found.high))
