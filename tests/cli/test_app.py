@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_from_training_to_everything_else(cli, folder):
     done = cli("train", "semi-supervised", *words, "--out", "run")
     assert done.code == 0
     assert "2 steps in " in done.out
-    assert " % of 360 labelled test rows\n" in done.out
+    assert " % of 360 labelled test rows (95 % interval: " in done.out
     said = "digits: 1,437 rows to train on, 239 of them for validation; 50 of 1,437 labels used; 360 rows to test on.\n"
     assert said in done.err
     assert "Report: run/report.html" in done.out
@@ -64,10 +65,12 @@ def test_from_training_to_everything_else(cli, folder):
     done = cli("evaluate", "run", "--json")
     assert (done.code, done.err) == (0, "")
     found = figures(done.out)
+    shares = ("test_error", "validation_error", "style_leak", "prior_classifier_accuracy", "conditional_accuracy",
+              "judge_accuracy", "baseline_logistic_regression", "baseline_random_forest")
     assert found.keys() == FACTS | {
-        "test_error", "validation_error", "reconstruction_loss", "squared_error", "prior_mismatch", "style_leak",
+        *(f"{name}{end}" for name in shares for end in ("", "_rows", "_low", "_high")), "style_leak_chance",
+        "reconstruction_loss", "squared_error", "prior_mismatch",
         "log_likelihood", "log_likelihood_se", "test_rows", "test_labelled", "validation_rows", "validation_labelled",
-        "baseline_logistic_regression", "baseline_random_forest",
         "balanced_accuracy", *(f"recall_{k}" for k in range(10)), *ENTRIES}
     assert np.sum(found["confusion"]) == sum(found["support"].values()) == 360
     assert found["recall"] == {str(k): found[f"recall_{k}"] for k in range(10)}
@@ -81,9 +84,15 @@ def test_from_training_to_everything_else(cli, folder):
     best = "logistic regression" if logistic <= forest else "random forest"
     assert second.startswith(f"on the same labels: logistic regression {logistic:.2f} %, random forest {forest:.2f} %")
     assert second.endswith(f"; on these data, {best} does better") == (min(logistic, forest) < found["test_error"])
-    assert first == f"test error: {found['test_error']:.2f} % of 360 labelled test rows"
-    whole = {name: str(value) for name, value in found.items() if name not in ENTRIES and "recall_" not in name}
-    assert dict(line.split(maxsplit=1) for line in printed[:-11]) == whole
+    low, high = (f"{found[f'test_error_{end}']:.2f}" for end in ("low", "high"))
+    error = f"{found['test_error']:.2f} % of 360 labelled test rows (95 % interval: {low} to {high} %)"
+    assert first == f"test error: {error}"
+    printed = [line for line in printed if not line.startswith("Undertrained")]
+    lines = dict(re.split(" {2,}", line, maxsplit=1) for line in printed[:-11])
+    assert lines["Test error"] == (f"{found['test_error']:.2f} %  95 % interval: {low} to {high} %; 360 labelled test "
+                                   "rows; lower is better")
+    assert lines["Prior mismatch"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
+    assert lines["Labels"] == "50"
     assert printed[-11].split() == ["class", "recall", "precision", "test", "rows"]
     assert {line.split()[0] for line in printed[-10:]} == set("0123456789")
 

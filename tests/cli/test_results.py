@@ -3,8 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from aae.cli.results import LISTED, class_lines, figure_lines
+from aae.cli.results import LISTED, class_lines, figure_lines, headlines
 from aae.evaluation.by_class import ByClass
+from aae.evaluation.intervals import Share
 
 
 @pytest.mark.parametrize("classes", [2, 12, 13, 100])
@@ -30,4 +31,40 @@ def test_a_class_without_rows_has_no_recall():
 def test_figures_of_single_classes_are_left_to_their_table():
     assert class_lines(SimpleNamespace(by_class=None)) == []
     figures = {"test_error": 2.5, "recall_a": 90.0, "recall": {"a": 90.0}, "confusion": [[1]], "test_rows": 10}
-    assert figure_lines(figures) == ["test_error  2.5", "test_rows   10"]
+    assert [line.split() for line in figure_lines(figures)] == [
+        ["Test", "error", "2.50", "%", "lower", "is", "better"], ["Test", "rows", "10"]]
+
+
+def test_a_line_of_a_figure_says_its_rows_interval_and_direction():
+    figures = {"prior_mismatch": 7.6, **Share(57.6, 500).entries("prior_classifier_accuracy"),
+               **Share(30.0, 100).entries("style_leak"), "style_leak_chance": 11.4, "labels": 100}
+    assert [" ".join(line.split()) for line in figure_lines(figures)] == [
+        "Prior mismatch 57.6 % 95 % interval: 53.2 to 61.9 %; 500 codes and prior samples; chance: 50 %; 50 % is best",
+        "Style leak 30.0 % 95 % interval: 21.9 to 39.6 %; 100 probed test rows; chance: 11.4 %; lower is better",
+        "Labels 100"]
+    readable = figures | Share(30.0, 100).entries("class_readable")
+    names = [line.split("  ")[0] for line in figure_lines(readable)]
+    assert "Class readable from the code" in names
+    assert "Style leak" not in names
+
+
+def run_with(history):
+    model = SimpleNamespace(category=None, style=None)
+    directory = SimpleNamespace(history=lambda: SimpleNamespace(columns=lambda: history))
+    return SimpleNamespace(model=model, directory=directory,
+                           data=SimpleNamespace(test_y=np.repeat([0, 1], [5, 4]), classes=["a", "b"]))
+
+
+def test_an_error_has_its_rows_and_interval():
+    figures = {**Share(0.0, 9).entries("test_error"), "test_rows": 9, "test_labelled": 9}
+    assert headlines(run_with({}), figures) == ["test error: 0.00 % of 9 labelled test rows (95 % interval: 0.00 to "
+                                                "29.91 %)"]
+
+
+def test_an_accuracy_that_still_rises_is_said():
+    history = {"step": np.arange(1, 9), "validation_error": np.array([50, 40, 30, 25, 20, 15, 10, 8.0])}
+    figures = {**Share(10.0, 100).entries("test_error"), "test_rows": 100, "test_labelled": 100,
+               "validation_labelled": 500, "baseline_random_forest": 9.0, "baseline_random_forest_low": 5.0}
+    _, baseline, line = headlines(run_with(history), figures)
+    assert baseline == "on the same labels: random forest 9.00 %; on these data, random forest does better"
+    assert line.startswith("Undertrained: accuracy was still rising")

@@ -14,24 +14,36 @@ from aae.runs.open import open_run
 from helpers.close import rounding
 from helpers.runs import VARIANTS
 
-ALWAYS = {"reconstruction_loss", "squared_error", "style_leak", "test_rows", "test_labelled"}
+
+def shares(*names):
+    """The entries of errors and accuracies, with their rows and intervals."""
+    return {f"{name}{end}" for name in names for end in ("", "_rows", "_low", "_high")}
+
+
+LEAK = shares("style_leak") | {"style_leak_chance"}
+READABLE = shares("class_readable") | {"class_readable_chance"}
+ALWAYS = {"reconstruction_loss", "squared_error", *LEAK, "test_rows", "test_labelled"}
 VALIDATION = {"validation_rows", "validation_labelled"}
 DENSITY = {"log_likelihood", "log_likelihood_se", *VALIDATION}
-MATCHED = ALWAYS | DENSITY | {"prior_mismatch"}
+PRIOR = shares("prior_classifier_accuracy") | {"prior_mismatch"}
+MATCHED = ALWAYS | DENSITY | PRIOR
 BY_CLASS = {"balanced_accuracy", *(f"recall_{k}" for k in range(10))}
-BASELINES = {"baseline_logistic_regression", "baseline_random_forest"}
-CLASSIFIER = MATCHED | BY_CLASS | BASELINES | {"test_error", "validation_error"}
+BASELINES = shares("baseline_logistic_regression", "baseline_random_forest")
+GENERATED = shares("conditional_accuracy", "judge_accuracy")
+CLASSIFIER = MATCHED | BY_CLASS | BASELINES | shares("test_error", "validation_error") | GENERATED
+CLUSTERS = MATCHED | BY_CLASS | shares("cluster_error")
+NOISY = {"noisy_error", "denoising_error"}
 FOUND = {
-    "autoencoder": ALWAYS | VALIDATION, "denoising": ALWAYS | VALIDATION | {"noisy_error", "denoising_error"},
-    "vae": MATCHED | {"elbo"},
-    "aae": MATCHED, "wae-mmd": MATCHED, "info-vae": MATCHED | {"elbo"},
-    "conditioned": MATCHED | {"component_accuracy", "noisy_error", "denoising_error"},
-    "supervised": MATCHED - DENSITY,  # every row is labelled: none is left for validation
-    "plain supervised": MATCHED,
+    "autoencoder": ALWAYS | VALIDATION | READABLE, "denoising": ALWAYS | VALIDATION | NOISY | READABLE,
+    "vae": MATCHED | {"elbo"} | READABLE,
+    "aae": MATCHED | READABLE, "wae-mmd": MATCHED | READABLE, "info-vae": MATCHED | {"elbo"} | READABLE,
+    "conditioned": MATCHED | NOISY | READABLE | GENERATED | shares("component_accuracy"),
+    "supervised": (MATCHED - DENSITY) | GENERATED,  # every row is labelled: none is left for validation
+    "plain supervised": MATCHED | GENERATED,
     "semi-supervised": CLASSIFIER, "few-labels": CLASSIFIER, "labelled embedding": CLASSIFIER,
-    "clustering": MATCHED | BY_CLASS | {"cluster_error"}, "embedding": MATCHED | BY_CLASS | {"cluster_error"},
-    "discrete-vae": (ALWAYS | DENSITY | {"elbo"}) - {"style_leak"}, "tutorial aae": MATCHED,
-    "tutorial semi-supervised": CLASSIFIER, "paper semi-supervised": CLASSIFIER | {"noisy_error", "denoising_error"},
+    "clustering": CLUSTERS, "embedding": CLUSTERS,
+    "discrete-vae": (ALWAYS | DENSITY | {"elbo"}) - LEAK, "tutorial aae": MATCHED | READABLE,
+    "tutorial semi-supervised": CLASSIFIER, "paper semi-supervised": CLASSIFIER | NOISY,
 }
 
 
@@ -47,6 +59,11 @@ def test_the_figures_of_every_model(name, trained):
     for key in ("test_error", "validation_error", "cluster_error", "style_leak", "component_accuracy"):
         assert 0 <= found.get(key, 0) <= 100
     assert 0 <= found.get("prior_mismatch", 0) <= 50
+    for key in [key.removesuffix("_low") for key in found if key.endswith("_low")]:
+        assert 0 <= found[f"{key}_low"] <= found[key] <= found[f"{key}_high"] <= 100
+        assert found[f"{key}_high"] > found[f"{key}_low"]
+        assert found[f"{key}_rows"] >= 1
+    assert found.get("class_readable", found.get("style_leak")) == found.get("style_leak")
 
 
 @pytest.mark.numeric
@@ -60,6 +77,9 @@ def test_the_figures_are_those_of_the_test_rows(trained):
     assert found["validation_error"] == expected
     near = rounding(64 + inference.CHUNK)  # the sum of a row, and of the rows of a chunk
     assert found["reconstruction_loss"] == pytest.approx(metrics.reconstruction_loss(run.model, x, y), rel=near)
+    assert found["test_error_rows"] == len(y)
+    assert found["style_leak_rows"] == len(y) // 2
+    assert found["prior_classifier_accuracy_rows"] == len(y)  # half of the codes and as many prior samples
     assert found["style_leak"] == metrics.style_leak(inference.encode(run.model, x)["z"], y)
     assert evaluate(run.model, run.data, run.split) == found
 
@@ -80,11 +100,11 @@ def test_a_denoiser_is_compared_with_the_clean_rows(trained):
 def test_without_validation_rows_or_labels(trained):
     model, data = load(trained("semi-supervised")), load_data("digits")
     found = evaluate(model, data)
-    assert found.keys() == CLASSIFIER - DENSITY - BASELINES - {"validation_error"}
+    assert found.keys() == CLASSIFIER - DENSITY - BASELINES - shares("validation_error")
     unlabelled = dataclasses.replace(data, test_y=np.full_like(data.test_y, -1))
-    assert evaluate(model, unlabelled).keys() == found.keys() - BY_CLASS - {"test_error", "style_leak"}
+    assert evaluate(model, unlabelled).keys() == found.keys() - BY_CLASS - shares("test_error") - LEAK - GENERATED
     assert evaluate(load(trained("clustering")), unlabelled).keys() == {
-        "reconstruction_loss", "squared_error", "prior_mismatch", "test_rows", "test_labelled"}
+        "reconstruction_loss", "squared_error", *PRIOR, "test_rows", "test_labelled"}
 
 
 @pytest.mark.parametrize("name", ["semi-supervised", "clustering", "conditioned", "supervised"])

@@ -103,7 +103,7 @@ def test_classification(name):
 REFUSED = {
     "sample without a prior": (lambda: FAMILIES["autoencoder"]().sample(2), "'z' has no prior, so this model cannot"),
     "label without classes": (
-        lambda: FAMILIES["aae"]().sample(2, torch.tensor([0, 1])), "has no classes, so a label cannot be asked for"),
+        lambda: FAMILIES["aae"]().sample(2, torch.tensor([0, 1])), "has no classes to sample from; drop the label"),
     "label too high": (
         lambda: FAMILIES["clustering"]().sample(2, torch.tensor([0, CLASSES])), "no class 3; classes run from 0 to 2"),
     "component too high": (lambda: FAMILIES["conditioned"]().sample(1, torch.tensor([5])), "no class 5"),

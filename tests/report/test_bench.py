@@ -1,10 +1,14 @@
 import json
+from dataclasses import fields
 
 import pytest
 import torch
 
 from aae.data.sources import load_data
+from aae.presets.options import Options
+from aae.presets.presets import resolve
 from aae.report import bench
+from aae.report.bench import same_model
 from aae.system.errors import AAEError, UsageError
 from aae.training import precision
 from aae.training.precision import Precision
@@ -25,12 +29,12 @@ def test_times_of_steps_in_blocks(monkeypatch):
     monkeypatch.setattr(bench.Trainer, "train_step", step)
     found = bench.step_times("aae", load_data("digits"), {**SMALL, "batch_size": 100}, "cpu", "32", steps=10)
     passes = 1198 // 100  # rows that are neither test nor validation
-    assert found == {"ms_per_step": 250.0, "rows_per_second": 400.0,
+    assert found == {"ms_per_step": 250.0, "microseconds_per_row": 2500.0, "rows_per_second": 400.0,
                      "minutes_500_epochs": pytest.approx(500 * passes * 0.25 / 60)}
     assert not lengths
 
 
-KEYS = ("ms_per_step", "rows_per_second", "minutes_500_epochs")
+KEYS = ("ms_per_step", "microseconds_per_row", "rows_per_second", "minutes_500_epochs")
 
 
 def with_step_times(monkeypatch, bf16):
@@ -39,7 +43,8 @@ def with_step_times(monkeypatch, bf16):
 
     def step_times(preset, data, changes, device, precision, steps=30):
         seen.append((preset, data.name, changes, device, precision))
-        return {"ms_per_step": {"32": 12.3456, "bf16": 6.0}[precision], "rows_per_second": 1000.0,
+        return {"ms_per_step": {"32": 12.3456, "bf16": 6.0}[precision], "microseconds_per_row": 1000.0,
+                "rows_per_second": 1000.0,
                 "minutes_500_epochs": 7.5}
 
     monkeypatch.setattr(bench, "step_times", step_times)
@@ -57,11 +62,13 @@ def test_the_tutorials_settings_stand_beside_ours(preset, monkeypatch, tmp_path,
     seen = with_step_times(monkeypatch, bf16=False)
     bench.bench(preset, "digits", True, tmp_path / "bars.png")
     found = json.loads(capsys.readouterr().out)
-    names = ["tutorial", "ours", "ours_32"] if preset == "aae" else ["ours", "ours_32"]
+    names = ["tutorial", "same_model", "ours", "ours_32"] if preset == "aae" else ["ours", "ours_32"]
     expected = {f"cpu_{name}_{key}" for name in names for key in KEYS}
     assert found.keys() == {"preset", "data", "threads", "cpu_auto_precision"} | expected
     assert found["cpu_ours_ms_per_step"] == 12.346
-    tutorial = [("aae", "digits", {"recipe": "tutorial"}, "cpu", "32")] if preset == "aae" else []
+    same = {"recipe": "tutorial", "schedule": "joint", "batch_size": 256, "ema": 0.99}
+    tutorial = [("aae", "digits", changes, "cpu", "32") for changes in ({"recipe": "tutorial"}, same)]
+    tutorial = tutorial if preset == "aae" else []
     assert seen == [*tutorial, (preset, "digits", {}, "cpu", "32")]
     assert (tmp_path / "bars.png").stat().st_size > 1000
     bench.bench(preset, "digits", False, tmp_path / "bars.png")
@@ -74,12 +81,19 @@ def test_both_precisions_are_timed_and_auto_is_ours(monkeypatch, tmp_path, capsy
     seen = with_step_times(monkeypatch, bf16=True)
     bench.bench("aae", "digits", True, tmp_path / "bars.png")
     found = json.loads(capsys.readouterr().out)
-    assert [precision for *_, precision in seen] == ["32", "32", "bf16"]
+    assert [precision for *_, precision in seen] == ["32", "bf16", "32", "bf16"]
     assert found["cpu_auto_precision"] == "bf16"
     assert found["cpu_ours_32_ms_per_step"] == 12.346
     assert found["cpu_ours_ms_per_step"] == found["cpu_ours_bf16_ms_per_step"] == 6.0
     bench.bench("aae", "digits", False, tmp_path / "bars.png")
     assert "--precision auto takes bf16 on cpu (one pass 32: 8.0 ms, bf16: 5.0 ms)." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("preset", ["aae", "supervised", "semi-supervised"])
+def test_our_settings_of_the_tutorials_model_leave_the_model_as_it_is(preset):
+    tutorial, ours = (resolve(preset, changes) for changes in ({"recipe": "tutorial"}, same_model(preset)))
+    differ = {field.name for field in fields(Options) if getattr(tutorial, field.name) != getattr(ours, field.name)}
+    assert differ <= {"schedule", "batch_size", "ema"}
 
 
 @pytest.mark.parametrize(("data", "out", "error"), [

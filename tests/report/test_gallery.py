@@ -27,8 +27,8 @@ DRAWN = {
     "labelled embedding": WITH_CLASSES | {"manifold", "confusion", "mistakes"},
     "wae-mmd": ALWAYS | {"samples"}, "info-vae": ALWAYS | {"samples"}, "discrete-vae": ALWAYS | {"samples"},
 }
-APART, MIXED, PARTS = "classes should sit apart", "classes should not sit apart", "in its own part of the prior"
-BESIDE, FREE = "so classes may overlap", "classes may sit apart, though the model was given no label"
+APART, MIXED, PARTS = "Classes should sit apart", "Classes should not sit apart", "in its own component of the prior"
+BESIDE, FREE = "so classes may overlap", "Classes may sit apart, though the model was given no label"
 CAPTIONS = {
     **dict.fromkeys(("autoencoder", "denoising", "vae", "aae", "tutorial aae", "wae-mmd", "info-vae", "discrete-vae"),
                     FREE),
@@ -64,8 +64,63 @@ def test_the_caption_of_the_codes_is_true_of_the_model(name, trained):
     run = open_run(trained(name))
     caption = caption_of("latent", run)
     assert [text for text in (APART, MIXED, PARTS, BESIDE, FREE) if text in caption] == [CAPTIONS[name]]
-    drawn = any(text.get_text().startswith("prior") for text in PICTURES["latent"][0](run).legends[0].get_texts())
-    assert ("prior's contours" in caption) == drawn
+    drawn = any("of the prior" in text.get_text() for text in PICTURES["latent"][0](run).legends[0].get_texts())
+    assert ("contours of the prior" in caption) == drawn
+    assert "coloured by class." in caption
+    title = PICTURES["latent"][0](run).axes[0].get_title(loc="left")
+    assert title.split(" of ")[0] == caption.split(" of ")[0]
+
+
+@pytest.mark.parametrize(("prior", "name"), [("ring", "the prior (ring)"), ("gaussian", "the prior (Gaussian)")])
+def test_the_contours_are_named(prior, name, trained):
+    assert name in caption_of("latent", open_run(trained("conditioned" if prior == "ring" else "aae")))
+
+
+@pytest.mark.parametrize("kind", ["latent", "features"])
+@pytest.mark.parametrize(("labels", "said"), [("none", False), ("some", True)])
+def test_captions_speak_of_colours_only_where_there_are_labels(kind, labels, said, trained):
+    run = open_run(trained("few-labels"))
+    y = np.full_like(run.data.test_y, -1)
+    y[: 10 if said else 0] = 1
+    run.data = replace(run.data, test_y=y)
+    caption = caption_of(kind, run)
+    assert ("coloured by class (grey crosses: no label)" in caption) == said
+    assert ("lasses should" in caption) == said
+
+
+@pytest.mark.parametrize(("name", "said", "unsaid"), [
+    ("vae", "Losses during training.", "dotted"), ("semi-supervised", "Losses and accuracy", "Penalties"),
+    ("aae", "dotted lines", "accuracy"),
+])
+def test_the_caption_of_the_curves_names_what_is_drawn(name, said, unsaid, trained):
+    caption = caption_of("curves", open_run(trained(name)))
+    assert said in caption
+    assert unsaid not in caption
+
+
+def test_reconstructions_of_a_denoiser_are_of_corrupted_rows(trained):
+    assert "corrupted" in caption_of("reconstructions", open_run(trained("denoising")))
+    assert "corrupted" not in caption_of("reconstructions", open_run(trained("vae")))
+
+
+def test_the_time_chart_has_the_same_model_in_both_settings(trained, monkeypatch):
+    timed = []
+
+    def step_times(preset, data, changes, device, precision, steps):
+        timed.append((preset, changes, precision))
+        return {"microseconds_per_row": 100.0 * len(timed)}
+
+    monkeypatch.setattr(gallery, "step_times", step_times)
+    run = open_run(trained("aae"))
+    run.data = replace(run.data, name="mnist")
+    names = [label.get_text() for label in PICTURES["time"][0](run).axes[0].get_yticklabels()]
+    assert {"cpu, tutorial's model, its settings", "cpu, tutorial's model, our settings", "cpu, this run",
+            "tutorial: CPU", "tutorial: M4000", "tutorial: P5000"} == {*names}
+    assert timed == [("aae", {"recipe": "tutorial"}, "32"), ("aae", gallery.same_model("aae"), "32")]
+    run = open_run(trained("vae"))
+    run.data = replace(run.data, name="mnist")
+    with pytest.raises(AAEError, match="trains no such model as vae"):
+        PICTURES["time"][0](run)
 
 
 def drawn_points(figure):
@@ -146,8 +201,10 @@ def test_the_report_holds_the_pictures_there_are(copied, monkeypatch):
     assert text.count('src="data:image/png') == 2
     assert "vae on digits" in text
     assert "The code has collapsed." in text
-    assert f"aae plot {path} latent --out latent.png" in text
+    assert f"aae plot {path}-again latent --out latent.png" in text
     assert "manifold" not in text
     assert 'class="maps"' not in text
-    assert f"aae train vae --out {path} --resume" in text
+    assert re.search(r"aae train vae --data digits (--labels 0 )?--seed 0 --steps 2 --set", text)
+    assert f"--out {path}-again" in text
+    assert "--resume" not in text
     shutil.rmtree(path)

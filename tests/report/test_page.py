@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from aae.evaluation.by_class import ByClass
+from aae.evaluation.measures import MEASURES
 from aae.report import plots
-from aae.report.page import flatten, format_value, write_report
+from aae.report.page import Option, flatten, format_value, write_report
 from aae.system.errors import AAEError
 
 EVIL = '<script>alert("x")</script>'
@@ -44,9 +45,10 @@ def figure():
 
 @pytest.fixture
 def write(tmp_path):
-    def call(figures=None, facts=None, results=None, warnings=(), commands=(), title="A run", by_class=None):
+    def call(figures=None, facts=None, results=None, warnings=(), commands=(), title="A run", by_class=None,
+             options=()):
         path = write_report(tmp_path / "report.html", title, figures or {}, facts or {}, results or {}, warnings,
-                            commands, by_class)
+                            commands, by_class, options)
         return path.read_text(encoding="utf-8")
 
     return call
@@ -86,7 +88,7 @@ def test_classes_and_mistakes_have_tables(write, figure, classes):
     assert len(re.findall(r"<tr><td>&lt;", text)) == classes + 1
     assert text.count("<details>") == (classes > 12)
     assert ("88 more classes" in text) == (classes == 100)
-    assert re.search(r"0</td><td>25</td><td>80.0.%</td><td>100.0.%</td>", text)
+    assert re.search(r"0</td><td>25</td><td>80.0.% \(60.9 to 91.1\)</td><td>100.0.% \(83.9 to 100.0\)</td>", text)
     assert re.search(r"0</td><td>&lt;.*?1</td><td>5</td><td>20.0.%</td>", text)
     assert text.count("<h3>Classes</h3>") == 1
     assert "Confusion" not in Page(text).text
@@ -95,17 +97,46 @@ def test_classes_and_mistakes_have_tables(write, figure, classes):
 
 
 def test_known_figures_are_headlines_with_units(write):
-    text = write(results={"test_error": 1.284, "log_likelihood": 340.04, "log_likelihood_se": 2.04, "seconds": 100.2,
-                          "device": "cpu", "prior_mismatch": 3.0, "cluster_error": None, "reconstruction_loss": np.nan,
-                          "steps": 6000, "labels": 100})
-    shown = dict(re.findall(r'<dt>(.*)</dt>\s*<dd class="value">(.*)</dd>', text))
-    assert {label: value.replace("\N{NARROW NO-BREAK SPACE}", " ") for label, value in shown.items()} == {
-        "Test error": "1.28 %", "Log-likelihood": "340.0 ± 2.0 nats", "Prior mismatch": "3.0 points",
+    text = write(results={"test_error": 1.284, "test_error_rows": 10_000, "test_error_low": 1.081,
+                          "test_error_high": 1.524, "log_likelihood": 340.04, "log_likelihood_se": 2.04,
+                          "seconds": 100.2, "device": "cpu", "prior_mismatch": 7.6, "prior_classifier_accuracy": 57.6,
+                          "cluster_error": None, "reconstruction_loss": np.nan, "steps": 6000, "labels": 100,
+                          "test_rows": 10_000})
+    shown = tiles(text)
+    assert {label: tile[0] for label, tile in shown.items()} == {
+        "Test error": "1.28 %", "Log-likelihood": "340.0 nats", "Prior mismatch": "57.6 %",
         "Training time": "1 min 40 s",
     }
+    assert shown["Test error"][1:] == ["lower is better", "share of test rows in the wrong class",
+                                       "95 % interval: 1.08 to 1.52 %; 10,000 labelled test rows"]
+    assert shown["Log-likelihood"][3] == "standard error: 2.0 nats; 10,000 test rows"
+    assert shown["Prior mismatch"][1] == "50 % is best"
+    assert shown["Training time"][1:] == ["on cpu"]
     rows = dict(re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text))
-    assert rows == {"Device": "cpu", "Training steps": "6,000", "Labels": "100"}
-    assert "on cpu" in text
+    assert rows == {"Device": "cpu", "Training steps": "6,000", "Labels": "100", "Test rows": "10,000"}
+
+
+def tiles(text):
+    """What the tiles of a report say, line by line: value, which direction is good, and the rest."""
+    found = re.findall(r"<dt>(.*)</dt>\s*((?:<dd .*</dd>\s*)+)", text)
+    return {label: [line.replace("\N{NARROW NO-BREAK SPACE}", " ") for line in re.findall(r">(.*)</dd>", lines)]
+            for label, lines in found}
+
+
+def test_every_direction_is_a_line_that_fits_its_tile():
+    """A tile has 147 pixels for text at 400 pixels, and more at 1,200; a line is 13 pixels high."""
+    assert all(text_width(measure.better) < 140 for measure in MEASURES.values())
+    # The values, bold at 20 pixels, do not wrap either.
+    assert all(20 / 13 * text_width(value, bold=True) < 147 for value in ("100.00 %", "-123.4 nats", "59 min 59 s"))
+
+
+def text_width(text, bold=False):
+    """Pixels of a text at 13 pixels in DejaVu Sans, wider than the fonts of today's systems."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(family="DejaVu Sans", size=13, weight="bold" if bold else "normal")
+    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def test_numpy_numbers_are_headlines_too(write):
@@ -126,6 +157,15 @@ def test_warnings_settings_and_commands(write):
         ("model.latents.1.name", "z"), ("model.latents.1.dim", "2"), ("model.hidden", "400, 400"), ("ema", "none"),
     ]
     assert "<pre><code>aae train few-labels --out run\naae report run</code></pre>" in text
+
+
+def test_options_are_folded_away_with_their_meanings(write):
+    text = write(options=[Option("z", "6", "length of the style"), Option("lr", "0.001")])
+    folded = re.search(r"<details>(.*?)</details>", text, re.DOTALL)[1]
+    assert "<details open" not in text
+    assert re.findall(r'<th scope="row">(.*)</th>', folded) == ["z", "lr"]
+    assert '6<br><span class="note">length of the style</span>' in folded
+    assert "details" not in write()
 
 
 @pytest.mark.parametrize(("value", "expected"), [

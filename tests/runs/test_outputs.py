@@ -248,7 +248,7 @@ def test_samples(trained, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "label", "sentence"), [
-    ("vae", "3", "has no classes to sample from; drop --label"),
+    ("vae", "3", "has no classes to sample from; drop the label"),
     ("discrete-vae", "3", "has no classes"), ("autoencoder", "3", "has no classes"),
     ("semi-supervised", "10", "no class '10'; it has 0, 1, "), ("conditioned", "x", "no class 'x'; it has 0, 1, "),
     ("clustering", "30", "no class '30'"), ("autoencoder", None, "has no prior, so this model cannot sample"),

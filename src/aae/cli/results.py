@@ -40,12 +40,20 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """A line for each figure but those of single classes."""
+    """A line for each figure but those of single classes: name, value, interval, rows, and which direction is good."""
     from aae.evaluation.by_class import ENTRIES
+    from aae.evaluation.measures import MEASURES, detail, is_detail, label_of, measured, value_text
 
-    whole = {name: value for name, value in figures.items() if name not in ENTRIES and not name.startswith("recall_")}
-    width = max(map(len, whole))
-    return [f"{name:{width}}  {value}" for name, value in whole.items()]
+    named = dict(measured(figures))
+    lines = {}
+    for key, value in figures.items():
+        if key in named:
+            about = "; ".join([*detail(key, figures), *filter(None, [named[key].better])])
+            lines[label_of(key)] = f"{value_text(key, figures):>14}  {about}".rstrip()
+        elif not (key in MEASURES or key in ENTRIES or key.startswith("recall_") or is_detail(key)):
+            lines[label_of(key)] = f"{value:>14}"
+    width = max(map(len, lines))
+    return [f"{name:{width}}  {text}" for name, text in lines.items()]
 
 
 def class_lines(run: Any) -> list[str]:
@@ -69,23 +77,19 @@ def class_lines(run: Any) -> list[str]:
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
-    """Lines with the errors and the rows they are of, or why a classifier or a clustering has none."""
-    import numpy as np
+    """Lines with the errors and the rows they are of, or why there is none; and signs that the training was short."""
+    return [*_figure_headlines(run, figures), *_training_lines(run, figures)]
 
+
+def _figure_headlines(run: Any, figures: dict[str, Any]) -> list[str]:
     from aae.evaluation.metrics import can_classify
 
-    rows, labelled = figures["test_rows"], figures["test_labelled"]
-    lines = []
-    for name in ("test_error", "cluster_error"):
-        if name in figures:
-            line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {labelled:,} labelled test rows"
-            counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
-            uneven = counts.max() > UNEVEN * counts[counts > 0].min()
-            lines.append(f"{line} (balanced accuracy {figures['balanced_accuracy']:.1f} %)" if uneven else line)
+    lines = [_error_line(run, name, figures) for name in ("test_error", "cluster_error") if name in figures]
     lines += _baseline_lines(figures)
     if lines or run.model.category is None or run.model.category.posterior is None or not run.data.classes:
         return lines
     name = "test error" if can_classify(run.model) else "cluster error"
+    rows, labelled = figures["test_rows"], figures["test_labelled"]
     if not rows:
         return [f"no {name}: there are no rows to test on"]
     if not labelled:
@@ -93,18 +97,39 @@ def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
     return [f"no {name}: no validation row has a label by which to name the clusters"]
 
 
+def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
+    """An error with its rows and interval."""
+    import numpy as np
+
+    labelled = figures["test_labelled"]
+    rows = f"{labelled:,} labelled test row{'s' * (labelled != 1)}"
+    line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {rows}"
+    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+    counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
+    uneven = counts.max() > UNEVEN * counts[counts > 0].min()
+    balanced = f"; balanced accuracy: {figures['balanced_accuracy']:.1f} %" if uneven else ""
+    return f"{line} (95 % interval: {low:.2f} to {high:.2f} %{balanced})"
+
+
+def _training_lines(run: Any, figures: dict[str, Any]) -> list[str]:
+    """Signs that the training was too short; they are of the run's own data."""
+    from aae.evaluation.undertrained import signs_of_undertraining
+
+    return list(signs_of_undertraining(run.model, run.directory.history().columns(), figures).values())
+
+
 def _baseline_lines(figures: dict[str, Any]) -> list[str]:
-    """What other classifiers make of the same labels, and that one of them is better if it is."""
+    """The errors of other classifiers with the same labels, and a remark if one of them is better."""
     errors = {
-        name.removeprefix("baseline_").replace("_", " "): value
-        for name, value in figures.items()
-        if name.startswith("baseline_")
+        name: figures[f"baseline_{name}"]
+        for name in ("logistic_regression", "random_forest")
+        if f"baseline_{name}" in figures
     }
     if not errors:
         return []
     best = min(errors, key=lambda name: errors[name])
-    advice = f"; on these data, {best} does better" if errors[best] < figures["test_error"] else ""
-    some = ", ".join(f"{name} {value:.2f} %" for name, value in errors.items())
+    advice = f"; on these data, {best.replace('_', ' ')} does better" if errors[best] < figures["test_error"] else ""
+    some = ", ".join(f"{name.replace('_', ' ')} {value:.2f} %" for name, value in errors.items())
     return [f"on the same labels: {some}{advice}"]
 
 

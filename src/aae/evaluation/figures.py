@@ -11,6 +11,8 @@ from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
 from aae.evaluation.baselines import baseline_errors
+from aae.evaluation.conditional import conditional_accuracy
+from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.system.errors import AAEError
@@ -30,13 +32,18 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         split: The split used in training; its validation rows are evaluated too.
 
     Returns:
-        Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak``,
-        ``prior_mismatch``, ``component_accuracy``, ``balanced_accuracy`` (the mean over classes) and
+        Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak`` (accuracy of a linear probe on
+        the style; for a model without a class latent also as ``class_readable``, because there a high value is
+        good), ``prior_classifier_accuracy`` (of a classifier that tells codes from prior samples; chance is 50) and
+        ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
+        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
         of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
         over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
-        or of the ``validation_labelled`` of the ``validation_rows``.
+        or of the ``validation_labelled`` of the ``validation_rows``. An error or accuracy ``NAME`` has its number of
+        rows, ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`);
+        what a linear probe reads also has ``NAME_chance``, the share of the most frequent class.
     """
     validation = split.validation if split is not None else np.arange(0)
     values: dict[str, float] = {"test_rows": len(data.test_x), "test_labelled": int((data.test_y >= 0).sum())}
@@ -52,9 +59,11 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         if metrics.can_classify(model):
             values |= _class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
             if split is not None and len(validation):
-                values |= _only(metrics.quick_metrics(model, data, split), "validation_error")
+                found = _only(metrics.quick_metrics(model, data, split), "validation_error")
+                values |= _counted(found, int(values["validation_labelled"]))
             if split is not None:
-                values |= {f"baseline_{name}": error for name, error in baseline_errors(model, data, split).items()}
+                found = {f"baseline_{name}": error for name, error in baseline_errors(model, data, split).items()}
+                values |= _counted(found, int(values["test_labelled"]))
         values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
         values |= _denoising(model, x, y)
@@ -66,6 +75,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
             values |= _style(model, model.style, x, y, rows["style"])
         if len(validation) and len(x) >= MIN_ROWS:
             values |= _likelihood(model, data, validation)
+        values |= conditional_accuracy(model, data)
     return values
 
 
@@ -78,9 +88,13 @@ def _class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Se
     counts = np.bincount(y[known], minlength=len(classes))
     found = 100 * np.bincount(y[known], weights=right, minlength=len(classes)) / np.maximum(counts, 1)
     recall = {f"recall_{name}": float(found[k]) for k, name in enumerate(classes) if counts[k]}
-    return {
-        error: float(100 * np.mean(~right)), "balanced_accuracy": float(np.mean(list(recall.values()))), **recall
-    }  # fmt: skip
+    wrong = Share(float(100 * np.mean(~right)), len(right)).entries(error)
+    return {**wrong, "balanced_accuracy": float(np.mean(list(recall.values()))), **recall}
+
+
+def _counted(percents: dict[str, float], rows: int) -> dict[str, float]:
+    """Shares of so many rows, with their intervals."""
+    return {key: value for name, one in percents.items() for key, value in Share(one, rows).entries(name).items()}
 
 
 def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[str, float]:
@@ -183,15 +197,20 @@ def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[
 
 def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     """How well the style latent matches its prior, and how much it reveals of the class."""
-    values = {}
+    values: dict[str, float] = {}
     if style.prior is not None and len(x) >= MIN_ROWS:
-        values["prior_mismatch"] = metrics.prior_mismatch(codes, style.prior(len(codes)).sample().cpu().numpy())
+        told = metrics.two_sample_accuracy(codes, style.prior(len(codes)).sample().cpu().numpy())
+        values |= {**told.entries("prior_classifier_accuracy"), "prior_mismatch": max(0.0, told.percent - 50)}
     known = y >= 0
     if known.sum() >= MIN_ROWS and (np.bincount(y[known]) > 1).sum() > 1:
-        values["style_leak"] = metrics.style_leak(codes[known], y[known])
+        read, chance = metrics.probe_accuracy(codes[known], y[known])
+        # Without a class latent the code has to hold the class: then the same figure is good news.
+        for name in ("style_leak", *(("class_readable",) if model.category is None else ())):
+            values |= {**read.entries(name), f"{name}_chance": chance}
     conditioned = style.label == "conditioned" and model.category is None
     if known.any() and conditioned and getattr(style.prior, "has_density", False):
-        values["component_accuracy"] = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+        found = metrics.component_accuracy(style, inference.encode(model, x)[style.name], y)
+        values |= Share(found, int(known.sum())).entries("component_accuracy")
     return values
 
 

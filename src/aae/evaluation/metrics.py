@@ -9,6 +9,7 @@ import torch
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
+from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 
@@ -20,10 +21,12 @@ __all__ = [
     "error_percent",
     "parzen",
     "prior_mismatch",
+    "probe_accuracy",
     "quick_metrics",
     "reconstruction_loss",
     "squared_error",
     "style_leak",
+    "two_sample_accuracy",
 ]
 
 MIN_DISCRIMINATOR_LOSS = 0.02  # below it a discriminator is almost never wrong
@@ -158,26 +161,49 @@ def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) ->
     return float(100 * np.mean(torch.stack(log_probs).argmax(0).cpu().numpy()[known] == labels[known]))
 
 
-def prior_mismatch(codes: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
-    """How well a classifier separates codes from prior samples: accuracy above chance, in points.
+def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Share:
+    """Classifier two-sample test (Lopez-Paz and Oquab, ICLR 2017): how often a classifier tells two samples apart.
 
-    Gradient-boosted trees, trained on one half and tested on the other; 0 is a perfect match, 50
-    complete separation. Both arrays are ``(N, D)``.
+    Gradient-boosted trees, trained on one half of the rows and tested on the other. With samples of the same size,
+    chance is 50 %: then the classifier sees no difference. 100 % is complete separation.
+
+    Args:
+        first: Rows ``(N, D)``.
+        second: As many rows ``(N, D)``.
+        seed: Seed of the halves and of the trees.
+
+    Returns:
+        Its accuracy on the tested half.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    rows = np.concatenate([codes, samples])
-    source = np.repeat([0, 1], [len(codes), len(samples)])
+    rows = np.concatenate([first, second])
+    source = np.repeat([0, 1], [len(first), len(second)])
     order = np.random.default_rng(seed).permutation(len(rows))
     train, test = np.array_split(order, 2)
     classifier = HistGradientBoostingClassifier(random_state=seed, early_stopping=True).fit(rows[train], source[train])
-    return float(max(0.0, 100 * classifier.score(rows[test], source[test]) - 50))
+    return Share(float(100 * classifier.score(rows[test], source[test])), len(test))
 
 
-def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy, in percent, of a linear probe that reads the class from the style.
+def prior_mismatch(codes: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
+    """Accuracy above chance, in points, of `two_sample_accuracy` for codes and samples of their prior.
+
+    0 is a perfect match, 50 complete separation. Both arrays are ``(N, D)``.
+    """
+    return max(0.0, two_sample_accuracy(codes, samples, seed).percent - 50)
+
+
+def probe_accuracy(codes: np.ndarray, labels: np.ndarray) -> tuple[Share, float]:
+    """How often a linear probe reads the class from the code.
 
     Half the rows train the probe, half test it; the halves are balanced, whatever the order of the rows.
+
+    Args:
+        codes: Codes ``(N, D)``.
+        labels: Their classes ``(N,)``.
+
+    Returns:
+        Its accuracy on the tested half; and chance, the share of the most frequent class there, in percent.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -187,7 +213,13 @@ def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
     order = order[np.argsort(labels[order], kind="stable")]
     train, test = order[::2], order[1::2]
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes[train], labels[train])
-    return float(100 * probe.score(codes[test], labels[test]))
+    chance = float(100 * np.bincount(labels[test]).max() / len(test))
+    return Share(float(100 * probe.score(codes[test], labels[test])), len(test)), chance
+
+
+def style_leak(codes: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy, in percent, of a linear probe that reads the class from the style (`probe_accuracy`)."""
+    return probe_accuracy(codes, labels)[0].percent
 
 
 def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:

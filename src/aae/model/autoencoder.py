@@ -17,6 +17,8 @@ from aae.system.errors import AAEError
 
 __all__ = ["Autoencoder"]
 
+NO_CLASSES = "This model has no classes to sample from; drop the label."
+
 
 @component
 class Autoencoder(nn.Module):
@@ -170,7 +172,7 @@ class Autoencoder(nn.Module):
             AAEError: A latent has no prior, or labels are given to a model without classes.
         """
         if labels is not None and self.category is None and self.label_latent is None:
-            raise AAEError("This model has no classes, so a label cannot be asked for; drop the label.")
+            raise AAEError(NO_CLASSES)
         codes = {}
         for latent in self.latents:
             if latent.prior is None:

@@ -1,4 +1,4 @@
-"""Training speed on each device, with the tutorial's settings and ours: time per step and for 500 passes."""
+"""Training speed on each device, of the tutorial's model and of a preset: time per step, per row and for 500 passes."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ from aae.data.sources import load_data
 from aae.data.splits import Split
 from aae.distributed.fabric import make_fabric
 from aae.model.autoencoder import Autoencoder
-from aae.presets.presets import PRESETS
+from aae.presets.presets import PRESETS, resolve
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.runs.prepare import prepare
@@ -25,10 +25,12 @@ from aae.training.precision import Precision, choose_precision, supports_bf16
 from aae.training.settings import Settings
 from aae.training.trainer import Trainer
 
-__all__ = ["auto_precision", "bench", "step_times"]
+__all__ = ["SHOWN", "auto_precision", "bench", "same_model", "step_times"]
 
 PASSES = 500  # the tutorial's length
 BLOCKS = 5
+SHOWN = {"tutorial": "tutorial's model, its settings", "same_model": "tutorial's model, our settings",
+         "ours": "the preset's own model"}
 
 
 def step_times(
@@ -45,7 +47,8 @@ def step_times(
         steps: Number of timed steps, in five blocks, after five warm-up steps.
 
     Returns:
-        ``ms_per_step`` (median of the blocks), ``rows_per_second`` and ``minutes_500_epochs``.
+        ``ms_per_step`` (median of the blocks), ``microseconds_per_row``, ``rows_per_second`` and
+        ``minutes_500_epochs``.
     """
     model, settings, split = _prepared(preset, data, changes)
     trainer = Trainer(model, data, split, settings, 0, make_fabric(device), precision=precision)
@@ -63,6 +66,7 @@ def step_times(
     passes = trainer.batches.steps_per_epoch
     return {
         "ms_per_step": 1000 * median,
+        "microseconds_per_row": 1e6 * median / settings.batch_size,
         "rows_per_second": settings.batch_size / median,
         "minutes_500_epochs": PASSES * passes * median / 60,
     }
@@ -83,8 +87,9 @@ def auto_precision(preset: str, data: Dataset, device: str) -> Precision:
 def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     """Time a preset on every available device, print a table (or JSON) and draw the bar chart.
 
-    Our settings are timed in each precision that the device computes; ``ours`` without a precision is the one that
-    ``--precision auto`` takes.
+    The tutorial's model is timed with the tutorial's settings and with ours (``same_model``), so that these two compare
+    like with like; the preset itself (``ours``) is another model. It is timed in each precision that the device
+    computes; ``ours`` without a precision is the one that ``--precision auto`` takes.
 
     Raises:
         AAEError: Unknown preset or data, or the chart cannot be written.
@@ -92,23 +97,26 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     check_output_path(out, ".png", ".svg", ".pdf")
     rows = load_data(data)
     found: dict[str, Any] = {"preset": preset, "data": rows.name, "threads": torch.get_num_threads()}
-    bars, lines, notes = [], [], []
+    bars: list[tuple[str, float]] = []
+    other: list[tuple[str, float]] = []
+    lines, notes = [], []
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         with spinner(f"Timing a pass in each precision on {device}"):
             auto = auto_precision(preset, rows, device)
         found[f"{device}_auto_precision"] = auto.name
         trial = f" (one pass {auto.reason})" if auto.reason else ""
         notes.append(f"--precision auto takes {auto.name} on {device}{trial}.")
-        for name, changes, precision in _settings(preset, device):
-            with spinner(f"Timing {name} settings in {precision} on {device}"):
+        for name, changes, precision in _settings(preset, device, auto.name):
+            with spinner(f"Timing {SHOWN[name]} in {precision} on {device}"):
                 measured = {key: round(v, 3) for key, v in step_times(preset, rows, changes, device, precision).items()}
             if name == "ours":
                 found |= {f"{device}_ours_{precision}_{key}": value for key, value in measured.items()}
             if name != "ours" or precision == auto.name:
                 found |= {f"{device}_{name}_{key}": value for key, value in measured.items()}
-                bars.append((f"{device}, {name} settings", measured["minutes_500_epochs"]))
-            lines.append((device, name, precision, *(f"{value:.1f}" for value in measured.values())))
-    plots.save(plots.training_time(bars), out)
+                group = other if name == "ours" else bars
+                group.append((f"{device}, {SHOWN[name]}", measured["microseconds_per_row"]))
+            lines.append((device, SHOWN[name], precision, *(f"{value:,.1f}" for value in measured.values())))
+    plots.save(plots.training_time(bars, other), out)
     if as_json:
         print(json.dumps(found))
     else:
@@ -116,18 +124,27 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
         print(f"Chart: {out}", file=sys.stderr)
 
 
-def _settings(preset: str, device: str) -> list[tuple[str, dict[str, Any], str]]:
-    """What is timed on a device: name, options that differ, and precision."""
-    tutorial = [("tutorial", {"recipe": "tutorial"}, "32")] if preset in RECIPES["tutorial"] else []
+def _settings(preset: str, device: str, precision: str) -> list[tuple[str, dict[str, Any], str]]:
+    """What is timed on a device: name, options that differ, and precision; ``precision`` is that of our settings."""
+    tutorial = []
+    if preset in RECIPES["tutorial"]:
+        tutorial = [("tutorial", {"recipe": "tutorial"}, "32"), ("same_model", same_model(preset), precision)]
     precisions = ["32", "bf16"] if supports_bf16(torch.device(device)) else ["32"]
-    return [*tutorial, *(("ours", {}, precision) for precision in precisions)]
+    return [*tutorial, *(("ours", {}, each) for each in precisions)]
+
+
+def same_model(preset: str) -> dict[str, Any]:
+    """Options that train the tutorial's model as the preset trains its own: its schedule, batch size and averaging."""
+    own = resolve(preset)
+    return {"recipe": "tutorial", **{name: getattr(own, name) for name in ("schedule", "batch_size", "ema")}}
 
 
 def _print_table(lines: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("device", "settings", "precision", "ms per step", "rows per second", "500 epochs, minutes")
+    table = Table("device", "model and settings", "precision", "ms per step", "µs per row", "rows per second",
+                  "500 epochs, minutes")
     for line in lines:
         table.add_row(*line)
     Console().print(table)

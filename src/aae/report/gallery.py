@@ -1,6 +1,5 @@
 """The pictures of a run, by name, and the report with all pictures that suit its model."""
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,14 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.evaluation import inference, metrics
+from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
 from aae.model.autoencoder import Autoencoder
-from aae.model.priors import GaussianPrior
+from aae.presets.recipes import RECIPES
 from aae.report import plots
+from aae.report.bench import SHOWN as SETTINGS
+from aae.report.bench import same_model, step_times
 from aae.report.page import write_report
+from aae.report.reproduce import option_rows, reproduce
 from aae.runs.open import Run, open_run
 from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
@@ -25,6 +28,10 @@ SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
 NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  # pictures with names of classes
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
+TIMED = 10  # steps of each setting in the chart of training times
+# What the report says of a run beside its options.
+FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "precision_trial", "reading", "changes",
+         "length", "devices", "machine", "versions")
 SAME_ON_CPU = "to the bit with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
               "threads or processes round differently"
 SAME_ON_GPU = "nearly: a GPU adds in an order of its own"
@@ -51,7 +58,8 @@ def _latent(run: Run) -> Figure:
         )
     if model.style is None:
         return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
-    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior)
+    what, _ = _what_lies_on_the_map(model)
+    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior, what)
 
 
 def _manifold(run: Run) -> Figure:
@@ -104,15 +112,26 @@ def _curves(run: Run) -> Figure:
 
 
 def _time(run: Run) -> Figure:
-    """Projected time of the tutorial's 500 passes at this run's speed."""
+    """Training time for a row: the tutorial's model with its settings and ours, timed now, and this run."""
+    preset, device = str(run.config.get("preset", "")), str(run.config.get("device", "cpu"))
     if run.data.name != "mnist":
         raise AAEError("The tutorial's times are for MNIST; train on --data mnist to compare with them.")
+    if preset not in RECIPES["tutorial"]:
+        trained = " or ".join(RECIPES["tutorial"])
+        raise AAEError(f"The tutorial trains no such model as {preset or 'this'}; its times compare with {trained}.")
     history = run.directory.history()
-    epochs, seconds = history.last("epoch"), history.last("seconds")
-    if not epochs or not seconds:
+    steps, seconds = history.last("step"), history.last("seconds")
+    if not steps or not seconds:
         raise AAEError("This run has no measurements yet.")
-    device = f"this run ({run.config.get('device', 'cpu')}, {run.config.get('data', '')})"
-    return plots.training_time([(device, 500 * seconds / epochs / 60)])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise AAEError("This run was trained on a GPU and there is none here, so nothing can be timed beside it.")
+    bars = []
+    for name, changes, precision in (("tutorial", {"recipe": "tutorial"}, "32"),
+                                     ("same_model", same_model(preset), str(run.config.get("precision", "32")))):
+        timed = step_times(preset, run.data, changes, device, precision, TIMED)
+        bars.append((f"{device}, {SETTINGS[name]}", timed["microseconds_per_row"]))
+    rows = steps * run.config.get("options", {}).get("batch_size", 100)
+    return plots.training_time(bars, [(f"{device}, this run", 1e6 * seconds / rows)])
 
 
 def _shows_class(model: Autoencoder) -> bool:
@@ -120,47 +139,91 @@ def _shows_class(model: Autoencoder) -> bool:
     return model.merged_is_map or (model.style is None and model.category is not None)
 
 
-def _is_independent(model: Autoencoder) -> bool:
-    """Whether the style is matched to the same prior in every class."""
-    style = model.style
-    if style is None:
-        return False
-    # A Gaussian prior that is conditioned on labels is the same for all of them.
-    same = style.label == "conditioned" and isinstance(style.prior, GaussianPrior)
-    return same or any(rule.given is not None for rule in style.rules("given"))
-
-
-# How classes should lie on the map of codes; the first entry that applies to a model is used.
-CODES: list[tuple[Callable[[Autoencoder], bool], str]] = [
-    (_shows_class, "Codes of test rows, coloured by class: classes should sit apart."),
+# What a map of codes shows and how classes should lie on it; the first entry that applies to a model is used.
+CODES: list[tuple[Callable[[Autoencoder], bool], str, str]] = [
+    (_shows_class, "Codes", "Classes should sit apart."),
     (
-        _is_independent,
-        "Style of test rows, coloured by class: classes should not sit apart. The style should look the same for "
-        "every class.",
+        style_is_independent,
+        "Style",
+        "Classes should not sit apart: the style should look the same for every class.",
     ),
     (
         lambda model: model.style is not None and model.style.label == "conditioned",
-        "Codes of test rows, coloured by class: each class should lie in its own part of the prior.",
+        "Codes",
+        "Each class should lie in its own component of the prior.",
     ),
     (
         lambda model: model.category is not None,
-        "Style of test rows, coloured by class: the decoder reads the class or cluster beside it, so classes may "
-        "overlap.",
+        "Style",
+        "The decoder reads the class or cluster beside the style, so classes may overlap.",
     ),
-    (
-        lambda model: True,
-        "Codes of test rows, coloured by class: classes may sit apart, though the model was given no label.",
-    ),
+    (lambda model: True, "Codes", "Classes may sit apart, though the model was given no label."),
 ]
+
+
+def _what_lies_on_the_map(model: Autoencoder) -> tuple[str, str]:
+    """What the points of the map of codes are, and how classes should lie on it."""
+    return next((what, should) for holds, what, should in CODES if holds(model))
+
+
+def _coloured(labels: np.ndarray) -> str:
+    """How the points of a map are coloured; empty if they all have one colour."""
+    if not (labels >= 0).any():
+        return ""
+    return ", coloured by class" + (" (grey crosses: no label)" if (labels < 0).any() else "")
+
+
+def _features_caption(run: Run) -> str:
+    colours = _coloured(run.data.test_y[:NEIGHBOURS])
+    apart = " Classes should sit apart." if colours else ""
+    return f"Features of test rows, the last hidden layer of the encoder{colours}.{apart} Neighbours are similar to " \
+           "the encoder; the distance between two groups means little."
 
 
 def _codes_caption(run: Run) -> str:
     model = run.model
-    caption = next(text for holds, text in CODES if holds(model))
+    what, should = _what_lies_on_the_map(model)
+    colours = _coloured(run.data.test_y[:POINTS])
+    caption = f"{what} of test rows{colours}.{' ' + should if colours else ''}"
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
         return caption
-    return f"{caption} The cloud should fill the prior's contours."
+    return f"{caption} The lines are contours of the prior ({_prior_name(run)}), which the codes should fill."
+
+
+def _prior_name(run: Run) -> str:
+    """What the prior of the style is called: by its option if the run was made from a preset, else by its class."""
+    named = run.config.get("options", {}).get("prior")
+    named = "Gaussian" if named == "gaussian" else named
+    return str(named or type(run.model.style.prior).__name__ if run.model.style is not None else "")
+
+
+def _manifold_caption(run: Run) -> str:
+    category = run.model.category
+    fixed = "" if category is None else ", for the first class or cluster"
+    return f"Decoded codes on a grid{fixed}: neighbours should change smoothly, without holes."
+
+
+def _styles_caption(run: Run) -> str:
+    kind = "cluster" if run.model.category is not None and run.model.category.label == "none" else "class"
+    return f"One style for each row of pictures, sorted by their first principal component; one {kind} for each " \
+           f"column. Each row should keep its style, each column its {kind}."
+
+
+def _reconstructions_caption(run: Run) -> str:
+    if hasattr(run.model.corruption, "corrupt"):
+        return "Test rows, the corrupted rows that the model was given, and its reconstructions."
+    return "Test rows and their reconstructions."
+
+
+def _curves_caption(run: Run) -> str:
+    names = [name for name, values in run.directory.history().columns().items() if np.isfinite(values).any()]
+    accuracy = {"validation_error", "train_error"} & set(names)
+    dotted = any(name.startswith("discriminator_loss") for name in names)
+    caption = f"Losses{' and accuracy' if accuracy else ''} during training."
+    if dotted:
+        caption += " The dotted lines are a discriminator and its generator in balance: codes look like prior samples."
+    return caption
 
 
 Caption = str | Callable[[Run], str]
@@ -168,27 +231,29 @@ Picture = tuple[Callable[[Run], Figure], Caption]
 
 # In the order of the report, which omits pictures that do not suit the model.
 PICTURES: dict[str, Picture] = {
-    "features": (
-        _features,
-        "Test rows as the encoder tells them apart, coloured by class: classes should sit apart. Near points are rows "
-        "that are alike to the encoder; how far apart two groups lie means little.",
-    ),
+    "features": (_features, _features_caption),
     "latent": (_latent, _codes_caption),
-    "manifold": (
-        _manifold,
-        "What the decoder makes of each point of the code: neighbours should change smoothly, without holes.",
+    "manifold": (_manifold, _manifold_caption),
+    "styles": (lambda run: plots.styles(run.model), _styles_caption),
+    "samples": (_samples, "Rows decoded from codes that were drawn from the prior: they should look like the data."),
+    "reconstructions": (_reconstructions, _reconstructions_caption),
+    "curves": (_curves, _curves_caption),
+    "confusion": (
+        _confusion,
+        "Labelled test rows by true and predicted class: numbers are rows, the shade is the share of the true class.",
     ),
-    "styles": (
-        lambda run: plots.styles(run.model),
-        "One style a row, one class or cluster a column: a row should keep its slant and stroke, a column its content.",
+    "mistakes": (
+        _mistakes,
+        "The most confident mistakes, each with its true class, the predicted class, and the predicted probability.",
     ),
-    "samples": (_samples, "Codes drawn from the prior and decoded: they should look like the data."),
-    "reconstructions": (_reconstructions, "Test rows and what the model makes of them."),
-    "curves": (_curves, "Losses and accuracy while training; a discriminator in balance stays near the dotted line."),
-    "confusion": (_confusion, "Test rows by true and predicted class."),
-    "mistakes": (_mistakes, "The mistakes the model was surest of: often rows that a person would hesitate over."),
-    "time": (_time, "Time for 500 passes over the data at this run's speed, beside the tutorial's on MNIST."),
+    "time": (
+        _time,
+        "Training time for a row: the tutorial's three times (at 47,000 rows an epoch), its model trained on this "
+        "machine with its settings and with ours, and this run, which trains another model.",
+    ),
 }
+# The pictures that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
+SIGNS = {"accuracy": ("curves",), "style": ("styles", "latent")}
 
 
 def caption_of(kind: str, run: Run) -> str:
@@ -231,6 +296,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
 
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
     """Write the report of a run with every picture that suits its model."""
+    signs = signs_of_undertraining(run.model, run.directory.history().columns(), figures)
     drawn: dict[str, tuple[str, Figure]] = {}
     with spinner("Drawing the report") as show:
         for kind, (draw, _) in PICTURES.items():
@@ -239,36 +305,14 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 drawn[kind] = (caption_of(kind, run), draw(run))
             except AAEError:
                 continue
+        for sign, kinds in SIGNS.items():
+            for kind in [kind for kind in kinds if kind in drawn and sign in signs][:1]:
+                drawn[kind] = (f"{drawn[kind][0]} {signs[sign]}", drawn[kind][1])
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
-        facts: dict[str, object] = {
-            name: config[name]
-            for name in (
-                "preset",
-                "data",
-                "labels",
-                "split",
-                "seed",
-                "device",
-                "precision",
-                "precision_trial",
-                "options",
-                "changes",
-                "length",
-                "devices",
-                "machine",
-                "versions",
-            )
-            if name in config
-        }
+        facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
         facts["same_seed_same_weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
-        place = run.directory.path
-        arguments = [
-            ["train", config.get("preset", ""), "--out", place, "--resume"],
-            ["evaluate", place, "--json"],
-            *(["plot", place, kind, "--out", f"{kind}.png"] for kind in drawn),
-            ["report", place],
-        ]
-        commands = [shlex.join(["aae", *map(str, command)]) for command in arguments]
-        notes = [*run.notes, *config.get("notes", [])]
-        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class)
+        notes = [*run.notes, *config.get("notes", []), *signs.values()]
+        commands = reproduce(config, run.directory.path, list(drawn))
+        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
+                            option_rows(config))

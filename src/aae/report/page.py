@@ -3,75 +3,38 @@
 import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from aae.evaluation.by_class import ENTRIES, ByClass
+from aae.evaluation.intervals import Share
+from aae.evaluation.measures import MEASURES, detail, is_detail, known, label_of, measured, value_text
 from aae.report.plots.drawing import png
 from aae.system.errors import AAEError
 from aae.system.files import utf8, write_atomically
 
-__all__ = ["flatten", "format_value", "write_report"]
+__all__ = ["Option", "flatten", "format_value", "write_report"]
 
 DPI = 120
+NARROW = "\N{NARROW NO-BREAK SPACE}"
 SHOWN = 12  # classes, and kinds of mistake; the other classes are folded away
 
 
-@dataclass(frozen=True)
-class _Measure:
-    """How a result is shown."""
+class Option(NamedTuple):
+    """One option of a training."""
 
-    label: str
-    unit: str
-    digits: int
-    meaning: str
-
-
-_PERCENT = "\N{NARROW NO-BREAK SPACE}%"
-_NATS = "\N{NARROW NO-BREAK SPACE}nats"
-_POINTS = "\N{NARROW NO-BREAK SPACE}points"
-
-# In the order of the page; all other results go into the table of results.
-MEASURES = {
-    "test_error": _Measure("Test error", _PERCENT, 2, "share of test rows put into the wrong class"),
-    "baseline_logistic_regression": _Measure("Logistic regression", _PERCENT, 2, "its test error with the same labels"),
-    "baseline_random_forest": _Measure("Random forest", _PERCENT, 2, "its test error with the same labels"),
-    "cluster_error": _Measure("Cluster error", _PERCENT, 2,
-                              "share of test rows whose cluster stands for another class"),
-    "validation_error": _Measure("Validation error", _PERCENT, 2, "the same on rows kept back from training"),
-    "reconstruction_loss": _Measure("Reconstruction loss", _NATS, 1, "mean for one row; lower is closer"),
-    "denoising_error": _Measure("Denoising error", "", 1, "squared difference from the clean row; 0 is best"),
-    "elbo": _Measure("Evidence lower bound", _NATS, 1, "mean for one row; higher is better"),
-    "log_likelihood": _Measure("Log-likelihood", _NATS, 1, "of test rows under a Parzen window on samples; "
-                                                           "higher is better"),
-    "component_accuracy": _Measure("Codes in their place", _PERCENT, 1, "share of codes in the prior's component of "
-                                                                        "their class"),
-    "style_leak": _Measure("Style leak", _PERCENT, 1, "how often a linear probe reads the class from the style; "
-                                                      "chance is best"),
-    "prior_mismatch": _Measure("Prior mismatch", _POINTS, 1, "how far above chance codes are told from prior samples; "
-                                                             "0 is best, 50 worst"),
-    "seconds": _Measure("Training time", "", 0, ""),
-}
-# How many rows a headline is of: the key of that number, and what the rows are.
-_ROWS = {
-    **dict.fromkeys(("test_error", "cluster_error", "component_accuracy", "style_leak"),
-                    ("test_labelled", "labelled test rows")),
-    "validation_error": ("validation_labelled", "labelled validation rows"),
-    **dict.fromkeys(("reconstruction_loss", "denoising_error", "elbo", "log_likelihood", "prior_mismatch"),
-                    ("test_rows", "test rows")),
-}
-_LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
-           "squared_error": "Squared error of reconstructions"}
+    name: str
+    value: str
+    meaning: str = ""  # one line
 
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
                  results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str],
-                 by_class: ByClass | None = None) -> Path:
+                 by_class: ByClass | None = None, options: Sequence[Option] = ()) -> Path:
     """Write a report as one HTML file that opens offline.
 
     Args:
@@ -81,8 +44,9 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         facts: Settings; nested dictionaries and lists are flattened.
         results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
         warnings: What a reader must know before trusting the figures, one sentence each.
-        commands: The command lines that reproduce the report.
+        commands: The command lines that make the run and its report anew.
         by_class: How well each class is found.
+        options: What was set for the training, folded away under a heading.
 
     Raises:
         AAEError: The file cannot be written.
@@ -92,36 +56,43 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
-    rest = {_LABELS.get(key, _sentence(key)): format_value(value) for key, value in flatten(_without_classes(results))
-            if _known(value) and key.removesuffix("_se") not in MEASURES and not key.startswith("recall_")}
+    rest = {label_of(key): format_value(value) for key, value in flatten(_for_table(results)) if key not in facts}
     classes, confused = ([], []) if by_class is None else (_class_rows(by_class), _confused(by_class))
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
-        classes=classes, shown=SHOWN, confused=confused,
+        classes=classes, shown=SHOWN, confused=confused, options=list(options),
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path
 
 
-def _without_classes(results: Mapping[str, object]) -> dict[str, object]:
-    """Results without those of single classes, which have tables of their own."""
-    return {name: value for name, value in results.items() if name not in ENTRIES}
+def _for_table(results: Mapping[str, object]) -> dict[str, object]:
+    """Results for the table: neither at the top of the page nor of a single class."""
+    return {
+        name: value for name, value in results.items()
+        if known(value) and not (name in MEASURES and MEASURES[name].headline) and name not in ENTRIES
+        and not name.startswith("recall_") and not is_detail(name)
+    }  # fmt: skip
 
 
 def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:
     """For each class its name, labelled test rows, recall and precision; those found least come first."""
-    def percent(value: float) -> str:
-        return "\N{EN DASH}" if math.isnan(value) else f"{value:.1f}{_PERCENT}"
+    def percent(value: float, rows: int) -> str:
+        if math.isnan(value):
+            return "\N{EN DASH}"
+        low, high = Share(value, int(rows)).interval
+        return f"{value:.1f}{NARROW}% ({low:.1f} to {high:.1f})"
 
-    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k]), percent(found.precision[k]))
-            for k in found.worst()]
+    predicted = found.confusion.sum(0)
+    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k], found.support[k]),
+             percent(found.precision[k], predicted[k])) for k in found.worst()]
 
 
 def _confused(found: ByClass) -> list[tuple[str, str, str, str]]:
     """The most frequent mistakes: true class, predicted class, rows, and their share of the rows of the true class."""
     return [(str(found.classes[true]), str(found.classes[other]), f"{rows:,}",
-             f"{100 * rows / found.support[true]:.1f}{_PERCENT}") for true, other, rows in found.mistaken()[:SHOWN]]
+             f"{100 * rows / found.support[true]:.1f}{NARROW}%") for true, other, rows in found.mistaken()[:SHOWN]]
 
 
 def _template() -> Any:
@@ -131,51 +102,12 @@ def _template() -> Any:
 
 
 def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
-    """The figures at the top: label, value with unit, and meaning."""
-    headlines = []
-    for key, measure in MEASURES.items():
-        value = results.get(key)
-        if not isinstance(value, Real) or not _known(value):
-            continue
-        text = _duration(float(value)) if key == "seconds" else f"{float(value):,.{measure.digits}f}{measure.unit}"
-        error = results.get(f"{key}_se")
-        if isinstance(error, Real) and _known(error):
-            text = f"{float(value):,.{measure.digits}f} ± {float(error):,.{measure.digits}f}{measure.unit}"
-        meaning = measure.meaning
-        count, what = _ROWS.get(key, ("", ""))
-        if isinstance(results.get(count), Integral):
-            meaning = f"{meaning}; {results[count]:,} {what}"
-        if key == "seconds" and isinstance(results.get("device"), str):
-            meaning = f"on {results['device']}"
-        headlines.append({"label": measure.label, "value": text, "meaning": meaning})
-    return headlines
-
-
-def _known(value: object) -> bool:
-    return value is not None and not (isinstance(value, Real) and math.isnan(value))
-
-
-def _sentence(key: str) -> str:
-    """``test_error`` as ``Test error``."""
-    words = key.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in words.
-
-    Example:
-        >>> _duration(7), _duration(100), _duration(7260)
-        ('7 s', '1 min 40 s', '2 h 1 min')
-    """
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    """The figures at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
+    return [
+        {"label": measure.label, "value": value_text(key, results, NARROW), "better": measure.better,
+         "detail": "; ".join(detail(key, results)).replace(" %", f"{NARROW}%"), "meaning": measure.meaning}
+        for key, measure in measured(results) if measure.headline
+    ]  # fmt: skip
 
 
 def format_value(value: object) -> str:

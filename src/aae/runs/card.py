@@ -4,24 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aae.evaluation.measures import Measure, detail, measured, value_text
 from aae.model.autoencoder import Autoencoder
 from aae.presets.presets import PRESETS
 from aae.system.files import utf8, write_atomically
 
 __all__ = ["write_card"]
-
-_FIGURES = {
-    "test_error": "test error, %",
-    "cluster_error": "cluster error, %",
-    "balanced_accuracy": "mean over classes of the rows found, %",
-    "component_accuracy": "codes in their part of the prior, %",
-    "reconstruction_loss": "reconstruction loss, nats a row",
-    "squared_error": "squared error of a row",
-    "elbo": "evidence lower bound, nats",
-    "prior_mismatch": "codes told from the prior, points above chance",
-    "style_leak": "class read from the style, %",
-}
-
 
 def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[str, Any], folder: Path) -> Path:
     """Write the model card, ``README.md``, into the folder of a model.
@@ -46,11 +34,12 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
     ]
     if model.classes:
         lines += ["", f"Classes: {', '.join(_plain(str(name)) for name in model.classes)}."]
-    measured = [f"| {text} | {figures[name]:.2f} |" for name, text in _FIGURES.items() if name in figures]
-    if measured:
+    rows_of = [f"| {_line(key, measure, figures)} |" for key, measure in measured(figures) if key != "seconds"]
+    if rows_of:
         count, labelled = figures.get("test_rows"), figures.get("test_labelled")
         counted = "" if count is None or labelled is None else f": {count:,}, {labelled:,} of them labelled"
-        lines += ["", f"| on the test rows{counted} | |", "|---|---|", *measured]
+        head = f"| on the test rows{counted} | value | interval and rows | what it is |"
+        lines += ["", head, "|---|---|---|---|", *rows_of]
     versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items())
     lines += [
         "",
@@ -65,6 +54,12 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
     ]
     write_atomically(folder / "README.md", lambda file: file.write(utf8("\n".join(lines) + "\n")))
     return folder / "README.md"
+
+
+def _line(key: str, measure: Measure, figures: Mapping[str, Any]) -> str:
+    """The cells of a figure: name, value, interval and rows, and what it means."""
+    meaning = ", ".join(filter(None, (measure.meaning, measure.better)))
+    return " | ".join((measure.label, value_text(key, figures), "; ".join(detail(key, figures)), meaning))
 
 
 def _plain(text: str) -> str:

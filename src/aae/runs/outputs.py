@@ -26,7 +26,7 @@ from aae.data.table_files import read_known_table
 from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.model.artifact import load
-from aae.model.autoencoder import Autoencoder
+from aae.model.autoencoder import NO_CLASSES, Autoencoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.runs.array_output import Parts, parquet_writer, write_npz
@@ -328,7 +328,7 @@ def _named_table(model: Autoencoder, suffix: str) -> Table:
 def _class_number(model: Autoencoder, label: str) -> int:
     latent = model.category or model.label_latent
     if latent is None:
-        raise AAEError("This model has no classes to sample from; drop --label.")
+        raise AAEError(NO_CLASSES)
     names = class_names(model, int(getattr(latent.prior, "components", latent.dim)))
     if label not in names:
         raise AAEError(f"The model has no class {label!r}; it has {', '.join(names)}.")

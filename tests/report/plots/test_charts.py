@@ -20,7 +20,7 @@ def test_curves_have_a_panel_for_each_group_and_skip_what_was_not_measured():
         train_error=[NAN] * 4, validation_error=[NAN, 10, NAN, 4], learning_rate=[1, 1, 1, 1],
     ))
     panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
-    assert list(panels) == ["Reconstruction", "Adversaries", "Classification", "Penalties", "Accuracy"]
+    assert list(panels) == ["Reconstruction", "Adversarial losses", "Classification", "Penalties", "Accuracy"]
     training, validation = panels["Reconstruction"].lines
     assert list(training.get_ydata()) == [4, 3, 2, 1]
     assert (list(validation.get_xdata()), list(validation.get_ydata())) == ([1, 2], [3.5, 1.5])
@@ -69,7 +69,7 @@ def test_confusion_counts_rows_and_shades_shares():
     assert sorted(cells(figure)) == [1, 1, 1, 2]
     shares = figure.axes[0].images[0].get_array()
     assert np.allclose(shares, [[2 / 3, 1 / 3, 0], [0.5, 0.5, 0], [0, 0, 0]])
-    assert figure.axes[0].get_title(loc="left") == "40.00 % of 5 rows wrong"
+    assert figure.axes[0].get_title(loc="left") == "40.00 % of 5 rows misclassified"
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == STRANGE
     draw(figure)
 
@@ -89,15 +89,19 @@ def test_confusion_errors():
         plots.confusion(np.full(3, -1), np.zeros(3, int))
 
 
-def test_training_time_is_compared_with_the_tutorials():
-    figure = plots.training_time([("here", 22.4), ("GPU", 0.71)])
+def test_training_time_for_a_row_is_compared_with_the_tutorials():
+    figure = plots.training_time([("here", 720.0), ("GPU", 1.8)], [("a larger model", 900.0)])
     (axes, *_) = figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["tutorial: CPU", "here", "tutorial: M4000", "tutorial: P5000", "GPU"]
-    assert [text.get_text() for text in axes.texts] == ["213 min", "22 min", "9 min", "6 min", "0.71 min"]
-    assert [bar.get_width() for bar in axes.patches] == [213, 22.4, 9, 6, 0.71]
+    assert names == ["a larger model", "here", "tutorial: CPU", "tutorial: M4000", "tutorial: P5000", "GPU"]
+    # 213 minutes for 500 epochs of 47,000 rows
+    assert [text.get_text() for text in axes.texts] == ["900 µs", "720 µs", "544 µs", "23 µs", "15 µs", "1.8 µs"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([900, 720, 543.83, 22.98, 15.32, 1.8], rel=1e-3)
     colours = [bar.get_facecolor() for bar in axes.patches]
-    assert colours[0] == colours[2] == colours[3] != colours[1] == colours[4]
+    assert colours[1] == colours[5] != colours[0]
+    assert colours[2] == colours[3] == colours[4]
+    assert len(set(colours)) == 3
+    assert legend(figure) == ["measured here, another model", "measured here", "the tutorial's figures (2017)"]
     assert axes.get_xscale() == "log"
     assert len(plots.training_time([]).axes[0].patches) == 3
     with pytest.raises(AAEError, match="above zero"):

@@ -8,7 +8,8 @@ from matplotlib.colors import to_rgba
 
 from aae.model.priors import GaussianPrior
 from aae.report import plots
-from aae.report.plots.drawing import PALETTE
+from aae.report.plots.drawing import MARKERS, PALETTE, STYLE, colours, marker
+from aae.report.plots.latents import NO_LABEL
 from aae.system.errors import AAEError
 from helpers.figures import IMAGE
 
@@ -20,14 +21,30 @@ def in_oklab(colour: str, sight: np.ndarray) -> np.ndarray:
     return 100 * np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]) @ cones
 
 
-@pytest.mark.parametrize("sight", [
+SIGHTS = [
     np.eye(3),
     np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),  # red-blind, Machado et al.
     np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),  # green-blind
-], ids=["all", "no red", "no green"])
+]
+
+
+@pytest.mark.parametrize("sight", SIGHTS, ids=["all", "no red", "no green"])
 def test_class_colours_stay_apart(sight):
     seen = [in_oklab(colour, sight) for colour in PALETTE]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
+
+
+@pytest.mark.parametrize("sight", SIGHTS, ids=["all", "no red", "no green"])
+def test_bars_and_rows_without_a_label_stay_apart_from_the_rest(sight):
+    bars = [in_oklab(STYLE[name], sight) for name in ("first", "second", "rest")]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(bars, 2)) > 15
+    # Some classes look nearly grey to some readers: rows without a label have another marker too.
+    assert min(np.linalg.norm(in_oklab(colour, sight) - bars[2]) for colour in PALETTE) > 8
+    assert NO_LABEL not in MARKERS
+
+
+def test_a_hundred_classes_have_a_colour_and_marker_of_their_own():
+    assert len({*zip(colours(100), map(marker, range(100)), strict=True)}) == 100
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".PNG", b"\x89PNG"), (".svg", b"<?xml"),

@@ -22,7 +22,7 @@ def test_map_draws_every_row_in_its_class_colour():
     points = np.vstack([collection.get_offsets() for collection in figure.axes[0].collections
                         if len(collection.get_offsets()) > 1])
     assert np.allclose(np.sort(points, axis=0), np.sort(codes, axis=0))
-    assert legend(figure) == [*STRANGE, "unlabelled", "prior: 50 %, 90 %"]
+    assert legend(figure) == [*STRANGE, "no label", "50 % of the prior", "90 % of the prior"]
     colours = {to_rgba(c, 0.6) for one in figure.axes[0].collections for c in one.get_facecolors() if len(c)}
     assert {to_rgba(colour, 0.6) for colour in PALETTE[:3]} <= colours
     draw(figure)
@@ -49,7 +49,7 @@ def test_a_uniform_prior_has_one_line_at_its_edge(prior):
     (path,) = lines.get_paths()
     norm = np.abs(path.vertices).max(1) if isinstance(prior, CubePrior) else np.linalg.norm(path.vertices, axis=1)
     assert norm == pytest.approx(1, abs=0.15)
-    assert "prior" in legend(figure)
+    assert legend(figure) == ["rows", "edge of the prior"]
 
 
 @pytest.mark.parametrize("prior", [ring_mixture(), SwissRollPrior()])
@@ -95,11 +95,20 @@ def test_one_dimension_is_spread():
     assert axes.get_ylabel().startswith("spread at random")
 
 
-def test_thirty_clusters_are_told_apart_by_colour_and_marker():
-    figure = plots.latent_map(RNG.normal(size=(60, 2)), np.arange(60) % 30)
+@pytest.mark.parametrize("count", [11, 30, 60])
+def test_many_clusters_are_told_apart_by_colour_and_marker(count):
+    figure = plots.latent_map(RNG.normal(size=(120, 2)), np.arange(120) % count)
     handles = figure.legends[0].legend_handles
-    assert len({(h.get_marker(), h.get_color()) for h in handles}) == 30
-    assert {h.get_marker() for h in handles} == set(MARKERS)
+    assert len({(h.get_marker(), h.get_color()) for h in handles}) == count
+    assert {h.get_marker() for h in handles} == set(MARKERS[: -(-count // 10)])
+    assert len(figure.axes[0].collections) == -(-count // 10)
+
+
+def test_the_two_contours_are_drawn_in_different_lines():
+    figure, lines = contours(GaussianPrior(2))
+    outer, inner = lines.get_linestyles()
+    assert (outer[1] is None, inner[1] is None) == (False, True)  # the outer one is dashed, as in the legend
+    assert [handle.get_linestyle() for handle in figure.legends[0].legend_handles[1:]] == ["-", "--"]
 
 
 def test_many_rows_are_thinned_and_said_so():

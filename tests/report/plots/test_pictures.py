@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from aae.model.latent import Latent
 from aae.model.posteriors import Category
@@ -40,7 +41,7 @@ def test_manifold_of_every_family_with_a_map(family):
     model = FAMILIES[family](shape=IMAGE)
     figure = plots.manifold(model, -2, 2, 0.5, label=1) if model.category is not None else plots.manifold(model)
     title = figure.axes[0].get_title(loc="left")
-    assert title.endswith({"clustering": "cluster 1", "conditioned": "decodes to"}.get(family, "class 1"))
+    assert title.endswith({"clustering": "cluster 1", "conditioned": "on a grid"}.get(family, "class 1"))
 
 
 def test_manifold_fixes_the_class():
@@ -73,6 +74,9 @@ def test_styles_keep_the_style_along_a_row_and_the_class_down_a_column():
     assert axes.images[0].get_array().shape == (4 * 5 - 1, 3 * 5 - 1, 3)
     torch.manual_seed(3)
     z = model.sample_codes(4)["z"]
+    direction = PCA(1).fit(z.numpy()).components_[0]
+    direction = direction * np.sign(direction[np.abs(direction).argmax()])
+    z = z[np.argsort(z.numpy() @ direction)]
     with torch.no_grad():
         expected = model.decode({"z": z[[2]], "y": torch.eye(3)[[1]]}).numpy()[0]
     assert_close(axes.images[0].get_array()[10:14, 5:9, 0], expected, TERMS)
@@ -157,7 +161,7 @@ def test_mistakes_are_the_surest_first(shape):
     figure = plots.mistakes(RNG.random((5, *shape)), true, probabilities, STRANGE)
     captions = [axes.get_title() for axes in figure.axes]
     assert captions == ["$x$ →\n<b>  99 %", "_hidden →\n$x$  80 %", "<b> →\n_hidden  60 %"]
-    assert figure.get_suptitle() == "3 of 4 rows wrong; the 3 surest of them"
+    assert figure.get_suptitle() == "3 of 4 rows misclassified; the 3 most confident"
     short = plots.mistakes(RNG.random((5, *shape)), true, probabilities, count=2)
     assert [axes.get_title() for axes in short.axes] == ["1 → 2  99 %", "0 → 1  80 %"]
     draw(figure)
@@ -165,6 +169,6 @@ def test_mistakes_are_the_surest_first(shape):
 
 def test_no_mistakes_and_unequal_lengths():
     figure = plots.mistakes(np.zeros((2, *IMAGE)), np.array([0, 1]), np.eye(2))
-    assert figure.get_suptitle() == "0 of 2 rows wrong"
+    assert figure.get_suptitle() == "0 of 2 rows misclassified"
     with pytest.raises(AAEError, match="3 rows, 2 labels and 2 predictions"):
         plots.mistakes(np.zeros((3, *IMAGE)), np.array([0, 1]), np.eye(2))

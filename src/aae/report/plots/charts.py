@@ -17,7 +17,9 @@ from aae.system.errors import AAEError
 
 __all__ = ["confusion", "curves", "training_time"]
 
+# The tutorial's times for 500 epochs of its 47,000 unlabelled images.
 TUTORIAL_MINUTES = (("tutorial: CPU", 213.0), ("tutorial: M4000", 9.0), ("tutorial: P5000", 6.0))
+TUTORIAL_ROWS = 500 * 47_000
 _NAMES = {"train_error": "training", "validation_error": "validation", "reconstruction_loss": "training",
           "validation_reconstruction_loss": "validation", "classification_loss": "cross-entropy",
           "adversarial_loss": "virtual adversarial"}
@@ -79,12 +81,12 @@ def _panels(measured: Mapping[str, np.ndarray], weights: Mapping[str, float]) ->
     terms.sort(key=lambda name: name != "classification_loss")
     accuracy = [_Line(line.name, 100 - line.values, line.colour) for line in pick(("train_error", "validation_error"))]
     return [
-        _Panel("Reconstruction", "nats a row", pick(reconstruction)),
-        _Panel("Adversaries", "nats", _adversaries(measured, adversarial, weights),
+        _Panel("Reconstruction", "nats per row", pick(reconstruction)),
+        _Panel("Adversarial losses", "nats", _adversaries(measured, adversarial, weights),
                ((2 * math.log(2), "2 log 2"), (math.log(2), "log 2"))),
         _Panel("Classification", "nats", pick(terms)),
         _Panel("Penalties", "nats", pick(penalties)),
-        _Panel("Accuracy", "% right", accuracy),
+        _Panel("Accuracy", "% correct", accuracy),
     ]
 
 
@@ -164,7 +166,7 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     axes = figure.add_subplot()
     # The square root makes the few mistakes of a good classifier visible.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows wrong", "predicted", "true", frame=False)
+    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows misclassified", "predicted", "true", frame=False)
     names = class_names(classes, count, length=16)
     slanted: dict[str, Any] = {}
     if max(map(len, names)) > 3:
@@ -182,42 +184,45 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     return figure
 
 
-def training_time(bars: Sequence[tuple[str, float]]) -> Figure:
-    """Minutes for 500 epochs of MNIST by device, with the three times of the tutorial.
+def training_time(bars: Sequence[tuple[str, float]], other: Sequence[tuple[str, float]] = ()) -> Figure:
+    """Microseconds of training for a row of MNIST: measurements of the tutorial's model beside its own three times.
 
     Args:
-        bars: ``(device or setting, minutes)`` of your own measurements.
+        bars: ``(device and settings, microseconds)`` of the tutorial's model, measured here.
+        other: The same of another model, in another colour: it does not compare with the rest.
 
     Raises:
         AAEError: A time is not above zero.
     """
-    for name, minutes in bars:
-        if not (math.isfinite(minutes) and minutes > 0):
-            raise AAEError(f"The time of {name!r} must be a number of minutes above zero, not {minutes}.")
-    rows = sorted([*((name, minutes, STYLE["rest"]) for name, minutes in TUTORIAL_MINUTES),
-                   *((name, minutes, STYLE["first"]) for name, minutes in bars)], key=lambda row: -row[1])
-    times = [minutes for _, minutes, _ in rows]
+    for name, time in (*bars, *other):
+        if not (math.isfinite(time) and time > 0):
+            raise AAEError(f"The time of {name!r} must be a number of microseconds above zero, not {time}.")
+    tutorial = [(name, minutes * 60e6 / TUTORIAL_ROWS) for name, minutes in TUTORIAL_MINUTES]
+    groups = ((tutorial, STYLE["rest"], "the tutorial's figures (2017)"), (bars, STYLE["first"], "measured here"),
+              (other, STYLE["second"], "measured here, another model"))
+    rows = sorted(((name, time, colour) for group, colour, _ in groups for name, time in group),
+                  key=lambda row: -row[1])
+    times = [time for _, time, _ in rows]
     figure = new_figure(6.8, 0.42 * len(rows) + 1.3)
-    axes = style_axes(figure.add_subplot(), "Training time: 500 epochs", "minutes (logarithmic)")
+    axes = style_axes(figure.add_subplot(), "Training time for a row", "microseconds (logarithmic)")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda minutes, _: f"{minutes:g}")
+    axes.xaxis.set_major_formatter(lambda time, _: f"{time:g}")
     axes.tick_params(which="minor", colors=STYLE["muted"])
     axes.set_xlim(min(times) / 4, max(times) * 4)
     axes.barh(range(len(rows)), times, color=[colour for *_, colour in rows], height=0.66)
-    names = shorten([drawable(name) for name, *_ in rows], 40)
+    names = shorten([drawable(name) for name, *_ in rows], 48)
     axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
-    for place, minutes in enumerate(times):
-        axes.annotate(_duration(minutes), (minutes, place), (4, 0), textcoords="offset points", va="center",
+    for place, time in enumerate(times):
+        axes.annotate(_microseconds(time), (time, place), (4, 0), textcoords="offset points", va="center",
                       fontsize=STYLE["text"], color=STYLE["ink"])
-    own = [(STYLE["first"], "measured here")] if bars else []
-    shown = [*own, (STYLE["rest"], "the tutorial's figures (2017)")]
+    shown = [(colour, text) for group, colour, text in reversed(groups) if group]
     add_legend(figure, [Patch(color=colour) for colour, _ in shown], [name for _, name in shown],
-               loc="outside lower right", ncols=2)
+               loc="outside lower right", ncols=len(shown))
     return figure
 
 
-def _duration(minutes: float) -> str:
-    """Minutes to two significant figures, or whole above ten."""
-    return f"{minutes:.0f} min" if minutes >= 10 else f"{minutes:.2g} min"
+def _microseconds(time: float) -> str:
+    """Microseconds to two significant figures, or whole above ten."""
+    return f"{time:,.0f} µs" if time >= 10 else f"{time:.2g} µs"

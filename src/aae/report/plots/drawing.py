@@ -23,6 +23,7 @@ __all__ = [
     "add_legend",
     "colours",
     "hide_axes",
+    "marker",
     "new_figure",
     "png",
     "save",
@@ -42,7 +43,7 @@ STYLE: dict[str, Any] = {
 # Found by a search for ten colours that are distinct for normal, red-blind and green-blind vision
 # (distances in OKLab at least 15 of 100, after Machado et al. 2009); among matplotlib's ten, distances fall to 1.
 PALETTE = ("#006699", "#ff5511", "#11aa99", "#aa0000", "#88ddff", "#6600ff", "#ccdd00", "#550044", "#8888ff", "#000099")
-MARKERS = ("o", "^", "s")
+MARKERS = ("o", "^", "s", "P", "X", "v", "D", "<", ">", "*")
 
 _METADATA: dict[str, dict[str, Any]] = {
     # Nothing that names the host or differs from one file to the next.
@@ -79,8 +80,13 @@ def style_axes(axes: Axes, title: str = "", x: str = "", y: str = "", frame: boo
 
 
 def colours(count: int) -> list[str]:
-    """A colour for each class; after ten they repeat, with another marker."""
+    """A colour for each class; after ten they repeat, with another marker (`marker`)."""
     return [PALETTE[k % len(PALETTE)] for k in range(count)]
+
+
+def marker(number: int) -> str:
+    """The marker of a class: together with its colour, 100 classes are told apart."""
+    return MARKERS[number // len(PALETTE) % len(MARKERS)]
 
 
 def add_legend(owner: Figure | Axes, handles: Sequence[Any], names: Sequence[str], **where: Any) -> Legend:

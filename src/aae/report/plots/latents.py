@@ -15,11 +15,12 @@ from scipy.spatial import cKDTree
 
 from aae.model.parts import Prior
 from aae.report.plots.drawing import (
-    MARKERS,
+    PALETTE,
     STYLE,
     add_legend,
     colours,
     hide_axes,
+    marker,
     new_figure,
     set_text,
     set_title,
@@ -32,12 +33,14 @@ from aae.system.errors import AAEError
 __all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"]
 
 MOST_POINTS = 10_000
-MOST_NAMES = 12
+MOST_NAMES = 30
+LARGE_NAMES = 12  # with more, they are written smaller
+NO_LABEL = "x"
 PRIOR_SAMPLES = 200_000
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int | float] | None = None,
-               prior: Prior | None = None) -> Figure:
+               prior: Prior | None = None, what: str = "Codes") -> Figure:
     """Codes as points coloured by class, with contours of the regions that hold 50 % and 90 % of the prior.
 
     Codes of more than two dimensions are projected to their first two principal components, without the prior;
@@ -48,6 +51,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         labels: ``(N,)`` class or cluster numbers, -1 where unknown.
         classes: Names of the classes.
         prior: The prior of these codes; it only has to be able to sample.
+        what: What the points are, for the title.
 
     Raises:
         AAEError: No codes, codes that are not finite, or not one label for each code.
@@ -57,12 +61,13 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         raise AAEError(f"The latent map needs finite codes (N, D), at least one row; these have shape {codes.shape}"
                        f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
     points, x, y = _flatten(codes)
-    figure, axes, handles, texts = _new_map(points, labels, classes, "Codes")
-    seen = f"\n{codes.shape[1]} dimensions seen in two principal components" if codes.shape[1] > 2 else ""
+    figure, axes, handles, texts = _new_map(points, labels, classes, what)
+    seen = f"\nfirst two principal components of {codes.shape[1]} dimensions" if codes.shape[1] > 2 else ""
     style_axes(axes, axes.get_title(loc="left") + seen, x, y)
     if prior is not None and codes.shape[1] == 2:
-        texts.append(_contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)))
-        handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1))
+        for text, style in _contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)):
+            texts.append(text)
+            handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1, ls=style))
     if codes.shape[1] > 1:
         axes.set_aspect("equal", adjustable="datalim")
     _add_names(figure, handles, texts)
@@ -135,21 +140,23 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
     """Draw the points, one collection for each marker; return handles and texts of the legend."""
     size = float(np.clip(12_000 / len(points), 5, 30))
     palette = to_rgba_array([*colours(len(names)), STYLE["rest"]])  # label -1 selects the last
-    groups = labels // 10
+    # Grey is close to some colours for colour-blind readers, so the shape differs too.
+    blank = NO_LABEL if (labels >= 0).any() else marker(0)
+    groups = np.where(labels < 0, -1, labels // len(PALETTE))
     for group in np.unique(groups):
         member = groups == group
-        marker = MARKERS[group % len(MARKERS)] if group >= 0 else MARKERS[0]
         x, y = points[member].T
-        axes.scatter(x, y, s=size, c=palette[labels[member]], marker=marker, alpha=0.6, linewidths=0,
-                     rasterized=True, zorder=2 if group >= 0 else 1)
+        shape = marker(group * len(PALETTE)) if group >= 0 else blank
+        axes.scatter(x, y, s=size if group <= 0 else 1.5 * size, c=palette[labels[member]], marker=shape, alpha=0.6,
+                     linewidths=0.8 if shape == NO_LABEL else 0, rasterized=True, zorder=2 if group >= 0 else 1)
     present = [k for k in np.unique(labels) if k >= 0]
     short = shorten(names, 12)
     for k in present if len(present) <= MOST_NAMES else []:
-        _label_class(axes, _densest(points[labels == k]), short[k])
-    shown = [(MARKERS[k // 10 % len(MARKERS)], colours(k + 1)[k], names[k]) for k in present]
+        _label_class(axes, _densest(points[labels == k]), short[k], len(present) > LARGE_NAMES)
+    shown = [(marker(k), colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
-        shown.append((MARKERS[0], STYLE["rest"], "unlabelled" if present else "rows"))
-    handles = [Line2D([], [], linestyle="", marker=marker, color=colour, markersize=6) for marker, colour, _ in shown]
+        shown.append((blank, STYLE["rest"], "no label" if present else "rows"))
+    handles = [Line2D([], [], linestyle="", marker=shape, color=colour, markersize=6) for shape, colour, _ in shown]
     return handles, [name for _, _, name in shown]
 
 
@@ -159,10 +166,11 @@ def _densest(points: np.ndarray) -> np.ndarray:
     return points[distances[:, 0].argmin()]
 
 
-def _label_class(axes: Axes, place: np.ndarray, name: str) -> None:
+def _label_class(axes: Axes, place: np.ndarray, name: str, small: bool) -> None:
     """Write the name of a class among its codes: the map can be read without distinguishing colours."""
     x, y = place
-    text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["title"], color=STYLE["ink"], weight="bold",
+    text = axes.text(x, y, "", ha="center", va="center", fontsize=STYLE["text"] - 2 if small else STYLE["title"],
+                     color=STYLE["ink"], weight="bold",
                      path_effects=[withStroke(linewidth=3, foreground=STYLE["paper"])], zorder=4)
     set_text(text, name)
 
@@ -183,8 +191,8 @@ def prior_samples(prior: Prior, n: int, seed: int) -> np.ndarray:
     return torch.cat(chunks).numpy().astype(np.float64)
 
 
-def _contours(axes: Axes, samples: np.ndarray) -> str:
-    """Draw contours of the smallest regions with 50 % and 90 % of the samples; return the legend text."""
+def _contours(axes: Axes, samples: np.ndarray) -> list[tuple[str, str]]:
+    """Draw contours of the smallest regions with 50 % and 90 % of the samples; return their texts and line styles."""
     low, high = np.quantile(samples, [0.0005, 0.9995], axis=0)
     margin = 0.15 * (high - low) + 1e-6
     edges = [np.linspace(a - m, b + m, 241) for a, b, m in zip(low, high, margin, strict=True)]
@@ -198,12 +206,15 @@ def _contours(axes: Axes, samples: np.ndarray) -> str:
     levels = [outer, inner] if inner > 1.5 * outer else [outer]
     centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
     limits = axes.dataLim.frozen()
-    axes.contour(*centres, density.T, levels=levels, colors=STYLE["ink"], linewidths=1, alpha=0.8, zorder=3)
+    names = [("90 % of the prior", "--"), ("50 % of the prior", "-")]
+    names = names if len(levels) == 2 else [("edge of the prior", "-")]
+    axes.contour(*centres, density.T, levels=levels, colors=STYLE["ink"], linewidths=1, alpha=0.8, zorder=3,
+                 linestyles=[style for _, style in names])
     # contour() extends the limits to the whole grid; the points and nearly all of the prior are enough.
     axes.dataLim.set(limits)
     axes.update_datalim(np.quantile(samples, [0.005, 0.995], axis=0))
     axes.autoscale_view()
-    return "prior: 50 %, 90 %" if len(levels) == 2 else "prior"
+    return names[::-1]
 
 
 def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:

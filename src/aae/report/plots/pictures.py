@@ -60,7 +60,7 @@ def manifold(model: Autoencoder, low: float = -10, high: float = 10, step: float
     values = np.arange(low, high + step * 1e-6, step)
     across, up = np.meshgrid(values, values[::-1])
     codes = {continuous[0].name: np.stack([across.ravel(), up.ravel()], 1)}
-    title = "What each place of the latent map decodes to"
+    title = "Decoded codes on a grid"
     category = model.category
     if category is not None:
         names, noun = _columns(model, category)
@@ -102,6 +102,8 @@ def _columns(model: Autoencoder, category: Latent) -> tuple[list[str], str]:
 def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     """Grid of styles and classes: each row is one style drawn from the prior, each column one class or cluster.
 
+    The styles are sorted by their first principal component, so that similar ones are neighbours.
+
     Args:
         model: A model of images with a category latent.
         rows: Number of styles.
@@ -119,6 +121,9 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     rows = rows if model.style is not None else 1
     with seeded(seed):
         drawn = {name: code.cpu().numpy() for name, code in model.sample_codes(rows).items()}
+    order = _by_first_component(np.concatenate([code for name, code in drawn.items() if name != category.name] or
+                                               [np.zeros((rows, 1))], 1))
+    drawn = {name: code[order] for name, code in drawn.items()}
     count = min(category.dim, MOST_COLUMNS)
     codes = {name: np.repeat(code, count, axis=0) for name, code in drawn.items()}
     codes[category.name] = np.tile(np.eye(category.dim)[:count], (rows, 1))
@@ -137,6 +142,14 @@ def styles(model: Autoencoder, rows: int = 10, seed: int = 0) -> Figure:
     axes.set_xticks(range(count), names[:count], parse_math=False, **slanted)
     axes.set_yticks([])
     return figure
+
+
+def _by_first_component(codes: np.ndarray) -> np.ndarray:
+    """The order of codes ``(N, D)`` along their first principal component, whose largest coefficient counts up."""
+    centred = codes - codes.mean(0)
+    direction = np.linalg.svd(centred, full_matrices=False)[2][0]
+    direction *= np.sign(direction[np.abs(direction).argmax()]) or 1
+    return np.argsort(centred @ direction, kind="stable")
 
 
 def samples(images: np.ndarray, title: str = "") -> Figure:
@@ -245,7 +258,8 @@ def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray,
     wrong = np.flatnonzero((true >= 0) & (predicted != true))
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
     labelled = int((true >= 0).sum())
-    title = f"{len(wrong):,} of {labelled:,} rows wrong" + (f"; the {len(shown)} surest of them" if len(shown) else "")
+    surest = f"; the {len(shown)} most confident" if len(shown) else ""
+    title = f"{len(wrong):,} of {labelled:,} rows misclassified{surest}"
     columns = min(5, max(1, len(shown)))
     lines = max(1, -(-len(shown) // columns))
     figure = new_figure(max(4, 1.35 * columns), 1.55 * lines + 0.5)

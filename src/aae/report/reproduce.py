@@ -1,0 +1,79 @@
+"""How a run is made anew: its command lines, and all its options."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from aae.presets.options import Options
+from aae.report.page import Option, flatten, format_value
+
+__all__ = ["option_rows", "reproduce"]
+
+LENGTHS = {"epochs": "--epochs", "steps": "--steps", "max_seconds": "--max-seconds"}
+AGAIN = "-again"  # the run's own directory holds the run itself
+
+
+def reproduce(config: Mapping[str, Any], place: Path, pictures: Sequence[str]) -> list[str]:
+    """The command lines that train a run anew, in a directory beside it, and that measure and draw it.
+
+    Args:
+        config: The configuration of the run.
+        place: Its directory.
+        pictures: The pictures of its report.
+
+    Returns:
+        One string for each command; without the training if the run was made from no preset or from rows in memory.
+    """
+    again = place.with_name(place.name + AGAIN)
+    commands = [["train", *train_words(config), "--out", again]] if _from_command(config) else []
+    made = again if commands else place
+    commands += [["evaluate", made, "--json"], ["report", made]]
+    commands += [["plot", made, kind, "--out", f"{kind}.png"] for kind in pictures]
+    return [shlex.join(["aae", *map(str, command)]) for command in commands]
+
+
+def _from_command(config: Mapping[str, Any]) -> bool:
+    """Whether one command made the run; no command line has a split that was given."""
+    return "preset" in config and not config.get("data_in_memory") and config["split"] != "given"
+
+
+def train_words(config: Mapping[str, Any]) -> list[str]:
+    """The words after ``aae train`` with which a run was trained, but for ``--out``."""
+    words = [str(config["preset"]), "--data", str(config["data"])]
+    if config["labels"] is not None:
+        words += ["--labels", str(config["labels"])]
+    if config["split"] != "random":
+        words += ["--split", str(config["split"])]
+    words += ["--seed", str(config["seed"])]
+    for name, value in config.get("length", {}).items():
+        words += [LENGTHS.get(name, f"--{name}"), f"{value:g}" if isinstance(value, float) else str(value)]
+    words += [part for name, value in config.get("changes", {}).items() for part in ("--set", f"{name}={_set(value)}")]
+    for name, value in config.get("reading", {}).items():
+        words += _reading(name, value)
+    words += ["--device", str(config["device"]), "--precision", str(config["precision"])]
+    if config.get("devices", 1) != 1:
+        words += ["--devices", str(config["devices"])]
+    return words
+
+
+def _set(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _reading(name: str, value: object) -> list[str]:
+    """A read option as words of the command line."""
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [flag] if value else []
+    values = value if isinstance(value, list | tuple) else [value]
+    return [part for each in values for part in (flag, str(each))]
+
+
+def option_rows(config: Mapping[str, Any]) -> list[Option]:
+    """Every option of a run with its value, and its meaning in one line where that is known."""
+    meanings = {each.name: str(each.metadata.get("meaning", "")) for each in fields(Options)}
+    return [Option(name, format_value(value), meanings.get(name, ""))
+            for name, value in flatten(config.get("options", {}))]
