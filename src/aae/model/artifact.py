@@ -13,6 +13,7 @@ from aae._version import __version__
 # Imported to register the components, any of which a specification may name.
 from aae.model import (
     corruption,  # noqa: F401
+    ensembles,  # noqa: F401
     likelihoods,  # noqa: F401
     matching,  # noqa: F401
     merging,  # noqa: F401
