@@ -31,6 +31,7 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
         "seconds": round(last.last("seconds") or 0.0, 2),
         **{name: round(value, 4) for name, value in figures.items()},
         **({} if run.by_class is None else run.by_class.entries()),
+        **({} if run.sample_quality is None else run.sample_quality.entries()),
     }
     if data is not None:
         return results | {"data": data}
@@ -42,8 +43,10 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
 def figure_lines(figures: dict[str, Any]) -> list[str]:
     """A line for each figure but those of single classes."""
     from aae.evaluation.by_class import ENTRIES
+    from aae.evaluation.sample_quality import ENTRY
 
-    whole = {name: value for name, value in figures.items() if name not in ENTRIES and not name.startswith("recall_")}
+    single = (*ENTRIES, ENTRY)
+    whole = {name: value for name, value in figures.items() if name not in single and not name.startswith("recall_")}
     width = max(map(len, whole))
     return [f"{name:{width}}  {value}" for name, value in whole.items()]
 

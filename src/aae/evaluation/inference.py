@@ -214,7 +214,8 @@ def sample(model: Autoencoder, n: int, labels: np.ndarray | None = None) -> np.n
     known = None if labels is None else torch.as_tensor(labels, device=_device(model))
     with _evaluation_mode(model):
         means = model.sample(n, known)
-        drawn = restore(model, means) if model.noise is None else model.noise.draw(model.table, means)
+        noise, table = model.noise, model.table
+        drawn = restore(model, means) if noise is None or table is None else noise.draw(table, means)
         return drawn.cpu().numpy()
 
 

@@ -1,46 +1,52 @@
 """Fits what `aae sample` adds to the decoder's mean of a table: the noise of a `TableNoise`."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from scipy.special import ndtri
 from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 
-from aae.data.arrays import Rows
+from aae.data.dataset import Dataset
+from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
 from aae.model.table_noise import LEAST, TableNoise
-from aae.system.errors import AAEError
 
 __all__ = ["attach_noise", "fit_noise"]
 
-ROWS = 20_000  # of the training that are looked at, and drawn to compare them with
+ROWS = 5_000  # of the training that are looked at
+DRAWS = 5_000  # rows drawn to compare them with
 MAX_SCORES = 2_000  # columns whose correlations are learned
 MAX_DECIMALS = 6
-ROUNDS = 50
+ROUNDS = 50  # of the adjustment of frequencies
+MATCHINGS, MATCHING_RATE, MAX_MATCHED = 10, 0.7, 300  # rounds of that of correlations, and columns it is done for
 
 
-def attach_noise(model: Autoencoder, rows: Rows, labels: np.ndarray, seed: int = 0) -> None:
-    """Fit the noise of a table's cells to training rows, for `inference.sample`; nothing for other models.
+def attach_noise(model: Autoencoder, data: Dataset, split: Split, seed: int = 0) -> None:
+    """Learn from the training rows how cells of a table vary, for `inference.sample`; nothing for other models.
 
     Args:
         model: The trained model.
-        rows: Training rows ``(N, columns)``.
-        labels: Their class numbers ``(N,)``, -1 where unknown.
+        data: The data set.
+        split: The split used in training.
         seed: Seed of what is drawn.
     """
-    if model.table is None or len(rows) < 2 or any(latent.prior is None for latent in model.latents):
+    training = np.concatenate([split.labelled, split.unlabelled])
+    if model.table is None or len(training) < 2 or any(latent.prior is None for latent in model.latents):
         return
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:ROWS])
-    some = np.asarray(rows[chosen])
+    chosen = np.sort(np.random.default_rng(seed).permutation(training)[:ROWS])
+    rows = model.table.as_rows(np.asarray(data.x[chosen]))
+    labels = np.where(np.isin(chosen, split.labelled), data.y[chosen], -1)
     with inference.seeded(model, seed):
-        means = inference.reconstruct(model, inference.prepare(model, some), labels[chosen], prepared=True)
-        try:
-            drawn = inference.sample_means(model, max(len(some), 2000))
-        except AAEError:
-            return
-        model.noise = fit_noise(model.table, some, means, drawn, seed).to(next(model.parameters()).device)
+        means = inference.reconstruct(model, inference.prepare(model, rows), labels, prepared=True)
+        drawn = inference.sample_means(model, DRAWS)
+    noise = fit_noise(model.table.cpu(), rows, means, drawn, seed)
+    device = next(model.parameters()).device
+    model.table.to(device)
+    model.noise = noise.to(device)
 
 
 def fit_noise(table: Table, rows: np.ndarray, means: np.ndarray, drawn: np.ndarray, seed: int = 0) -> TableNoise:
@@ -54,50 +60,104 @@ def fit_noise(table: Table, rows: np.ndarray, means: np.ndarray, drawn: np.ndarr
         seed: Seed of what is drawn.
     """
     generator = np.random.default_rng(seed)
-    every = range(len(table.columns))
-    numbers = [k for k in every if "values" not in table.columns[k]]
-    marked = [k for k in every if table.columns[k].get("missing")]
-    categories = [k for k in every if "values" in table.columns[k]]
-    noise = TableNoise(len(numbers), len(marked), [len(table.columns[k]["values"]) for k in categories])
-    x = table(torch.from_numpy(table.as_rows(rows)))
-    mean, prior = torch.from_numpy(means), torch.from_numpy(drawn)
-    empty = np.isnan(rows)
-    _fit_offsets(noise, torch.from_numpy(empty[:, marked].astype(np.float32)), x, prior)
-    scores = [
-        *_number_scores(noise, x, mean, empty[:, numbers], generator),
-        *_empty_scores(noise, mean, empty[:, marked], generator),
-        *_category_scores(noise, mean, rows[:, categories], generator),
-    ]
-    if len(scores) <= MAX_SCORES:
-        noise.factor = torch.from_numpy(_factor(np.stack(scores, 1)))
-    _fit_curves(noise, table, rows[:, numbers].astype(np.float64), prior, numbers, generator)
+    rows, prior = table.as_rows(rows), torch.from_numpy(drawn)
+    noise, around = _blank(table), _blank(table)
+    around.offsets = _offsets(around, table, rows, torch.zeros(1, table.width))
+    noise.offsets = _offsets(noise, table, rows, prior)
+    scores = _scores(noise, table, rows, means, generator)
+    noise.spread = scores.spread
+    _fit_curves(noise, table, rows, prior, generator)
+    if len(noise.factor) <= MAX_SCORES:
+        noise.factor = torch.from_numpy(_factor(_correlation(scores.values)))
+    if len(noise.factor) <= MAX_MATCHED:
+        _match_correlations(noise, around, table, rows, prior, generator)
     return noise
 
 
-def _factor(scores: np.ndarray) -> np.ndarray:
-    """A factor of the correlation of normal scores ``(N, S)``, shrunk as far as few rows make it uncertain."""
+class _Scores(NamedTuple):
+    """Normal scores ``(N, S)`` of numbers, empty cells and categories given their means; the numbers' spread."""
+
+    values: np.ndarray
+    spread: Tensor
+
+
+def _blank(table: Table) -> TableNoise:
+    values = [len(column["values"]) for column in table.columns if "values" in column]
+    marked = sum(bool(column.get("missing")) for column in table.columns)
+    return TableNoise(len(table.columns) - len(values), marked, values)
+
+
+def _scores(
+    noise: TableNoise, table: Table, rows: np.ndarray, means: np.ndarray, generator: np.random.Generator
+) -> _Scores:
+    """How unusual each cell is given its mean, as a draw from a standard normal distribution if the noise is right."""
+    every = range(len(table.columns))
+    numbers = [k for k in every if "values" not in table.columns[k]]
+    categories = [k for k in every if "values" in table.columns[k]]
+    marked = [k for k in every if table.columns[k].get("missing")]
+    x, mean, empty = table(torch.from_numpy(rows)), torch.from_numpy(np.ascontiguousarray(means)), np.isnan(rows)
+    scores, spread = _number_scores((x - mean).numpy()[:, : len(numbers)], empty[:, numbers], generator)
+    columns = [
+        *scores,
+        *_empty_scores(noise, mean, empty[:, marked], generator),
+        *_category_scores(noise, mean, rows[:, categories], generator),
+    ]
+    return _Scores(np.stack(columns, 1), torch.from_numpy(spread))
+
+
+def _match_correlations(
+    noise: TableNoise, around: TableNoise, table: Table, rows: np.ndarray, prior: Tensor,
+    generator: np.random.Generator,
+) -> None:  # fmt: skip
+    """Correlate the noise so that cells of draws are correlated as those of the training are.
+
+    Noise as correlated as the residuals does that if codes of rows are distributed as the prior; they never quite are.
+    """
+    flat = np.zeros((1, table.width), np.float32)
+
+    def correlation(some: np.ndarray) -> np.ndarray:
+        means = np.broadcast_to(flat, (len(some), table.width))
+        return _correlation(_scores(around, table, some, means, generator).values)
+
+    wanted = correlation(rows)
+    found = noise.factor.double().numpy() @ noise.factor.double().numpy().T
+    for _ in range(MATCHINGS):
+        normal = torch.from_numpy(generator.standard_normal((len(prior), len(found))).astype(np.float32))
+        found = found + MATCHING_RATE * (wanted - correlation(noise.draw(table, prior, normal).numpy()))
+        values, vectors = np.linalg.eigh(found)
+        found = (vectors * values.clip(1e-3)) @ vectors.T
+        noise.factor = torch.from_numpy(_factor(found))
+        found = noise.factor.double().numpy() @ noise.factor.double().numpy().T
+
+
+def _correlation(scores: np.ndarray) -> np.ndarray:
+    """The correlation of normal scores ``(N, S)``, shrunk as far as few rows make it uncertain."""
     covariance = ledoit_wolf(scores)[0] + 1e-6 * np.eye(scores.shape[1])
+    size = np.sqrt(np.diag(covariance))
+    return np.asarray(covariance / np.outer(size, size))
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
     size = np.sqrt(np.diag(covariance))
     return np.linalg.cholesky(covariance / np.outer(size, size)).astype(np.float32)
 
 
 def _number_scores(
-    noise: TableNoise, x: Tensor, mean: Tensor, empty: np.ndarray, generator: np.random.Generator
-) -> list[np.ndarray]:
-    """Normal scores of the residuals of every number; also fits their standard deviations."""
-    scores = []
-    for k in range(noise.numbers):
+    residuals: np.ndarray, empty: np.ndarray, generator: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Normal scores of the residuals ``(N, n)`` of numbers, and the standard deviations of these ``(n,)``."""
+    scores, spread = [], np.zeros(residuals.shape[1], np.float32)
+    for k, column in enumerate(residuals.T):
         known = ~empty[:, k]
-        residuals = (x[:, k] - mean[:, k]).numpy()[known].astype(np.float64)
-        score = generator.standard_normal(len(x))
-        if len(residuals) > 1:
-            noise.spread[k] = float(residuals.std())
-            order = np.lexsort([generator.random(len(residuals)), residuals])  # ties are broken at random
+        score = generator.standard_normal(len(column))
+        if known.sum() > 1:
+            spread[k] = column[known].std(dtype=np.float64)
+            order = np.lexsort([generator.random(known.sum()), column[known]])  # ties are broken at random
             ranks = np.empty(len(order))
             ranks[order] = (np.arange(len(order)) + 0.5) / len(order)
             score[known] = ndtri(ranks)
         scores.append(score)
-    return scores
+    return scores, spread
 
 
 def _within(low: np.ndarray, high: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -126,18 +186,19 @@ def _category_scores(
     return scores
 
 
-def _fit_offsets(noise: TableNoise, empty: Tensor, x: Tensor, prior: Tensor) -> None:
-    """Make empty cells and categories as frequent among draws as in the training."""
-    one_hot = x[:, noise.numbers + noise.marked :]
+def _offsets(noise: TableNoise, table: Table, rows: np.ndarray, prior: Tensor) -> Tensor:
+    """What makes empty cells and categories as frequent among draws as in the training."""
+    marked = [k for k, column in enumerate(table.columns) if column.get("missing")]
+    empty = torch.from_numpy(np.isnan(rows[:, marked]).mean(0).astype(np.float32))
+    one_hot = table(torch.from_numpy(rows))[:, noise.numbers + noise.marked :].mean(0)
+    trial = _blank(table)
     for _ in range(ROUNDS):
-        parts = []
-        if noise.marked:
-            parts.append(_log_odds(empty.mean(0)) - _log_odds(noise.empty_probabilities(prior).mean(0)))
-        for wanted, found in zip(one_hot.split(noise.values, 1), noise.probabilities(prior), strict=True):
-            share = wanted.mean(0) / wanted.mean().clamp(min=1e-12) / wanted.shape[1]
+        parts = [_log_odds(empty) - _log_odds(trial.empty_probabilities(prior).mean(0))]
+        for wanted, found in zip(one_hot.split(noise.values), trial.probabilities(prior), strict=True):
+            share = wanted / wanted.sum().clamp(min=1e-12)
             parts.append(share.clamp(min=1e-9).log() - found.mean(0).clamp(min=1e-9).log())
-        if parts:
-            noise.offsets += torch.cat(parts)
+        trial.offsets += torch.cat(parts)
+    return trial.offsets
 
 
 def _log_odds(share: Tensor) -> Tensor:
@@ -145,12 +206,13 @@ def _log_odds(share: Tensor) -> Tensor:
 
 
 def _fit_curves(
-    noise: TableNoise, table: Table, cells: np.ndarray, prior: Tensor, numbers: list[int],
-    generator: np.random.Generator,
-) -> None:  # fmt: skip
+    noise: TableNoise, table: Table, rows: np.ndarray, prior: Tensor, generator: np.random.Generator
+) -> None:
     """The distribution of each number among noisy draws, and among the training's cells."""
     if not noise.numbers:
         return
+    numbers = [k for k, column in enumerate(table.columns) if "values" not in column]
+    cells = rows[:, numbers].astype(np.float64)
     scores = torch.from_numpy(generator.standard_normal((len(prior), noise.numbers)).astype(np.float32))
     noisy = noise.noisy(prior, scores).numpy()
     every = np.linspace(0, 1, noise.knots)

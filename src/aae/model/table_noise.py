@@ -56,9 +56,18 @@ class TableNoise(nn.Module):
         # Added to log-probabilities, so that empty cells and categories are as frequent as in the training.
         self.register_buffer("offsets", torch.zeros(marked + sum(self.values)))
 
-    def draw(self, table: Table, mean: Tensor) -> Tensor:
-        """Rows ``(B, columns)`` in the table's own units, drawn around the decoder's mean ``(B, width)``."""
-        scores = torch.randn(len(mean), len(self.factor), device=mean.device) @ self.factor.T
+    def draw(self, table: Table, mean: Tensor, normal: Tensor | None = None) -> Tensor:
+        """Rows ``(B, columns)`` in the table's own units.
+
+        Args:
+            table: The columns.
+            mean: The decoder's mean ``(B, width)``.
+            normal: Draws from a standard normal distribution, one for each number, column with empty cells and
+                category; new ones if not given.
+        """
+        if normal is None:
+            normal = torch.randn(len(mean), len(self.factor), device=mean.device)
+        scores = normal @ self.factor.T
         numbers, marked, categories = scores.split([self.numbers, self.marked, len(self.values)], 1)
         cells = iter(self._numbers(self.noisy(mean, numbers)).T)
         empty = torch.special.ndtr(marked) > 1 - self.empty_probabilities(mean)
