@@ -13,7 +13,7 @@ from aae.data.splits import Split
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
-from aae.model.table_noise import LEAST, TableNoise
+from aae.model.table_noise import TableNoise
 
 __all__ = ["attach_noise", "fit_noise"]
 

@@ -24,6 +24,7 @@ __all__ = ["ENTRY", "SampleQuality", "column_distance", "gaussian_copula", "samp
 ENTRY = "sample_distances"  # of `aae evaluate --json`: the distance of each column
 MIN_ROWS = 50  # held-out rows; with fewer, nothing can be told apart
 MAX_ROWS = 1000  # held-out rows, and as many samples
+TRAINING = 5000  # rows that the copula learns from, as many as the noise of a model
 FOLDS = 5
 
 
@@ -75,18 +76,22 @@ def sample_quality(model: Autoencoder, data: Dataset, split: Split, seed: int = 
     table, count = model.table, min(len(data.test_x), MAX_ROWS)
     if table is None or count < MIN_ROWS or any(latent.prior is None for latent in model.latents):
         return None
-    order = np.random.default_rng(seed).permutation(len(data.test_x))[:count]
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(data.test_x))[:count]
     rows = table.as_rows(np.asarray(data.test_x[np.sort(order)]))
-    training = np.sort(np.concatenate([split.labelled, split.unlabelled]))
+    training = np.sort(generator.permutation(np.concatenate([split.labelled, split.unlabelled]))[:TRAINING])
+    if len(training) < 2:
+        return None
+    copula = gaussian_copula(table, np.asarray(data.x[training]))
     try:
         with inference.seeded(model, seed):
             samples = inference.sample(model, count)
-            other = gaussian_copula(table, np.asarray(data.x[training])).draw(table, torch.zeros(count, table.width)).numpy()
+            other = copula.draw(table, torch.zeros(count, table.width)).numpy()
     except AAEError:
         return None
-    distances, copula = (_distances(table, rows, drawn) for drawn in (samples, other))
+    distances, others = (_distances(table, rows, drawn) for drawn in (samples, other))
     return SampleQuality(table, rows, samples, distances, two_sample_accuracy(rows, samples, seed),
-                         copula, two_sample_accuracy(rows, other, seed))  # fmt: skip
+                         others, two_sample_accuracy(rows, other, seed))  # fmt: skip
 
 
 def gaussian_copula(table: Table, rows: np.ndarray, seed: int = 0) -> TableNoise:

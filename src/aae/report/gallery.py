@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from aae.data.arrays import Rows
 from aae.evaluation import inference, metrics
 from aae.model.autoencoder import Autoencoder
+from aae.model.parts import Prior
 from aae.model.priors import GaussianPrior
 from aae.report import plots
 from aae.report.page import write_report
+from aae.report.tables import refuse_cells, row_sheets, shows_cells
 from aae.runs.open import Run, open_run
 from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
@@ -39,19 +42,24 @@ def _features(run: Run) -> Figure:
 
 
 def _latent(run: Run) -> Figure:
-    model = run.model
-    rows, labels = run.data.test_x[:POINTS], run.data.test_y[:POINTS]
+    codes, prior = _map_codes(run.model, run.data.test_x[:POINTS])
+    training = None
+    if shows_cells(run.model):  # a table often has few test rows
+        rows = np.concatenate([run.split.labelled, run.split.unlabelled])[:POINTS]
+        training, _ = _map_codes(run.model, run.data.x[np.sort(rows)])
+    return plots.latent_map(codes, run.data.test_y[:POINTS], run.data.classes, prior, training)
+
+
+def _map_codes(model: Autoencoder, rows: Rows) -> tuple[np.ndarray, Prior | None]:
+    """The codes that the map shows ``(N, D)``, and the prior to draw with them."""
     codes = inference.encode(model, rows)
-    classes = run.data.classes
     if not codes:
         raise AAEError("This model has no encoder, so there is no map to draw.")
     if model.merged_is_map:
-        return plots.latent_map(
-            model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels, classes
-        )
+        return model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), None
     if model.style is None:
-        return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
-    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior)
+        return np.concatenate(list(codes.values()), 1), None
+    return codes[model.style.name], model.style.prior
 
 
 def _manifold(run: Run) -> Figure:
@@ -63,6 +71,7 @@ def _manifold(run: Run) -> Figure:
 
 
 def _reconstructions(run: Run) -> Figure:
+    refuse_cells(run.model)
     x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
@@ -89,11 +98,21 @@ def _confusion(run: Run) -> Figure:
 
 
 def _mistakes(run: Run) -> Figure:
+    refuse_cells(run.model)
     probabilities, labels = _labelled_predictions(run)
     return plots.mistakes(run.data.test_x[run.data.test_y >= 0], labels, probabilities, run.data.classes)
 
 
+def _columns(run: Run) -> Figure:
+    quality = run.sample_quality
+    if quality is None or not shows_cells(run.model):
+        raise AAEError("Distributions of columns need a table with 50 test rows or more, and a model with a prior.")
+    order = np.argsort(-np.array(quality.distances), kind="stable")
+    return plots.column_distributions(quality.table, quality.rows, quality.samples, order.tolist())
+
+
 def _samples(run: Run) -> Figure:
+    refuse_cells(run.model)
     with inference.seeded(run.model, 0):
         return plots.samples(run.model.sample(64).cpu().numpy())
 
@@ -157,6 +176,7 @@ CODES: list[tuple[Callable[[Autoencoder], bool], str]] = [
 def _codes_caption(run: Run) -> str:
     model = run.model
     caption = next(text for holds, text in CODES if holds(model))
+    caption += " Training rows lie beneath, in grey." if shows_cells(model) else ""
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
         return caption
@@ -183,6 +203,7 @@ PICTURES: dict[str, Picture] = {
         "One style a row, one class or cluster a column: a row should keep its slant and stroke, a column its content.",
     ),
     "samples": (_samples, "Codes drawn from the prior and decoded: they should look like the data."),
+    "columns": (_columns, "The distribution of each column: test rows (filled) and as many samples (line)."),
     "reconstructions": (_reconstructions, "Test rows and what the model makes of them."),
     "curves": (_curves, "Losses and accuracy while training; a discriminator in balance stays near the dotted line."),
     "confusion": (_confusion, "Test rows by true and predicted class."),
@@ -271,4 +292,5 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         ]
         commands = [shlex.join(["aae", *map(str, command)]) for command in arguments]
         notes = [*run.notes, *config.get("notes", [])]
-        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class)
+        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
+                            row_sheets(run))

@@ -12,7 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from aae.evaluation.by_class import ENTRIES, ByClass
+from aae.evaluation.sample_quality import ENTRY
 from aae.report.plots.drawing import png
+from aae.report.tables import Sheet
 from aae.system.errors import AAEError
 from aae.system.files import utf8, write_atomically
 
@@ -71,7 +73,7 @@ _LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corru
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
                  results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str],
-                 by_class: ByClass | None = None) -> Path:
+                 by_class: ByClass | None = None, sheets: Sequence[Sheet] = ()) -> Path:
     """Write a report as one HTML file that opens offline.
 
     Args:
@@ -83,6 +85,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         warnings: What a reader must know before trusting the figures, one sentence each.
         commands: The command lines that reproduce the report.
         by_class: How well each class is found.
+        sheets: Rows of a table, as small tables.
 
     Raises:
         AAEError: The file cannot be written.
@@ -98,7 +101,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
-        classes=classes, shown=SHOWN, confused=confused,
+        classes=classes, shown=SHOWN, confused=confused, sheets=list(sheets),
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path
@@ -106,7 +109,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
 
 def _without_classes(results: Mapping[str, object]) -> dict[str, object]:
     """Results without those of single classes, which have tables of their own."""
-    return {name: value for name, value in results.items() if name not in ENTRIES}
+    return {name: value for name, value in results.items() if name not in (*ENTRIES, ENTRY)}
 
 
 def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:

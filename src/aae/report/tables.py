@@ -1,4 +1,4 @@
-"""Rows of a table in the report: reconstructions, mistakes and samples as small tables, with the names of the columns."""
+"""Rows of a table in the report: reconstructions, mistakes and samples as small tables under the columns' names."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from aae.runs.open import Run
 from aae.runs.table_output import cell_texts
 from aae.system.errors import AAEError
 
-__all__ = ["Cell", "Sheet", "row_sheets", "shows_cells"]
+__all__ = ["Cell", "Sheet", "refuse_cells", "row_sheets", "shows_cells"]
 
 RECONSTRUCTED, MISTAKEN, DRAWN = 5, 10, 5  # rows of each sheet
 MOST_COLUMNS = 12
@@ -43,6 +43,17 @@ class Sheet:
 def shows_cells(model: Autoencoder) -> bool:
     """Whether rows are shown as cells: columns with names, or of different units. Others are curves, or images."""
     return model.table is not None and (model.table.named or not model.table.bounded)
+
+
+def refuse_cells(model: Autoencoder) -> None:
+    """Refuse to draw rows whose columns mean different things.
+
+    Raises:
+        AAEError: Rows are shown as cells.
+    """
+    if shows_cells(model):
+        raise AAEError("Rows of a table cannot be drawn as a picture; `aae report` shows them as cells, and `aae "
+                       "reconstruct` and `aae sample` write them to a .csv, .parquet or .npz file.")
 
 
 def row_sheets(run: Run) -> list[Sheet]:
@@ -75,7 +86,7 @@ def _columns_note(table: Table) -> str:
 
 
 def _texts(table: Table, rows: np.ndarray) -> list[list[str]]:
-    """The cells of the shown columns, row by row; numbers with four digits or as they were written if these are fewer."""
+    """The cells of the shown columns, row by row; numbers with four digits at most."""
     columns = [_column_texts(column, rows[:, k]) for k, column in enumerate(table.columns[:MOST_COLUMNS])]
     return [[text or EMPTY for text in row] for row in zip(*columns, strict=True)]
 
@@ -160,9 +171,9 @@ def _distances(run: Run) -> Sheet:
     names = [str(name) if table.named else f"column {name}" for name in table.names]
     lines = [[Cell(names[k]), Cell(_measure(table.columns[k])), Cell(f"{quality.distances[k]:.3f}"),
               Cell(f"{quality.copula_distances[k]:.3f}")] for k in order]  # fmt: skip
-    caption = (f"A random forest tells samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: 50 %; "
-               f"a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with {len(quality.rows):,} rows of "
-               "each. By column, 0 is alike and 1 is apart.")  # fmt: skip
+    caption = (f"A random forest tells samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: "
+               f"50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with {len(quality.rows):,} rows "
+               "of each. By column, 0 is alike and 1 is apart.")  # fmt: skip
     if len(table.columns) > len(order):
         caption += f" The {len(order)} columns that differ most, of {len(table.columns):,}."
     return Sheet("distances", "How near samples are to the data", caption,

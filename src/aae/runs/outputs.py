@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reading_of",
            "reconstructions", "samples"]  # fmt: skip
 
-MEANS_ONLY = ("This model did not learn how cells vary around their mean (an older version trained it): each sample is a "
-              "mean, so samples vary less than the data; train it again for samples like the data.")
+MEANS_ONLY = ("This model did not learn how cells vary (an older version trained it): each sample is a mean, so "
+              "samples vary less than the data; train it again for samples like the data.")
 BLOCK = 2000  # rows that one of several processes computes at a time
 
 

@@ -1,7 +1,8 @@
 """The distribution of each column of a table, data beside samples."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aae.model.table import Table
-from aae.report.plots.drawing import STYLE, add_legend, new_figure, set_title, style_axes
+from aae.report.plots.drawing import STYLE, add_legend, new_figure, set_text, style_axes
 from aae.report.plots.names import drawable, shorten
+from aae.runs.table_output import cell_texts
 from aae.system.errors import AAEError
 
 __all__ = ["column_distributions"]
@@ -44,8 +46,8 @@ def column_distributions(table: Table, rows: np.ndarray, samples: np.ndarray, or
         axes.set_visible(place < len(shown))
         if place < len(shown):
             k = shown[place]
+            style_axes(axes, titles[k])
             _draw(axes, table, k, rows[:, k], samples[:, k])
-            set_title(axes, titles[k])
     handles = [Patch(facecolor=STYLE["rest"]), Patch(facecolor="none", edgecolor=STYLE["second"], linewidth=1.6)]
     add_legend(figure, handles, ["test rows", "samples"], loc="outside upper left", ncols=2)
     return figure
@@ -53,23 +55,36 @@ def column_distributions(table: Table, rows: np.ndarray, samples: np.ndarray, or
 
 def _draw(axes: Axes, table: Table, k: int, rows: np.ndarray, samples: np.ndarray) -> None:
     column = table.columns[k]
-    style_axes(axes)
+    kind = column.get("kind", "number")
     axes.set_yticks([])
-    if "values" in column or column.get("kind") == "boolean":
-        names = column.get("values") or column.get("texts") or ["false", "true"]
-        _bars(axes, list(names), rows, samples)
-        return
     known, drawn = (cells[~np.isnan(cells)].astype(np.float64) for cells in (rows, samples))
-    if not len(known) or not len(drawn):
-        return
-    low, high = np.quantile(np.concatenate([known, drawn]), [0.005, 0.995])
-    edges = _edges(low, high, known)
-    for cells, look in ((known, {"color": STYLE["rest"]}),
-                        (drawn, {"histtype": "step", "color": STYLE["second"], "linewidth": 1.6})):
-        axes.hist(cells.clip(low, high), edges, weights=np.full(len(cells), 1 / len(cells)), **look)
-    if column.get("kind") in ("date", "time"):
-        axes.set_xticks([])
-    axes.locator_params(axis="x", nbins=4) if column.get("kind") not in ("date", "time") else None
+    distinct = np.unique(np.concatenate([known, drawn]))
+    if "values" in column:
+        _bars(axes, list(column["values"]), rows, samples)
+    elif kind == "boolean":
+        _bars(axes, list(column.get("texts", ["false", "true"])), rows, samples)
+    elif kind in ("number", "whole") and 0 < len(distinct) <= VALUES:
+        first, second = (np.where(np.isnan(cells), np.nan, np.searchsorted(distinct, cells))
+                         for cells in (rows, samples))
+        _bars(axes, [f"{value:g}" for value in distinct], first, second, ordered=True)
+    elif len(known) and len(drawn):
+        low, high = np.quantile(np.concatenate([known, drawn]), [0.005, 0.995])
+        edges = _edges(low, high, known).tolist()
+        for cells, look in ((known, {"color": STYLE["rest"]}),
+                            (drawn, {"histtype": "step", "color": STYLE["second"], "linewidth": 1.6})):
+            axes.hist(cells.clip(low, high), edges, weights=np.full(len(cells), 1 / len(cells)), **look)
+        if kind in ("date", "time"):
+            _date_ticks(axes, column, low, high)
+        else:
+            axes.locator_params(axis="x", nbins=4)
+
+
+def _date_ticks(axes: Axes, column: Mapping[str, Any], low: float, high: float) -> None:
+    """Dates and times at the two ends, instead of seconds."""
+    axes.set_xticks([low, high], cell_texts(column, np.array([low, high])))
+    first, last = axes.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
 
 
 def _edges(low: float, high: float, cells: np.ndarray) -> np.ndarray:
@@ -82,25 +97,25 @@ def _edges(low: float, high: float, cells: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, BINS + 1)
 
 
-def _bars(axes: Axes, names: list[str], rows: np.ndarray, samples: np.ndarray) -> None:
-    """Shares of the most frequent values, the others and empty cells."""
+def _bars(
+    axes: Axes, names: Sequence[str], rows: np.ndarray, samples: np.ndarray, ordered: bool = False
+) -> None:  # fmt: skip
+    """Shares of the most frequent values, of the others and of empty cells."""
     shares = []
     for cells in (rows, samples):
         index = np.where(np.isnan(cells) | (cells < 0), len(names), np.nan_to_num(cells)).astype(int)
         shares.append(np.bincount(index, minlength=len(names) + 1) / len(cells))
-    order = np.argsort(-shares[0][:-1], kind="stable")
+    order = np.arange(len(names)) if ordered else np.argsort(-shares[0][:-1], kind="stable")
     top, rest = order[:VALUES], order[VALUES:]
-    texts = [drawable(names[k]) or f"{k}" for k in top]
-    bars = [[share[k] for k in top] for share in shares]
+    texts, bars = [drawable(names[k]) or f"{k}" for k in top], [share[top] for share in shares]
     if len(rest):
-        texts.append("other")
-        bars = [[*bar, share[rest].sum()] for bar, share in zip(bars, shares, strict=True)]
+        texts, bars = [*texts, "other"], [np.append(bar, s[rest].sum()) for bar, s in zip(bars, shares, strict=True)]
     if shares[0][-1] or shares[1][-1]:
-        texts.append("empty")
-        bars = [[*bar, share[-1]] for bar, share in zip(bars, shares, strict=True)]
+        texts, bars = [*texts, "empty"], [np.append(bar, s[-1]) for bar, s in zip(bars, shares, strict=True)]
     places = np.arange(len(texts))
     axes.bar(places, bars[0], 0.8, color=STYLE["rest"])
     axes.bar(places, bars[1], 0.8, facecolor="none", edgecolor=STYLE["second"], linewidth=1.6)
-    axes.set_xticks(places, shorten(texts, 6 if len(texts) > 4 else 10), rotation=90 if len(texts) > 4 else 0)
-    for label in axes.get_xticklabels():
-        label.set_parse_math(False)
+    many = len(texts) > 4
+    axes.set_xticks(places, ["" for _ in texts], rotation=90 if many and not ordered else 0)
+    for label, text in zip(axes.get_xticklabels(), shorten(texts, 6 if many else 8), strict=True):
+        set_text(label, text)
