@@ -18,7 +18,7 @@ from aae.model.table_noise import TableNoise
 __all__ = ["attach_noise", "fit_noise"]
 
 ROWS = 5_000  # of the training that are looked at
-DRAWS = 5_000  # rows drawn to compare them with
+LEAST_DRAWS = 1_000  # rows drawn to compare them with; twice as many as there are rows, if these are more
 MAX_SCORES = 2_000  # columns whose correlations are learned
 MAX_DECIMALS = 6
 ROUNDS = 50  # of the adjustment of frequencies
@@ -42,7 +42,7 @@ def attach_noise(model: Autoencoder, data: Dataset, split: Split, seed: int = 0)
     labels = np.where(np.isin(chosen, split.labelled), data.y[chosen], -1)
     with inference.seeded(model, seed):
         means = inference.reconstruct(model, inference.prepare(model, rows), labels, prepared=True)
-        drawn = inference.sample_means(model, DRAWS)
+        drawn = inference.sample_means(model, max(LEAST_DRAWS, min(2 * len(chosen), ROWS)))
     noise = fit_noise(model.table.cpu(), rows, means, drawn, seed)
     device = next(model.parameters()).device
     model.table.to(device)
