@@ -368,7 +368,8 @@ def test_columns_are_written_in_their_original_units(people, tmp_path):
         head, *lines = table(tmp_path / name)
         assert head == ["height", "town"]
         assert len(lines) == count
-        assert {line[1] for line in lines} <= {"Rome", "Oslo"}
+        empty = {""} if name == "s.csv" else set()  # drawn as often as in the data
+        assert {line[1] for line in lines} <= {"Rome", "Oslo"} | empty
         assert all(100 < float(line[0]) < 300 for line in lines)
     reconstructions(people / "run", str(people / "new.parquet"), tmp_path / "r.npz")
     assert np.load(tmp_path / "r.npz")["x"].shape == (60, 2)

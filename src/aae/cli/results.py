@@ -31,6 +31,7 @@ def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
         "seconds": round(last.last("seconds") or 0.0, 2),
         **{name: round(value, 4) for name, value in figures.items()},
         **({} if run.by_class is None else run.by_class.entries()),
+        **({} if run.sample_quality is None else run.sample_quality.entries()),
     }
     if data is not None:
         return results | {"data": data}
@@ -43,14 +44,16 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
     """A line for each figure but those of single classes: name, value, interval, rows, and which direction is good."""
     from aae.evaluation.by_class import ENTRIES
     from aae.evaluation.measures import MEASURES, detail, is_detail, label_of, measured, value_text
+    from aae.evaluation.sample_quality import ENTRY
 
     named = dict(measured(figures))
+    single = (*ENTRIES, ENTRY)
     lines = {}
     for key, value in figures.items():
         if key in named:
             about = "; ".join([*detail(key, figures), *filter(None, [named[key].better])])
             lines[label_of(key)] = f"{value_text(key, figures):>14}  {about}".rstrip()
-        elif not (key in MEASURES or key in ENTRIES or key.startswith("recall_") or is_detail(key)):
+        elif not (key in MEASURES or key in single or key.startswith("recall_") or is_detail(key)):
             lines[label_of(key)] = f"{value:>14}"
     width = max(map(len, lines))
     return [f"{name:{width}}  {text}" for name, text in lines.items()]

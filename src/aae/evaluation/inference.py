@@ -24,6 +24,7 @@ __all__ = [
     "reconstruct",
     "restore",
     "sample",
+    "sample_means",
     "seeded",
     "without_side_effects",
 ]
@@ -202,11 +203,28 @@ def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
 
 @torch.inference_mode()
 def sample(model: Autoencoder, n: int, labels: np.ndarray | None = None) -> np.ndarray:
-    """Rows ``(n, *shape)`` decoded from draws of the priors; ``labels`` ``(n,)`` fix the class of each.
+    """Rows ``(n, *shape)`` of draws of the priors; ``labels`` ``(n,)`` fix the class of each.
+
+    Images are the decoder's mean. The cells of a table are drawn around it, unless the model was saved by a version
+    that did not learn how they vary.
 
     Raises:
         AAEError: A latent has no prior, or labels are given to a model without classes.
     """
     known = None if labels is None else torch.as_tensor(labels, device=_device(model))
     with _evaluation_mode(model):
-        return restore(model, model.sample(n, known)).cpu().numpy()
+        means = model.sample(n, known)
+        noise, table = model.noise, model.table
+        drawn = restore(model, means) if noise is None or table is None else noise.draw(table, means)
+        return drawn.cpu().numpy()
+
+
+@torch.inference_mode()
+def sample_means(model: Autoencoder, n: int) -> np.ndarray:
+    """The decoder's means ``(n, *input_shape)`` of draws of the priors, as network inputs.
+
+    Raises:
+        AAEError: A latent has no prior.
+    """
+    with _evaluation_mode(model):
+        return model.sample(n).cpu().numpy()

@@ -13,6 +13,7 @@ from aae.model.merging import Concatenate
 from aae.model.parts import Corruption, Decoder, Likelihood, Merge, Trunk
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
+from aae.model.table_noise import TableNoise
 from aae.system.errors import AAEError
 
 __all__ = ["Autoencoder"]
@@ -35,6 +36,8 @@ class Autoencoder(nn.Module):
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
         table: What the columns of the data are; None if the networks read the rows as they are.
         pictures: How pictures in files become rows; None if the model was not trained on a folder of them.
+        noise: How cells of the table vary around the decoder's mean, learned at the end of the training; None: samples
+            are the mean.
 
     Raises:
         AAEError: The parts do not fit together.
@@ -59,6 +62,7 @@ class Autoencoder(nn.Module):
         classes: Sequence[str | int | float] | None = None,
         table: Table | None = None,
         pictures: PictureFormat | None = None,
+        noise: TableNoise | None = None,
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
@@ -74,6 +78,7 @@ class Autoencoder(nn.Module):
         self.classes = list(classes) if classes is not None else None
         self.table = table
         self.pictures = pictures
+        self.noise = noise
         if table is not None and self.input_shape != (table.width,):
             raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
         expected = getattr(decoder, "dim", self.merge.dim)

@@ -8,15 +8,18 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from aae.data.arrays import Rows
 from aae.evaluation import inference, metrics
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
 from aae.model.autoencoder import Autoencoder
+from aae.model.parts import Prior
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.report.bench import SHOWN as SETTINGS
 from aae.report.bench import same_model, step_times
 from aae.report.page import write_report
 from aae.report.reproduce import option_rows, reproduce
+from aae.report.tables import refuse_cells, row_sheets, shows_cells
 from aae.runs.open import Run, open_run
 from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
@@ -46,20 +49,25 @@ def _features(run: Run) -> Figure:
 
 
 def _latent(run: Run) -> Figure:
-    model = run.model
-    rows, labels = run.data.test_x[:POINTS], run.data.test_y[:POINTS]
+    codes, prior = _map_codes(run.model, run.data.test_x[:POINTS])
+    training = None
+    if shows_cells(run.model):  # a table often has few test rows
+        rows = np.concatenate([run.split.labelled, run.split.unlabelled])[:POINTS]
+        training, _ = _map_codes(run.model, run.data.x[np.sort(rows)])
+    what = "Codes" if prior is None else _what_lies_on_the_map(run.model)[0]
+    return plots.latent_map(codes, run.data.test_y[:POINTS], run.data.classes, prior, what, training)
+
+
+def _map_codes(model: Autoencoder, rows: Rows) -> tuple[np.ndarray, Prior | None]:
+    """The codes that the map shows ``(N, D)``, and the prior to draw with them."""
     codes = inference.encode(model, rows)
-    classes = run.data.classes
     if not codes:
         raise AAEError("This model has no encoder, so there is no map to draw.")
     if model.merged_is_map:
-        return plots.latent_map(
-            model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), labels, classes
-        )
+        return model.merge({k: torch.from_numpy(v) for k, v in codes.items()}).detach().numpy(), None
     if model.style is None:
-        return plots.latent_map(np.concatenate(list(codes.values()), 1), labels, classes)
-    what, _ = _what_lies_on_the_map(model)
-    return plots.latent_map(codes[model.style.name], labels, classes, model.style.prior, what)
+        return np.concatenate(list(codes.values()), 1), None
+    return codes[model.style.name], model.style.prior
 
 
 def _manifold(run: Run) -> Figure:
@@ -71,6 +79,7 @@ def _manifold(run: Run) -> Figure:
 
 
 def _reconstructions(run: Run) -> Figure:
+    refuse_cells(run.model)
     x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
     corruption = run.model.corruption
@@ -97,11 +106,21 @@ def _confusion(run: Run) -> Figure:
 
 
 def _mistakes(run: Run) -> Figure:
+    refuse_cells(run.model)
     probabilities, labels = _labelled_predictions(run)
     return plots.mistakes(run.data.test_x[run.data.test_y >= 0], labels, probabilities, run.data.classes)
 
 
+def _columns(run: Run) -> Figure:
+    quality = run.sample_quality
+    if quality is None or not shows_cells(run.model):
+        raise AAEError("Distributions of columns need a table with 50 test rows or more, and a model with a prior.")
+    order = np.argsort(-np.array(quality.distances), kind="stable")
+    return plots.column_distributions(quality.table, quality.rows, quality.samples, order.tolist())
+
+
 def _samples(run: Run) -> Figure:
+    refuse_cells(run.model)
     with inference.seeded(run.model, 0):
         return plots.samples(run.model.sample(64).cpu().numpy())
 
@@ -185,6 +204,7 @@ def _codes_caption(run: Run) -> str:
     what, should = _what_lies_on_the_map(model)
     colours = _coloured(run.data.test_y[:POINTS])
     caption = f"{what} of test rows{colours}.{' ' + should if colours else ''}"
+    caption += " Training rows lie beneath, in grey." if shows_cells(model) else ""
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
         return caption
@@ -251,6 +271,7 @@ PICTURES: dict[str, Picture] = {
         "Training time for a row: the tutorial's three times (at 47,000 rows an epoch), its model trained on this "
         "machine with its settings and with ours, and this run, which trains another model.",
     ),
+    "columns": (_columns, "The distribution of each column: test rows (filled) and as many samples (line)."),
 }
 # The pictures that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
 SIGNS = {"accuracy": ("curves",), "style": ("styles", "latent")}
@@ -315,4 +336,4 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         notes = [*run.notes, *config.get("notes", []), *signs.values()]
         commands = reproduce(config, run.directory.path, list(drawn))
         return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
-                            option_rows(config))
+                            option_rows(config), row_sheets(run))

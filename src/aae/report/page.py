@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from aae.evaluation.by_class import ENTRIES, ByClass
 from aae.evaluation.intervals import Share
 from aae.evaluation.measures import MEASURES, detail, is_detail, known, label_of, measured, value_text
+from aae.evaluation.sample_quality import ENTRY
 from aae.report.plots.drawing import png
+from aae.report.tables import Sheet
 from aae.system.errors import AAEError
 from aae.system.files import utf8, write_atomically
 
@@ -34,7 +36,8 @@ class Option(NamedTuple):
 
 def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure]], facts: Mapping[str, object],
                  results: Mapping[str, object], warnings: Sequence[str], commands: Sequence[str],
-                 by_class: ByClass | None = None, options: Sequence[Option] = ()) -> Path:
+                 by_class: ByClass | None = None, options: Sequence[Option] = (),
+                 sheets: Sequence[Sheet] = ()) -> Path:
     """Write a report as one HTML file that opens offline.
 
     Args:
@@ -47,6 +50,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         commands: The command lines that make the run and its report anew.
         by_class: How well each class is found.
         options: What was set for the training, folded away under a heading.
+        sheets: Rows of a table, as small tables.
 
     Raises:
         AAEError: The file cannot be written.
@@ -61,17 +65,17 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
-        classes=classes, shown=SHOWN, confused=confused, options=list(options),
+        classes=classes, shown=SHOWN, confused=confused, options=list(options), sheets=list(sheets),
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path
 
 
 def _for_table(results: Mapping[str, object]) -> dict[str, object]:
-    """Results for the table: neither at the top of the page nor of a single class."""
+    """Results for the table: neither at the top of the page nor of a single class or column."""
     return {
         name: value for name, value in results.items()
-        if known(value) and not (name in MEASURES and MEASURES[name].headline) and name not in ENTRIES
+        if known(value) and not (name in MEASURES and MEASURES[name].headline) and name not in (*ENTRIES, ENTRY)
         and not name.startswith("recall_") and not is_detail(name)
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from aae.data.dataset import ReadOptions
 from aae.evaluation import inference
 from aae.model.artifact import load
 from aae.report import plots
+from aae.report.tables import refuse_cells
 from aae.runs.outputs import draw_samples, label_numbers, read_input, reading_of
 from aae.system.errors import counted
 from aae.system.files import check_output_path
@@ -32,6 +33,7 @@ def reconstruction_sheet(
     """
     check_output_path(out, ".png")
     model = load(run)
+    refuse_cells(model)
     rows, names, _ = read_input(spec, model, reading_of(run, strict, given))
     rows, names = rows[:SHOWN], None if names is None else names[:SHOWN]
     x = inference.prepare(model, rows)
@@ -54,5 +56,7 @@ def sample_sheet(run: Path, n: int, label: str | None, seed: int, out: Path) -> 
         AAEError: The model has no such class or no prior, its rows are not images, or the file cannot be written.
     """
     check_output_path(out, ".png")
-    plots.save(plots.samples(draw_samples(load(run), n, label, seed)), out)
+    model = load(run)
+    refuse_cells(model)
+    plots.save(plots.samples(draw_samples(model, n, label, seed)), out)
     return f"{counted(n, 'sample')}: {out}"

@@ -16,6 +16,7 @@ from aae.data.splits import Split
 from aae.data.tables import table_kind
 from aae.evaluation import inference
 from aae.evaluation.by_class import ByClass, by_class
+from aae.evaluation.sample_quality import SampleQuality, sample_quality
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import fits
@@ -54,6 +55,11 @@ class Run:
         category = self.model.category
         known = self.probabilities if category is not None and category.posterior is not None else None
         return by_class(self.model, self.data, self.split, known)
+
+    @cached_property
+    def sample_quality(self) -> SampleQuality | None:
+        """How near samples are to the test rows of a table; None for others."""
+        return sample_quality(self.model, self.data, self.split)
 
 
 def open_run(

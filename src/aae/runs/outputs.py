@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reading_of",
            "reconstructions", "samples"]  # fmt: skip
 
+MEANS_ONLY = ("This model did not learn how cells vary (an older version trained it): each sample is a mean, so "
+              "samples vary less than the data; train it again for samples like the data.")
 BLOCK = 2000  # rows that one of several processes computes at a time
 
 
@@ -292,7 +294,7 @@ def reconstructions(
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Write samples decoded from the priors as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
+    """Write samples as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
     suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
     table = _named_table(model, suffix) if suffix != ".npz" else None
@@ -305,7 +307,7 @@ def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
 
 
 def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np.ndarray:
-    """Decode samples of the priors, of one class if its name is given.
+    """Draw rows of a table, or decode images from draws of the priors; of one class if its name is given.
 
     Returns:
         Rows ``(n, *shape)``.
@@ -314,6 +316,8 @@ def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np
         AAEError: The model has no such class, or a latent has no prior.
     """
     labels = None if label is None else np.full(n, _class_number(model, label))
+    if model.table is not None and model.noise is None:
+        say(MEANS_ONLY)
     torch.manual_seed(seed)
     return inference.sample(model, n, labels)
 

@@ -19,6 +19,7 @@ from aae.data.summary import describe_split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference
 from aae.evaluation.metrics import collapsed, health, quick_metrics
+from aae.evaluation.noise import attach_noise
 from aae.model.artifact import save_model
 from aae.model.autoencoder import Autoencoder
 from aae.system import generators
@@ -322,6 +323,7 @@ class Loop:
             self._checkpoint()
             self.history.write(self.directory.metrics)
         self.trainer.finish()  # after the checkpoint, so that the training can be continued as it was
+        attach_noise(self.trainer.averaged, self.data, self.split)
         if self.directory is not None:
             save_model(self.trainer.averaged, self.directory.model)
             if self.notes:

@@ -40,7 +40,7 @@ PRIOR_SAMPLES = 200_000
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str | int | float] | None = None,
-               prior: Prior | None = None, what: str = "Codes") -> Figure:
+               prior: Prior | None = None, what: str = "Codes", training: np.ndarray | None = None) -> Figure:
     """Codes as points coloured by class, with contours of the regions that hold 50 % and 90 % of the prior.
 
     Codes of more than two dimensions are projected to their first two principal components, without the prior;
@@ -52,6 +52,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         classes: Names of the classes.
         prior: The prior of these codes; it only has to be able to sample.
         what: What the points are, for the title.
+        training: Codes of training rows ``(M, D)``, drawn beneath the others.
 
     Raises:
         AAEError: No codes, codes that are not finite, or not one label for each code.
@@ -60,7 +61,9 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
     if codes.ndim != 2 or not len(codes) or not np.isfinite(codes).all():
         raise AAEError(f"The latent map needs finite codes (N, D), at least one row; these have shape {codes.shape}"
                        f"{'' if np.isfinite(codes).all() else ' and hold NaN or infinity: the training diverged'}.")
-    points, x, y = _flatten(codes)
+    every = codes if training is None else np.concatenate([codes, np.asarray(training, np.float64)])
+    placed, x, y = _flatten(every)
+    points = placed[: len(codes)]
     figure, axes, handles, texts = _new_map(points, labels, classes, what)
     seen = f"\nfirst two principal components of {codes.shape[1]} dimensions" if codes.shape[1] > 2 else ""
     style_axes(axes, axes.get_title(loc="left") + seen, x, y)
@@ -68,6 +71,12 @@ def latent_map(codes: np.ndarray, labels: np.ndarray | None = None, classes: Seq
         for text, style in _contours(axes, prior_samples(prior, PRIOR_SAMPLES, seed=0)):
             texts.append(text)
             handles.append(Line2D([], [], color=STYLE["ink"], linewidth=1, ls=style))
+    if len(placed) > len(points):
+        across, up = placed[len(points) :].T
+        axes.scatter(across, up, s=6, c=STYLE["rest"], alpha=0.6, linewidths=0, rasterized=True,
+                     zorder=0)
+        texts.append("training rows")
+        handles.append(Line2D([], [], linestyle="", marker="o", color=STYLE["rest"], markersize=4))
     if codes.shape[1] > 1:
         axes.set_aspect("equal", adjustable="datalim")
     _add_names(figure, handles, texts)

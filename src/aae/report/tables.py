@@ -1,0 +1,184 @@
+"""Rows of a table in the report: reconstructions, mistakes and samples as small tables under the columns' names."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aae.evaluation import inference, metrics
+from aae.model.autoencoder import Autoencoder
+from aae.model.table import Table
+from aae.runs.open import Run
+from aae.runs.table_output import cell_texts
+from aae.system.errors import AAEError
+
+__all__ = ["Cell", "Sheet", "refuse_cells", "row_sheets", "shows_cells"]
+
+RECONSTRUCTED, MISTAKEN, DRAWN = 5, 10, 5  # rows of each sheet
+MOST_COLUMNS = 12
+FAR = 0.5  # standard deviations beyond which a reconstructed number is marked
+EMPTY = "\N{EN DASH}"
+
+
+class Cell(NamedTuple):
+    """A cell of a sheet; a marked one is shown in bold."""
+
+    text: str
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A small table of the report."""
+
+    key: str
+    heading: str
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+def shows_cells(model: Autoencoder) -> bool:
+    """Whether rows are shown as cells: columns with names, or of different units. Others are curves, or images."""
+    return model.table is not None and (model.table.named or not model.table.bounded)
+
+
+def refuse_cells(model: Autoencoder) -> None:
+    """Refuse to draw rows whose columns mean different things.
+
+    Raises:
+        AAEError: Rows are shown as cells.
+    """
+    if shows_cells(model):
+        raise AAEError("Rows of a table cannot be drawn as a picture; `aae report` shows them as cells, and `aae "
+                       "reconstruct` and `aae sample` write them to a .csv, .parquet or .npz file.")
+
+
+def row_sheets(run: Run) -> list[Sheet]:
+    """The sheets that suit a run; none for images."""
+    if not shows_cells(run.model):
+        return []
+    sheets: list[Callable[[Run], Sheet]] = [_reconstructions, _mistakes, _samples, _distances]
+    found = []
+    for make in sheets:
+        try:
+            found.append(make(run))
+        except AAEError:
+            continue
+    return found
+
+
+def _table(run: Run) -> Table:
+    if run.model.table is None:
+        raise AAEError("Only the rows of a table have cells to show.")
+    return run.model.table
+
+
+def _names(table: Table) -> list[str]:
+    return [str(name) if table.named else f"column {name}" for name in table.names[:MOST_COLUMNS]]
+
+
+def _columns_note(table: Table) -> str:
+    count = len(table.columns)
+    return f" The first {MOST_COLUMNS} of {count:,} columns." if count > MOST_COLUMNS else ""
+
+
+def _texts(table: Table, rows: np.ndarray) -> list[list[str]]:
+    """The cells of the shown columns, row by row; numbers with four digits at most."""
+    columns = [_column_texts(column, rows[:, k]) for k, column in enumerate(table.columns[:MOST_COLUMNS])]
+    return [[text or EMPTY for text in row] for row in zip(*columns, strict=True)]
+
+
+def _column_texts(column: Mapping[str, Any], values: np.ndarray) -> list[str]:
+    if "values" in column or column.get("kind", "number") != "number":
+        return cell_texts(column, values)
+    return ["" if math.isnan(value) else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}" for value in values]
+
+
+def _far(table: Table, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which cells of the others differ: another category, or a number half a standard deviation away."""
+    limits = np.array([FAR * column.get("scale", 0.0) for column in table.columns])
+    return np.asarray(~(np.abs(rows.astype(np.float64) - others) <= limits) & ~np.isnan(rows))
+
+
+def _class_name(run: Run, number: int) -> Cell:
+    return Cell(EMPTY if number < 0 else str(run.data.classes[number]))
+
+
+def _percent(confidence: float) -> Cell:
+    """Rounded down: only a probability of one is shown as 100 %."""
+    return Cell(f"{math.floor(100 * confidence)}\N{NARROW NO-BREAK SPACE}%")
+
+
+def _prediction(run: Run, row: int) -> list[Cell]:
+    p = run.probabilities[row]
+    return [Cell(str(run.data.classes[p.argmax()]), run.data.test_y[row] not in (-1, p.argmax())), _percent(p.max())]
+
+
+def _reconstructions(run: Run) -> Sheet:
+    table, rows = _table(run), run.data.test_x[:RECONSTRUCTED]
+    if not len(rows):
+        raise AAEError("There are no test rows to reconstruct.")
+    with inference.seeded(run.model, 0):  # for the labels of rows without one
+        found = inference.reconstruct(run.model, rows, run.data.test_y[:RECONSTRUCTED])
+    classifies = metrics.can_classify(run.model)
+    header, lines = ["Test row", "", *_names(table)], []
+    header += ["Label", "Prediction", "Confidence"] if classifies else []
+    far = _far(table, rows, found)
+    for k, (before, after) in enumerate(zip(_texts(table, rows), _texts(table, found), strict=True)):
+        first = [Cell(f"{k}"), Cell("data"), *map(Cell, before)]
+        second = [Cell(""), Cell("reconstruction"), *(Cell(text, bool(far[k, j])) for j, text in enumerate(after))]
+        lines.append([*first, *([_class_name(run, run.data.test_y[k]), Cell(""), Cell("")] if classifies else [])])
+        lines.append([*second, *([Cell(""), *_prediction(run, k)] if classifies else [])])
+    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: another category or class, or a " \
+              "number more than half a standard deviation away."
+    return Sheet("reconstructions", "Reconstructions", caption + _columns_note(table), header, lines)
+
+
+def _mistakes(run: Run) -> Sheet:
+    table, labels = _table(run), run.data.test_y
+    if not metrics.can_classify(run.model) or not (labels >= 0).any():
+        raise AAEError("This model is not a classifier, or no test row has a label.")
+    predicted, confidence = run.probabilities.argmax(1), run.probabilities.max(1)
+    wrong = np.flatnonzero((labels >= 0) & (predicted != labels))
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKEN]
+    lines = [[Cell(f"{row:,}"), *map(Cell, texts), _class_name(run, labels[row]), *_prediction(run, row)]
+             for row, texts in zip(shown, _texts(table, run.data.test_x[shown]), strict=True)]  # fmt: skip
+    caption = f"{len(wrong):,} of {int((labels >= 0).sum()):,} labelled test rows are misclassified."
+    if len(wrong) > len(shown):
+        caption += f" These are the {len(shown)} with the highest confidence."
+    header = ["Test row", *_names(table), "Label", "Prediction", "Confidence"]
+    return Sheet("mistakes", "Mistakes", caption + (_columns_note(table) if len(shown) else ""), header, lines)
+
+
+def _samples(run: Run) -> Sheet:
+    table = _table(run)
+    with inference.seeded(run.model, 0):
+        drawn = inference.sample(run.model, DRAWN)
+    caption = "Rows drawn from the model, as `aae sample` writes them." if run.model.noise is not None else \
+              "Means of rows drawn from the model: a newer version would learn how cells vary around them."
+    lines = [[Cell(text) for text in row] for row in _texts(table, drawn)]
+    return Sheet("samples", "Samples", caption + _columns_note(table), _names(table), lines)
+
+
+def _distances(run: Run) -> Sheet:
+    table, quality = _table(run), run.sample_quality
+    if quality is None:
+        raise AAEError("There are too few test rows to compare samples with.")
+    order = np.argsort(-np.array(quality.distances), kind="stable")[:MOST_COLUMNS]
+    names = [str(name) if table.named else f"column {name}" for name in table.names]
+    lines = [[Cell(names[k]), Cell(_measure(table.columns[k])), Cell(f"{quality.distances[k]:.3f}"),
+              Cell(f"{quality.copula_distances[k]:.3f}")] for k in order]  # fmt: skip
+    caption = (f"A random forest tells samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: "
+               f"50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with {len(quality.rows):,} rows "
+               "of each. By column, 0 is alike and 1 is apart.")  # fmt: skip
+    if len(table.columns) > len(order):
+        caption += f" The {len(order)} columns that differ most, of {len(table.columns):,}."
+    return Sheet("distances", "How near samples are to the data", caption,
+                 ["Column", "Distance", "Samples", "Gaussian copula"], lines)  # fmt: skip
+
+
+def _measure(column: Mapping[str, Any]) -> str:
+    return "total variation" if "values" in column else "Kolmogorov\N{EN DASH}Smirnov"
