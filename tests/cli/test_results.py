@@ -3,8 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from aae.cli.results import LISTED, class_lines, figure_lines
+from aae.cli.results import LISTED, class_lines, figure_lines, last_measured
 from aae.evaluation.by_class import ByClass
+from aae.training.rundir import History
 
 
 @pytest.mark.parametrize("classes", [2, 12, 13, 100])
@@ -31,3 +32,15 @@ def test_figures_of_single_classes_are_left_to_their_table():
     assert class_lines(SimpleNamespace(by_class=None)) == []
     figures = {"test_error": 2.5, "recall_a": 90.0, "recall": {"a": 90.0}, "confusion": [[1]], "test_rows": 10}
     assert figure_lines(figures) == ["test_error  2.5", "test_rows   10"]
+
+
+@pytest.mark.parametrize(("rows", "line"), [
+    ([{"validation_error": 3.0, "reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}],
+     "error of the validation rows: 3.00 %"),
+    ([{"validation_reconstruction_loss": 81.25, "reconstruction_loss": 9.0}],
+     "reconstruction loss of the validation rows: 81.25 nats a row"),
+    ([{"reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}], "reconstruction loss: 8 nats a row"),
+    ([], "nothing was measured yet"),
+])
+def test_a_training_without_a_report_says_what_was_measured_last(rows, line):
+    assert last_measured(History(rows)) == line

@@ -5,7 +5,9 @@ from typing import Any
 
 import typer
 
-__all__ = ["class_lines", "figure_lines", "headlines", "measure_run", "report_run"]
+from aae.cli.own_figure import own_figure
+
+__all__ = ["class_lines", "figure_lines", "headlines", "last_measured", "measure_run", "report_run"]
 
 UNEVEN = 2  # the largest class has more than this many times the test rows of the smallest
 LISTED = 12  # classes that are printed
@@ -69,7 +71,7 @@ def class_lines(run: Any) -> list[str]:
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
-    """Lines with the errors and the rows they are of, or why a classifier or a clustering has none."""
+    """Lines with the errors and the rows they are of, or why there is none; of other models the figure they are for."""
     import numpy as np
 
     from aae.evaluation.metrics import can_classify
@@ -83,8 +85,10 @@ def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
             uneven = counts.max() > UNEVEN * counts[counts > 0].min()
             lines.append(f"{line} (balanced accuracy {figures['balanced_accuracy']:.1f} %)" if uneven else line)
     lines += _baseline_lines(figures)
-    if lines or run.model.category is None or run.model.category.posterior is None or not run.data.classes:
+    if lines:
         return lines
+    if run.model.category is None or run.model.category.posterior is None or not run.data.classes:
+        return [own_figure(run, figures)]
     name = "test error" if can_classify(run.model) else "cluster error"
     if not rows:
         return [f"no {name}: there are no rows to test on"]
@@ -106,6 +110,17 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
     advice = f"; on these data, {best} does better" if errors[best] < figures["test_error"] else ""
     some = ", ".join(f"{name} {value:.2f} %" for name, value in errors.items())
     return [f"on the same labels: {some}{advice}"]
+
+
+def last_measured(history: Any) -> str:
+    """The newest measurement of a training that is not evaluated: its error, else its reconstruction loss."""
+    known = {
+        "validation_error": "error of the validation rows: {:.2f} %",
+        "validation_reconstruction_loss": "reconstruction loss of the validation rows: {:.4g} nats a row",
+        "reconstruction_loss": "reconstruction loss: {:.4g} nats a row",
+    }
+    found = ((text, history.last(name)) for name, text in known.items())
+    return next((text.format(value) for text, value in found if value is not None), "nothing was measured yet")
 
 
 def report_run(path: Path) -> None:

@@ -32,7 +32,7 @@ from aae.cli.options import (
     read_options,
     set_words,
 )
-from aae.cli.results import report_run
+from aae.cli.results import last_measured, report_run
 from aae.system.errors import AAEError, UsageError
 
 __all__ = ["train", "tune"]
@@ -125,7 +125,9 @@ def train(
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
         report_run(out)
-    elif result.interrupted:
+        return
+    typer.echo(last_measured(result.history))
+    if result.interrupted:
         typer.echo(f"Go on with: aae train {preset} --out {shlex.quote(str(out))} --resume")
         raise typer.Exit(128 + result.interrupted)
 

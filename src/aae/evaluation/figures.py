@@ -10,7 +10,7 @@ from aae.data.dataset import Dataset
 from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
-from aae.evaluation.baselines import baseline_errors
+from aae.evaluation.baselines import baseline_errors, pca_squared_error
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.system.errors import AAEError
@@ -34,8 +34,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         ``prior_mismatch``, ``component_accuracy``, ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
-        of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
-        over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
+        of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error``, ``pca_squared_error`` (by
+        PCA with as many components as the code is long; all summed over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
         or of the ``validation_labelled`` of the ``validation_rows``.
     """
     validation = split.validation if split is not None else np.arange(0)
@@ -57,6 +57,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
                 values |= {f"baseline_{name}": error for name, error in baseline_errors(model, data, split).items()}
         values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
+        pca = pca_squared_error(model, data, split, x) if split is not None and model.category is None else None
+        values |= {} if pca is None else {"pca_squared_error": pca}
         values |= _denoising(model, x, y)
         bound = bounds.elbo(model, x, y)
         if bound is not None:
