@@ -31,28 +31,24 @@ from aae.system.errors import UsageError, printable
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
 
-def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None) -> None:
-    """List what can be trained, one line each; or the options of one preset."""
-    from dataclasses import asdict
-
-    from aae.presets.presets import PRESETS, resolve
-    from aae.presets.recipes import RECIPES
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Show what this published setting changes: tutorial or paper.", metavar="NAME")
+    ] = None,
+) -> None:
+    """List what can be trained, one line each; or the options of one preset and what they mean."""
+    from aae.presets.meanings import describe_preset, describe_recipe
+    from aae.presets.presets import PRESETS
 
     if name is not None:
-        for option, value in asdict(resolve(name)).items():
-            typer.echo(f"{option}={json.dumps(value)}")
-        others = {"vectors and tables": PRESETS[name].vectors, "fewer than 50 columns": PRESETS[name].narrow}
-        for kind, changes in others.items():
-            if changes:
-                typer.echo(f"# {kind}: {', '.join(f'{k}={json.dumps(v)}' for k, v in changes.items())}")
-        recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
-        typer.echo(
-            f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes)
-        )
-        return
-    width = max(map(len, PRESETS))
-    for preset, row in PRESETS.items():
-        typer.echo(f"{preset:{width}}  {row.summary}")
+        lines = describe_preset(name) if recipe is None else describe_recipe(name, recipe)
+    elif recipe is not None:
+        raise UsageError(f"A recipe changes a preset; name one, as in `aae presets semi-supervised --recipe {recipe}`.")
+    else:
+        width = max(map(len, PRESETS))
+        lines = [f"{preset:{width}}  {row.summary}" for preset, row in PRESETS.items()]
+    typer.echo("\n".join(lines))
 
 
 def show_data(

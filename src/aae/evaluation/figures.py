@@ -34,9 +34,10 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         ``prior_mismatch``, ``component_accuracy``, ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
-        of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error``, ``pca_squared_error`` (by
-        PCA with as many components as the code is long; all summed over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
-        or of the ``validation_labelled`` of the ``validation_rows``.
+        of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
+        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Figures that need
+        labels are of the ``test_labelled`` of the ``test_rows``, or of the ``validation_labelled`` of the
+        ``validation_rows``.
     """
     validation = split.validation if split is not None else np.arange(0)
     values: dict[str, float] = {"test_rows": len(data.test_x), "test_labelled": int((data.test_y >= 0).sum())}
