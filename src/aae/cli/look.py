@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from aae.cli.examples import PICTURE_NAMES, complete_pictures, complete_presets
 from aae.cli.options import (
     AsJSON,
     Categories,
+    Components,
     Decimal,
     Delimiter,
     Encoding,
@@ -32,7 +34,9 @@ __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Show this preset's options.", autocompletion=complete_presets)
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Show what this published setting changes: tutorial or paper.", metavar="NAME")
     ] = None,
@@ -110,6 +114,7 @@ def _among_images(file: Path, *sources: str | None) -> str | None:
 def evaluate(
     context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
+    components: Components = None,
 ) -> None:  # fmt: skip
     """Measure a run on its test set."""
     from aae.runs.open import open_run
@@ -128,11 +133,13 @@ def plot(
     kind: Annotated[
         str,
         typer.Argument(
-            help="features, latent, manifold, styles, reconstructions, curves, confusion, mistakes, samples or time.",
+            help=f"{', '.join(PICTURE_NAMES[:-1])} or {PICTURE_NAMES[-1]}.",
             show_default=False,
+            autocompletion=complete_pictures,
         ),
     ],
     out: Out,
+    components: Components = None,
 ) -> None:
     """Draw one picture of a run."""
     from aae.report.gallery import draw_picture
@@ -140,6 +147,6 @@ def plot(
     typer.echo(draw_picture(run, kind, out))
 
 
-def report(run: RunPath) -> None:
+def report(run: RunPath, components: Components = None) -> None:
     """Write RUN/report.html: every figure and picture in one file that opens offline."""
     report_run(run)

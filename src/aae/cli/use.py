@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from aae.cli.options import Decimal, Delimiter, Devices, Encoding, Input, Missing, Out, RunPath, Strict, read_options
+from aae.cli.options import (
+    Components,
+    Decimal,
+    Delimiter,
+    Devices,
+    Encoding,
+    Input,
+    Missing,
+    Out,
+    RunPath,
+    Strict,
+    read_options,
+)
 from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
@@ -17,7 +29,7 @@ DECODED = (".npz", ".png", ".csv", ".parquet")  # endings of files with decoded 
 def predict(
     context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write the class of every row, with its probabilities, as CSV."""
     from aae.runs.outputs import predictions
@@ -29,7 +41,7 @@ def predict(
 def encode(
     context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.runs.outputs import codes
@@ -56,7 +68,7 @@ def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> 
 def reconstruct(
     context: typer.Context, run: RunPath, rows: Input, out: Out, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write what the model makes of every row: .npz, or .png for a look."""
     if check_output_path(out, *DECODED) == ".png":
@@ -72,6 +84,7 @@ def sample(
     n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
     label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
+    components: Components = None,
 ) -> None:
     """Draw new rows from the model: .png or .npz."""
     if check_output_path(out, *DECODED) == ".png":

@@ -9,7 +9,7 @@ from aae.presets.options import Options, words_of
 from aae.presets.presets import PRESETS, resolve
 from aae.presets.recipes import RECIPES
 
-__all__ = ["describe_preset", "describe_recipe", "meaning_of", "options_page", "written"]
+__all__ = ["describe_options", "describe_preset", "describe_recipe", "meaning_of", "options_page", "written"]
 
 WIDTH = 34  # characters of name and value, before the meaning
 
@@ -34,7 +34,7 @@ def describe_preset(preset: str) -> list[str]:
     Raises:
         UsageError: Unknown preset.
     """
-    lines = list(_lines(asdict(resolve(preset)), headings=True))
+    lines = describe_options(asdict(resolve(preset)))
     row = PRESETS[preset]
     kinds = {"vectors and tables": row.vectors, "fewer than 50 columns": row.narrow, "at least 256 columns": row.wide}
     lines += [f"# {kind}: {', '.join(_pairs(changes))}" for kind, changes in kinds.items() if changes]
@@ -43,6 +43,11 @@ def describe_preset(preset: str) -> list[str]:
         lines.append(f"# also: recipe={' or recipe='.join(recipes)}, the published settings; `aae presets {preset} "
                      f"--recipe {recipes[0]}` lists what that sets")  # fmt: skip
     return lines
+
+
+def describe_options(options: Mapping[str, Any]) -> list[str]:
+    """Lines with options, what each means, and headings."""
+    return list(_lines(options, headings=True))
 
 
 def describe_recipe(preset: str, recipe: str) -> list[str]:

@@ -112,7 +112,7 @@ class Options:
     lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
     lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
     momentum: float = _option(0.9, "momentum of sgd, and beta1 of adam")
-    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: as momentum", same=None)
+    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: no other", same=None)
     decay: str = _option("cosine", "how the learning rate falls: constant, cosine, or steps (the paper's)")
     # Auto: so that the loss of few labels is not dwarfed by that of many values.
     reconstruction: float | None = _option(
