@@ -19,6 +19,7 @@ SET = "set"  # the table of options that --set changes
 LENGTHS = ("epochs", "steps", "max_seconds")
 # What one call does, which is no setting of a training.
 _ONCE = ("config", "write_config", "dry_run", "resume", "quiet", "changes")
+_ALWAYS = ("preset", "data", "split", "seed")
 
 
 def read_config_file(context: typer.Context, file: Path | None) -> Path | None:
@@ -77,7 +78,11 @@ def write_config_file(context: typer.Context, changes: Mapping[str, Any], file: 
     from aae.presets.meanings import meaning_of, written
     from aae.presets.options import Options
 
-    values = {name: value for name, value in context.params.items() if name not in _ONCE and value is not None}
+    values = {name: context.params[name] for name in _ALWAYS} | {
+        name: value
+        for name, value in context.params.items()
+        if name not in _ONCE and value is not None and not str(context.get_parameter_source(name)).endswith(".DEFAULT")
+    }
     lengths = without_other_lengths(context, {name: values.pop(name, None) for name in LENGTHS})
     lines = [f"# Options of `aae train`, written by aae {__version__}: aae train --config {file.name}", ""]
     lines += [f"{name} = {_toml(value)}" for name, value in (values | lengths).items()]

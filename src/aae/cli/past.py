@@ -26,11 +26,11 @@ def list_runs(
     if not found:
         typer.echo(f"There are no runs below {folder}.")
         return
-    rows = [("run", "preset", "data", "labels", "error", "when")]
+    rows = [("run", "preset", "data", "labels", "figure", "when")]
     for run in found:
         labels = str(run.config.get("labels", ""))
         when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else ""
-        rows.append((str(run.path), run.preset, run.data, labels, run.error, when))
+        rows.append((str(run.path), run.preset, run.data, labels, run.figure, when))
     for line in _aligned(rows):
         typer.echo(printable(line))
 

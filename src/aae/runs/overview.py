@@ -14,8 +14,8 @@ __all__ = ["Overview", "find_runs", "look_at", "main_figure"]
 
 # The figures by which runs are told apart, the first that a run has.
 _MAIN = {
-    "test_error": "{:.2f} %",
-    "cluster_error": "{:.2f} % (clusters)",
+    "test_error": "test error {:.2f} %",
+    "cluster_error": "cluster error {:.2f} %",
     "elbo": "ELBO {:.2f}",
     "denoising_error": "denoising error {:.3g}",
     "squared_error": "squared error {:.3g}",
@@ -49,7 +49,7 @@ class Overview:
         return Path(str(self.config.get("data", "?"))).name
 
     @property
-    def error(self) -> str:
+    def figure(self) -> str:
         """The main figure, or what there is in its place."""
         return main_figure(self.figures) or ("not evaluated" if self.state == "finished" else self.state)
 
