@@ -25,6 +25,8 @@ from .model.priors import (
 )
 from .model.table import Table
 from .objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
+from .report.gallery import report
+from .runs.measure import evaluate
 from .runs.open import open_run
 from .runs.train import train_preset
 from .sklearn.classifier import AAEClassifier
@@ -97,11 +99,13 @@ __all__ = [
     "classify",
     "decode",
     "encode",
+    "evaluate",
     "grid_mixture",
     "load",
     "load_data",
     "open_run",
     "reconstruct",
+    "report",
     "ring_mixture",
     "save_model",
     "split_data",

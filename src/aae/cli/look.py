@@ -27,7 +27,7 @@ from aae.cli.options import (
     Test,
     read_options,
 )
-from aae.cli.results import class_lines, figure_lines, headlines, measure_run, report_run
+from aae.cli.results import class_lines, figure_lines, headlines, report_run
 from aae.system.errors import UsageError, printable
 
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
@@ -117,6 +117,7 @@ def evaluate(
     components: Components = None,
 ) -> None:  # fmt: skip
     """Measure a run on its test set."""
+    from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
     opened = open_run(run, data, strict, read_options(context))

@@ -7,38 +7,10 @@ import typer
 
 from aae.cli.own_figure import own_figure
 
-__all__ = ["class_lines", "figure_lines", "headlines", "last_measured", "measure_run", "report_run"]
+__all__ = ["class_lines", "figure_lines", "headlines", "last_measured", "report_run"]
 
 UNEVEN = 2  # the largest class has more than this many times the test rows of the smallest
 LISTED = 12  # classes that are printed
-
-
-def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
-    """The flat object of `aae evaluate --json`; for the run's own data it is also saved in the run directory."""
-    from aae.evaluation.figures import evaluate as measure
-    from aae.runs.card import write_card
-    from aae.system.files import write_json
-    from aae.system.progress import spinner
-
-    with spinner("Evaluating"):
-        figures = measure(run.model, run.data, run.split)
-    config = run.config
-    last = run.directory.history()
-    facts = {
-        name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config
-    }
-    results = {
-        **facts,
-        "steps": int(last.last("step") or 0),
-        "seconds": round(last.last("seconds") or 0.0, 2),
-        **{name: round(value, 4) for name, value in figures.items()},
-        **({} if run.by_class is None else run.by_class.entries()),
-    }
-    if data is not None:
-        return results | {"data": data}
-    write_json(run.directory.path / "evaluation.json", results)
-    write_card(run.model, config, results, run.directory.model)
-    return results
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
@@ -126,6 +98,7 @@ def last_measured(history: Any) -> str:
 def report_run(path: Path) -> None:
     """Measure a run, print its errors and write its report."""
     from aae.report.gallery import write_run_report
+    from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
     run = open_run(path)

@@ -262,8 +262,8 @@ def tune(
     command = best_command(found, preset, *arguments, *(part for pair in set_words(fixed) for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:
-        typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "
-                   f"(trial {found.study.best_trial.number + 1})\n{command}")
+        best = found.study.best_trial
+        typer.echo(f"Best {found.judge.describe(best.value)} (trial {best.number + 1})\n{command}")
     if found.interrupted:
         raise typer.Exit(130)
 

@@ -34,7 +34,7 @@ def train_preset(
     data: str | Path | Dataset = "digits",
     *,
     labels: int | None = None,
-    split: str = "random",
+    split: str | Split = "random",
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     epochs: float | None = None,
@@ -54,7 +54,7 @@ def train_preset(
         preset: Its name (see `aae.presets.presets.PRESETS`).
         data: A data set, or its name or path.
         labels: Number of labels to use; that of the preset if not given.
-        split: ``"random"`` or ``"tutorial"``.
+        split: ``"random"``, ``"tutorial"`` or a `Split`.
         seed: Seed of everything random.
         changes: Options that differ from the preset, ``{name: value}``; may include ``recipe``.
         epochs: Length in passes over the rows; that of the preset if none of the three is given.
@@ -88,7 +88,7 @@ def train_preset(
     reading = reading or ReadOptions()
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
-    division = split_data(rows, labels, split, seed)
+    division = split if isinstance(split, Split) else split_data(rows, labels, split, seed)
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))

@@ -18,6 +18,7 @@ from aae.data.summary import warnings_about
 from aae.distributed.processes import ProcessGroup, launch
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
+from aae.model.own_parts import check_results
 from aae.system import generators
 from aae.system.errors import AAEError
 from aae.system.files import is_utf8
@@ -192,10 +193,13 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
     """Check that the data fit the model.
 
     Raises:
-        AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood.
+        AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood, or a part that returns something
+            else than it should.
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    check_results(model.latents, getattr(model.trunk, "features", None), device)
     bounded = getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None
     if bounded and isinstance(data.x, np.ndarray):  # those on the disk are too many to look at
         outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
