@@ -1,3 +1,4 @@
+from . import report
 from ._version import __version__
 from .data.augmentation import Affine
 from .data.sources import Dataset, ReadOptions, load_data
@@ -25,7 +26,6 @@ from .model.priors import (
 )
 from .model.table import Table
 from .objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
-from .report.gallery import report
 from .runs.measure import evaluate
 from .runs.open import open_run
 from .runs.train import train_preset

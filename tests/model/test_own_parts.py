@@ -145,6 +145,7 @@ def test_parts_that_are_right_are_trained_and_the_check_draws_nothing():
 @pytest.mark.parametrize(("rule", "factor"), [(Squares(3.0), 1.0), (aae.MMD(3.0), 0.01)])
 def test_the_weight_of_an_own_rule_is_not_multiplied_by_that_of_the_reconstruction(rule, factor):
     model = model_of(rule=rule)
-    loss, metrics = Losses(model, reconstruction_weight=0.01).reconstruction(Batch(torch.randn(8, 3), torch.full((8,), -1)))
+    batch = Batch(torch.randn(8, 3), torch.full((8,), -1))
+    loss, metrics = Losses(model, reconstruction_weight=0.01).reconstruction(batch)
     penalty = metrics[f"{type(rule).__name__.lower()}_z"]
     torch.testing.assert_close(loss, 0.01 * metrics["reconstruction_loss"] + factor * penalty)

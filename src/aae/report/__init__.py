@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """The room under its own name, which the function `aae.report` has as well: either way it writes a report."""
+    """This room can be called, for the public function `aae.report` has its name: it writes the report of a run."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         from aae.report.gallery import report

@@ -15,7 +15,9 @@ from aae.training.train import Result
 __all__ = ["evaluate", "measure_run", "saved_run"]
 
 
-def evaluate(run: str | Path | Run | Result, data: str | None = None, components: Iterable[type] = ()) -> dict[str, Any]:
+def evaluate(
+    run: str | Path | Run | Result, data: str | None = None, components: Iterable[type] = ()
+) -> dict[str, Any]:
     """The figures of a model on test rows, as `aae evaluate --json` prints them.
 
     Args:

@@ -137,8 +137,8 @@ def tune(
     length = {name: loop[name] for name in ("epochs", "steps", "max_seconds") if loop.get(name)}
     judge = choose_judge(build_model(options, rows, len(division.labelled)).eval(), rows, division, seed, length)
     if progress and isinstance(judge, FoldJudge):
-        say(f"Few labels are left for validation, so trials are judged by cross-validation over {judge.rows:,} labelled "
-            "rows: each trains five times.")
+        say(f"Few labels are left for validation, so trials are judged by cross-validation over {judge.rows:,} "
+            "labelled rows: each trains five times.")
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
                                 "figure": judge.figure, "fixed": fixed, "length": length,
                                 "data_digest": data_facts(rows, digests)["rows_digest"]}
