@@ -204,8 +204,11 @@ def doubtful_settings(model: Autoencoder, settings: Settings) -> list[str]:
     normed = isinstance(model.trunk, torch.nn.Module) and any(isinstance(part, norms) for part in model.trunk.modules())
     if not usual or not strong or normed:
         return []
-    return [f"Adversarial matching seldom converges with a momentum (Adam's beta1) of {settings.momentum['adversarial']:g} "
-            "and no batch norm in the encoder; use momentum 0 to 0.5 for all phases, or MLPTrunk(..., batch_norm=True)."]  # fmt: skip
+    beta1 = settings.momentum["adversarial"]
+    return [
+        f"Adversarial matching seldom converges with a momentum (Adam's beta1) of {beta1:g} and no batch norm in the "
+        "encoder; use a momentum of 0 to 0.5 in all phases, or MLPTrunk(..., batch_norm=True)."
+    ]
 
 
 def check_inputs(model: Autoencoder, data: Dataset) -> None:
