@@ -194,8 +194,8 @@ def _recovery_advice(run: RunDir | None) -> str:
 def doubtful_settings(model: Autoencoder, settings: Settings) -> list[str]:
     """A warning if an adversary matches codes with a momentum that may keep them from settling.
 
-    The README's own model on digits, 1,500 steps, one seed: with N(0, I) a classifier tells codes from prior samples 9.2
-    points above chance with a beta1 of 0.9 (7.5 with batch norm) and 0.8 with 0; with ten components 12 points for both.
+    The README's own model on digits, 1,500 steps, one seed: with N(0, I) a classifier tells codes from prior samples
+    9.2 points above chance with a beta1 of 0.9 (7.5 with batch norm) and 0.8 with 0; with ten components 12 for both.
     """
     usual = settings.optimizer == "adam" and settings.schedule == "joint" and settings.momentum["adversarial"] > 0.5
     matched = [latent for latent in model.latents if not latent.is_category and latent.posterior is not None]
@@ -206,8 +206,8 @@ def doubtful_settings(model: Autoencoder, settings: Settings) -> list[str]:
         return []
     beta1 = settings.momentum["adversarial"]
     return [
-        f"Codes may not settle on the prior with a momentum (Adam's beta1) of {beta1:g} and no batch norm in the encoder; "
-        "a momentum of 0 in all phases is surer."
+        f"Codes may not settle on the prior with a momentum (Adam's beta1) of {beta1:g} and no batch norm in the "
+        "encoder; a momentum of 0 in all phases is surer."
     ]
 
 
