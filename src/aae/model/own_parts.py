@@ -79,7 +79,9 @@ def _check_latent(latent: Any, features: int | None, device: torch.device) -> No
     if latent.posterior is not None and features is not None:
         posterior = latent.posterior(torch.zeros(ROWS, features, device=device))
         _check_distribution(latent, latent.posterior, posterior)
-    for rule in latent.rules("penalty") if prior is not None and posterior is not None else ():
+    if prior is None or posterior is None:
+        return
+    for rule in latent.rules("penalty"):
         _check_number(f"{type(rule).__name__}.penalty", rule.penalty(posterior, posterior.sample(), prior))
 
 
