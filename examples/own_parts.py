@@ -23,10 +23,13 @@ class TwoMoons(nn.Module):
         super().__init__()
         self.noise = noise  # kept under the argument's own name, so that the model can be saved
         self.dim = 2
+        self.zero: Tensor
+        self.register_buffer("zero", torch.zeros(1), persistent=False)  # moves with the model
 
     def forward(self, n: int, labels: Tensor | None = None) -> Distribution:
-        angle = math.pi * torch.rand(n)
-        upper = torch.rand(n) < 0.5
+        where = self.zero.device  # draws where the model is
+        angle = math.pi * torch.rand(n, device=where)
+        upper = torch.rand(n, device=where) < 0.5
         x = torch.where(upper, angle.cos(), 1 - angle.cos())
         y = torch.where(upper, angle.sin(), 0.5 - angle.sin())
         return Independent(Normal(torch.stack([x, y], 1), self.noise), 1)
@@ -56,7 +59,8 @@ class SlicedWasserstein(nn.Module):
         self.weight, self.directions = weight, directions
 
     def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
-        directions = nn.functional.normalize(torch.randn(codes.shape[1], self.directions), dim=0)
+        directions = torch.randn(codes.shape[1], self.directions, device=codes.device)
+        directions = nn.functional.normalize(directions, dim=0)
         ours, theirs = (rows @ directions for rows in (codes, prior.sample()))
         return self.weight * (ours.sort(0).values - theirs.sort(0).values).square().mean()
 

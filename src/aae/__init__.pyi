@@ -1,3 +1,4 @@
+from . import report
 from ._version import __version__
 from .data.augmentation import Affine
 from .data.sources import Dataset, ReadOptions, load_data
@@ -25,6 +26,7 @@ from .model.priors import (
 )
 from .model.table import Table
 from .objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
+from .runs.measure import evaluate
 from .runs.open import open_run
 from .runs.train import train_preset
 from .sklearn.classifier import AAEClassifier
@@ -97,11 +99,13 @@ __all__ = [
     "classify",
     "decode",
     "encode",
+    "evaluate",
     "grid_mixture",
     "load",
     "load_data",
     "open_run",
     "reconstruct",
+    "report",
     "ring_mixture",
     "save_model",
     "split_data",

@@ -14,6 +14,7 @@ from aae.evaluation.by_class import ENTRIES
 from aae.model.artifact import load
 from aae.presets.options import Options
 from aae.presets.presets import PRESETS
+from aae.presets.recipes import RECIPES
 from aae.report.gallery import PICTURES
 from aae.runs.open import open_run
 from helpers.runs import SMALL, leftovers, python, rewrite, train_small
@@ -157,16 +158,33 @@ def test_presets(cli):
     assert all(row.summary in line for row, line in zip(PRESETS.values(), lines, strict=True))
     done = cli("presets", "semi-supervised")
     *options, narrow, last = done.out.splitlines()
-    assert narrow == "# fewer than 50 columns: transformation=0.0"
-    found = {name: json.loads(value) for name, _, value in (line.partition("=") for line in options)}
-    assert found.keys() == set(Options.__dataclass_fields__)
-    assert found["y"] == "supervised"
+    assert narrow == "# fewer than 50 columns: transformation=off"
+    found = dict(line.split("  # ")[0].strip().split("=") for line in options if not line.startswith("#"))
+    assert list(found) == list(Options.__dataclass_fields__)
+    assert (found["y"], found["reconstruction"], found["hidden"]) == ("supervised", "auto", "auto")
+    assert sum(line.startswith("# ") for line in options) == 7  # headings
+    assert all(len(line.split("  # ")[1]) > 5 for line in options if not line.startswith("#"))
     assert "recipe=tutorial or recipe=paper" in last
     assert "recipe" not in cli("presets", "vae").out
+    assert "# vectors and tables: network=ensemble, hidden=[128,128]" in cli("presets", "few-labels").out
+    assert "# at least 256 columns: network=mlp, hidden=auto" in cli("presets", "few-labels").out
+
+
+def test_what_a_recipe_sets(cli):
+    lines = cli("presets", "semi-supervised", "--recipe", "tutorial").out.splitlines()
+    found = dict(line.split("  # ")[0].strip().split("=") for line in lines)
+    assert list(found) == [name for name in Options.__dataclass_fields__ if name in RECIPES["tutorial"]["aae"]]
+    assert (found["hidden"], found["reconstruction"], found["ema"]) == ("[1000,1000]", "mean", "off")
+    for words, sentence in ((["vae", "--recipe", "paper"], "'paper' covers aae, supervised, semi-supervised, not vae"),
+                            (["aae", "--recipe", "tutorail"], "did you mean 'tutorial'?"),
+                            (["--recipe", "paper"], "A recipe changes a preset; name one")):
+        done = cli("presets", *words)
+        assert (done.code, sentence in done.err, done.err.count("\n")) == (2, True, 1)
 
 
 def test_printed_options_can_be_passed_back(cli, folder):
-    printed = [line for line in cli("presets", "vae").out.splitlines() if not line.startswith("hidden")]
+    lines = [line.split("  # ")[0].strip() for line in cli("presets", "vae").out.splitlines()]
+    printed = [line for line in lines if not line.startswith(("hidden", "#"))]
     words = [word for line in printed for word in ("--set", line)]
     assert cli("train", "vae", "--steps", 2, "--no-report", "--set", "hidden=[8]", *words, "--out", "all").code == 0
     assert cli("train", "vae", "--steps", 2, "--no-report", "--set", "hidden=[8]", "--out", "none").code == 0
@@ -308,7 +326,17 @@ WRONG = {
     "unknown command": ("trian vae", 2, "No such command 'trian'"),
     "unknown option": ("train vae --step 2", 2, "No such option: --step"),
     "no preset": ("train", 2, "Missing argument 'PRESET'"),
-    "no out": ("predict RUN digits", 2, "Missing option '--out'"),
+    "no out": ("encode RUN digits", 2, "Missing option '--out'"),
+    "a key of images": ("predict RUN digits --id name", 2, "names a column of a table (.csv, .parquet), and digits"),
+    "processes without a file": ("predict RUN digits --devices 2", 2, "name it with --out FILE.csv"),
+    "no configuration": ("train --config absent.toml", 1, "absent.toml cannot be read (No such file or directory)"),
+    "configuration of another kind": ("train --config words.bin", 1, "words.bin is not a TOML file"),
+    "resuming without training": ("train vae --resume --out RUN --dry-run", 2, "drop --dry-run and --write-config"),
+    "no runs": ("runs absent", 1, "There is no folder absent; name the one that holds your runs"),
+    "no run to show": ("info absent", 1, "absent holds no model"),
+    "components without a class": ("evaluate RUN --components json", 2, "--components takes module:Class"),
+    "components of no module": ("evaluate RUN --components nowhere:A", 1, "The module nowhere cannot be imported"),
+    "components of no class": ("plot RUN latent --out a.png --components json:A", 1, "json has no class A"),
     "no number": ("train vae --steps two", 2, "'--steps': Input should be a valid integer"),
     "negative seed": ("train vae --seed -1", 2, "greater than or equal to 0"),
     "no samples": ("sample RUN --n 0 --out a.npz", 2, "greater than or equal to 1"),
@@ -320,7 +348,7 @@ WRONG = {
     "unknown input": ("predict RUN digts --out a.csv", 2, "There is no data set 'digts'"),
     "unknown setting": ("train vae --set droput=0.1", 2, "There is no option 'droput'; did you mean 'dropout'?"),
     "setting without a value": ("train vae --set dropout", 2, "--set takes name=value, not 'dropout'"),
-    "setting of a wrong type": ("train vae --set z=two", 2, "The option z takes int, not 'two'"),
+    "setting of a wrong type": ("train vae --set z=two", 2, "The option z takes int or 'off', not 'two'"),
     "setting out of range": ("train vae --set lr=NaN", 2, "The option lr must be a number above 0, not nan"),
     "setting of an unknown word": ("train vae --set prior=rng", 2, "There is no prior 'rng'; did you mean 'ring'?"),
     "batch of none": ("train vae --batch-size 0", 2, "The option batch_size must be a number of at least 2, not 0"),

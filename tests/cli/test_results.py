@@ -3,9 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from aae.cli.results import LISTED, class_lines, figure_lines, headlines
+from aae.cli.results import LISTED, class_lines, figure_lines, headlines, last_measured
 from aae.evaluation.by_class import ByClass
 from aae.evaluation.intervals import Share
+from aae.training.rundir import History
 
 
 @pytest.mark.parametrize("classes", [2, 12, 13, 100])
@@ -68,3 +69,15 @@ def test_an_accuracy_that_still_rises_is_said():
     _, baseline, line = headlines(run_with(history), figures)
     assert baseline == "on the same labels: random forest 9.00 %; on these data, random forest does better"
     assert line.startswith("Undertrained: accuracy was still rising")
+
+
+@pytest.mark.parametrize(("rows", "line"), [
+    ([{"validation_error": 3.0, "reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}],
+     "error of the validation rows: 3.00 %"),
+    ([{"validation_reconstruction_loss": 81.25, "reconstruction_loss": 9.0}],
+     "reconstruction loss of the validation rows: 81.25 nats a row"),
+    ([{"reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}], "reconstruction loss: 8 nats a row"),
+    ([], "nothing was measured yet"),
+])
+def test_a_training_without_a_report_says_what_was_measured_last(rows, line):
+    assert last_measured(History(rows)) == line

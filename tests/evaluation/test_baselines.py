@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+import aae
+from aae.data.dataset import Dataset
+from aae.data.splits import Split, split_data
 from aae.evaluation.baselines import (
     REPORTED,
     baseline_errors,
     cross_validated_errors,
     fold_numbers,
+    pca_squared_error,
 )
 from aae.runs.open import open_run
 
@@ -53,3 +57,29 @@ def test_without_labelled_test_rows_there_is_nothing_to_say(trained):
     run = open_run(trained("semi-supervised"))
     blank = dataclasses.replace(run.data, test_y=np.full(len(run.data.test_y), -1))
     assert baseline_errors(run.model, blank, run.split) == {}
+
+
+def plain(values, code):
+    trunk = aae.MLPTrunk((values,), (4,))
+    return aae.Autoencoder([aae.Latent("z", aae.Point(4, code))], trunk, aae.MLPDecoder(code, (values,), (4,)),
+                           likelihood=aae.GaussianLikelihood())  # fmt: skip
+
+
+def test_pca_reconstructs_rows_of_a_plane_and_leaves_what_is_beside_it():
+    rng = np.random.default_rng(0)
+    plane = rng.standard_normal((2, 6))
+    x = (rng.standard_normal((300, 2)) @ plane).astype(np.float32)
+    aside = np.linalg.svd(plane)[2][-1].astype(np.float32)  # at right angles to the plane
+    data = Dataset("rows", x, np.full(300, -1), x[:50] + aside, np.full(50, -1), [])
+    split = split_data(data, 0)
+    assert pca_squared_error(plain(6, 2), data, split, data.test_x) == pytest.approx(1.0, rel=1e-3)
+    assert pca_squared_error(plain(6, 6), data, split, data.test_x) is None
+
+
+def test_pca_is_not_fitted_to_validation_rows():
+    x = np.zeros((60, 3), np.float32)
+    x[:, 0] = np.linspace(0, 1, 60)
+    x[50:, 1] = np.linspace(-100, 100, 10)
+    data = Dataset("rows", x, np.full(60, -1), x[50:], np.full(10, -1), [])
+    split = Split(np.arange(0), np.arange(50), np.arange(50, 60))
+    assert pca_squared_error(plain(3, 1), data, split, data.test_x) > 3000

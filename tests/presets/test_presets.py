@@ -85,7 +85,7 @@ def test_unknown_names(name, changes, sentence):
 
 @pytest.mark.parametrize(("name", "value", "wanted"), [
     ("z", 2.0, "int"), ("z", True, "int"), ("z", "2", "int"), ("z", None, "int"), ("lr", "fast", "float"),
-    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"), ("ema", "off", "float or null"),
+    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"), ("ema", "fast", "float or null or 'off'"),
     ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
@@ -118,6 +118,9 @@ def test_numbers_out_of_range(name, value, wanted):
     ("dropout", 0, 0.0), ("temperature", None, None),
     ("class_prior", [170, 9], (170.0, 9.0)), ("class_prior", [0.95, 0.05], (0.95, 0.05)),
     ("class_prior", "uniform", "uniform"), ("class_weight", None, None),
+    ("reconstruction", "mean", 0.0), ("reconstruction", "auto", None), ("ema", "off", None), ("z", "off", 0),
+    ("hidden", "auto", None), ("lr_adversarial", "same", None), ("consistency", "off", 0.0), ("bins", "off", 0),
+    ("class_weight", "equal", None), ("baseline_targets", "off", 0.0), ("baseline_targets", "auto", "auto"),
     ("class_weight", [1, 2.5], (1.0, 2.5)), ("class_weight", "balanced", "balanced"),
 ])
 def test_values_that_are_accepted(name, value, kept):

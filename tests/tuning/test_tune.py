@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ import aae
 from aae.evaluation.figures import validation_figure
 from aae.presets.presets import resolve
 from aae.system.errors import AAEError, UsageError
-from aae.tuning.report import best_command, write_search_report
+from aae.tuning.judging import FoldJudge, PrunedError
+from aae.tuning.report import _pictures, best_command, write_search_report
 from aae.tuning.studies import _address, _without_password, file_storage
 from aae.tuning.tune import space_of, tune
 from helpers.runs import ENVIRONMENT
@@ -156,11 +158,66 @@ def test_a_number_of_trials_below_one(data, trials):
         search(data, trials=trials)
 
 
-def test_labelled_validation_rows_are_needed(data):
-    y = np.where(np.arange(80) % 40 < 4, data.y, -1)
-    unlabelled = aae.Dataset("two", data.x, y, data.test_x, data.test_y, [0, 1])
+def few_labels(data, each):
+    """The same rows, with so many labels of each of the two classes."""
+    y = np.where(np.arange(80) % 40 < each, data.y, -1)
+    return aae.Dataset("two", data.x, y, data.test_x, data.test_y, [0, 1])
+
+
+def test_labels_are_needed_to_judge_by(data):
     with pytest.raises(AAEError, match="No validation row of two has a label"):
-        search(unlabelled)
+        search(few_labels(data, 1), labels=None)
+
+
+def test_few_labels_are_judged_by_cross_validation(data, capsys):
+    found = search(few_labels(data, 4), labels=None, progress=True)
+    assert (found.figure, found.judge.rows) == ("cross_validated_error", 8)
+    assert "judged by cross-validation over 8 labelled rows: each trains five times" in capsys.readouterr().err
+    splits = list(found.judge.splits())
+    assert sorted(np.concatenate([split.validation for split in splits])) == [*range(4), *range(40, 44)]
+    for split in splits:
+        assert not set(split.validation) & {*split.labelled, *split.unlabelled}
+        assert len(split.labelled) + len(split.validation) == 8
+        assert len(split.unlabelled) == 72
+    assert all(100 * trial.value % 1250 == 0 for trial in found.study.trials)  # of 8 rows, whatever the fold's size
+    described = found.judge.describe(found.study.best_value)
+    assert described == f"error by cross-validation over 8 labelled rows: {found.study.best_value:.4g} %"
+
+
+def test_enough_labels_for_validation_are_used_as_before(data):
+    assert search(data, trials=1).judge.rows == 13
+    found = search(data, trials=1, labels=60)  # leaves 7 for validation
+    assert (found.figure, found.judge.rows) == ("cross_validated_error", 60)
+
+
+def test_the_time_of_a_trial_is_divided_among_its_folds(data):
+    calls = []
+
+    def train(**named):
+        calls.append(named)
+        model = SimpleNamespace()
+        return SimpleNamespace(interrupted=0, model=model)
+
+    labelled = np.array([*range(4), *range(40, 44)])
+    judge = FoldJudge(data, labelled, np.arange(8) % 4, {"max_seconds": 20.0})
+    reported = []
+    trial = SimpleNamespace(report=lambda value, step: reported.append((step, value)), should_prune=lambda: False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aae.tuning.judging.inference.classify", lambda model, x: np.eye(2)[np.zeros(len(x), int)])
+        assert judge(train, trial) == 50.0
+        trial.should_prune = lambda: True
+        with pytest.raises(PrunedError):
+            judge(train, trial)
+    assert [call["max_seconds"] for call in calls] == [5.0] * 5
+    assert [call["labels"] for call in calls] == [6] * 5
+    assert [step for step, _ in reported] == [0, 1, 2, 3, 0]
+
+
+def test_trials_are_counted_from_one_in_the_plot_as_in_the_table(data):
+    drawn, _ = _pictures(search(data, trials=3))
+    axes = drawn["history"][1].axes[0]
+    assert [axes.xaxis.get_major_formatter()(k) for k in (0, 1, 2)] == ["1", "2", "3"]
+    assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 Nothing heavy is imported before a command needs it.
 """
 
+import functools
+import inspect
 import logging
 import os
 import platform
@@ -11,15 +13,17 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from aae._version import __version__
+from aae.cli.examples import epilog
 from aae.cli.export import bench, export
 from aae.cli.look import evaluate, plot, presets, report, show_data
+from aae.cli.past import info, list_runs
 from aae.cli.train import train, tune
 from aae.cli.use import encode, predict, reconstruct, sample
 from aae.system.errors import AAEError, UsageError, first_line, printable
@@ -33,7 +37,12 @@ NO_MEMORY = "There is not enough memory for this; use less data, fewer samples o
 app = typer.Typer(
     help="Adversarial autoencoders: learn from all your data and a handful of labels.",
     no_args_is_help=True,
-    add_completion=False,
+    epilog="""\b
+Examples:
+  aae presets                          # what can be trained
+  aae train few-labels --data photos   # and what follows from it: a model, its figures, a report
+  aae train --help                     # each command has examples of its own
+  aae --install-completion             # TAB completes commands, options and presets""",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,10 +56,35 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
         raise typer.Exit
 
 
-app.command()(presets)
-app.command("data")(show_data)
-for _command in (train, tune, evaluate, report, predict, encode, reconstruct, sample, plot, export, bench):
-    app.command()(_command)
+def _add(name: str, command: Callable[..., Any]) -> None:
+    """Add a command, with its examples, the first sentence of its docstring as summary, and ``--quiet``."""
+
+    @functools.wraps(command)
+    def run(*args: Any, quiet: bool, **named: Any) -> None:
+        if not quiet:
+            return command(*args, **named)
+        from aae.system.progress import quiet_output
+
+        with quiet_output():
+            return command(*args, **named)
+
+    help_text = "Print results, warnings and errors only: no progress and no notes."
+    flag = Annotated[bool, typer.Option("--quiet", "-q", help=help_text)]
+    signature = inspect.signature(command)
+    option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=flag)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, "quiet": flag}
+    # As short_help the sentence is wrapped; as help, it would be cut off.
+    app.command(name, epilog=epilog(name), short_help=(inspect.getdoc(command) or "").split("\n\n")[0])(run)
+
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "presets": presets, "data": show_data, "train": train, "tune": tune, "evaluate": evaluate, "report": report,
+    "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample, "plot": plot,
+    "export": export, "bench": bench, "runs": list_runs, "info": info,
+}  # fmt: skip
+for _name, _command in _COMMANDS.items():
+    _add(_name, _command)
 
 
 def main() -> NoReturn:

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
-from aae.cli.options import AsJSON, Data, RunPath
+from aae.cli.examples import complete_presets
+from aae.cli.options import AsJSON, Components, Data, RunPath
 
 __all__ = ["bench", "export"]
 
 
-def export(run: RunPath, out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)]) -> None:
+def export(
+    run: RunPath,
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    components: Components = None,
+) -> None:
     """Write the model as ONNX files that need no torch, checked against it."""
     from aae.runs.onnx import export_onnx
 
@@ -18,7 +23,9 @@ def export(run: RunPath, out: Annotated[Path, typer.Option(help="Folder to write
 
 
 def bench(
-    preset: Annotated[str, typer.Argument(metavar="[PRESET]", help="Preset to time.")] = "semi-supervised",
+    preset: Annotated[
+        str, typer.Argument(metavar="[PRESET]", help="Preset to time.", autocompletion=complete_presets)
+    ] = "semi-supervised",
     data: Data = "mnist",
     as_json: AsJSON = False,
     out: Annotated[Path, typer.Option(help="Bar chart to write.")] = Path("bench.png"),

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aae.cli.examples import PICTURE_NAMES, complete_pictures, complete_presets
 from aae.cli.options import (
     AsJSON,
     Categories,
+    Components,
     Decimal,
     Delimiter,
     Encoding,
@@ -26,7 +28,7 @@ from aae.cli.options import (
     Test,
     read_options,
 )
-from aae.cli.results import class_lines, figure_lines, headlines, measure_run, report_run
+from aae.cli.results import class_lines, figure_lines, headlines, report_run
 from aae.system.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -35,28 +37,26 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
 
-def presets(name: Annotated[str | None, typer.Argument(help="Show this preset's options.")] = None) -> None:
-    """List what can be trained, one line each; or the options of one preset."""
-    from dataclasses import asdict
-
-    from aae.presets.presets import PRESETS, resolve
-    from aae.presets.recipes import RECIPES
+def presets(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this preset's options.", autocompletion=complete_presets)
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Show what this published setting changes: tutorial or paper.", metavar="NAME")
+    ] = None,
+) -> None:
+    """List what can be trained, one line each; or the options of one preset and what they mean."""
+    from aae.presets.meanings import describe_preset, describe_recipe
+    from aae.presets.presets import PRESETS
 
     if name is not None:
-        for option, value in asdict(resolve(name)).items():
-            typer.echo(f"{option}={json.dumps(value)}")
-        others = {"vectors and tables": PRESETS[name].vectors, "fewer than 50 columns": PRESETS[name].narrow}
-        for kind, changes in others.items():
-            if changes:
-                typer.echo(f"# {kind}: {', '.join(f'{k}={json.dumps(v)}' for k, v in changes.items())}")
-        recipes = [recipe for recipe, covered in RECIPES.items() if name in covered]
-        typer.echo(
-            f"# also: recipe={' or recipe='.join(recipes)}, the published settings" if recipes else "", nl=bool(recipes)
-        )
-        return
-    width = max(map(len, PRESETS))
-    for preset, row in PRESETS.items():
-        typer.echo(f"{preset:{width}}  {row.summary}")
+        lines = describe_preset(name) if recipe is None else describe_recipe(name, recipe)
+    elif recipe is not None:
+        raise UsageError(f"A recipe changes a preset; name one, as in `aae presets semi-supervised --recipe {recipe}`.")
+    else:
+        width = max(map(len, PRESETS))
+        lines = [f"{preset:{width}}  {row.summary}" for preset, row in PRESETS.items()]
+    typer.echo("\n".join(lines))
 
 
 def show_data(
@@ -148,8 +148,10 @@ def _among_images(file: Path, *sources: str | None) -> str | None:
 def evaluate(
     context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
+    components: Components = None,
 ) -> None:  # fmt: skip
     """Measure a run on its test set."""
+    from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
     opened = open_run(run, data, strict, read_options(context))
@@ -166,11 +168,13 @@ def plot(
     kind: Annotated[
         str,
         typer.Argument(
-            help="features, latent, manifold, styles, reconstructions, curves, confusion, mistakes, samples or time.",
+            help=f"{', '.join(PICTURE_NAMES[:-1])} or {PICTURE_NAMES[-1]}.",
             show_default=False,
+            autocompletion=complete_pictures,
         ),
     ],
     out: Out,
+    components: Components = None,
 ) -> None:
     """Draw one picture of a run."""
     from aae.report.gallery import draw_picture
@@ -178,6 +182,6 @@ def plot(
     typer.echo(draw_picture(run, kind, out))
 
 
-def report(run: RunPath) -> None:
+def report(run: RunPath, components: Components = None) -> None:
     """Write RUN/report.html: every figure and picture in one file that opens offline."""
     report_run(run)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aae.cli.components import import_components
+from aae.cli.examples import complete_options, complete_presets
 from aae.presets.options import current_names
 from aae.system.errors import UsageError
 
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 PresetName = Annotated[
-    str, typer.Argument(metavar="PRESET", help="What to train; see `aae presets`.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="PRESET",
+        help="What to train; see `aae presets`.",
+        show_default=False,
+        autocompletion=complete_presets,
+    ),
 ]
 Labels = Annotated[
     int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
@@ -83,6 +91,17 @@ Changes = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Change an option of the preset; may be repeated. `aae presets NAME` lists them.",
+        autocompletion=complete_options,
+    ),
+]
+
+Components = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE:CLASS",
+        help="A class of your own that the model is made of, as my_parts:TwoMoons; may be repeated.",
+        callback=import_components,
+        is_eager=True,
     ),
 ]
 

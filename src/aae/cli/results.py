@@ -5,39 +5,12 @@ from typing import Any
 
 import typer
 
-__all__ = ["class_lines", "figure_lines", "headlines", "measure_run", "report_run"]
+from aae.cli.own_figure import own_figure
+
+__all__ = ["class_lines", "figure_lines", "headlines", "last_measured", "report_run"]
 
 UNEVEN = 2  # the largest class has more than this many times the test rows of the smallest
 LISTED = 12  # classes that are printed
-
-
-def measure_run(run: Any, data: str | None = None) -> dict[str, Any]:
-    """The flat object of `aae evaluate --json`; for the run's own data it is also saved in the run directory."""
-    from aae.evaluation.figures import evaluate as measure
-    from aae.runs.card import write_card
-    from aae.system.files import write_json
-    from aae.system.progress import spinner
-
-    with spinner("Evaluating"):
-        figures = measure(run.model, run.data, run.split)
-    config = run.config
-    last = run.directory.history()
-    facts = {
-        name: config[name] for name in ("preset", "data", "labels", "seed", "device", "precision") if name in config
-    }
-    results = {
-        **facts,
-        "steps": int(last.last("step") or 0),
-        "seconds": round(last.last("seconds") or 0.0, 2),
-        **{name: round(value, 4) for name, value in figures.items()},
-        **({} if run.by_class is None else run.by_class.entries()),
-        **({} if run.sample_quality is None else run.sample_quality.entries()),
-    }
-    if data is not None:
-        return results | {"data": data}
-    write_json(run.directory.path / "evaluation.json", results)
-    write_card(run.model, config, results, run.directory.model)
-    return results
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
@@ -80,7 +53,7 @@ def class_lines(run: Any) -> list[str]:
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
-    """Lines with the errors and the rows they are of, or why there is none; and signs that the training was short."""
+    """The errors, or the figure of a model without classes, or why there is none; then signs of a short training."""
     return [*_figure_headlines(run, figures), *_training_lines(run, figures)]
 
 
@@ -89,8 +62,10 @@ def _figure_headlines(run: Any, figures: dict[str, Any]) -> list[str]:
 
     lines = [_error_line(run, name, figures) for name in ("test_error", "cluster_error") if name in figures]
     lines += _baseline_lines(figures)
-    if lines or run.model.category is None or run.model.category.posterior is None or not run.data.classes:
+    if lines:
         return lines
+    if run.model.category is None or run.model.category.posterior is None or not run.data.classes:
+        return [own_figure(run, figures)]
     name = "test error" if can_classify(run.model) else "cluster error"
     rows, labelled = figures["test_rows"], figures["test_labelled"]
     if not rows:
@@ -136,9 +111,21 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
     return [f"on the same labels: {some}{advice}"]
 
 
+def last_measured(history: Any) -> str:
+    """The newest measurement of a training that is not evaluated: its error, else its reconstruction loss."""
+    known = {
+        "validation_error": "error of the validation rows: {:.2f} %",
+        "validation_reconstruction_loss": "reconstruction loss of the validation rows: {:.4g} nats a row",
+        "reconstruction_loss": "reconstruction loss: {:.4g} nats a row",
+    }
+    found = ((text, history.last(name)) for name, text in known.items())
+    return next((text.format(value) for text, value in found if value is not None), "nothing was measured yet")
+
+
 def report_run(path: Path) -> None:
     """Measure a run, print its errors and write its report."""
     from aae.report.gallery import write_run_report
+    from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
     run = open_run(path)

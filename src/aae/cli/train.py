@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aae.cli.config_file import changes_in, read_config_file, without_other_lengths, write_config_file
 from aae.cli.options import (
     Categories,
     Changes,
@@ -34,8 +35,8 @@ from aae.cli.options import (
     read_options,
     set_words,
 )
-from aae.cli.results import report_run
-from aae.system.errors import AAEError, UsageError
+from aae.cli.results import last_measured, report_run
+from aae.system.errors import AAEError, UsageError, printable
 
 __all__ = ["train", "tune"]
 
@@ -51,7 +52,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Most seconds; it ends earlier if it is done.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step reads.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     schedule: Annotated[str | None, typer.Option(help="alternating or joint.")] = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -83,20 +84,48 @@ def train(
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
     report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="Take options from a file; those of the command line come first.",
+            callback=read_config_file,
+            is_eager=True,
+        ),
+    ] = None,
+    write_config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Write the options to a file for --config, and stop.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show data, options, parameters and steps, and stop.")
+    ] = False,
 ) -> None:
     """Train a preset and leave a run directory with the model, its figures and a report."""
     from aae.presets.presets import resolve
 
-    options = parse_changes(changes or [])
+    options = changes_in(context, changes)
     options |= {k: v for k, v in {"batch_size": batch_size, "schedule": schedule}.items() if v is not None}
     resolve(preset, options)  # reports a misspelled name before anything heavy is loaded
+    length = without_other_lengths(context, {"epochs": epochs, "steps": steps, "seconds": seconds})
+    length |= {} if max_seconds is None else {"max_seconds": max_seconds}
+    if resume and (write_config is not None or dry_run):
+        raise UsageError("--resume continues a run as it was begun; drop --dry-run and --write-config.")
+    if write_config is not None:
+        write_config_file(context, options, write_config)
+        typer.echo(f"Options: {write_config}")
+    if dry_run:
+        settled = {"labels": labels, "split": split, "seed": seed, "changes": options, **length}
+        _show_plan(preset, data, settled, read_options(context))
+    if write_config is not None or dry_run:
+        return
     loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
     processes: dict[str, Any] = {"devices": devices, "num_nodes": num_nodes}
     if resume:
         if out is None:
             raise UsageError("--resume continues an existing run; name it with --out RUN.")
-        given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
-        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", *processes, *loop})
+        sources = {name: str(context.get_parameter_source(name)) for name in context.params}
+        given = {name for name, source in sources.items() if source.endswith(("COMMANDLINE", "DEFAULT_MAP"))}
+        fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", "quiet", *processes, *loop})
         if fixed:
             names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
             raise UsageError(f"--resume takes every setting from the run; drop {names}.")
@@ -115,10 +144,7 @@ def train(
             split=split,
             seed=seed,
             changes=options,
-            epochs=epochs,
-            steps=steps,
-            seconds=seconds,
-            max_seconds=max_seconds,
+            **length,
             reading=read_options(context),
             out=out,
             device=device,
@@ -131,9 +157,25 @@ def train(
     typer.echo(f"{result.step} steps in {result.seconds:.0f} s: {out}")
     if report and not result.interrupted:
         report_run(out)
-    elif result.interrupted:
+        return
+    typer.echo(last_measured(result.history))
+    if result.interrupted:
         typer.echo(f"Go on with: aae train {preset} --out {shlex.quote(str(out))} --resume")
         raise typer.Exit(128 + result.interrupted)
+
+
+def _show_plan(preset: str, data: str, settled: dict[str, Any], reading: Any) -> None:
+    """Print what would be trained."""
+    from aae.presets.meanings import describe_options
+    from aae.runs.plan import plan_training
+    from aae.system.progress import say
+
+    plan = plan_training(preset, data, reading=reading, **settled)
+    for kind, sentences in (("Note", plan.data.notes), ("Warning", plan.warnings())):
+        for sentence in sentences:
+            say(f"{kind}: {sentence}")
+    for line in [*describe_options(plan.options), "", *plan.describe()]:
+        typer.echo(printable(line))
 
 
 def tune(
@@ -233,8 +275,8 @@ def tune(
     command = best_command(found, preset, *arguments, *(part for pair in set_words(fixed) for part in ("--set", pair)))
     typer.echo(f"Report: {write_search_report(found, out / 'report.html', command)}")
     if found.best:
-        typer.echo(f"Best {found.figure} on validation rows: {found.study.best_value:.4g} "
-                   f"(trial {found.study.best_trial.number + 1})\n{command}")
+        best = found.study.best_trial
+        typer.echo(f"Best {found.judge.describe(best.value)} (trial {best.number + 1})\n{command}")
     if found.interrupted:
         raise typer.Exit(130)
 

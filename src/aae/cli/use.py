@@ -2,11 +2,25 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from aae.cli.options import Decimal, Delimiter, Devices, Encoding, Input, Missing, Out, RunPath, Strict, read_options
+from aae.cli.options import (
+    Components,
+    Decimal,
+    Delimiter,
+    Devices,
+    Encoding,
+    Input,
+    Missing,
+    Out,
+    RunPath,
+    Strict,
+    read_options,
+)
+from aae.system.errors import UsageError, printable
 from aae.system.files import check_output_path
 
 __all__ = ["encode", "predict", "reconstruct", "sample"]
@@ -15,21 +29,36 @@ DECODED = (".npz", ".png", ".csv", ".parquet")  # endings of files with decoded 
 
 
 def predict(
-    context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
+    context: typer.Context, run: RunPath, rows: Input,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file to write; without it, the first answers are printed.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--id", help="Column of a table to tell its rows by, in place of their numbers.",
+                                 metavar="COLUMN")
+    ] = None,
+    devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
-    """Write the class of every row, with its probabilities, as CSV."""
+    """Print the class of an image or of a few rows, or write that of every row, with its probabilities, as CSV."""
+    given = read_options(context)
+    if out is None:
+        from aae.runs.answers import answers
+
+        if devices not in (None, 1):
+            raise UsageError("--devices divides the rows of a file to write; name it with --out FILE.csv.")
+        typer.echo(printable("\n".join(answers(run, rows, strict, given, key))))
+        return
     from aae.runs.outputs import predictions
 
-    given = read_options(context)
-    _run_distributed(devices, lambda group: predictions(run, rows, out, group, strict, given))
+    _run_distributed(devices, lambda group: predictions(run, rows, out, group, strict, given, key))
 
 
 def encode(
     context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write the latent codes of every row, as .npz or .parquet."""
     from aae.runs.outputs import codes
@@ -56,7 +85,7 @@ def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> 
 def reconstruct(
     context: typer.Context, run: RunPath, rows: Input, out: Out, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None,
+    encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write what the model makes of every row: .npz, or .png for a look."""
     if check_output_path(out, *DECODED) == ".png":
@@ -72,6 +101,7 @@ def sample(
     n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
     label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
+    components: Components = None,
 ) -> None:
     """Draw new rows from the model: .png or .npz."""
     if check_output_path(out, *DECODED) == ".png":

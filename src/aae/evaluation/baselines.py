@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -23,6 +24,7 @@ __all__ = [
     "class_probabilities",
     "cross_validated_errors",
     "fold_numbers",
+    "pca_squared_error",
 ]
 
 BASELINES: dict[str, Callable[[int], Any]] = {
@@ -33,6 +35,7 @@ BASELINES: dict[str, Callable[[int], Any]] = {
 REPORTED = ("logistic_regression", "random_forest")  # beside the error of a model
 MAX_VALUES = 2_000_000  # of labelled rows, to which they are fitted: a forest would take minutes for more
 FOLDS = 5
+PCA_ROWS, PCA_VALUES = 10_000, 20_000_000  # training rows, and numbers in them, that PCA is fitted to at most
 
 
 def baseline_errors(model: Autoencoder, data: Dataset, split: Split) -> dict[str, float]:
@@ -55,6 +58,30 @@ def baseline_errors(model: Autoencoder, data: Dataset, split: Split) -> dict[str
     x, test = (inference.prepare(model, rows).reshape(len(rows), -1) for rows in (data.x[labelled], data.test_x[known]))
     fitted = {name: BASELINES[name](0).fit(x, y) for name in REPORTED}
     return {name: float(100 * np.mean(each.predict(test) != data.test_y[known])) for name, each in fitted.items()}
+
+
+def pca_squared_error(model: Autoencoder, data: Dataset, split: Split, x: np.ndarray) -> float | None:
+    """The squared error of reconstructions by PCA with as many components as the code is long, summed over a row.
+
+    Args:
+        model: The trained model, whose columns PCA reads.
+        data: The data set.
+        split: Which of its rows were trained on.
+        x: The test rows ``(N, *shape)``.
+
+    Returns:
+        The mean over the rows; None if the code is as long as a row, or there are fewer training rows than components.
+    """
+    values, size = math.prod(model.input_shape), model.merge.dim
+    count = min(len(data.x), PCA_ROWS, PCA_VALUES // values)
+    drawn = np.random.default_rng(0).choice(len(data.x), count, replace=False, shuffle=False)
+    some = np.setdiff1d(drawn, split.validation if data.held is None else np.union1d(split.validation, data.held))
+    if not 0 < size < min(values, len(some)):
+        return None
+    train, test = (inference.prepare(model, rows).reshape(len(rows), -1) for rows in (data.x[some], x))
+    pca = PCA(size, random_state=0).fit(train)
+    rest = test - pca.inverse_transform(pca.transform(test))
+    return float(np.square(rest, dtype=np.float64).sum(1).mean())
 
 
 def fold_numbers(y: np.ndarray, seed: int) -> np.ndarray:

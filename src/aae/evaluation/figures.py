@@ -10,7 +10,7 @@ from aae.data.dataset import Dataset
 from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
-from aae.evaluation.baselines import baseline_errors
+from aae.evaluation.baselines import baseline_errors, pca_squared_error
 from aae.evaluation.conditional import conditional_accuracy
 from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
@@ -39,9 +39,10 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
-        of these on the same labels (percent); ``squared_error``, ``denoising_error``, ``noisy_error`` (summed
-        over a row's values). Figures that need labels are of the ``test_labelled`` of the ``test_rows``,
-        or of the ``validation_labelled`` of the ``validation_rows``. An error or accuracy ``NAME`` has its number of
+        of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
+        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Figures that need
+        labels are of the ``test_labelled`` of the ``test_rows``, or of the ``validation_labelled`` of the
+        ``validation_rows``. An error or accuracy ``NAME`` has its number of
         rows, ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`);
         what a linear probe reads also has ``NAME_chance``, the share of the most frequent class.
     """
@@ -66,6 +67,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
                 values |= _counted(found, int(values["test_labelled"]))
         values["reconstruction_loss"] = float(rows["loss"].mean(dtype=np.float64))
         values["squared_error"] = float(rows["square"].mean(dtype=np.float64))
+        pca = pca_squared_error(model, data, split, x) if split is not None and model.category is None else None
+        values |= {} if pca is None else {"pca_squared_error": pca}
         values |= _denoising(model, x, y)
         bound = bounds.elbo(model, x, y)
         if bound is not None:

@@ -81,7 +81,7 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
     if not isinstance(name, str) or name not in known:
         raise AAEError(
             f"The specification names the component {name!r}, which this version of aae does not have. If it is a "
-            f"class of your own, pass it: aae.load(path, components=[{name}])."
+            f"class of your own, pass it: components=[{name}] in Python, or --components MODULE:{name} to a command."
         )
     signature = inspect.signature(known[name])
     for key in spec:

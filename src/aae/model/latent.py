@@ -6,6 +6,7 @@ from typing import Any, Literal, overload
 from torch import Tensor, nn
 
 from aae.model.component import component
+from aae.model.own_parts import check_arguments, check_attributes
 from aae.model.parts import Adversary, Divergence, Penalty, Posterior, Prior
 from aae.system.errors import AAEError, unknown
 
@@ -102,6 +103,11 @@ def _check(latent: Latent) -> None:
         _check_observed(latent)
     elif posterior is None:
         raise AAEError(f"Latent {name!r} has no posterior, so nothing encodes it; give it one, or label='observed'.")
+    if posterior is not None:
+        check_attributes(posterior, "posterior", "dim")
+    if prior is not None:
+        check_attributes(prior, "prior", "dim")
+        check_arguments(prior, "forward", "n", "labels")
     if latent.matching and prior is None:
         raise AAEError(f"Latent {name!r} has a matching rule but no prior to match; add a prior or drop the rule.")
     if posterior is not None and prior is not None and posterior.dim != prior.dim:
@@ -150,6 +156,12 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
     kind = type(rule).__name__
     if not hasattr(rule, "penalty") and not hasattr(rule, "generator_loss"):
         raise AAEError(f"{kind} is not a matching rule: it has neither `penalty` nor `generator_loss`.")
+    if hasattr(rule, "penalty"):
+        check_arguments(rule, "penalty", "posterior", "codes", "prior")
+    if hasattr(rule, "generator_loss"):
+        check_attributes(rule, "rule with a generator_loss", "discriminator_loss", "weight")
+        check_arguments(rule, "discriminator_loss", "codes", "samples", "labels")
+        check_arguments(rule, "generator_loss", "codes", "labels")
     if getattr(rule, "needs_category", False) and not latent.is_category:
         raise AAEError(f"Latent {latent.name!r}: {kind} is for classes; its posterior must be a Category.")
     if getattr(rule, "needs_density", False):

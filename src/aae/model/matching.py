@@ -2,8 +2,10 @@ r"""Matching rules: how the codes of the data are matched to the prior.
 
 A rule is a module with either ``penalty``, a term that joins the reconstruction phase, or the
 pair ``discriminator_loss`` / ``generator_loss``, each with a phase of its own. All of them return
-a scalar: the mean over rows, times the rule's ``weight``. A penalty that compares rows with each other
-has an attribute ``whole = True``: where processes share a batch, it then gets the codes of all rows.
+a scalar: the mean over rows, times the rule's ``weight``. A penalty with an attribute ``in_nats = True`` is multiplied
+by the weight of the reconstruction, so that the two keep their ratio; others are added as they are. One that compares
+rows with each other has an attribute ``whole = True``: where processes share a batch, it then gets the codes of all
+rows.
 """
 
 import torch
@@ -36,6 +38,7 @@ class KL(nn.Module):
     """
 
     needs_density = True
+    in_nats = True
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -66,6 +69,7 @@ class MMD(nn.Module):
     """
 
     whole = True
+    in_nats = True
 
     _scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -110,6 +114,7 @@ class MutualInformation(nn.Module):
     """
 
     needs_category = True
+    in_nats = True
 
     def __init__(self, weight: float = 1.0, balance: float = 4.0, reverse: bool = False) -> None:
         super().__init__()

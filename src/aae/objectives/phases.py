@@ -129,8 +129,8 @@ class Losses:
                     else latent.checked_prior(len(code), _condition(latent, batch))
                 )
                 penalty = rule.penalty(posteriors[latent.name], shards.all_gather(code) if whole else code, prior)
-                # Penalties are in nats, like the reconstruction, and keep their ratio to it.
-                loss = loss + self.reconstruction_weight * penalty
+                # Penalties in nats keep their ratio to the reconstruction; a rule of one's own has its own weight.
+                loss = loss + (self.reconstruction_weight if getattr(rule, "in_nats", False) else 1.0) * penalty
                 metrics[f"{type(rule).__name__.lower()}_{latent.name}"] = penalty
         if hasattr(model.merge, "penalty"):
             loss = loss + model.merge.penalty()

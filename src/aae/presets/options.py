@@ -3,94 +3,163 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from aae.system.errors import UsageError
 
-__all__ = ["Options", "check_option", "current_names", "renamed"]
+__all__ = ["Options", "check_option", "current_names", "renamed", "words_of"]
+
+
+def _option(default: Any, meaning: str, section: str = "", heading: str = "", **words: Any) -> Any:
+    """A field of `Options`: its default, what it means, the section of the paper, and words for odd values.
+
+    ``heading`` begins a group of options. `aae.presets.meanings` makes texts of all this.
+    """
+    return field(
+        default=default, metadata={"meaning": meaning, "section": section, "heading": heading, "words": words}
+    )
 
 
 @dataclass(frozen=True)
 class Options:
-    """All options. ``auto`` is resolved from the data."""
+    """All options. ``auto`` is resolved from the data; sections are those of arXiv 1511.05644 if no other is named."""
 
-    # Networks
-    network: str = "mlp"  # mlp | conv | ensemble: of small fully connected ones, for columns
-    members: int = 8  # of the ensemble
-    bins: int = 8  # of a number's piecewise-linear encoding for the ensemble; 0: off
-    hidden: Sequence[int] | None = None  # widths of the hidden layers; None: 128 to 1000, from the size of a row
-    channels: int = 16  # of the first convolution
-    dropout: float = 0.0
-    batch_norm: bool = True  # in the encoder
-    layer_norm: bool = False  # in the encoder, in place of batch norm: by the row alone, for classes of uneven sizes
-    likelihood: str = "auto"  # bernoulli | gaussian; auto: bernoulli for images
-    corruption: str = "none"  # gaussian | masking | salt-and-pepper | auto: gaussian if labels condition the prior
-    corruption_level: float = 0.3  # standard deviation, or share of the values
-    # Continuous latent
-    z: int = 10  # length; 0 leaves it out
-    posterior: str = "point"  # point | gaussian | noisy
-    prior: str = "gaussian"  # gaussian | ring | grid | swiss-roll | cube | ball
-    prior_std: float = 1.0  # gaussian: standard deviation; ring and grid: scale; cube and ball: half width
-    matching: str = "adversarial"  # none | adversarial | kl | mmd | kl+mmd
-    z_weight: float = 0.1  # of the adversary
-    kl_weight: float = 1.0
-    mmd_weight: float = 100.0
-    # Categorical latent
-    y: str = "none"  # none | observed | supervised | clusters | auto: supervised if there are labels, else clusters
-    clusters: int = 30  # number of clusters, or of values of each variable of the discrete VAE
-    # How frequent classes are: labels (as among the labelled rows; clusters: all the same) | uniform | shares or counts
-    # of the classes in their order, or of the clusters
-    class_prior: str | Sequence[float] = "labels"
-    # What a label counts in the loss, by its class: balanced (those of rare classes more) | a number for each class
-    class_weight: str | Sequence[float] | None = None
-    variables: int = 1  # number of categorical latents
-    y_matching: str = "adversarial"  # adversarial | kl | information | adversarial+information
-    y_weight: float = 0.02  # of the adversary
-    information_weight: float = 10.0  # of mutual information
-    information_balance: float = 4.0  # factor on its term for equal cluster sizes; 1: plain mutual information
-    temperature: float | None = None  # of Gumbel-softmax samples; None: the probabilities themselves
-    independent: bool = False  # the discriminator of z sees the class (observed or inferred): z cannot encode it
-    merge: str = "concatenate"  # concatenate | sum
-    separation: float = 6.0  # least distance between cluster heads, for merge=sum, in units of prior_std
-    # Discriminators
-    discriminator_hidden: Sequence[int] | None = None  # as hidden
-    discriminator_dropout: float = 0.0
-    # Training
-    epochs: float = 10
-    least_steps: int = 2000  # small data sets get more epochs
-    batch_size: int = 256
-    labelled_batch_size: int = 100
-    schedule: str = "joint"  # joint | alternating
-    optimizer: str = "adam"  # adam | sgd
-    lr: float = 1e-3
-    lr_adversarial: float | None = None  # None: as lr
-    lr_classification: float | None = None  # None: as lr
-    momentum: float = 0.9  # of sgd, and Adam's beta1
-    momentum_adversarial: float | None = None  # None: as momentum
-    decay: str = "cosine"  # constant | cosine | steps
-    # Factor on the reconstruction loss (nats); 0: 1 / number of values; None: 2 / number of values, so that the loss of
-    # few labels is not dwarfed by that of many values
-    reconstruction: float | None = 0.01
-    ema: float | None = 0.99  # decay of the moving average of the weights; None: off
-    # Clusters
-    split_clusters: bool = False  # a cluster of two groups gets a second head; needs augmentation
-    restarts: int = 1  # number of starts; the one with the most mutual information continues
-    # Few labels
-    adversarial_radius: float = 0.0  # virtual adversarial training: fraction of the distance to the nearest row; 0: off
-    adversarial_weight: float = 1.0
-    interpolation: float = 0.0  # weight of interpolation consistency; 0: off
-    neighbour_targets: float = 0.0  # share of the training with targets from nearest neighbours; 0: off
-    # Weight of what simple classifiers and spread labels say of unlabelled rows; 0: off; auto: settled by a trial.
-    baseline_targets: float | str = 0.0
-    transformation: float = 0.0  # weight of consistency under tangent augmentation; 0: off
-    transformation_scale: float = 2.0  # of tangent augmentation; 1: as far as the nearest neighbours
-    consistency: float = 0.0  # weight of consistency under augmentation; 0: off
-    consistency_fade: float = 0.0  # power of the remaining share of the training in its weight; 0: constant
-    degrees: float | None = None  # augmentation: rotation; None: 26 for digits and mnist, else 0
-    scale: float = 0.2  # augmentation: scaling
-    shift: float = 0.14  # augmentation: shift as a share of the side
-    shear: float | None = None  # augmentation: shear; None: 0.33 for digits and mnist, else 0
+    network: str = _option(
+        "mlp", "mlp, conv, or ensemble (of small fully connected networks, for columns)", heading="Networks"
+    )
+    members: int = _option(8, "number of networks in the ensemble", "arXiv 1612.01474")
+    bins: int = _option(
+        8, "bins of a number's piecewise-linear encoding, for the ensemble", "arXiv 2203.05556 §3.1", off=0
+    )
+    hidden: Sequence[int] | None = _option(
+        None, "widths of the hidden layers; auto: 128 to 1000, from the size of a row", auto=None
+    )
+    channels: int = _option(16, "channels of the first convolution")
+    dropout: float = _option(0.0, "share of hidden units that are dropped in a training step")
+    batch_norm: bool = _option(True, "batch norm in the encoder")
+    layer_norm: bool = _option(
+        False, "layer norm in the encoder in place of batch norm: by the row alone, for classes of uneven sizes"
+    )
+    likelihood: str = _option("auto", "bernoulli or gaussian; auto: bernoulli for grey images")
+    corruption: str = _option(
+        "none",
+        "noise on the encoder's input: none, gaussian, masking, salt-and-pepper, or auto (gaussian if labels condition "
+        "the prior)",
+    )
+    corruption_level: float = _option(0.3, "standard deviation of that noise, or share of the values that it changes")
+
+    z: int = _option(10, "length of the continuous code", "§2", "Continuous latent", off=0)
+    posterior: str = _option("point", "point, gaussian, or noisy (the paper's universal approximator)", "§2")
+    prior: str = _option("gaussian", "gaussian, ring, grid, swiss-roll, cube or ball", "§2.3")
+    prior_std: float = _option(
+        1.0, "standard deviation (gaussian), scale (ring, grid) or half width (cube, ball) of the prior"
+    )
+    matching: str = _option("adversarial", "matching of codes and prior: none, adversarial, kl, mmd, kl+mmd", "§2")
+    z_weight: float = _option(0.1, "weight of the adversary of z")
+    kl_weight: float = _option(1.0, "factor on the KL divergence; 1: the evidence lower bound", "arXiv 1312.6114")
+    mmd_weight: float = _option(100.0, "factor on the maximum mean discrepancy", "arXiv 1711.01558 §4")
+
+    y: str = _option(
+        "none",
+        "what the class is: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
+        "labels, else clusters)",
+        heading="Categorical latent",
+    )
+    clusters: int = _option(
+        30, "number of clusters, or of values of each variable of the discrete VAE", "§6: 16 and 30"
+    )
+    class_prior: str | Sequence[float] = _option(
+        "labels",
+        "how frequent classes are: labels (as among the labelled rows; clusters: all the same), uniform, or a list of "
+        "shares or counts",
+    )
+    class_weight: str | Sequence[float] | None = _option(
+        None, "what a label of each class counts: equal, balanced (rare classes more), or a list of numbers", equal=None
+    )
+    variables: int = _option(1, "number of categorical latents")
+    y_matching: str = _option(
+        "adversarial", "matching of classes and prior: adversarial, kl, information, adversarial+information", "§5"
+    )
+    y_weight: float = _option(0.02, "weight of the adversary of y")
+    information_weight: float = _option(10.0, "weight of the mutual information", "arXiv 1702.08720")
+    information_balance: float = _option(
+        4.0, "factor on its term for equal cluster sizes; 1: plain mutual information", "arXiv 1702.08720"
+    )
+    temperature: float | None = _option(
+        None, "temperature of Gumbel-softmax samples; off: the probabilities themselves", "arXiv 1611.01144", off=None
+    )
+    independent: bool = _option(
+        False, "the discriminator of z sees the class (observed or inferred), so that z cannot encode it"
+    )
+    merge: str = _option("concatenate", "how the decoder gets y and z: concatenate, or sum (§7)")
+    separation: float = _option(
+        6.0, "least distance between cluster heads, for merge=sum, in units of prior_std", "§7"
+    )
+
+    discriminator_hidden: Sequence[int] | None = _option(
+        None, "widths of the hidden layers; auto: as hidden", heading="Discriminators", auto=None
+    )
+    discriminator_dropout: float = _option(0.0, "share of hidden units that are dropped")
+
+    epochs: float = _option(10, "passes over the rows", heading="Training")
+    least_steps: int = _option(2000, "steps at least: small data sets get more epochs")
+    batch_size: int = _option(256, "batch size")
+    labelled_batch_size: int = _option(100, "batch size of the labelled rows, which a step reads besides")
+    schedule: str = _option("joint", "joint (one pass through the encoder), or alternating (the paper's phases)", "§2")
+    optimizer: str = _option("adam", "adam or sgd")
+    lr: float = _option(1e-3, "learning rate")
+    lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
+    lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
+    momentum: float = _option(0.9, "momentum of sgd, and beta1 of adam")
+    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: no other", same=None)
+    decay: str = _option("cosine", "how the learning rate falls: constant, cosine, or steps (the paper's)")
+    # Auto: so that the loss of few labels is not dwarfed by that of many values.
+    reconstruction: float | None = _option(
+        0.01,
+        "factor on the reconstruction loss (nats); mean: 1 / number of values; auto: 2 / number of values",
+        mean=0.0, auto=None,
+    )  # fmt: skip
+    ema: float | None = _option(0.99, "decay of the moving average of the weights, which is what is kept", off=None)
+
+    split_clusters: bool = _option(
+        False, "a cluster of two groups gets a second head; needs augmentation", heading="Clusters"
+    )
+    restarts: int = _option(1, "number of starts; the one with the most mutual information continues")
+
+    adversarial_radius: float = _option(
+        0.0,
+        "virtual adversarial training: radius as a fraction of the distance to the nearest row",
+        "arXiv 1704.03976",
+        "Few labels",
+        off=0.0,
+    )
+    adversarial_weight: float = _option(1.0, "weight of virtual adversarial training")
+    interpolation: float = _option(0.0, "weight of interpolation consistency", "arXiv 1903.03825", off=0.0)
+    neighbour_targets: float = _option(
+        0.0, "share of the training in which nearest neighbours set a row's target", off=0.0
+    )
+    baseline_targets: float | str = _option(
+        0.0,
+        "weight of what simple classifiers and spread labels say of unlabelled rows; auto: settled by a trial",
+        off=0.0,
+    )
+    transformation: float = _option(
+        0.0, "weight of consistency under tangent augmentation", "arXiv 1001.1027", off=0.0
+    )
+    transformation_scale: float = _option(
+        2.0, "size of tangent augmentation; 1: as far as the nearest neighbours"
+    )
+    consistency: float = _option(0.0, "weight of consistency under augmentation", "arXiv 1606.04586", off=0.0)
+    consistency_fade: float = _option(
+        0.0, "power of the remaining share of the training in its weight", constant=0.0
+    )
+    degrees: float | None = _option(
+        None, "augmentation: rotation; auto: 26 for digits and mnist, else 0", auto=None
+    )
+    scale: float = _option(0.2, "augmentation: scaling")
+    shift: float = _option(0.14, "augmentation: shift as a share of the side")
+    shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, else 0", auto=None)
 
 
 # Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).
@@ -141,16 +210,23 @@ def check_option(name: str, value: Any, kind: Any) -> Any:
 
     Args:
         name: Name of the option.
-        value: The value; whole numbers are accepted for decimal ones.
+        value: The value, or a word for it such as ``"mean"``; whole numbers are accepted for decimal ones.
         kind: Annotation of the option in `Options`.
 
     Raises:
         UsageError: A value of the wrong type, or out of range.
     """
-    value = _checked(name, value, kind)
+    words = words_of(name)
+    value = _checked(name, words[value] if isinstance(value, str) and value in words else value, kind)
     if isinstance(value, int | float):
         _check_range(name, value)
     return value
+
+
+def words_of(name: str) -> Mapping[str, Any]:
+    """The words that stand for odd values of an option, such as ``{"mean": 0.0}``."""
+    found: Mapping[str, Any] = Options.__dataclass_fields__[name].metadata["words"]
+    return found
 
 
 def _check_range(name: str, value: float) -> None:
@@ -180,7 +256,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         elif option in (int, str, bool) and type(value) is option:
             return value
     lists = {Sequence[int]: "list of whole numbers", Sequence[float]: "list of numbers above 0"}
-    names = [lists.get(k) or getattr(k, "__name__", str(k)) for k in allowed]
+    names = [lists.get(k) or getattr(k, "__name__", str(k)) for k in allowed] + [repr(word) for word in words_of(name)]
     raise UsageError(f"The option {name} takes {' or '.join(names).replace('NoneType', 'null')}, not {value!r}.")
 
 

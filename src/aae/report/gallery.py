@@ -1,6 +1,6 @@
 """The pictures of a run, by name, and the report with all pictures that suit its model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from aae.report.bench import same_model, step_times
 from aae.report.page import write_report
 from aae.report.reproduce import option_rows, reproduce
 from aae.report.tables import refuse_cells, row_sheets, shows_cells
+from aae.runs.measure import measure_run, saved_run
 from aae.runs.open import Run, open_run
 from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
 from aae.system.progress import say, spinner
+from aae.training.train import Result
 
-__all__ = ["PICTURES", "draw_picture", "write_run_report"]
+__all__ = ["PICTURES", "draw_picture", "report", "write_run_report"]
 
 SHOWN = 10  # rows in a picture of reconstructions
 POINTS = 5000  # points on a map
@@ -313,6 +315,24 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     if kind in NAMED and _class_numbers(run):
         say(_class_numbers(run))
     return f"{kind}: {out}"
+
+
+def report(run: str | Path | Run | Result, components: Iterable[type] = ()) -> Path:
+    """Measure a run and write its report, ``report.html``, as `aae report` does.
+
+    Args:
+        run: A run directory, an opened run, or the result of a training that was given one (``out=``).
+        components: Classes of your own that the model of a run directory is made of.
+
+    Returns:
+        The file.
+
+    Raises:
+        AAEError: The run or its data cannot be read, or the training was kept in memory.
+    """
+    opened = open_run(run, components=components) if isinstance(run, str | Path) else run
+    opened = saved_run(opened) if isinstance(opened, Result) else opened
+    return write_run_report(opened, measure_run(opened))
 
 
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:

@@ -1,5 +1,6 @@
 """Opens a run directory: configuration, model, data and split."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,11 @@ class Run:
 
 
 def open_run(
-    path: str | Path, data: str | None = None, strict: bool = False, given: ReadOptions | None = None
+    path: str | Path,
+    data: str | None = None,
+    strict: bool = False,
+    given: ReadOptions | None = None,
+    components: Iterable[type] = (),
 ) -> Run:
     """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
@@ -72,6 +77,7 @@ def open_run(
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
         strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
         given: How the other data are written, if they are a table.
+        components: Classes of your own that the model is made of.
 
     Raises:
         AAEError: Not a run, or its model or data cannot be read.
@@ -86,7 +92,7 @@ def open_run(
             f"{path} has no model yet, because its training did not finish; continue with `aae train "
             f"{config.get('preset', 'PRESET')} --out {path} --resume`."
         )
-    model = load(directory.model)
+    model = load(directory.model, components)
     rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))

@@ -173,15 +173,20 @@ def label_numbers(model: Autoencoder, names: list[Any] | None) -> np.ndarray | N
 
 def predictions(
     run: Path, spec: str, out: Path, group: "ProcessGroup | None" = None, strict: bool = False,
-    given: ReadOptions | None = None,
+    given: ReadOptions | None = None, key: str | None = None,
 ) -> str | None:  # fmt: skip
     """Write index (or file), label, confidence and the probability of every class as CSV, in input order.
 
+    Of a table, the column ``key`` takes the place of the index.
     With a ``group`` of processes each computes a part of the rows; rank zero writes, and the others return None.
     """
     check_output_path(out, ".csv")
-    model = load(run)
-    rows, _, files = read_input(spec, model, reading_of(run, strict, given))
+    model, reading = load(run), reading_of(run, strict, given)
+    rows, _, files = read_input(spec, model, reading)
+    if key is not None:
+        from aae.runs.answers import key_column
+
+        files = key_column(spec, key, reading)
     parts = _compute("Predicting", group, model, rows, lambda x, _: {"p": model.classify(x)})
     if parts is None:
         return None
@@ -192,7 +197,8 @@ def predictions(
     def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index" if files is None else "file", "label", "confidence", *(f"p_{name}" for name in names)])
+        first_column = csv_cell(key or ("index" if files is None else "file"))
+        writer.writerow([first_column, "label", "confidence", *(f"p_{name}" for name in names)])
         labels = [csv_cell(name) for name in model.classes or names]
         every = (row for part in chain([first], parts) for row in part["p"])
         for index, row in enumerate(every):

@@ -36,7 +36,7 @@ def train_preset(
     *,
     label_column: str | None = None,
     labels: int | None = None,
-    split: str = "random",
+    split: str | Split = "random",
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     epochs: float | None = None,
@@ -58,7 +58,7 @@ def train_preset(
         data: A data set, its name or path, or a data frame of pandas or polars.
         label_column: Column of a table that holds the labels, in place of ``reading.label_column``.
         labels: Number of labels to use; that of the preset if not given.
-        split: ``"random"`` or ``"tutorial"``.
+        split: ``"random"``, ``"tutorial"`` or a `Split`.
         seed: Seed of everything random.
         changes: Options that differ from the preset, ``{name: value}``; may include ``recipe``.
         epochs: Length in passes over the rows; that of the preset if none of the three is given.
@@ -96,7 +96,7 @@ def train_preset(
     reading = reading if label_column is None else replace(reading, label_column=label_column)
     rows = load_data(data, reading)
     labels = default_labels(preset, rows) if labels is None else labels
-    division = split_data(rows, labels, split, seed)
+    division = split if isinstance(split, Split) else split_data(rows, labels, split, seed)
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from rich.console import Console
 from rich.progress import (
@@ -20,9 +21,10 @@ from rich.progress import (
 
 from aae.system.errors import printable
 
-__all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "row_progress", "say", "sigterm_as_interrupt",
-           "spinner", "stderr_console"]
+__all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "quiet_output", "row_progress", "say",
+           "sigterm_as_interrupt", "spinner", "stderr_console"]
 
+_output = SimpleNamespace(quiet=False)  # of the whole process
 BAR_WIDTH = 32  # characters for the bar itself, the percentage and the time left
 _TEXT = TextColumn("{task.description}", markup=False)  # a text of its own would be formatted
 _SHORT_NAMES = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -44,7 +46,7 @@ class Bar:
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
         )
-        self._progress = Progress(*columns, console=self._console, disable=not show, expand=True)
+        self._progress = Progress(*columns, console=self._console, disable=not show or _output.quiet, expand=True)
         self._task = self._progress.add_task("Training", total=1.0, text="")
         self._quiet = not show
         self._error = ""
@@ -74,7 +76,7 @@ class Bar:
 
     def print(self, text: str) -> None:
         """Print a line above the bar."""
-        if not self._quiet:
+        if not self._quiet and _is_shown(text):
             self._progress.console.print(printable(text), soft_wrap=True)
 
 
@@ -122,6 +124,20 @@ def deferred_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt(caught[0])
 
 
+@contextmanager
+def quiet_output() -> Iterator[None]:
+    """Show no progress and no notes within the block, only warnings."""
+    before, _output.quiet = _output.quiet, True
+    try:
+        yield
+    finally:
+        _output.quiet = before
+
+
+def _is_shown(text: str) -> bool:
+    return not _output.quiet or text.startswith("Warning")
+
+
 def _silent() -> bool:
     """Whether another process on this machine shows the same output."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
@@ -134,7 +150,7 @@ def stderr_console(quiet: bool = False) -> Console:
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    stderr_console(_silent()).print(printable(text), soft_wrap=True)
+    stderr_console(_silent() or not _is_shown(text)).print(printable(text), soft_wrap=True)
 
 
 @contextmanager
@@ -142,7 +158,8 @@ def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show on standard error how many of ``total`` rows are done. Yields a function that counts more rows as done."""
     console = stderr_console()
     columns = (_TEXT, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, disable=_silent() or not console.is_terminal, transient=True) as progress:
+    hidden = _silent() or _output.quiet or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         task = progress.add_task(printable(text), total=total)
         yield lambda count: progress.advance(task, count)
 
@@ -152,7 +169,7 @@ def spinner(text: str, show: bool = True) -> Iterator[Callable[[str], None]]:
     """Show on standard error what is being done and for how long. Yields a function that changes the text."""
     console = stderr_console()
     columns = (SpinnerColumn(), _TEXT, TimeElapsedColumn())
-    quiet = not show or _silent() or not console.is_terminal
+    quiet = not show or _silent() or _output.quiet or not console.is_terminal
     with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
         task = progress.add_task(printable(text), total=None)
         yield lambda text: progress.update(task, description=printable(text))

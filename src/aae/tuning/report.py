@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from aae.report.page import write_report
 from aae.tuning.tune import Search, finished_trials, outcome_of
@@ -45,6 +46,7 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
     finished = finished_trials(search.study)
     finished.sort(key=lambda trial: (trial.state.name != "COMPLETE", trial.value if trial.value is not None else 0))
     pictures, notes = _pictures(search)
+    notes = [*([f"Best {search.judge.describe(search.study.best_value)}."] if search.best else []), *notes]
     notes += ["The search was stopped before its last trial."] if search.interrupted else []
     table: dict[str, object] = {f"trial {trial.number + 1}": outcome_of(trial, figure) for trial in finished}
     title = f"{search.study.user_attrs['preset']} on {search.study.user_attrs['data']}: {len(finished)} trials"
@@ -67,7 +69,11 @@ def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's: experimental features, and trials with equal values
         for name, draw in draws.items():
-            drawn[name] = (_CAPTIONS[name], draw(search.study).figure)
+            axes = draw(search.study)
+            if name == "history":  # Optuna counts from 0, the table from 1
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number + 1:g}"))
+            drawn[name] = (_CAPTIONS[name], axes.figure)
     for number in set(pyplot.get_fignums()) - before:
         pyplot.close(number)
     return drawn, notes

@@ -1,10 +1,11 @@
-"""Hyperparameter search for a preset with Optuna, evaluated on validation rows only.
+"""Hyperparameter search for a preset with Optuna, judged on validation rows or by cross-validation over the labels.
 
 Optuna proposes settings (a tree-structured Parzen estimator), stops trials that are worse than the median
 of the others, and keeps the study in a database that several workers can share. This module defines the
 search space and the objective.
 """
 
+import functools
 import json
 import logging
 import time
@@ -19,8 +20,6 @@ from aae.data.facts import data_facts, digests_of
 from aae.data.sources import load_data
 from aae.data.splits import split_data
 from aae.data.summary import warnings_about
-from aae.evaluation.figures import validation_figure
-from aae.model.autoencoder import Autoencoder
 from aae.presets.build import build_model
 from aae.presets.options import Options, renamed
 from aae.runs.prepare import default_labels, resolve_for
@@ -28,10 +27,10 @@ from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.tuning import studies
+from aae.tuning.judging import FoldJudge, Judge, PrunedError, choose_judge
 
 __all__ = ["Search", "space_of", "tune"]
 
-EVALUATIONS = 10  # evaluations of a trial that are reported to Optuna
 FINISHED = ("COMPLETE", "PRUNED")
 
 Range = tuple[float, float, bool]  # lowest, highest, whether on a logarithmic scale
@@ -63,15 +62,20 @@ class Search:
 
     Args:
         study: Optuna's study, for its own plots and tables.
-        figure: Name of the figure that was minimised.
+        judge: How trials were judged.
         best: The settings of the best trial, ``{name: value}``.
         interrupted: Whether it was stopped before its last trial.
     """
 
     study: Any
-    figure: str
+    judge: Judge
     best: dict[str, float]
     interrupted: bool = False
+
+    @property
+    def figure(self) -> str:
+        """Name of the figure that was minimised."""
+        return self.judge.figure
 
 
 def space_of(options: Options, fixed: Mapping[str, Any]) -> dict[str, Range]:
@@ -129,11 +133,14 @@ def tune(
     options = resolve_for(preset, fixed, rows)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
-    figure, _ = validation_figure(build_model(options, rows, len(division.labelled)).eval(), rows, division)
     space = space_of(options, fixed)
     length = {name: loop[name] for name in ("epochs", "steps", "seconds", "max_seconds") if loop.get(name)}
+    judge = choose_judge(build_model(options, rows, len(division.labelled)).eval(), rows, division, seed, length)
+    if progress and isinstance(judge, FoldJudge):
+        say(f"Few labels are left for validation, so trials are judged by cross-validation over {judge.rows:,} "
+            "labelled rows: each trains five times.")
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
-                                "figure": figure, "fixed": fixed, "length": length,
+                                "figure": judge.figure, "fixed": fixed, "length": length,
                                 "data_digest": data_facts(rows, digests)["rows_digest"]}
     opened, database = studies.open_study(optuna, storage, study, seed)
     with studies.explain_lost_storage(optuna, storage):
@@ -144,33 +151,20 @@ def tune(
         if sum(other.number < trial.number for other in finished_trials(opened, "RUNNING")) >= trials:
             raise _SurplusError
         chosen = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in space.items()}
-        value, last_reported = float("nan"), -1
-
-        def watch(model: Autoencoder, share: float) -> None:
-            nonlocal value, last_reported
-            _, value = validation_figure(model, rows, division)
-            # At tenths of the training, so that trials are compared at the same points.
-            tenth = int(EVALUATIONS * min(share, 1.0))
-            if tenth > last_reported:  # Optuna keeps the first value of a step and warns about others
-                trial.report(value, tenth)
-                last_reported = tenth
-            if share < 1 and trial.should_prune():
-                raise optuna.TrialPruned
-
+        train = functools.partial(train_preset, preset, rows, labels=labels, split=split, seed=seed,
+                                  changes=fixed | chosen, progress=progress, **loop)  # fmt: skip
         try:
-            result = train_preset(preset, rows, labels=labels, split=split, seed=seed, changes=fixed | chosen,
-                                  watch=watch, progress=progress, **loop)
+            return judge(train, trial)
         except UsageError:
             raise
+        except PrunedError as error:
+            raise optuna.TrialPruned from error
         except AAEError as error:  # it diverged: the worst result, but no reason to stop the search
             trial.set_user_attr("failure", str(error))
             raise optuna.TrialPruned from error
-        if result.interrupted:
-            raise KeyboardInterrupt
-        return value
 
     with studies.explain_lost_storage(optuna, storage):
-        return Search(opened, figure, *_search(optuna, opened, database, objective, trials, progress))
+        return Search(opened, judge, *_search(optuna, opened, database, objective, trials, progress))
 
 
 def _search(

@@ -1,0 +1,99 @@
+"""Commands that show what was trained: `runs` and `info`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aae.cli.options import Components, RunPath
+from aae.system.errors import counted, printable
+
+__all__ = ["info", "list_runs"]
+
+LISTED = 10  # classes that are named
+
+
+def list_runs(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder to search, with all below it.")
+    ] = Path("runs"),
+) -> None:
+    """List the runs below a folder: preset, data, labels, error, and when they were trained."""
+    from aae.runs.overview import find_runs
+
+    found = list(find_runs(folder))
+    if not found:
+        typer.echo(f"There are no runs below {folder}.")
+        return
+    rows = [("run", "preset", "data", "labels", "figure", "when")]
+    for run in found:
+        labels = str(run.config.get("labels", ""))
+        when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else ""
+        rows.append((str(run.path), run.preset, run.data, labels, run.figure, when))
+    for line in _aligned(rows):
+        typer.echo(printable(line))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def info(run: RunPath, components: Components = None) -> None:
+    """Show what a run or a model is: data, classes, latents, parameters, settings and figures."""
+    from aae.model.artifact import load
+    from aae.runs.overview import look_at, main_figure
+
+    model = load(run)
+    lines = [("model", str(run))]
+    if (run / "config.json").is_file():
+        lines += _training_lines(look_at(run))
+    lines += _model_lines(model)
+    if (run / "config.json").is_file():
+        figure = main_figure(look_at(run).figures)
+        lines.append(("figures", f"{figure or 'none yet'}; `aae evaluate {run}` measures all"))
+    for line in _aligned(lines):
+        typer.echo(printable(line))
+
+
+def _training_lines(run: Any) -> list[tuple[str, str]]:
+    from aae.presets.meanings import written
+    from aae.presets.options import Options
+    from aae.training.rundir import RunDir
+
+    config, history = run.config, RunDir(run.path).history()
+    steps, seconds = history.last("step") or 0, history.last("seconds") or 0.0
+    changes = config.get("changes", {})
+    known = Options.__dataclass_fields__
+    pairs = [f"{name}={written(name, value) if name in known else value}" for name, value in changes.items()]
+    versions = config.get("versions", {})
+    return [
+        ("preset", run.preset),
+        ("data", str(config.get("data", "?"))),
+        ("labels", f"{config.get('labels', 0)}, split {config.get('split', '?')}, seed {config.get('seed', '?')}"),
+        ("changed", " ".join(pairs) or "nothing"),
+        ("trained", f"{counted(int(steps), 'step')} in {seconds:.0f} s on {config.get('device', '?')}"
+                    f" ({config.get('precision', '?')}), {run.when:%Y-%m-%d %H:%M}, aae {versions.get('aae', '?')}"),
+    ]  # fmt: skip
+
+
+def _model_lines(model: Any) -> list[tuple[str, str]]:
+    from aae.runs.plan import count_parameters
+
+    table = model.table is not None and model.table.named
+    rows = f"{len(model.table.columns)} columns" if table else " x ".join(map(str, model.shape))
+    lines = [("rows", rows)]
+    if model.classes:
+        shown = [*map(str, model.classes[:LISTED]), *(["..."] if len(model.classes) > LISTED else [])]
+        lines.append(("classes", f"{len(model.classes)}: {', '.join(shown)}"))
+    for latent in model.latents:
+        parts = {"posterior": latent.posterior, "prior": latent.prior}
+        texts = [f"{role} {type(part).__name__}" for role, part in parts.items() if part is not None]
+        rules = [type(rule).__name__ for rule in latent.matching]
+        texts += [f"matching {' and '.join(rules)}"] if rules else []
+        texts += [f"labels: {latent.label}"] if latent.label != "none" else []
+        lines.append((f"latent {latent.name}", f"{counted(latent.dim, 'number')}; {', '.join(texts)}"))
+    counts = count_parameters(model)
+    total = sum(counts.values())
+    return [*lines, ("parameters", f"{total:,} ({', '.join(f'{name} {count:,}' for name, count in counts.items())})")]
