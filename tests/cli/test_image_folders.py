@@ -19,7 +19,9 @@ def folder(pets, monkeypatch):
 
 
 def files_in(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """All files but those of the cache of images."""
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return [name for name in found if not name.startswith("cache")]
 
 
 def test_no_contact_sheet_is_written_unless_asked_for(cli, folder, monkeypatch):

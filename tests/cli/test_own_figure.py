@@ -5,14 +5,16 @@ import pytest
 
 from aae.cli.own_figure import own_figure
 from aae.cli.results import headlines
+from aae.evaluation.intervals import Share
 from aae.presets.presets import PRESETS
 
 
 def run_of(*latents, test_y=(), probabilities=None, code=2):
     category = next((latent for latent in latents if getattr(latent, "is_category", False)), None)
-    model = SimpleNamespace(latents=latents, category=category, merge=SimpleNamespace(dim=code))
+    model = SimpleNamespace(latents=latents, category=category, merge=SimpleNamespace(dim=code), style=None)
     data = SimpleNamespace(test_y=np.array(test_y), classes=[])
-    return SimpleNamespace(model=model, data=data, probabilities=probabilities)
+    directory = SimpleNamespace(history=lambda: SimpleNamespace(columns=dict))
+    return SimpleNamespace(model=model, data=data, probabilities=probabilities, directory=directory)
 
 
 def latent(label="none", rules=(), **more):
@@ -60,5 +62,5 @@ def test_no_training_ends_without_a_figure(cli, trained, preset):
 
 def test_an_error_comes_first():
     run = run_of(latent(is_category=True, dim=2), test_y=[0, 1])
-    figures = {"test_rows": 2, "test_labelled": 2, "test_error": 50.0, "squared_error": 1.0}
-    assert headlines(run, figures) == ["test error: 50.00 % of 2 labelled test rows"]
+    figures = {"test_rows": 2, "test_labelled": 2, **Share(50.0, 2).entries("test_error"), "squared_error": 1.0}
+    assert headlines(run, figures)[0].startswith("test error: 50.00 % of 2 labelled test rows")

@@ -42,7 +42,7 @@ def test_a_configuration_file_trains_what_the_command_line_would(cli, folder):
 
 
 def test_the_command_line_comes_before_the_file(cli, folder):
-    (folder / "a.toml").write_text('preset = "vae"\nmax-seconds = 9\nseed = 3\n[set]\nlr = 0.5\nz = 2\nhidden = [8]\n')
+    (folder / "a.toml").write_text('preset = "vae"\nseconds = 9\nseed = 3\n[set]\nlr = 0.5\nz = 2\nhidden = [8]\n')
     words = ["--config", "a.toml", *QUICK, "--set", "lr=0.25", "--out", "run", "--seed", 4]
     assert cli("train", *words).code == 0
     config = json.loads((folder / "run" / "config.json").read_text())
@@ -94,7 +94,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(cli, folder):
     assert re.fullmatch(r"length: \d+ steps of 128 rows \(3 passes over them\)", length)
     assert "Warning: " in done.err  # rows that are copies of others
     quiet = cli("train", "vae", "--dry-run", "--max-seconds", 5)
-    assert quiet.out.endswith("\nlength: 5 seconds\n")
+    assert quiet.out.endswith("or 5 seconds if these are over before\n")
+    assert cli("train", "vae", "--dry-run", "--seconds", 5).out.endswith("\nlength: 5 seconds\n")
 
 
 def test_the_number_of_parameters_is_that_of_the_model(cli, trained):

@@ -19,7 +19,7 @@ def test_folders_at_the_first_level_are_classes():
     assert found.labels == [None, "cat", "cat", "dog", None]
     assert found.test is None
     assert found.used.all()
-    assert found.notes == ["2 images lie in subfolders of the class folders, such as cat/2020/2.png, which counts as "
+    assert found.notes == ["2 images lie in subfolders of the class folders, such as cat/2020/2.png, which counts "
                            "as class 'cat'; if the subfolders are the classes, move them up."]
 
 

@@ -130,7 +130,7 @@ def test_numbers_from_elsewhere_than_0_or_1_need_a_name_that_says_what_they_are(
 def test_whole_numbers_as_categories(tmp_path):
     frame = FRAME.assign(ward=RNG.integers(1, 8, N), zip=RNG.integers(1, 4, N), one=RNG.integers(0, 2, N))
     path = write(tmp_path, "a.csv", frame)
-    hint = "'ward', 'zip' hold few different whole numbers and are read as numbers; if they are codes, name them with"
+    hint = "'ward', 'zip' hold few different whole numbers and are read as numbers; if they are codes, say"
     assert sum(hint in note for note in read(path).notes) == 1
     for other in (path, write(tmp_path, "a.parquet", frame)):
         raw = read(other, categories="ward, zip")

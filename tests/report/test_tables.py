@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aae.cli.results import figure_lines, measure_run
+from aae.cli.results import figure_lines
 from aae.data.dataset import ReadOptions
 from aae.report.gallery import PICTURES, caption_of, write_run_report
 from aae.report.sheets import reconstruction_sheet, sample_sheet
 from aae.report.tables import row_sheets
+from aae.runs.measure import measure_run
 from aae.runs.open import open_run
 from aae.runs.outputs import MEANS_ONLY, samples
 from aae.runs.train import train_preset

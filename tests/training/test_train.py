@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-import aae
 from aae.data.dataset import Dataset
 from aae.data.sources import load_data
 from aae.data.splits import Split
@@ -26,7 +25,7 @@ from aae.training import loop
 from aae.training.checkpoints import KEEP, latest_checkpoint
 from aae.training.precision import Precision
 from aae.training.settings import Settings
-from aae.training.train import doubtful_settings, train
+from aae.training.train import train
 from aae.training.trainer import Trainer
 from helpers.close import rounding
 from helpers.models import CLASSES, FAMILIES, SHAPE, WIDTH, adversarial, autoencoder
@@ -278,7 +277,7 @@ class Failing(nn.Module):
         self.call, self._calls = call, 0
 
     def penalty(self, posterior, codes, prior):
-        self._calls += 1
+        self._calls += codes.requires_grad  # the parts of a model are tried before it is trained
         return codes.square().mean() * (math.nan if self._calls >= self.call else 1.0)
 
 
@@ -477,17 +476,3 @@ def test_learning_takes_place():
     history = train_tiny(model, data, steps=60, labels=None, **rates).history.columns()
     assert history["validation_error"][-1] < 15
     assert history["reconstruction_loss"][-2] < history["reconstruction_loss"][0]
-
-
-@pytest.mark.parametrize(("momentum", "batch_norm", "weight", "schedule", "warned"), [
-    (0.9, False, 1.0, "joint", True), (0.5, False, 1.0, "joint", False), (0.9, True, 1.0, "joint", False),
-    (0.9, False, 0.1, "joint", False), (0.9, False, 1.0, "alternating", False),
-])
-def test_an_adversary_with_the_usual_momentum_and_no_batch_norm(momentum, batch_norm, weight, schedule, warned):
-    rule = aae.Adversarial(aae.Discriminator(2, hidden=(4,)), weight=weight)
-    latent = aae.Latent("z", aae.Point(4, 2), aae.GaussianPrior(2), rule)
-    model = aae.Autoencoder([latent], aae.MLPTrunk((3,), (4,), batch_norm=batch_norm), aae.MLPDecoder(2, (3,), (4,)))
-    rates = dict.fromkeys(("reconstruction", "adversarial", "classification"), momentum)
-    found = doubtful_settings(model, aae.Settings(steps=1, schedule=schedule, momentum=rates))
-    assert len(found) == warned
-    assert all("momentum (Adam's beta1) of 0.9 and no batch norm" in text for text in found)

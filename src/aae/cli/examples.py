@@ -8,7 +8,8 @@ from aae.presets.presets import PRESETS
 __all__ = ["EXAMPLES", "PICTURE_NAMES", "complete_options", "complete_pictures", "complete_presets", "epilog"]
 
 PICTURE_NAMES = (
-    "features", "latent", "manifold", "styles", "samples", "reconstructions", "curves", "confusion", "mistakes", "time",
+    "features", "latent", "manifold", "styles", "samples", "columns", "reconstructions", "curves", "confusion",
+    "mistakes", "time",
 )  # fmt: skip
 
 EXAMPLES: dict[str, tuple[str, ...]] = {

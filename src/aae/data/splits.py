@@ -10,7 +10,7 @@ from aae.data.order import RowsExcept
 from aae.data.raw import leave_one_of_each
 from aae.system.errors import AAEError, unknown
 
-__all__ = ["Split", "fingerprint", "split_data"]
+__all__ = ["Split", "fingerprint", "some_rows", "split_data"]
 
 SPLITS = ("random", "tutorial")
 FINGERPRINT = 1000  # rows by which data sets are distinguished
@@ -24,6 +24,13 @@ class Split:
     labelled: np.ndarray
     unlabelled: np.ndarray | RowsExcept
     validation: np.ndarray
+
+
+def some_rows(split: Split, count: int, seed: int = 0) -> np.ndarray:
+    """The numbers of at most ``count`` rows that were trained on, in order; of a large file those near its start."""
+    few = split.unlabelled[:] if isinstance(split.unlabelled, np.ndarray) else split.unlabelled[:count]
+    rows = np.concatenate([split.labelled, few])
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int = 0) -> Split:

@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 
 from aae.data.dataset import Dataset
-from aae.data.splits import Split
+from aae.data.splits import Split, some_rows
 from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
@@ -34,10 +34,10 @@ def attach_noise(model: Autoencoder, data: Dataset, split: Split, seed: int = 0)
         split: The split used in training.
         seed: Seed of what is drawn.
     """
-    training = np.concatenate([split.labelled, split.unlabelled])
-    if model.table is None or len(training) < 2 or any(latent.prior is None for latent in model.latents):
+    count = len(split.labelled) + len(split.unlabelled)
+    if model.table is None or count < 2 or any(latent.prior is None for latent in model.latents):
         return
-    chosen = np.sort(np.random.default_rng(seed).permutation(training)[:ROWS])
+    chosen = some_rows(split, ROWS, seed)
     rows = model.table.as_rows(np.asarray(data.x[chosen]))
     labels = np.where(np.isin(chosen, split.labelled), data.y[chosen], -1)
     with inference.seeded(model, seed):

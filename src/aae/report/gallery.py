@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.data.arrays import Rows
+from aae.data.splits import some_rows
 from aae.evaluation import inference, metrics
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
 from aae.model.autoencoder import Autoencoder
@@ -54,8 +55,7 @@ def _latent(run: Run) -> Figure:
     codes, prior = _map_codes(run.model, run.data.test_x[:POINTS])
     training = None
     if shows_cells(run.model):  # a table often has few test rows
-        rows = np.concatenate([run.split.labelled, run.split.unlabelled])[:POINTS]
-        training, _ = _map_codes(run.model, run.data.x[np.sort(rows)])
+        training, _ = _map_codes(run.model, run.data.x[some_rows(run.split, POINTS)])
     what = "Codes" if prior is None else _what_lies_on_the_map(run.model)[0]
     return plots.latent_map(codes, run.data.test_y[:POINTS], run.data.classes, prior, what, training)
 

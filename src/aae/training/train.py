@@ -135,8 +135,6 @@ def train(
         if memory is not None:
             loop.warnings = memory.warnings
             loop.notes += memory.warnings
-        doubts = doubtful_settings(model, settings)
-        loop.warnings, loop.notes = [*loop.warnings, *doubts], [*loop.notes, *doubts]
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
@@ -189,26 +187,6 @@ def _recovery_advice(run: RunDir | None) -> str:
         state, _ = latest_checkpoint(run.checkpoints)
         return f"Continue from step {state['step']} with --out {run.path} --resume, on any number of devices."
     return f"{run.path} holds no checkpoint; train again."
-
-
-def doubtful_settings(model: Autoencoder, settings: Settings) -> list[str]:
-    """A warning if an adversary matches codes with a momentum that may keep them from settling.
-
-    The README's own model on digits, 1,500 steps, one seed: with N(0, I) a classifier tells codes from prior samples
-    9.2 points above chance with a beta1 of 0.9 (7.5 with batch norm) and 0.8 with 0; with ten components 12 for both.
-    """
-    usual = settings.optimizer == "adam" and settings.schedule == "joint" and settings.momentum["adversarial"] > 0.5
-    matched = [latent for latent in model.latents if not latent.is_category and latent.posterior is not None]
-    strong = any(rule.weight >= 0.5 for latent in matched for rule in latent.rules("generator_loss"))
-    norms = torch.nn.modules.batchnorm._BatchNorm
-    normed = isinstance(model.trunk, torch.nn.Module) and any(isinstance(part, norms) for part in model.trunk.modules())
-    if not usual or not strong or normed:
-        return []
-    beta1 = settings.momentum["adversarial"]
-    return [
-        f"Codes may not settle on the prior with a momentum (Adam's beta1) of {beta1:g} and no batch norm in the "
-        "encoder; a momentum of 0 in all phases is surer."
-    ]
 
 
 def check_inputs(model: Autoencoder, data: Dataset) -> None:
