@@ -178,7 +178,7 @@ def test_what_a_recipe_sets(cli):
     assert (found["hidden"], found["reconstruction"], found["ema"]) == ("[1000,1000]", "mean", "off")
     for words, sentence in ((["vae", "--recipe", "paper"], "'paper' covers aae, supervised, semi-supervised, not vae"),
                             (["aae", "--recipe", "tutorail"], "did you mean 'tutorial'?"),
-                            (["--recipe", "paper"], "A recipe changes a preset; name one")):
+                            (["--recipe", "paper"], "--recipe needs a preset, as in")):
         done = cli("presets", *words)
         assert (done.code, sentence in done.err, done.err.count("\n")) == (2, True, 1)
 

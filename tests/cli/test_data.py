@@ -56,7 +56,7 @@ def test_a_wrong_cell_is_shown_with_its_line(cli):
 @pytest.mark.parametrize(("words", "sentence"), [
     (["--kind", "age"], "--kind takes COLUMN=KIND, such as age=number, not 'age'"),
     (["--kind", "age=whole"], "There is no kind of column called 'whole'"),
-    (["--kind", "age=number", "--kind", "age=date"], "--kind says that 'age' is a number and a date"),
+    (["--kind", "age=number", "--kind", "age=date"], "--kind gives 'age' two types, number and date"),
     (["--ignore", "years"], "There is no column of rows.csv called 'years'"),
     (["--ignore", "kind", "--label-column", "kind"], "'kind' holds the labels"),
 ])  # fmt: skip

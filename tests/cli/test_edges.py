@@ -114,7 +114,7 @@ def test_an_error_that_nobody_expected(cli, monkeypatch, tmp_path):
     done = cli("train", "vae")
     assert (done.code, done.out) == (70, "")
     found = re.fullmatch(
-        r"aae: This is an error of aae itself \(ZeroDivisionError: division \ufffd\[2J by zero\)\. "
+        r"aae: This is a bug in aae \(ZeroDivisionError: division \ufffd\[2J by zero\)\. "
         r"Please report it with the file (\S+), which holds the traceback\.\n", done.err)  # fmt: skip
     text = Path(found[1]).read_text()
     assert text.startswith("aae ")

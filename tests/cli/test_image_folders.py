@@ -37,7 +37,7 @@ def test_no_contact_sheet_is_written_unless_asked_for(cli, folder, monkeypatch):
 def test_a_contact_sheet_that_is_asked_for_among_the_images(cli, folder):
     done = cli("data", "pets", "--out", "pets/sheet.png")
     assert (done.code, done.out) == (2, "")
-    assert "pets/sheet.png would lie among the images of pets; name a file outside of that folder" in done.err
+    assert "pets/sheet.png would lie among the images of pets; name a file outside that folder" in done.err
     assert cli("data", "pets", "--out", "sheet.png").code == 0
     assert (folder / "sheet.png").is_file()
 

@@ -74,4 +74,4 @@ def test_the_commands(cli, copied, monkeypatch, tmp_path):
     model_alone = cli("info", "copied/model")  # as it is shared
     assert (model_alone.code, "parameters" in model_alone.out, "trained" in model_alone.out) == (0, True, False)
     (tmp_path / "empty").mkdir()
-    assert cli("runs", "empty").out == "There are no runs below empty.\n"
+    assert cli("runs", "empty").out == "There are no runs in empty.\n"

@@ -35,14 +35,14 @@ GRACE = 2.0  # seconds that rank zero has to report the same error
 NO_MEMORY = "There is not enough memory for this; use less data, fewer samples or a smaller batch."
 
 app = typer.Typer(
-    help="Adversarial autoencoders: learn from all your data and a handful of labels.",
+    help="Adversarial autoencoders: learn from all your data and a few labels.",
     no_args_is_help=True,
     epilog="""\b
 Examples:
-  aae presets                          # what can be trained
-  aae train few-labels --data photos   # and what follows from it: a model, its figures, a report
-  aae train --help                     # each command has examples of its own
-  aae --install-completion             # TAB completes commands, options and presets""",
+  aae presets                          # list the presets
+  aae train few-labels --data photos   # train, evaluate and write a report
+  aae train --help                     # every command has examples
+  aae --install-completion             # complete commands, options and presets with TAB""",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +50,7 @@ Examples:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
@@ -68,7 +68,7 @@ def _add(name: str, command: Callable[..., Any]) -> None:
         with quiet_output():
             return command(*args, **named)
 
-    help_text = "Print results, warnings and errors only: no progress and no notes."
+    help_text = "Print only results, warnings and errors, no progress or notes."
     flag = Annotated[bool, typer.Option("--quiet", "-q", help=help_text)]
     signature = inspect.signature(command)
     option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=flag)
@@ -168,7 +168,7 @@ def _bug(error: Exception) -> str:
         where = "with the traceback above"
     name, reason = type(error).__name__, first_line(error)
     what = name if reason == name else f"{name}: {reason}"
-    return f"This is an error of aae itself ({what}). Please report it {where}."
+    return f"This is a bug in aae ({what}). Please report it {where}."
 
 
 def _fail(text: str, code: int, quiet: bool = False) -> NoReturn:

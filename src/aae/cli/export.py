@@ -13,10 +13,10 @@ __all__ = ["bench", "export"]
 
 def export(
     run: RunPath,
-    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Output folder.", show_default=False)],
     components: Components = None,
 ) -> None:
-    """Write the model as ONNX files that need no torch, checked against it."""
+    """Export the model to ONNX and check the result against PyTorch."""
     from aae.runs.onnx import export_onnx
 
     typer.echo(export_onnx(run, out))
@@ -28,9 +28,9 @@ def bench(
     ] = "semi-supervised",
     data: Data = "mnist",
     as_json: AsJSON = False,
-    out: Annotated[Path, typer.Option(help="Bar chart to write.")] = Path("bench.png"),
+    out: Annotated[Path, typer.Option(help="Output file of the bar chart.")] = Path("bench.png"),
 ) -> None:
-    """Time training on each device: the tutorial's settings and ours."""
+    """Time training on each device, with the tutorial's settings and with ours."""
     from aae.presets.presets import resolve
 
     resolve(preset)  # checks the name before anything heavy is loaded

@@ -39,20 +39,20 @@ __all__ = ["evaluate", "plot", "presets", "report", "show_data"]
 
 def presets(
     name: Annotated[
-        str | None, typer.Argument(help="Show this preset's options.", autocompletion=complete_presets)
+        str | None, typer.Argument(help="Preset whose options to show.", autocompletion=complete_presets)
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Show what this published setting changes: tutorial or paper.", metavar="NAME")
+        str | None, typer.Option(help="Show the options that a recipe changes: tutorial or paper.", metavar="NAME")
     ] = None,
 ) -> None:
-    """List what can be trained, one line each; or the options of one preset and what they mean."""
+    """List the presets, or show the options of one preset and their meaning."""
     from aae.presets.meanings import describe_preset, describe_recipe
     from aae.presets.presets import PRESETS
 
     if name is not None:
         lines = describe_preset(name) if recipe is None else describe_recipe(name, recipe)
     elif recipe is not None:
-        raise UsageError(f"A recipe changes a preset; name one, as in `aae presets semi-supervised --recipe {recipe}`.")
+        raise UsageError(f"--recipe needs a preset, as in `aae presets semi-supervised --recipe {recipe}`.")
     else:
         width = max(map(len, PRESETS))
         lines = [f"{preset:{width}}  {row.summary}" for preset, row in PRESETS.items()]
@@ -61,7 +61,7 @@ def presets(
 
 def show_data(
     context: typer.Context,
-    data: Annotated[str, typer.Argument(metavar="SPEC", help="As --data of train.", show_default=False)],
+    data: Annotated[str, typer.Argument(metavar="SPEC", help="Data, as --data of `aae train`.", show_default=False)],
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
     label_column: LabelColumn = None,
@@ -76,10 +76,10 @@ def show_data(
     ignore: Ignore = None,
     kind: Kind = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write a contact sheet of the images to this file (.png, .svg or .pdf).")
+        Path | None, typer.Option(help="Also write a contact sheet of the images (.png, .svg or .pdf).")
     ] = None,
 ) -> None:
-    """Show what is understood of some data: rows, classes, every column of a table, and what looks wrong."""
+    """Show how a data set is read: examples, classes, every column of a table, and possible problems."""
     from aae.data.sources import load_data
     from aae.data.summary import describe_data, warnings_about
     from aae.system.files import check_output_path
@@ -88,7 +88,7 @@ def show_data(
         check_output_path(out, ".png", ".svg", ".pdf")
         among = _among_images(out, data, test)
         if among is not None:
-            raise UsageError(f"{out} would lie among the images of {among}; name a file outside of that folder.")
+            raise UsageError(f"{out} would lie among the images of {among}; name a file outside that folder.")
     reading = read_options(context)
     described = _print_columns(data, reading)
     rows = load_data(data, reading)
@@ -150,7 +150,7 @@ def evaluate(
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
     components: Components = None,
 ) -> None:  # fmt: skip
-    """Measure a run on its test set."""
+    """Evaluate a run on its test set."""
     from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
@@ -176,12 +176,12 @@ def plot(
     out: Out,
     components: Components = None,
 ) -> None:
-    """Draw one picture of a run."""
+    """Draw one plot of a run."""
     from aae.report.gallery import draw_picture
 
     typer.echo(draw_picture(run, kind, out))
 
 
 def report(run: RunPath, components: Components = None) -> None:
-    """Write RUN/report.html: every figure and picture in one file that opens offline."""
+    """Write RUN/report.html: all metrics and plots in one self-contained file."""
     report_run(run)

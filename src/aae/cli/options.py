@@ -21,67 +21,67 @@ PresetName = Annotated[
     str,
     typer.Argument(
         metavar="PRESET",
-        help="What to train; see `aae presets`.",
+        help="Preset to train; see `aae presets`.",
         show_default=False,
         autocompletion=complete_presets,
     ),
 ]
 Labels = Annotated[
-    int | None, typer.Option(help="Labels that may be used; the preset's own number if not given.")
+    int | None, typer.Option(help="Number of labels to use; default: set by the preset.")
 ]
-SplitHow = Annotated[str, typer.Option(help="random, or tutorial (fixed rows in file order).")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)]
+SplitHow = Annotated[str, typer.Option(help="How to split the data: random, or tutorial (fixed, in file order).")]
+Seed = Annotated[int, typer.Option(help="Random seed.", min=0, max=2**63 - 1)]
 Data = Annotated[
-    str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), a folder of images or of IDX files.")
+    str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), or a folder of images or IDX files.")
 ]
-OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the run's own.")]
-Out = Annotated[Path, typer.Option(help="File to write.", show_default=False)]
+OtherData = Annotated[str | None, typer.Option("--data", help="Data to evaluate on instead of the run's own.")]
+Out = Annotated[Path, typer.Option(help="Output file.", show_default=False)]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Column of a .csv or .parquet file that holds the labels.", metavar="NAME")
+    str | None, typer.Option(help="Label column of a .csv or .parquet file.", metavar="NAME")
 ]
 Input = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="Rows to read: as --data, or a single image.", show_default=False
+        metavar="INPUT", help="Input data: as --data of `aae train`, or a single image.", show_default=False
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Devices = Annotated[
     int | None,
-    typer.Option(help="Processes on this machine, one for each GPU or for some of the cores. Under torchrun, drop it."),
+    typer.Option(help="Number of processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
 ]
 Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
 ImageSize = Annotated[
-    int | None, typer.Option(help="Side of the images of a folder, 8 to 128; their own, 64 at most, if not given.")
+    int | None, typer.Option(help="Side length of images from a folder, 8 to 128; default: their own, at most 64.")
 ]
 LabelsFile = Annotated[
-    str | None, typer.Option(help="CSV file with the columns file,label for a folder of images.", metavar="FILE")
+    str | None, typer.Option(help="CSV file with columns file,label, for a folder of images.", metavar="FILE")
 ]
-Test = Annotated[str | None, typer.Option(help="Rows to test on; a part of --data if not given.", metavar="SPEC")]
+Test = Annotated[str | None, typer.Option(help="Test data; default: a part of --data.", metavar="SPEC")]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Stop at an image that cannot be read or a category that is not known.")
+    bool, typer.Option("--strict", help="Stop at an unreadable image or an unknown category.")
 ]
 Fit = Annotated[
-    str | None, typer.Option(help="How images that are not square become so: crop, pad or stretch.", metavar="HOW")
+    str | None, typer.Option(help="How to make images square: crop, pad or stretch.", metavar="HOW")
 ]
 Categories = Annotated[
-    str | None, typer.Option(help="Columns whose numbers are names of categories, as ward,zip.", metavar="NAMES")
+    str | None, typer.Option(help="Numeric columns to treat as categories, e.g. ward,zip.", metavar="NAMES")
 ]
-Decimal = Annotated[str | None, typer.Option(help="Decimal mark of the numbers in a table.", metavar="MARK")]
-Delimiter = Annotated[str | None, typer.Option(help="Character between the cells of a .csv file.", metavar="MARK")]
+Decimal = Annotated[str | None, typer.Option(help="Decimal separator of numbers in a table.", metavar="MARK")]
+Delimiter = Annotated[str | None, typer.Option(help="Field separator of a .csv file.", metavar="MARK")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a .csv file, such as cp1252.", metavar="NAME")]
 Missing = Annotated[
-    str | None, typer.Option(help="Texts that stand for an empty cell of a table, as ?,n/a.", metavar="TEXTS")
+    str | None, typer.Option(help="Texts that mark missing values in a table, e.g. ?,n/a.", metavar="TEXTS")
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option(help="Column of a table that is not learned from; may be repeated.", metavar="COLUMN"),
+    typer.Option(help="Table column to ignore; may be repeated.", metavar="COLUMN"),
 ]
 Kind = Annotated[
     list[str] | None,
     typer.Option(
-        help="What a column of a table is: number, category, date or text (not learned from); may be repeated.",
+        help="Type of a table column: number, category, date or text (ignored); may be repeated.",
         metavar="COLUMN=KIND",
     ),
 ]
@@ -99,7 +99,7 @@ Components = Annotated[
     list[str] | None,
     typer.Option(
         metavar="MODULE:CLASS",
-        help="A class of your own that the model is made of, as my_parts:TwoMoons; may be repeated.",
+        help="Custom class that the model uses, e.g. my_parts:TwoMoons; may be repeated.",
         callback=import_components,
         is_eager=True,
     ),
@@ -124,7 +124,7 @@ def _kinds(pairs: Sequence[str]) -> dict[str, str] | None:
         if not equals:
             raise UsageError(f"--kind takes COLUMN=KIND, such as age=number, not {pair!r}.")
         if kinds.setdefault(name.strip(), kind.strip()) != kind.strip():
-            raise UsageError(f"--kind says that {name!r} is a {kinds[name.strip()]} and a {kind}; drop one of them.")
+            raise UsageError(f"--kind gives {name!r} two types, {kinds[name.strip()]} and {kind}; drop one of them.")
     return kinds or None
 
 

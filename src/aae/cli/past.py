@@ -16,15 +16,15 @@ LISTED = 10  # classes that are named
 
 def list_runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder to search, with all below it.")
+        Path, typer.Argument(metavar="[DIR]", help="Folder to search recursively.")
     ] = Path("runs"),
 ) -> None:
-    """List the runs below a folder: preset, data, labels, error, and when they were trained."""
+    """List the runs in a folder: preset, data, labels, error and date."""
     from aae.runs.overview import find_runs
 
     found = list(find_runs(folder))
     if not found:
-        typer.echo(f"There are no runs below {folder}.")
+        typer.echo(f"There are no runs in {folder}.")
         return
     rows = [("run", "preset", "data", "labels", "figure", "when")]
     for run in found:
@@ -41,7 +41,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def info(run: RunPath, components: Components = None) -> None:
-    """Show what a run or a model is: data, classes, latents, parameters, settings and figures."""
+    """Describe a run or a model: data, classes, latents, parameters, settings and metrics."""
     from aae.model.artifact import load
     from aae.runs.overview import look_at, main_figure
 
@@ -52,7 +52,7 @@ def info(run: RunPath, components: Components = None) -> None:
     lines += _model_lines(model)
     if (run / "config.json").is_file():
         figure = main_figure(look_at(run).figures)
-        lines.append(("figures", f"{figure or 'none yet'}; `aae evaluate {run}` measures all"))
+        lines.append(("figures", f"{figure or 'none yet'}; `aae evaluate {run}` computes all of them"))
     for line in _aligned(lines):
         typer.echo(printable(line))
 

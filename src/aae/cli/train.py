@@ -48,17 +48,17 @@ def train(
     labels: Labels = None,
     split: SplitHow = "random",
     seed: Seed = 0,
-    epochs: Annotated[float | None, typer.Option(help="Length in passes over the rows.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Length in steps.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length in seconds; the schedule is fitted to it.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Most seconds; it ends earlier if it is done.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of passes over the training data.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Training time in seconds; the schedule is fitted to it.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Time limit in seconds; training may end earlier.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="alternating or joint.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Update schedule: joint or alternating.")] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     devices: Devices = None,
     num_nodes: Annotated[
-        int | None, typer.Option(help="Machines that take part; see docs/scale.md. Under torchrun, drop it.")
+        int | None, typer.Option(help="Number of machines; see docs/scale.md. Omit under torchrun.")
     ] = None,
     changes: Changes = None,
     image_size: ImageSize = None,
@@ -74,13 +74,13 @@ def train(
     missing: Missing = None,
     ignore: Ignore = None,
     kind: Kind = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; runs/PRESET-DATA if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/PRESET-DATA.")] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the run in --out, with its own settings (and device, if not given)."),
+        typer.Option("--resume", help="Continue the run in --out with its own settings (and device, if not given)."),
     ] = False,
     checkpoint_every: Annotated[
-        float | None, typer.Option(help="Seconds between two checkpoints; 30, or more for a large model, if not given.")
+        float | None, typer.Option(help="Seconds between checkpoints; default: 30, or more for a large model.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files.")] = False,
     report: Annotated[bool, typer.Option(help="Evaluate and write the report at the end.")] = True,
@@ -88,19 +88,19 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE.toml",
-            help="Take options from a file; those of the command line come first.",
+            help="Read options from a file; the command line takes precedence.",
             callback=read_config_file,
             is_eager=True,
         ),
     ] = None,
     write_config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Write the options to a file for --config, and stop.")
+        Path | None, typer.Option(metavar="FILE.toml", help="Write the options to a file for --config, and exit.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show data, options, parameters and steps, and stop.")
+        bool, typer.Option("--dry-run", help="Show data, options, parameters and steps, and exit.")
     ] = False,
 ) -> None:
-    """Train a preset and leave a run directory with the model, its figures and a report."""
+    """Train a preset and write a run directory with the model, its metrics and a report."""
     from aae.presets.presets import resolve
 
     options = changes_in(context, changes)
@@ -109,7 +109,7 @@ def train(
     length = without_other_lengths(context, {"epochs": epochs, "steps": steps, "seconds": seconds})
     length |= {} if max_seconds is None else {"max_seconds": max_seconds}
     if resume and (write_config is not None or dry_run):
-        raise UsageError("--resume continues a run as it was begun; drop --dry-run and --write-config.")
+        raise UsageError("--resume continues a run with its own settings; drop --dry-run and --write-config.")
     if write_config is not None:
         write_config_file(context, options, write_config)
         typer.echo(f"Options: {write_config}")
@@ -160,7 +160,7 @@ def train(
         return
     typer.echo(last_measured(result.history))
     if result.interrupted:
-        typer.echo(f"Go on with: aae train {preset} --out {shlex.quote(str(out))} --resume")
+        typer.echo(f"Continue with: aae train {preset} --out {shlex.quote(str(out))} --resume")
         raise typer.Exit(128 + result.interrupted)
 
 
@@ -182,19 +182,19 @@ def tune(
     context: typer.Context,
     preset: PresetName,
     data: Data = "digits",
-    trials: Annotated[int, typer.Option(help="Trials of the study, those of other workers included.", min=1)] = 30,
+    trials: Annotated[int, typer.Option(help="Number of trials in the study, including other workers' trials.", min=1)] = 30,
     storage: Annotated[
         str | None,
-        typer.Option(help="Database of the study, for several workers; OUT/study.db if not given.", metavar="URL"),
+        typer.Option(help="Database of the study, shared by all workers; default: OUT/study.db.", metavar="URL"),
     ] = None,
     study: Annotated[str, typer.Option(help="Name of the study in its storage.")] = "aae",
     labels: Labels = None,
     split: SplitHow = "random",
     seed: Seed = 0,
-    epochs: Annotated[float | None, typer.Option(help="Length of a trial in passes over the rows.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Length of a trial in steps.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length of a trial in seconds.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Most seconds of a trial.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training data per trial.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps per trial.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Training time per trial in seconds.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Time limit per trial in seconds.")] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     changes: Changes = None,
@@ -211,9 +211,9 @@ def tune(
     missing: Missing = None,
     ignore: Ignore = None,
     kind: Kind = None,
-    out: Annotated[Path | None, typer.Option(help="Directory; runs/tune-PRESET-DATA if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output directory; default: runs/tune-PRESET-DATA.")] = None,
 ) -> None:
-    """Try many settings of a preset, judged on validation rows; the same command goes on with a study."""
+    """Search for better settings of a preset on validation data; rerun the command to continue a study."""
     from aae.presets.presets import resolve
 
     fixed = parse_changes(changes or [])

@@ -31,23 +31,23 @@ DECODED = (".npz", ".png", ".csv", ".parquet")  # endings of files with decoded 
 def predict(
     context: typer.Context, run: RunPath, rows: Input,
     out: Annotated[
-        Path | None, typer.Option(help="CSV file to write; without it, the first answers are printed.")
+        Path | None, typer.Option(help="CSV file to write; default: print the first predictions.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--id", help="Column of a table to tell its rows by, in place of their numbers.",
+        str | None, typer.Option("--id", help="Table column that identifies rows in the output, instead of their index.",
                                  metavar="COLUMN")
     ] = None,
     devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
     encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
-    """Print the class of an image or of a few rows, or write that of every row, with its probabilities, as CSV."""
+    """Predict classes and their probabilities; print the first few, or write all of them as CSV."""
     given = read_options(context)
     if out is None:
         from aae.runs.answers import answers
 
         if devices not in (None, 1):
-            raise UsageError("--devices divides the rows of a file to write; name it with --out FILE.csv.")
+            raise UsageError("--devices needs an output file; name it with --out FILE.csv.")
         typer.echo(printable("\n".join(answers(run, rows, strict, given, key))))
         return
     from aae.runs.outputs import predictions
@@ -60,7 +60,7 @@ def encode(
     decimal: Decimal = None, delimiter: Delimiter = None,
     encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
-    """Write the latent codes of every row, as .npz or .parquet."""
+    """Write the latent codes of every example as .npz or .parquet."""
     from aae.runs.outputs import codes
 
     given = read_options(context)
@@ -87,7 +87,7 @@ def reconstruct(
     decimal: Decimal = None, delimiter: Delimiter = None,
     encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
-    """Write what the model makes of every row: .npz, or .png for a look."""
+    """Write the reconstruction of every example: .npz, .csv or .parquet, or the first few as .png."""
     if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import reconstruction_sheet as write
     else:
@@ -98,12 +98,12 @@ def reconstruct(
 def sample(
     run: RunPath,
     out: Out,
-    n: Annotated[int, typer.Option("--n", help="How many.", min=1)] = 64,
-    label: Annotated[str | None, typer.Option(help="Class to draw.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0, max=2**63 - 1)] = 0,
+    n: Annotated[int, typer.Option("--n", help="Number of samples.", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="Class to sample from.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=2**63 - 1)] = 0,
     components: Components = None,
 ) -> None:
-    """Draw new rows from the model: .png or .npz."""
+    """Sample from the model: .npz, .png, .csv or .parquet."""
     if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import sample_sheet as write
     else:

@@ -26,110 +26,110 @@ class Options:
     """All options. ``auto`` is resolved from the data; sections are those of arXiv 1511.05644 if no other is named."""
 
     network: str = _option(
-        "mlp", "mlp, conv, or ensemble (of small fully connected networks, for columns)", heading="Networks"
+        "mlp", "mlp, conv, or ensemble (of small MLPs, for tabular data)", heading="Networks"
     )
     members: int = _option(8, "number of networks in the ensemble", "arXiv 1612.01474")
     bins: int = _option(
-        8, "bins of a number's piecewise-linear encoding, for the ensemble", "arXiv 2203.05556 §3.1", off=0
+        8, "bins of the ensemble's piecewise-linear encoding of numbers", "arXiv 2203.05556 §3.1", off=0
     )
     hidden: Sequence[int] | None = _option(
-        None, "widths of the hidden layers; auto: 128 to 1000, from the size of a row", auto=None
+        None, "widths of the hidden layers; auto: 128 to 1000, depending on the input size", auto=None
     )
-    channels: int = _option(16, "channels of the first convolution")
-    dropout: float = _option(0.0, "share of hidden units that are dropped in a training step")
+    channels: int = _option(16, "output channels of the first convolution")
+    dropout: float = _option(0.0, "dropout probability of hidden units")
     batch_norm: bool = _option(True, "batch norm in the encoder")
     layer_norm: bool = _option(
-        False, "layer norm in the encoder in place of batch norm: by the row alone, for classes of uneven sizes"
+        False, "layer norm instead of batch norm in the encoder: independent of the batch, for imbalanced classes"
     )
     likelihood: str = _option("auto", "bernoulli or gaussian; auto: bernoulli for grey images")
     corruption: str = _option(
         "none",
-        "noise on the encoder's input: none, gaussian, masking, salt-and-pepper, or auto (gaussian if labels condition "
-        "the prior)",
+        "noise on the encoder's input: none, gaussian, masking, salt-and-pepper, or auto (gaussian if the prior is "
+        "conditioned on labels)",
     )
-    corruption_level: float = _option(0.3, "standard deviation of that noise, or share of the values that it changes")
+    corruption_level: float = _option(0.3, "standard deviation of that noise, or fraction of values it changes")
 
-    z: int = _option(10, "length of the continuous code", "§2", "Continuous latent", off=0)
+    z: int = _option(10, "dimension of the continuous code", "§2", "Continuous latent", off=0)
     posterior: str = _option("point", "point, gaussian, or noisy (the paper's universal approximator)", "§2")
     prior: str = _option("gaussian", "gaussian, ring, grid, swiss-roll, cube or ball", "§2.3")
     prior_std: float = _option(
         1.0, "standard deviation (gaussian), scale (ring, grid) or half width (cube, ball) of the prior"
     )
-    matching: str = _option("adversarial", "matching of codes and prior: none, adversarial, kl, mmd, kl+mmd", "§2")
-    z_weight: float = _option(0.1, "weight of the adversary of z")
-    kl_weight: float = _option(1.0, "factor on the KL divergence; 1: the evidence lower bound", "arXiv 1312.6114")
-    mmd_weight: float = _option(100.0, "factor on the maximum mean discrepancy", "arXiv 1711.01558 §4")
+    matching: str = _option("adversarial", "how codes are matched to the prior: none, adversarial, kl, mmd, kl+mmd", "§2")
+    z_weight: float = _option(0.1, "weight of the adversarial loss of z")
+    kl_weight: float = _option(1.0, "weight of the KL divergence; 1: the evidence lower bound", "arXiv 1312.6114")
+    mmd_weight: float = _option(100.0, "weight of the maximum mean discrepancy", "arXiv 1711.01558 §4")
 
     y: str = _option(
         "none",
-        "what the class is: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
+        "role of the class: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
         "labels, else clusters)",
         heading="Categorical latent",
     )
     clusters: int = _option(
-        30, "number of clusters, or of values of each variable of the discrete VAE", "§6: 16 and 30"
+        30, "number of clusters, or of categories per variable of the discrete VAE", "§6: 16 and 30"
     )
     class_prior: str | Sequence[float] = _option(
         "labels",
-        "how frequent classes are: labels (as among the labelled rows; clusters: all the same), uniform, or a list of "
-        "shares or counts",
+        "expected class frequencies: labels (as in the labelled data; uniform for clusters), uniform, or a list of "
+        "fractions or counts",
     )
     class_weight: str | Sequence[float] | None = _option(
-        None, "what a label of each class counts: equal, balanced (rare classes more), or a list of numbers", equal=None
+        None, "class weights in the classification loss: equal, balanced (rare classes more), or a list of numbers", equal=None
     )
     variables: int = _option(1, "number of categorical latents")
     y_matching: str = _option(
-        "adversarial", "matching of classes and prior: adversarial, kl, information, adversarial+information", "§5"
+        "adversarial", "how classes are matched to the prior: adversarial, kl, information, adversarial+information", "§5"
     )
-    y_weight: float = _option(0.02, "weight of the adversary of y")
+    y_weight: float = _option(0.02, "weight of the adversarial loss of y")
     information_weight: float = _option(10.0, "weight of the mutual information", "arXiv 1702.08720")
     information_balance: float = _option(
-        4.0, "factor on its term for equal cluster sizes; 1: plain mutual information", "arXiv 1702.08720"
+        4.0, "factor on its term for equal cluster sizes; 1: standard mutual information", "arXiv 1702.08720"
     )
     temperature: float | None = _option(
-        None, "temperature of Gumbel-softmax samples; off: the probabilities themselves", "arXiv 1611.01144", off=None
+        None, "temperature of Gumbel-softmax samples; off: use the probabilities", "arXiv 1611.01144", off=None
     )
     independent: bool = _option(
-        False, "the discriminator of z sees the class (observed or inferred), so that z cannot encode it"
+        False, "condition the discriminator of z on the class (observed or inferred), so that z cannot encode it"
     )
-    merge: str = _option("concatenate", "how the decoder gets y and z: concatenate, or sum (§7)")
+    merge: str = _option("concatenate", "how y and z are combined for the decoder: concatenate, or sum (§7)")
     separation: float = _option(
-        6.0, "least distance between cluster heads, for merge=sum, in units of prior_std", "§7"
+        6.0, "minimum distance between cluster heads, for merge=sum, in units of prior_std", "§7"
     )
 
     discriminator_hidden: Sequence[int] | None = _option(
         None, "widths of the hidden layers; auto: as hidden", heading="Discriminators", auto=None
     )
-    discriminator_dropout: float = _option(0.0, "share of hidden units that are dropped")
+    discriminator_dropout: float = _option(0.0, "dropout probability of hidden units")
 
-    epochs: float = _option(10, "passes over the rows", heading="Training")
-    least_steps: int = _option(2000, "steps at least: small data sets get more epochs")
+    epochs: float = _option(10, "passes over the training data", heading="Training")
+    least_steps: int = _option(2000, "minimum number of steps: small data sets get more epochs")
     batch_size: int = _option(256, "batch size")
-    labelled_batch_size: int = _option(100, "batch size of the labelled rows, which a step reads besides")
-    schedule: str = _option("joint", "joint (one pass through the encoder), or alternating (the paper's phases)", "§2")
+    labelled_batch_size: int = _option(100, "size of the additional batch of labelled examples")
+    schedule: str = _option("joint", "joint (one encoder pass per step), or alternating (the paper's phases)", "§2")
     optimizer: str = _option("adam", "adam or sgd")
     lr: float = _option(1e-3, "learning rate")
     lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
     lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
-    momentum: float = _option(0.9, "momentum of sgd, and beta1 of adam")
-    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: no other", same=None)
-    decay: str = _option("cosine", "how the learning rate falls: constant, cosine, or steps (the paper's)")
+    momentum: float = _option(0.9, "momentum of sgd, or beta1 of adam")
+    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: as momentum", same=None)
+    decay: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)")
     # Auto: so that the loss of few labels is not dwarfed by that of many values.
     reconstruction: float | None = _option(
         0.01,
-        "factor on the reconstruction loss (nats); mean: 1 / number of values; auto: 2 / number of values",
+        "weight of the reconstruction loss (nats); mean: 1 / number of values; auto: 2 / number of values",
         mean=0.0, auto=None,
     )  # fmt: skip
-    ema: float | None = _option(0.99, "decay of the moving average of the weights, which is what is kept", off=None)
+    ema: float | None = _option(0.99, "decay of the moving average of the weights; the average is saved", off=None)
 
     split_clusters: bool = _option(
-        False, "a cluster of two groups gets a second head; needs augmentation", heading="Clusters"
+        False, "split clusters that contain two groups; needs augmentation", heading="Clusters"
     )
-    restarts: int = _option(1, "number of starts; the one with the most mutual information continues")
+    restarts: int = _option(1, "number of starts; training continues from the one with the highest mutual information")
 
     adversarial_radius: float = _option(
         0.0,
-        "virtual adversarial training: radius as a fraction of the distance to the nearest row",
+        "virtual adversarial training: radius as a fraction of the distance to the nearest neighbour",
         "arXiv 1704.03976",
         "Few labels",
         off=0.0,
@@ -137,28 +137,28 @@ class Options:
     adversarial_weight: float = _option(1.0, "weight of virtual adversarial training")
     interpolation: float = _option(0.0, "weight of interpolation consistency", "arXiv 1903.03825", off=0.0)
     neighbour_targets: float = _option(
-        0.0, "share of the training in which nearest neighbours set a row's target", off=0.0
+        0.0, "initial fraction of training with targets from nearest neighbours", off=0.0
     )
     baseline_targets: float | str = _option(
         0.0,
-        "weight of what simple classifiers and spread labels say of unlabelled rows; auto: settled by a trial",
+        "weight of targets from simple classifiers and label spreading; auto: chosen by a trial",
         off=0.0,
     )
     transformation: float = _option(
         0.0, "weight of consistency under tangent augmentation", "arXiv 1001.1027", off=0.0
     )
     transformation_scale: float = _option(
-        2.0, "size of tangent augmentation; 1: as far as the nearest neighbours"
+        2.0, "magnitude of tangent augmentation; 1: distance to the nearest neighbours"
     )
     consistency: float = _option(0.0, "weight of consistency under augmentation", "arXiv 1606.04586", off=0.0)
     consistency_fade: float = _option(
-        0.0, "power of the remaining share of the training in its weight", constant=0.0
+        0.0, "its weight decays as this power of the remaining fraction of training", constant=0.0
     )
     degrees: float | None = _option(
-        None, "augmentation: rotation; auto: 26 for digits and mnist, else 0", auto=None
+        None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, else 0", auto=None
     )
     scale: float = _option(0.2, "augmentation: scaling")
-    shift: float = _option(0.14, "augmentation: shift as a share of the side")
+    shift: float = _option(0.14, "augmentation: shift as a fraction of the side")
     shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, else 0", auto=None)
 
 

@@ -138,7 +138,7 @@ PRESETS: dict[str, Preset] = {
         {**_PLAIN, "z": 20, "posterior": "gaussian", "matching": "kl", "epochs": 20},
     ),
     "aae": Preset(
-        "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; with labels, each class its own part",
+        "Adversarial autoencoder: a 2-D map on N(0, 5²), or any prior; labels select the mixture component",
         0,
         # Depth and noise: 97 instead of 87 % of unseen rows are encoded into the component of their class.
         {
@@ -154,19 +154,19 @@ PRESETS: dict[str, Preset] = {
         {"hidden": (128, 128, 128, 128)},
     ),
     "supervised": Preset(
-        "AAE that is given the label, so the code holds style only (§4)",
+        "AAE conditioned on the label, so that the code holds only style (§4)",
         None,
         {"y": "observed", "independent": True, "z": 2, "z_weight": 1.0, "epochs": 20},
     ),
     "semi-supervised": Preset(
-        "Classifier from few labels plus style, the paper's model, for any data (§5)",
+        "Semi-supervised classifier with a style code: the paper's model, for any data (§5)",
         100,
         _SEMI_SUPERVISED,
         # With a dozen columns, a few generators span all directions: the error on wine rises from 4 % to 7 %.
         narrow={"transformation": 0.0},
     ),
     "few-labels": Preset(
-        "Classifier from few labels: for images with convolution, augmentation, consistency (recommended)",
+        "Classifier from few labels; for images with convolution, augmentation and consistency (recommended)",
         100,
         {
             "y": "supervised",
@@ -194,7 +194,7 @@ PRESETS: dict[str, Preset] = {
         labelled=_FEW_LABELS_LABELLED,
     ),
     "clustering": Preset(
-        "Clusters and style without any label (§6); for images with convolution and augmentation",
+        "Clustering with a style code, without labels (§6); for images with convolution and augmentation",
         0,
         {
             "y": "clusters",
@@ -224,7 +224,7 @@ PRESETS: dict[str, Preset] = {
         _CLUSTERING_VECTORS,
     ),
     "embedding": Preset(
-        "2-D map with a head for each class or cluster (§7)",
+        "2-D embedding with a head for each class or cluster (§7)",
         0,
         {
             "y": "auto",
@@ -240,7 +240,7 @@ PRESETS: dict[str, Preset] = {
         "Wasserstein autoencoder with maximum mean discrepancy", 0, {**_PLAIN, "z": 10, "matching": "mmd"}
     ),
     "info-vae": Preset(
-        "InfoVAE: less KL, plus maximum mean discrepancy",
+        "InfoVAE: reduced KL plus maximum mean discrepancy",
         0,
         {**_PLAIN, "z": 10, "posterior": "gaussian", "matching": "kl+mmd", "kl_weight": 0.5},
     ),
