@@ -49,7 +49,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Devices = Annotated[
     int | None,
-    typer.Option(help="Number of processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
+    typer.Option(help="Processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
 ]
 Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
 ImageSize = Annotated[

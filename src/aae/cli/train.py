@@ -50,7 +50,9 @@ def train(
     seed: Seed = 0,
     epochs: Annotated[float | None, typer.Option(help="Number of passes over the training data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Number of training steps.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Training time in seconds; the schedule is fitted to it.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Training time in seconds; the schedule is fitted to it.")
+    ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Time limit in seconds; training may end earlier.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     schedule: Annotated[str | None, typer.Option(help="Update schedule: joint or alternating.")] = None,
@@ -182,7 +184,9 @@ def tune(
     context: typer.Context,
     preset: PresetName,
     data: Data = "digits",
-    trials: Annotated[int, typer.Option(help="Number of trials in the study, including other workers' trials.", min=1)] = 30,
+    trials: Annotated[
+        int, typer.Option(help="Number of trials in the study, including other workers' trials.", min=1)
+    ] = 30,
     storage: Annotated[
         str | None,
         typer.Option(help="Database of the study, shared by all workers; default: OUT/study.db.", metavar="URL"),

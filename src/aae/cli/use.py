@@ -34,7 +34,7 @@ def predict(
         Path | None, typer.Option(help="CSV file to write; default: print the first predictions.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--id", help="Table column that identifies rows in the output, instead of their index.",
+        str | None, typer.Option("--id", help="Table column that identifies rows, instead of their index.",
                                  metavar="COLUMN")
     ] = None,
     devices: Devices = None, strict: Strict = False,

@@ -16,18 +16,14 @@ def _option(default: Any, meaning: str, section: str = "", heading: str = "", **
 
     ``heading`` begins a group of options. `aae.presets.meanings` makes texts of all this.
     """
-    return field(
-        default=default, metadata={"meaning": meaning, "section": section, "heading": heading, "words": words}
-    )
+    return field(default=default, metadata={"meaning": meaning, "section": section, "heading": heading, "words": words})
 
 
 @dataclass(frozen=True)
 class Options:
     """All options. ``auto`` is resolved from the data; sections are those of arXiv 1511.05644 if no other is named."""
 
-    network: str = _option(
-        "mlp", "mlp, conv, or ensemble (of small MLPs, for tabular data)", heading="Networks"
-    )
+    network: str = _option("mlp", "mlp, conv, or ensemble (of small MLPs, for tabular data)", heading="Networks")
     members: int = _option(8, "number of networks in the ensemble", "arXiv 1612.01474")
     bins: int = _option(
         8, "bins of the ensemble's piecewise-linear encoding of numbers", "arXiv 2203.05556 §3.1", off=0
@@ -55,7 +51,9 @@ class Options:
     prior_std: float = _option(
         1.0, "standard deviation (gaussian), scale (ring, grid) or half width (cube, ball) of the prior"
     )
-    matching: str = _option("adversarial", "how codes are matched to the prior: none, adversarial, kl, mmd, kl+mmd", "§2")
+    matching: str = _option(
+        "adversarial", "how codes are matched to the prior: none, adversarial, kl, mmd, kl+mmd", "§2"
+    )
     z_weight: float = _option(0.1, "weight of the adversarial loss of z")
     kl_weight: float = _option(1.0, "weight of the KL divergence; 1: the evidence lower bound", "arXiv 1312.6114")
     mmd_weight: float = _option(100.0, "weight of the maximum mean discrepancy", "arXiv 1711.01558 §4")
@@ -75,11 +73,15 @@ class Options:
         "fractions or counts",
     )
     class_weight: str | Sequence[float] | None = _option(
-        None, "class weights in the classification loss: equal, balanced (rare classes more), or a list of numbers", equal=None
+        None,
+        "class weights in the classification loss: equal, balanced (rare classes more), or a list of numbers",
+        equal=None,
     )
     variables: int = _option(1, "number of categorical latents")
     y_matching: str = _option(
-        "adversarial", "how classes are matched to the prior: adversarial, kl, information, adversarial+information", "§5"
+        "adversarial",
+        "how classes are matched to the prior: adversarial, kl, information, adversarial+information",
+        "§5",
     )
     y_weight: float = _option(0.02, "weight of the adversarial loss of y")
     information_weight: float = _option(10.0, "weight of the mutual information", "arXiv 1702.08720")
@@ -112,7 +114,9 @@ class Options:
     lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
     lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
     momentum: float = _option(0.9, "momentum of sgd, or beta1 of adam")
-    momentum_adversarial: float | None = _option(None, "momentum of the adversarial phases; same: as momentum", same=None)
+    momentum_adversarial: float | None = _option(
+        None, "momentum of the adversarial phases; same: as momentum", same=None
+    )
     decay: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)")
     # Auto: so that the loss of few labels is not dwarfed by that of many values.
     reconstruction: float | None = _option(
@@ -144,9 +148,7 @@ class Options:
         "weight of targets from simple classifiers and label spreading; auto: chosen by a trial",
         off=0.0,
     )
-    transformation: float = _option(
-        0.0, "weight of consistency under tangent augmentation", "arXiv 1001.1027", off=0.0
-    )
+    transformation: float = _option(0.0, "weight of consistency under tangent augmentation", "arXiv 1001.1027", off=0.0)
     transformation_scale: float = _option(
         2.0, "magnitude of tangent augmentation; 1: distance to the nearest neighbours"
     )
