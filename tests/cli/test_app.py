@@ -54,8 +54,8 @@ def test_from_training_to_everything_else(cli, folder):
     done = cli("train", "semi-supervised", *words, "--out", "run")
     assert done.code == 0
     assert "2 steps in " in done.out
-    assert " % of 360 labelled test rows (95 % interval: " in done.out
-    said = "digits: 1,437 rows to train on, 239 of them for validation; 50 of 1,437 labels used; 360 rows to test on.\n"
+    assert " % of 360 labelled test examples (95 % interval: " in done.out
+    said = "digits: 1,437 training examples, 239 of them for validation; 50 of 1,437 labels used; 360 test examples.\n"
     assert said in done.err
     assert "Report: run/report.html" in done.out
     assert "100% error" in done.err
@@ -84,9 +84,9 @@ def test_from_training_to_everything_else(cli, folder):
     logistic, forest = (found[f"baseline_{name}"] for name in ("logistic_regression", "random_forest"))
     best = "logistic regression" if logistic <= forest else "random forest"
     assert second.startswith(f"on the same labels: logistic regression {logistic:.2f} %, random forest {forest:.2f} %")
-    assert second.endswith(f"; on these data, {best} does better") == (min(logistic, forest) < found["test_error"])
+    assert second.endswith(f"; {best} performs better on these data") == (min(logistic, forest) < found["test_error"])
     low, high = (f"{found[f'test_error_{end}']:.2f}" for end in ("low", "high"))
-    error = f"{found['test_error']:.2f} % of 360 labelled test rows (95 % interval: {low} to {high} %)"
+    error = f"{found['test_error']:.2f} % of 360 labelled test examples (95 % interval: {low} to {high} %)"
     assert first == f"test error: {error}"
     printed = [line for line in printed if not line.startswith("Undertrained")]
     lines = dict(re.split(" {2,}", line, maxsplit=1) for line in printed[:-11])
@@ -94,7 +94,7 @@ def test_from_training_to_everything_else(cli, folder):
                                    "rows; lower is better")
     assert lines["Prior mismatch"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
     assert lines["Labels"] == "50"
-    assert printed[-11].split() == ["class", "recall", "precision", "test", "rows"]
+    assert printed[-11].split() == ["class", "recall", "precision", "support"]
     assert {line.split()[0] for line in printed[-10:]} == set("0123456789")
 
     assert cli("predict", "run", "digits", "--out", "labels.csv").out == "360 predictions: labels.csv\n"
@@ -495,7 +495,7 @@ def test_data_without_images(cli, folder):
     done = cli("data", "set.npz")
     assert done.code == 0
     assert "vectors of 3 numbers" in done.out
-    assert "Warning: The class 2 has 2 labels to train on; label more of its rows." in done.err
+    assert "Warning: The class 2 has 2 labels to train on; label more examples of it." in done.err
     assert not (folder / "data.png").exists()
 
 

@@ -23,7 +23,7 @@ def latent(label="none", rules=(), **more):
 
 PLAIN = {"test_rows": 60, "squared_error": 5.432}
 PCA = PLAIN | {"pca_squared_error": 13.21}
-RECONSTRUCTED = "squared error of a row: 5.43"
+RECONSTRUCTED = "squared error per example: 5.43"
 
 
 @pytest.mark.parametrize(("run", "figures", "line"), [
@@ -31,19 +31,19 @@ RECONSTRUCTED = "squared error of a row: 5.43"
     (run_of(latent(), code=1), PCA, f"{RECONSTRUCTED} (PCA with 1 component: 13.2)"),
     (run_of(latent()), PLAIN, RECONSTRUCTED),
     (run_of(latent()), PCA | {"denoising_error": 11.5, "noisy_error": 195.9},
-     "squared error to the clean row: 11.5 (of the noisy row: 196)"),
+     "squared error to the clean input: 11.5 (noisy input: 196)"),
     (run_of(latent(rules=["divergence"])), PLAIN | {"elbo": -102.3},
-     f"likelihood bound (ELBO): -102.30 nats a row; {RECONSTRUCTED}"),
+     f"likelihood bound (ELBO): -102.30 nats per example; {RECONSTRUCTED}"),
     (run_of(latent()), PLAIN | {"elbo": -102.3}, RECONSTRUCTED),  # a bound that is not what it was trained for
     (run_of(latent()), PLAIN | {"prior_mismatch": 7.6},
-     f"a classifier tells codes from prior samples with 57.6 % accuracy (chance: 50 %); {RECONSTRUCTED}"),
+     f"a classifier distinguishes codes from prior samples with 57.6 % accuracy (chance: 50 %); {RECONSTRUCTED}"),
     (run_of(latent("observed"), test_y=[0, 0, 1, -1]), PLAIN | {"style_leak": 11.2},
-     f"class read from the style: 11.2 % (chance: 66.7 %; lower is better); {RECONSTRUCTED}"),
+     f"accuracy of predicting the class from the style: 11.2 % (chance: 66.7 %; lower is better); {RECONSTRUCTED}"),
     (run_of(latent("conditioned")), PLAIN | {"component_accuracy": 96.6},
-     f"codes in the component of their class: 96.6 %; {RECONSTRUCTED}"),
+     f"codes in the mixture component of their class: 96.6 %; {RECONSTRUCTED}"),
     (run_of(latent(is_category=True, dim=3), probabilities=np.eye(3)[[0, 2, 2]]), PLAIN,
-     f"2 of 3 clusters used, no labels to measure an error by; {RECONSTRUCTED}"),
-    (run_of(latent()), {"test_rows": 0}, "no figures: there are no rows to test on"),
+     f"2 of 3 clusters used; no labels to compute an error; {RECONSTRUCTED}"),
+    (run_of(latent()), {"test_rows": 0}, "no metrics: there are no test examples"),
 ])
 def test_the_figure_that_a_model_is_for(run, figures, line):
     assert own_figure(run, figures) == line
@@ -53,9 +53,9 @@ def test_the_figure_that_a_model_is_for(run, figures, line):
 def test_no_training_ends_without_a_figure(cli, trained, preset):
     assert preset in PRESETS
     first, *_ = cli("evaluate", trained(preset)).out.splitlines()
-    start = {"denoising": "squared error to the clean row: ", "vae": "likelihood bound (ELBO): ",
-             "aae": "a classifier tells codes from prior samples", "supervised": "class read from the style",
-             "discrete-vae": "likelihood bound"}.get(preset, "squared error of a row: ")
+    start = {"denoising": "squared error to the clean input: ", "vae": "likelihood bound (ELBO): ",
+             "aae": "a classifier distinguishes codes from prior samples", "supervised": "accuracy of predicting the class from the style",
+             "discrete-vae": "likelihood bound"}.get(preset, "squared error per example: ")
     assert first.startswith(start)
     assert ("PCA with" in first) == (preset in ("autoencoder", "vae", "aae"))
 
@@ -63,4 +63,4 @@ def test_no_training_ends_without_a_figure(cli, trained, preset):
 def test_an_error_comes_first():
     run = run_of(latent(is_category=True, dim=2), test_y=[0, 1])
     figures = {"test_rows": 2, "test_labelled": 2, **Share(50.0, 2).entries("test_error"), "squared_error": 1.0}
-    assert headlines(run, figures)[0].startswith("test error: 50.00 % of 2 labelled test rows")
+    assert headlines(run, figures)[0].startswith("test error: 50.00 % of 2 labelled test examples")

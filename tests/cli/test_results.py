@@ -15,11 +15,11 @@ def test_at_most_a_dozen_classes_are_printed(classes):
     table[1, 0] = 9
     run = SimpleNamespace(by_class=ByClass([f"class {k}" for k in range(classes)], table))
     head, first, *rest = class_lines(run)
-    assert head.split() == ["class", "recall", "precision", "test", "rows"]
+    assert head.split() == ["class", "recall", "precision", "support"]
     assert first.split() == ["class", "1", "55.0", "%", "100.0", "%", "20"]
     more = [line for line in rest if line.startswith("and ")]
     assert len(rest) - len(more) + 1 == min(classes, LISTED)
-    assert more == ([f"and {classes - 12} more; --json has all"] if classes > 12 else [])
+    assert more == ([f"and {classes - 12} more; --json lists all"] if classes > 12 else [])
     assert len({len(line) for line in [head, first, *rest] if line not in more}) == 1
 
 
@@ -33,7 +33,7 @@ def test_figures_of_single_classes_are_left_to_their_table():
     assert class_lines(SimpleNamespace(by_class=None)) == []
     figures = {"test_error": 2.5, "recall_a": 90.0, "recall": {"a": 90.0}, "confusion": [[1]], "test_rows": 10}
     assert [line.split() for line in figure_lines(figures)] == [
-        ["Test", "error", "2.50", "%", "lower", "is", "better"], ["Test", "rows", "10"]]
+        ["Test", "error", "2.50", "%", "lower", "is", "better"], ["Test", "examples", "10"]]
 
 
 def test_a_line_of_a_figure_says_its_rows_interval_and_direction():
@@ -41,7 +41,7 @@ def test_a_line_of_a_figure_says_its_rows_interval_and_direction():
                **Share(30.0, 100).entries("style_leak"), "style_leak_chance": 11.4, "labels": 100}
     assert [" ".join(line.split()) for line in figure_lines(figures)] == [
         "Prior mismatch 57.6 % 95 % interval: 53.2 to 61.9 %; 500 codes and prior samples; chance: 50 %; 50 % is best",
-        "Style leak 30.0 % 95 % interval: 21.9 to 39.6 %; 100 probed test rows; chance: 11.4 %; lower is better",
+        "Style leak 30.0 % 95 % interval: 21.9 to 39.6 %; 100 probed test examples; chance: 11.4 %; lower is better",
         "Labels 100"]
     readable = figures | Share(30.0, 100).entries("class_readable")
     names = [line.split("  ")[0] for line in figure_lines(readable)]
@@ -58,7 +58,7 @@ def run_with(history):
 
 def test_an_error_has_its_rows_and_interval():
     figures = {**Share(0.0, 9).entries("test_error"), "test_rows": 9, "test_labelled": 9}
-    assert headlines(run_with({}), figures) == ["test error: 0.00 % of 9 labelled test rows (95 % interval: 0.00 to "
+    assert headlines(run_with({}), figures) == ["test error: 0.00 % of 9 labelled test examples (95 % interval: 0.00 to "
                                                 "29.91 %)"]
 
 
@@ -67,17 +67,17 @@ def test_an_accuracy_that_still_rises_is_said():
     figures = {**Share(10.0, 100).entries("test_error"), "test_rows": 100, "test_labelled": 100,
                "validation_labelled": 500, "baseline_random_forest": 9.0, "baseline_random_forest_low": 5.0}
     _, baseline, line = headlines(run_with(history), figures)
-    assert baseline == "on the same labels: random forest 9.00 %; on these data, random forest does better"
-    assert line.startswith("Undertrained: accuracy was still rising")
+    assert baseline == "on the same labels: random forest 9.00 %; random forest performs better on these data"
+    assert line.startswith("Undertrained: accuracy was still improving")
 
 
 @pytest.mark.parametrize(("rows", "line"), [
     ([{"validation_error": 3.0, "reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}],
-     "error of the validation rows: 3.00 %"),
+     "validation error: 3.00 %"),
     ([{"validation_reconstruction_loss": 81.25, "reconstruction_loss": 9.0}],
-     "reconstruction loss of the validation rows: 81.25 nats a row"),
-    ([{"reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}], "reconstruction loss: 8 nats a row"),
-    ([], "nothing was measured yet"),
+     "validation reconstruction loss: 81.25 nats per example"),
+    ([{"reconstruction_loss": 9.0}, {"reconstruction_loss": 8.0}], "reconstruction loss: 8 nats per example"),
+    ([], "no measurements yet"),
 ])
 def test_a_training_without_a_report_says_what_was_measured_last(rows, line):
     assert last_measured(History(rows)) == line

@@ -106,7 +106,7 @@ def test_a_large_file_trains(name, rows, large, tmp_path):
 
 def test_the_summary_of_a_large_file(large):
     data = load_data(large(RNG.integers(0, 256, (600, 8, 8), dtype=np.uint8)))
-    assert "540 rows to train on, 0 of them labelled, 540 not" in describe_data(data)
+    assert "540 training examples, 0 labelled, 540 unlabelled" in describe_data(data)
     assert warnings_about(data) == []
     assert len(data.notes) == 1
     assert contact_rows(data).shape == (60, 8, 8)
@@ -237,7 +237,7 @@ def test_single_labels_of_a_large_table_are_not_held_out(table):
     data = load_data(table, ReadOptions(label_column="kind"))
     assert len(data.test_x) >= 598
     assert (data.test_y == -1).all()
-    assert any("No labelled row was held out to test on" in warning for warning in warnings_about(data))
+    assert any("No labelled example was held out for testing" in warning for warning in warnings_about(data))
     assert len(split_data(data, None).labelled) == 2
 
 

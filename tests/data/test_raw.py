@@ -47,8 +47,8 @@ def test_one_label_a_class_can_be_trained_on_and_is_explained(tmp_path):
     data = load_data(tmp_path / "few.npz")
     assert (np.bincount(data.y[data.y >= 0]).tolist(), len(data.test_x)) == ([1, 1, 1], 12)
     assert warnings_about(data)[1] == (
-        "No labelled row was held out to test on, because a class would lose its only label; the 12 rows to test on "
-        "have none. Label more rows, or give test rows of your own.")
+        "No labelled example was held out for testing, because a class would lose its only label; the 12 test examples "
+        "have none. Label more examples, or provide test data.")
     assert len(split_data(data, 3).labelled) == 3
 
 

@@ -21,8 +21,8 @@ def vectors():
 def test_facts(vectors):
     assert describe_data(vectors) == [
         "things: vectors of 4 numbers",
-        "50 rows to train on, 30 of them labelled, 20 not",
-        "8 rows to test on, 8 of them labelled",
+        "50 training examples, 30 labelled, 20 unlabelled",
+        "8 test examples, 8 labelled",
         "",
         "class  train   test",
         "a         20      4",
@@ -47,10 +47,10 @@ def test_warnings(vectors):
     y[49] = 1
     found = warnings_about(replace(vectors, x=x, y=y, test_x=np.concatenate([x[:2], vectors.test_x])))
     assert found == [
-        "The class 'bee' has 1 label to train on; label more of its rows.",
+        "The class 'bee' has 1 label to train on; label more examples of it.",
         "1 of 4 columns has the same value in every row (2).",
-        "2 of the 10 rows to test on are among the rows to train on; results will look too good.",
-        "1 of the 50 rows to train on is a copy of another.",
+        "2 of the 10 test examples are also in the training data; results will be too optimistic.",
+        "1 of the 50 training examples is a copy of another.",
     ]
 
 
@@ -66,14 +66,14 @@ def test_many_classes_with_few_labels_take_one_line(vectors):
     names = [f"c{k}" for k in range(9)]
     found = warnings_about(replace(vectors, y=np.resize(np.r_[np.arange(8), np.full(50, -1)], 50), classes=names))
     assert found == ["9 classes have fewer than 3 labels to train on ('c0': 1, 'c1': 1, 'c2': 1, 'c3': 1, 'c4': 1 and "
-                     "4 more); label more of their rows."]
+                     "4 more); label more examples of them."]
 
 
 def test_what_a_training_uses_is_said(vectors):
     assert describe_split(load_data("digits"), split_data(load_data("digits"), 100)) == (
-        "digits: 1,437 rows to train on, 239 of them for validation; 100 of 1,437 labels used; 360 rows to test on.")
+        "digits: 1,437 training examples, 239 of them for validation; 100 of 1,437 labels used; 360 test examples.")
     blank = replace(vectors, test_y=np.r_[-1, vectors.test_y[1:]])
-    assert describe_split(blank, split_data(blank, None)).endswith("8 rows to test on, 7 of them labelled.")
+    assert describe_split(blank, split_data(blank, None)).endswith("8 test examples, 7 of them labelled.")
     none = replace(vectors, y=np.full(50, -1), test_y=np.full(8, -1), classes=[])
     assert describe_split(none, split_data(none, 0)) == (
-        "things: 50 rows to train on, 8 of them for validation; no labels; 8 rows to test on.")
+        "things: 50 training examples, 8 of them for validation; no labels; 8 test examples.")

@@ -27,8 +27,8 @@ DRAWN = {
     "labelled embedding": WITH_CLASSES | {"manifold", "confusion", "mistakes"},
     "wae-mmd": ALWAYS | {"samples"}, "info-vae": ALWAYS | {"samples"}, "discrete-vae": ALWAYS | {"samples"},
 }
-APART, MIXED, PARTS = "Classes should sit apart", "Classes should not sit apart", "in its own component of the prior"
-BESIDE, FREE = "so classes may overlap", "Classes may sit apart, though the model was given no label"
+APART, MIXED, PARTS = "Classes should be separated", "Classes should overlap", "in its own mixture component"
+BESIDE, FREE = "so classes may overlap", "Classes may be separated, although no labels were used"
 CAPTIONS = {
     **dict.fromkeys(("autoencoder", "denoising", "vae", "aae", "tutorial aae", "wae-mmd", "info-vae", "discrete-vae"),
                     FREE),
@@ -119,7 +119,7 @@ def test_the_time_chart_has_the_same_model_in_both_settings(trained, monkeypatch
     assert timed == [("aae", {"recipe": "tutorial"}, "32"), ("aae", gallery.same_model("aae"), "32")]
     run = open_run(trained("vae"))
     run.data = replace(run.data, name="mnist")
-    with pytest.raises(AAEError, match="trains no such model as vae"):
+    with pytest.raises(AAEError, match="does not train vae"):
         PICTURES["time"][0](run)
 
 
@@ -175,7 +175,7 @@ def test_a_picture_as_a_file(trained, tmp_path, suffix):
      "This model is not a classifier; train semi-supervised or few-labels"),
     ("clustering", "mistakes", "a.png", AAEError, "This model is not a classifier"),
     ("vae", "time", "a.png", AAEError, "are for MNIST"),
-    ("supervised", "features", "a.png", AAEError, "infers no class or cluster to draw features of"),
+    ("supervised", "features", "a.png", AAEError, "infers no class or cluster, so it has no features"),
 ])
 def test_pictures_that_cannot_be_drawn(trained, tmp_path, name, kind, out, error, sentence):
     with pytest.raises(error, match=sentence):

@@ -107,9 +107,9 @@ def test_known_figures_are_headlines_with_units(write):
         "Test error": "1.28 %", "Log-likelihood": "340.0 nats", "Prior mismatch": "57.6 %",
         "Training time": "1 min 40 s",
     }
-    assert shown["Test error"][1:] == ["lower is better", "share of test rows in the wrong class",
-                                       "95 % interval: 1.08 to 1.52 %; 10,000 labelled test rows"]
-    assert shown["Log-likelihood"][3] == "standard error: 2.0 nats; 10,000 test rows"
+    assert shown["Test error"][1:] == ["lower is better", "fraction of test examples misclassified",
+                                       "95 % interval: 1.08 to 1.52 %; 10,000 labelled test examples"]
+    assert shown["Log-likelihood"][3] == "standard error: 2.0 nats; 10,000 test examples"
     assert shown["Prior mismatch"][1] == "50 % is best"
     assert shown["Training time"][1:] == ["on cpu"]
     rows = dict(re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text))

@@ -233,7 +233,7 @@ def test_a_table_is_the_same_when_it_is_read_again(tmp_path):
 
 @pytest.mark.parametrize(("counts", "ending"), [
     ([30, 2, 3], "; balanced accuracy: "),
-    ([10, 8, 6], " labelled test rows (95 % interval: "), ([0, 0, 0], " test rows has a label"),
+    ([10, 8, 6], " labelled test examples (95 % interval: "), ([0, 0, 0], " test examples has a label"),
 ])
 def test_uneven_classes_bring_the_balanced_accuracy(run, tmp_path, counts, ending):
     x, _ = rows_of(90, seed=6)
@@ -295,10 +295,10 @@ def test_a_training_says_what_looks_wrong_with_its_data(tmp_path, capsys):
     np.savez(tmp_path / "set.npz", x=x, y=y, x_test=x[:7], y_test=y[:7])
     out = tmp_path / "run"
     train_preset("semi-supervised", tmp_path / "set.npz", labels=9, steps=1, changes=SMALL, out=out, device="cpu")
-    said = "7 of the 7 rows to test on are among the rows to train on; results will look too good."
+    said = "7 of the 7 test examples are also in the training data; results will be too optimistic."
     err = capsys.readouterr().err
     assert err.count(f"Warning: {said}") == 1
-    assert "set: 60 rows to train on, 10 of them for validation; 9 of 60 labels used; 7 rows to test on." in err
+    assert "set: 60 training examples, 10 of them for validation; 9 of 60 labels used; 7 test examples." in err
     assert json.loads((out / "config.json").read_text())["notes"] == [said]
 
 

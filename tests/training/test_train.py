@@ -371,7 +371,7 @@ def test_a_collapse_is_reported_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     result = train_tiny(collapsed(), steps=12, out=tmp_path / "run", progress=True)
     text = "The code 'z' has collapsed: it is almost the same for every row."
-    leak = "30 of the 30 rows to test on are among the rows to train on; results will look too good."
+    leak = "30 of the 30 test examples are also in the training data; results will be too optimistic."
     assert result.notes == [leak, text]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["notes"] == [leak, text]
     assert capsys.readouterr().err.count(f"Warning: {text}") == 1

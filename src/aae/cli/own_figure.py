@@ -18,7 +18,7 @@ def own_figure(run: Any, figures: Figures) -> str:
         figures: Its figures, as `aae.evaluation.figures.evaluate` measures them.
     """
     if not figures["test_rows"]:
-        return "no figures: there are no rows to test on"
+        return "no metrics: there are no test examples"
     parts = [text for part in _PARTS if (text := part(run, figures))]
     return "; ".join([*parts, *([] if "denoising_error" in figures else [_reconstruction(run, figures)])])
 
@@ -27,19 +27,19 @@ def _denoising(run: Any, figures: Figures) -> str | None:
     if "denoising_error" not in figures:
         return None
     after, before = figures["denoising_error"], figures["noisy_error"]
-    return f"squared error to the clean row: {after:.3g} (of the noisy row: {before:.3g})"
+    return f"squared error to the clean input: {after:.3g} (noisy input: {before:.3g})"
 
 
 def _bound(run: Any, figures: Figures) -> str | None:
     if "elbo" not in figures or not any(latent.rules("divergence") for latent in run.model.latents):
         return None
-    return f"likelihood bound (ELBO): {figures['elbo']:.2f} nats a row"
+    return f"likelihood bound (ELBO): {figures['elbo']:.2f} nats per example"
 
 
 def _components(run: Any, figures: Figures) -> str | None:
     if "component_accuracy" not in figures:
         return None
-    return f"codes in the component of their class: {figures['component_accuracy']:.1f} %"
+    return f"codes in the mixture component of their class: {figures['component_accuracy']:.1f} %"
 
 
 def _style(run: Any, figures: Figures) -> str | None:
@@ -50,7 +50,7 @@ def _style(run: Any, figures: Figures) -> str | None:
         return None
     known = run.data.test_y[run.data.test_y >= 0]
     chance = 100 * np.bincount(known).max() / len(known)
-    return f"class read from the style: {figures['style_leak']:.1f} % (chance: {chance:.1f} %; lower is better)"
+    return f"accuracy of predicting the class from the style: {figures['style_leak']:.1f} % (chance: {chance:.1f} %; lower is better)"
 
 
 def _clusters(run: Any, figures: Figures) -> str | None:
@@ -61,18 +61,18 @@ def _clusters(run: Any, figures: Figures) -> str | None:
     if category is None or category.posterior is None or category.label != "none":
         return None
     used = len(np.unique(run.probabilities.argmax(1)))
-    return f"{used} of {counted(category.dim, 'cluster')} used, no labels to measure an error by"
+    return f"{used} of {counted(category.dim, 'cluster')} used; no labels to compute an error"
 
 
 def _prior(run: Any, figures: Figures) -> str | None:
     if "prior_mismatch" not in figures:
         return None
     accuracy = 50 + figures["prior_mismatch"]
-    return f"a classifier tells codes from prior samples with {accuracy:.1f} % accuracy (chance: 50 %)"
+    return f"a classifier distinguishes codes from prior samples with {accuracy:.1f} % accuracy (chance: 50 %)"
 
 
 def _reconstruction(run: Any, figures: Figures) -> str:
-    text = f"squared error of a row: {figures['squared_error']:.3g}"
+    text = f"squared error per example: {figures['squared_error']:.3g}"
     if "pca_squared_error" not in figures:
         return text
     return f"{text} (PCA with {counted(run.model.merge.dim, 'component')}: {figures['pca_squared_error']:.3g})"

@@ -44,12 +44,12 @@ def class_lines(run: Any) -> list[str]:
     def percent(value: float) -> str:
         return f"{'-' if value != value else f'{value:.1f} %':>9}"
 
-    lines = [f"{'class':{width}}  {'recall':>9}  {'precision':>9}  {'test rows':>9}"]
+    lines = [f"{'class':{width}}  {'recall':>9}  {'precision':>9}  {'support':>9}"]
     for k, name in zip(order, names, strict=False):
         numbers = f"{percent(found.recall[k])}  {percent(found.precision[k])}  {found.support[k]:9,}"
         lines.append(f"{name:{width}}  {numbers}")
     more = len(order) - len(names)
-    return [*lines, *([f"and {more:,} more; --json has all"] if more else [])]
+    return [*lines, *([f"and {more:,} more; --json lists all"] if more else [])]
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
@@ -69,10 +69,10 @@ def _figure_headlines(run: Any, figures: dict[str, Any]) -> list[str]:
     name = "test error" if can_classify(run.model) else "cluster error"
     rows, labelled = figures["test_rows"], figures["test_labelled"]
     if not rows:
-        return [f"no {name}: there are no rows to test on"]
+        return [f"no {name}: there are no test examples"]
     if not labelled:
-        return [f"no {name}: none of the {rows:,} test rows has a label"]
-    return [f"no {name}: no validation row has a label by which to name the clusters"]
+        return [f"no {name}: none of the {rows:,} test examples has a label"]
+    return [f"no {name}: no validation example has a label to assign clusters to classes"]
 
 
 def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
@@ -80,7 +80,7 @@ def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
     import numpy as np
 
     labelled = figures["test_labelled"]
-    rows = f"{labelled:,} labelled test row{'s' * (labelled != 1)}"
+    rows = f"{labelled:,} labelled test example{'s' * (labelled != 1)}"
     line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {rows}"
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]
     counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
@@ -106,7 +106,7 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
     if not errors:
         return []
     best = min(errors, key=lambda name: errors[name])
-    advice = f"; on these data, {best.replace('_', ' ')} does better" if errors[best] < figures["test_error"] else ""
+    advice = f"; {best.replace('_', ' ')} performs better on these data" if errors[best] < figures["test_error"] else ""
     some = ", ".join(f"{name.replace('_', ' ')} {value:.2f} %" for name, value in errors.items())
     return [f"on the same labels: {some}{advice}"]
 
@@ -114,12 +114,12 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
 def last_measured(history: Any) -> str:
     """The newest measurement of a training that is not evaluated: its error, else its reconstruction loss."""
     known = {
-        "validation_error": "error of the validation rows: {:.2f} %",
-        "validation_reconstruction_loss": "reconstruction loss of the validation rows: {:.4g} nats a row",
-        "reconstruction_loss": "reconstruction loss: {:.4g} nats a row",
+        "validation_error": "validation error: {:.2f} %",
+        "validation_reconstruction_loss": "validation reconstruction loss: {:.4g} nats per example",
+        "reconstruction_loss": "reconstruction loss: {:.4g} nats per example",
     }
     found = ((text, history.last(name)) for name, text in known.items())
-    return next((text.format(value) for text, value in found if value is not None), "nothing was measured yet")
+    return next((text.format(value) for text, value in found if value is not None), "no measurements yet")
 
 
 def report_run(path: Path) -> None:

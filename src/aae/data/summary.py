@@ -35,8 +35,8 @@ def describe_data(data: Dataset) -> list[str]:
         rows, labelled = rows - len(data.held), labelled - int((data.y[data.held] >= 0).sum())
     lines = [
         f"{data.name}: {kind}",
-        f"{rows} rows to train on, {labelled} of them labelled, {rows - labelled} not",
-        f"{len(data.test_x)} rows to test on, {test_labelled} of them labelled",
+        f"{rows} training examples, {labelled} labelled, {rows - labelled} unlabelled",
+        f"{len(data.test_x)} test examples, {test_labelled} labelled",
     ]
     if data.classes:
         counts = [(str(name), int((data.y == k).sum()), int((data.test_y == k).sum()))
@@ -57,7 +57,7 @@ def describe_split(data: Dataset, split: Split) -> str:
     labels = f"{len(split.labelled):,} of {available:,} labels used" if available else "no labels"
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
-    return f"{data.name}: {rows:,} rows to train on{validation}; {labels}; {test:,} rows to test on{labelled}."
+    return f"{data.name}: {rows:,} training examples{validation}; {labels}; {test:,} test examples{labelled}."
 
 
 def _kinds(table: Table) -> str:
@@ -109,10 +109,10 @@ def _few_labels(data: Dataset) -> list[str]:
         return []
     if len(few) > 1:
         some = f"{len(few)} classes have fewer than {MIN_LABELS} labels to train on"
-        return [f"{some} ({list_some([f'{name!r}: {count}' for name, count in few])}); label more of their rows."]
+        return [f"{some} ({list_some([f'{name!r}: {count}' for name, count in few])}); label more examples of them."]
     name, count = few[0]
     labels = f"{count} {'label' if count == 1 else 'labels'}"
-    return [f"The class {name!r} has {labels} to train on; label more of its rows."]
+    return [f"The class {name!r} has {labels} to train on; label more examples of it."]
 
 
 def _unlabelled_test(data: Dataset) -> list[str]:
@@ -120,9 +120,9 @@ def _unlabelled_test(data: Dataset) -> list[str]:
     if not data.test_held_out or not (data.y >= 0).any() or (data.test_y >= 0).any():
         return []
     test = len(data.test_x)
-    rows = f"the {test:,} rows to test on have none" if test else "there are no rows to test on"
-    return [f"No labelled row was held out to test on, because a class would lose its only label; {rows}. Label more "
-            "rows, or give test rows of your own."]  # fmt: skip
+    rows = f"the {test:,} test examples have none" if test else "there are no test examples"
+    return [f"No labelled example was held out for testing, because a class would lose its only label; {rows}. Label "
+            "more examples, or provide test data."]  # fmt: skip
 
 
 def _copies(digests: Digests) -> list[str]:
@@ -131,12 +131,12 @@ def _copies(digests: Digests) -> list[str]:
     leaked, copies = int(np.isin(digests.test, digests.train).sum()), len(digests.train) - len(np.unique(digests.train))
     if leaked:
         warnings.append(
-            f"{leaked:,} of the {len(digests.test):,} rows to test on {'is' if leaked == 1 else 'are'} among the rows "
-            "to train on; results will look too good."
+            f"{leaked:,} of the {len(digests.test):,} test examples {'is' if leaked == 1 else 'are'} also in the training "
+            "data; results will be too optimistic."
         )
     if copies:
         are = "is a copy of another" if copies == 1 else "are copies of others"
-        warnings.append(f"{copies:,} of the {len(digests.train):,} rows to train on {are}.")
+        warnings.append(f"{copies:,} of the {len(digests.train):,} training examples {are}.")
     return warnings
 
 

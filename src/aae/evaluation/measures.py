@@ -31,52 +31,54 @@ class Measure:
     better: str = LOWER
     unit: str = "%"
     digits: int = 2
-    rows: str = "labelled test rows"
+    rows: str = "labelled test examples"
     headline: bool = True
     chance: float | None = None
 
 
 # In the order of a report.
 MEASURES = {
-    "test_error": Measure("Test error", "share of test rows in the wrong class"),
+    "test_error": Measure("Test error", "fraction of test examples misclassified"),
     "baseline_logistic_regression": Measure("Error of logistic regression", "trained on the same labels"),
     "baseline_random_forest": Measure("Error of a random forest", "trained on the same labels"),
-    "cluster_error": Measure("Cluster error", "share of test rows whose cluster is named after another class"),
-    "validation_error": Measure("Validation error", "the same on held-out training rows",
-                                rows="labelled validation rows"),
-    "balanced_accuracy": Measure("Balanced accuracy", "mean over classes of the recall", HIGHER, digits=1,
+    "cluster_error": Measure("Cluster error", "fraction of test examples whose cluster is assigned to another class"),
+    "validation_error": Measure("Validation error", "the same on held-out training examples",
+                                rows="labelled validation examples"),
+    "balanced_accuracy": Measure("Balanced accuracy", "mean of the recall over classes", HIGHER, digits=1,
                                  headline=False),
-    "reconstruction_loss": Measure("Reconstruction loss", "mean over rows", unit="nats", digits=1, rows="test rows"),
-    "squared_error": Measure("Squared error", "of reconstructions, summed over a row's values, mean over rows",
-                             unit="", rows="test rows", headline=False),
-    "pca_squared_error": Measure("Squared error of PCA", "with as many components as the code is long", "", unit="",
-                                 rows="test rows", headline=False),
-    "denoising_error": Measure("Denoising error", "squared distance to the clean row, mean over rows", unit="",
-                               digits=1, rows="test rows"),
-    "elbo": Measure("Evidence lower bound", "mean over rows", HIGHER, unit="nats", digits=1, rows="test rows"),
-    "log_likelihood": Measure("Log-likelihood", "of test rows, by a Parzen window on samples", HIGHER, unit="nats",
-                              digits=1, rows="test rows"),
-    "component_accuracy": Measure("Component accuracy", "share of codes in the mixture component of their class",
+    "reconstruction_loss": Measure("Reconstruction loss", "mean over examples", unit="nats", digits=1,
+                                   rows="test examples"),
+    "squared_error": Measure("Squared error", "of reconstructions, summed over values, mean over examples",
+                             unit="", rows="test examples", headline=False),
+    "pca_squared_error": Measure("Squared error of PCA", "with as many components as the code has dimensions", "", unit="",
+                                 rows="test examples", headline=False),
+    "denoising_error": Measure("Denoising error", "squared distance to the clean input, mean over examples", unit="",
+                               digits=1, rows="test examples"),
+    "elbo": Measure("Evidence lower bound", "mean over examples", HIGHER, unit="nats", digits=1, rows="test examples"),
+    "log_likelihood": Measure("Log-likelihood", "of test examples, by a Parzen window on samples", HIGHER, unit="nats",
+                              digits=1, rows="test examples"),
+    "component_accuracy": Measure("Component accuracy", "fraction of codes in the mixture component of their class",
                                   HIGHER, digits=1),
     "class_readable": Measure("Class readable from the code", "accuracy of a linear probe on the code", HIGHER,
-                              digits=1, rows="probed test rows"),
-    "style_leak": Measure("Style leak", "accuracy of a linear probe that reads the class from the style", digits=1,
-                          rows="probed test rows"),
-    "prior_classifier_accuracy": Measure("Prior mismatch", "accuracy of a classifier that tells codes from prior "
-                                         "samples", "50 % is best", digits=1, rows="codes and prior samples",
+                              digits=1, rows="probed test examples"),
+    "style_leak": Measure("Style leak", "accuracy of a linear probe that predicts the class from the style",
+                          digits=1, rows="probed test examples"),
+    "prior_classifier_accuracy": Measure("Prior mismatch", "accuracy of a classifier that distinguishes codes "
+                                         "from prior samples", "50 % is best", digits=1, rows="codes and prior samples",
                                          chance=50.0),
-    "conditional_accuracy": Measure("Conditional-generation accuracy", "share of samples in which an independent "
-                                    "classifier sees the class they were sampled from", HIGHER, digits=1,
+    "conditional_accuracy": Measure("Conditional-generation accuracy", "fraction of samples that an independent "
+                                    "classifier assigns to the class they were sampled from", HIGHER, digits=1,
                                     rows="samples"),
     "seconds": Measure("Training time", "", "", unit="", digits=0, rows=""),
 }
 # Other entries, where their key does not say it as well.
-LABELS = {"steps": "Training steps", "noisy_error": "Squared error of the corrupted rows",
-          "test_labelled": "Labelled test rows", "validation_labelled": "Labelled validation rows"}
+LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_rows": "Validation examples",
+          "noisy_error": "Squared error of the corrupted input",
+          "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples"}
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it
 # How many rows the other figures are of.
-_COUNTS = {"labelled test rows": "test_labelled", "test rows": "test_rows",
-           "labelled validation rows": "validation_labelled"}
+_COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",
+           "labelled validation examples": "validation_labelled"}
 
 
 def measured(results: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
@@ -108,7 +110,7 @@ def label_of(key: str) -> str:
 
     Example:
         >>> label_of("test_error"), label_of("validation_rows")
-        ('Test error', 'Validation rows')
+        ('Test error', 'Validation examples')
     """
     return MEASURES[key].label if key in MEASURES else LABELS.get(key, key.replace("_", " ").capitalize())
 
@@ -133,7 +135,7 @@ def detail(key: str, results: Mapping[str, Any]) -> list[str]:
     Example:
         >>> detail("test_error", {"test_error": 0.0, "test_error_low": 0.0, "test_error_high": 29.91,
         ...                       "test_error_rows": 9})
-        ['95 % interval: 0.00 to 29.91 %', '9 labelled test rows']
+        ['95 % interval: 0.00 to 29.91 %', '9 labelled test examples']
     """
     measure, parts = MEASURES[key], []
     low, high = (results.get(f"{key}_{end}") for end in ("low", "high"))
@@ -149,7 +151,7 @@ def detail(key: str, results: Mapping[str, Any]) -> list[str]:
     if isinstance(chance := results.get(f"{key}_chance", measure.chance), Real):
         parts.append(f"chance: {float(chance):.3g} %")
     if key == "conditional_accuracy" and isinstance(judge := results.get("judge_accuracy"), Real):
-        parts.append(f"on test rows that classifier is right in {float(judge):.1f} %")
+        parts.append(f"accuracy of that classifier on test examples: {float(judge):.1f} %")
     if key == "seconds" and isinstance(results.get("device"), str):
         parts.append(f"on {results['device']}")
     return parts

@@ -47,7 +47,7 @@ def _accuracy(history: Mapping[str, np.ndarray], figures: Mapping[str, Any]) -> 
     deviation = 100 * math.sqrt(share * (1 - share) / max(1, int(figures.get("validation_labelled", 0))))
     if first - last <= max(FALL * first, SURE * deviation):
         return {}
-    return {"accuracy": f"Undertrained: accuracy was still rising at the end (validation error {first:.1f} %, then "
+    return {"accuracy": f"Undertrained: accuracy was still improving at the end (validation error {first:.1f} %, then "
                         f"{last:.1f} %); train longer."}  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _style(model: Autoencoder, figures: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if leak <= chance + LEAK:
         return {}
-    return {"style": f"Undertrained: the style still shows the class (a linear probe is right in {leak:.1f} %, chance "
+    return {"style": f"Undertrained: the style still encodes the class (linear probe accuracy: {leak:.1f} %, chance: "
                      f"{chance:.1f} %); train longer."}  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
             auto = auto_precision(preset, rows, device)
         found[f"{device}_auto_precision"] = auto.name
         trial = f" (one pass {auto.reason})" if auto.reason else ""
-        notes.append(f"--precision auto takes {auto.name} on {device}{trial}.")
+        notes.append(f"--precision auto selects {auto.name} on {device}{trial}.")
         for name, changes, precision in _settings(preset, device, auto.name):
             with spinner(f"Timing {SHOWN[name]} in {precision} on {device}"):
                 measured = {key: round(v, 3) for key, v in step_times(preset, rows, changes, device, precision).items()}
@@ -143,8 +143,8 @@ def _print_table(lines: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("device", "model and settings", "precision", "ms per step", "µs per row", "rows per second",
-                  "500 epochs, minutes")
+    table = Table("device", "model and settings", "precision", "ms per step", "µs per example", "examples per second",
+                  "minutes for 500 epochs")
     for line in lines:
         table.add_row(*line)
     Console().print(table)

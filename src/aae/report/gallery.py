@@ -38,15 +38,15 @@ TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
 FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "precision_trial", "reading", "changes",
          "length", "devices", "machine", "versions")
-SAME_ON_CPU = "to the bit with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
+SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
               "threads or processes round differently"
-SAME_ON_GPU = "nearly: a GPU adds in an order of its own"
+SAME_ON_GPU = "nearly: the order of summation on a GPU varies"
 
 
 def _features(run: Run) -> Figure:
     category = run.model.category
     if category is None or category.posterior is None:
-        raise AAEError("This model infers no class or cluster to draw features of; draw latent instead.")
+        raise AAEError("This model infers no class or cluster, so it has no features to draw; draw latent instead.")
     points = plots.neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
     return plots.feature_map(points, run.data.test_y[:NEIGHBOURS], run.data.classes)
 
@@ -95,10 +95,10 @@ def _reconstructions(run: Run) -> Figure:
 def _labelled_predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Class probabilities and labels of the labelled test rows."""
     if not metrics.can_classify(run.model):
-        raise AAEError("This model is not a classifier; train semi-supervised or few-labels for this picture.")
+        raise AAEError("This model is not a classifier; train semi-supervised or few-labels for this plot.")
     known = run.data.test_y >= 0
     if not known.any():
-        raise AAEError("The test rows have no labels to compare with.")
+        raise AAEError("The test examples have no labels to compare with.")
     return run.probabilities[known], run.data.test_y[known]
 
 
@@ -116,7 +116,7 @@ def _mistakes(run: Run) -> Figure:
 def _columns(run: Run) -> Figure:
     quality = run.sample_quality
     if quality is None or not shows_cells(run.model):
-        raise AAEError("Distributions of columns need a table with 50 test rows or more, and a model with a prior.")
+        raise AAEError("Column distributions need a table with at least 50 test rows and a model with a prior.")
     order = np.argsort(-np.array(quality.distances), kind="stable")
     return plots.column_distributions(quality.table, quality.rows, quality.samples, order.tolist())
 
@@ -139,13 +139,13 @@ def _time(run: Run) -> Figure:
         raise AAEError("The tutorial's times are for MNIST; train on --data mnist to compare with them.")
     if preset not in RECIPES["tutorial"]:
         trained = " or ".join(RECIPES["tutorial"])
-        raise AAEError(f"The tutorial trains no such model as {preset or 'this'}; its times compare with {trained}.")
+        raise AAEError(f"The tutorial does not train {preset or 'this model'}; compare its times with {trained}.")
     history = run.directory.history()
     steps, seconds = history.last("step"), history.last("seconds")
     if not steps or not seconds:
         raise AAEError("This run has no measurements yet.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise AAEError("This run was trained on a GPU and there is none here, so nothing can be timed beside it.")
+        raise AAEError("This run was trained on a GPU, but none is available here for comparison.")
     bars = []
     for name, changes, precision in (("tutorial", {"recipe": "tutorial"}, "32"),
                                      ("same_model", same_model(preset), str(run.config.get("precision", "32")))):
@@ -162,23 +162,23 @@ def _shows_class(model: Autoencoder) -> bool:
 
 # What a map of codes shows and how classes should lie on it; the first entry that applies to a model is used.
 CODES: list[tuple[Callable[[Autoencoder], bool], str, str]] = [
-    (_shows_class, "Codes", "Classes should sit apart."),
+    (_shows_class, "Codes", "Classes should be separated."),
     (
         style_is_independent,
         "Style",
-        "Classes should not sit apart: the style should look the same for every class.",
+        "Classes should overlap: the style should have the same distribution for every class.",
     ),
     (
         lambda model: model.style is not None and model.style.label == "conditioned",
         "Codes",
-        "Each class should lie in its own component of the prior.",
+        "Each class should lie in its own mixture component of the prior.",
     ),
     (
         lambda model: model.category is not None,
         "Style",
-        "The decoder reads the class or cluster beside the style, so classes may overlap.",
+        "The decoder gets the class or cluster in addition to the style, so classes may overlap.",
     ),
-    (lambda model: True, "Codes", "Classes may sit apart, though the model was given no label."),
+    (lambda model: True, "Codes", "Classes may be separated, although no labels were used."),
 ]
 
 
@@ -196,21 +196,21 @@ def _coloured(labels: np.ndarray) -> str:
 
 def _features_caption(run: Run) -> str:
     colours = _coloured(run.data.test_y[:NEIGHBOURS])
-    apart = " Classes should sit apart." if colours else ""
-    return f"Features of test rows, the last hidden layer of the encoder{colours}.{apart} Neighbours are similar to " \
-           "the encoder; the distance between two groups means little."
+    apart = " Classes should be separated." if colours else ""
+    return f"Features of test examples, from the last hidden layer of the encoder{colours}.{apart} Neighbours have " \
+           "similar features; the distance between two groups means little."
 
 
 def _codes_caption(run: Run) -> str:
     model = run.model
     what, should = _what_lies_on_the_map(model)
     colours = _coloured(run.data.test_y[:POINTS])
-    caption = f"{what} of test rows{colours}.{' ' + should if colours else ''}"
-    caption += " Training rows lie beneath, in grey." if shows_cells(model) else ""
+    caption = f"{what} of test examples{colours}.{' ' + should if colours else ''}"
+    caption += " Training rows are shown in grey." if shows_cells(model) else ""
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
         return caption
-    return f"{caption} The lines are contours of the prior ({_prior_name(run)}), which the codes should fill."
+    return f"{caption} The lines are contours of the prior ({_prior_name(run)}), which the codes should match."
 
 
 def _prior_name(run: Run) -> str:
@@ -223,19 +223,19 @@ def _prior_name(run: Run) -> str:
 def _manifold_caption(run: Run) -> str:
     category = run.model.category
     fixed = "" if category is None else ", for the first class or cluster"
-    return f"Decoded codes on a grid{fixed}: neighbours should change smoothly, without holes."
+    return f"Decoded codes on a grid{fixed}: they should change smoothly, without gaps."
 
 
 def _styles_caption(run: Run) -> str:
     kind = "cluster" if run.model.category is not None and run.model.category.label == "none" else "class"
-    return f"One style for each row of pictures, sorted by their first principal component; one {kind} for each " \
-           f"column. Each row should keep its style, each column its {kind}."
+    return f"Each row is one style, sorted by the first principal component; each column is one {kind}. The style " \
+           f"should be constant within a row, the {kind} within a column."
 
 
 def _reconstructions_caption(run: Run) -> str:
     if hasattr(run.model.corruption, "corrupt"):
-        return "Test rows, the corrupted rows that the model was given, and its reconstructions."
-    return "Test rows and their reconstructions."
+        return "Test examples, the corrupted inputs of the model, and its reconstructions."
+    return "Test examples and their reconstructions."
 
 
 def _curves_caption(run: Run) -> str:
@@ -244,7 +244,7 @@ def _curves_caption(run: Run) -> str:
     dotted = any(name.startswith("discriminator_loss") for name in names)
     caption = f"Losses{' and accuracy' if accuracy else ''} during training."
     if dotted:
-        caption += " The dotted lines are a discriminator and its generator in balance: codes look like prior samples."
+        caption += " Dotted lines mark the equilibrium of a discriminator and its generator: codes look like prior samples."
     return caption
 
 
@@ -257,23 +257,23 @@ PICTURES: dict[str, Picture] = {
     "latent": (_latent, _codes_caption),
     "manifold": (_manifold, _manifold_caption),
     "styles": (lambda run: plots.styles(run.model), _styles_caption),
-    "samples": (_samples, "Rows decoded from codes that were drawn from the prior: they should look like the data."),
+    "samples": (_samples, "Decoded samples from the prior: they should look like the data."),
     "reconstructions": (_reconstructions, _reconstructions_caption),
     "curves": (_curves, _curves_caption),
     "confusion": (
         _confusion,
-        "Labelled test rows by true and predicted class: numbers are rows, the shade is the share of the true class.",
+        "Labelled test examples by true and predicted class; shading is the fraction of the true class.",
     ),
     "mistakes": (
         _mistakes,
-        "The most confident mistakes, each with its true class, the predicted class, and the predicted probability.",
+        "The most confident mistakes, with true class, predicted class, and predicted probability.",
     ),
     "time": (
         _time,
-        "Training time for a row: the tutorial's three times (at 47,000 rows an epoch), its model trained on this "
-        "machine with its settings and with ours, and this run, which trains another model.",
+        "Training time per example: the tutorial's three times (at 47,000 examples per epoch), its model trained on "
+        "this machine with its settings and with ours, and this run, which trains another model.",
     ),
-    "columns": (_columns, "The distribution of each column: test rows (filled) and as many samples (line)."),
+    "columns": (_columns, "The distribution of each column: test rows (filled) and an equal number of samples (line)."),
 }
 # The pictures that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
 SIGNS = {"accuracy": ("curves",), "style": ("styles", "latent")}
@@ -291,7 +291,7 @@ def _class_numbers(run: Run) -> str:
     numbered = plots.numbered_classes(run.data.classes or run.model.classes)
     shown = [f"{number} is {name}" for number, name in list(numbered.items())[:MAX_LISTED]]
     more = ["..."] if len(numbered) > MAX_LISTED else []
-    return f"The font cannot write some names: {', '.join(shown + more)}." if numbered else ""
+    return f"The font cannot display some names: {', '.join(shown + more)}." if numbered else ""
 
 
 def _progress_text(kind: str, run: Run) -> str:

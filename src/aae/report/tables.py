@@ -52,7 +52,7 @@ def refuse_cells(model: Autoencoder) -> None:
         AAEError: Rows are shown as cells.
     """
     if shows_cells(model):
-        raise AAEError("Rows of a table cannot be drawn as a picture; `aae report` shows them as cells, and `aae "
+        raise AAEError("Rows of a table cannot be drawn as images; `aae report` shows them as cells, and `aae "
                        "reconstruct` and `aae sample` write them to a .csv, .parquet or .npz file.")
 
 
@@ -132,8 +132,8 @@ def _reconstructions(run: Run) -> Sheet:
         second = [Cell(""), Cell("reconstruction"), *(Cell(text, bool(far[k, j])) for j, text in enumerate(after))]
         lines.append([*first, *([_class_name(run, run.data.test_y[k]), Cell(""), Cell("")] if classifies else [])])
         lines.append([*second, *([Cell(""), *_prediction(run, k)] if classifies else [])])
-    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: another category or class, or a " \
-              "number more than half a standard deviation away."
+    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: a different category or class, or " \
+              "a number more than half a standard deviation away."
     return Sheet("reconstructions", "Reconstructions", caption + _columns_note(table), header, lines)
 
 
@@ -158,7 +158,7 @@ def _samples(run: Run) -> Sheet:
     with inference.seeded(run.model, 0):
         drawn = inference.sample(run.model, DRAWN)
     caption = "Rows drawn from the model, as `aae sample` writes them." if run.model.noise is not None else \
-              "Means of rows drawn from the model: a newer version would learn how cells vary around them."
+              "Means of rows drawn from the model; models trained with a newer version also learn the noise of cells."
     lines = [[Cell(text) for text in row] for row in _texts(table, drawn)]
     return Sheet("samples", "Samples", caption + _columns_note(table), _names(table), lines)
 
@@ -166,17 +166,17 @@ def _samples(run: Run) -> Sheet:
 def _distances(run: Run) -> Sheet:
     table, quality = _table(run), run.sample_quality
     if quality is None:
-        raise AAEError("There are too few test rows to compare samples with.")
+        raise AAEError("There are too few test rows to compare with samples.")
     order = np.argsort(-np.array(quality.distances), kind="stable")[:MOST_COLUMNS]
     names = [str(name) if table.named else f"column {name}" for name in table.names]
     lines = [[Cell(names[k]), Cell(_measure(table.columns[k])), Cell(f"{quality.distances[k]:.3f}"),
               Cell(f"{quality.copula_distances[k]:.3f}")] for k in order]  # fmt: skip
-    caption = (f"A random forest tells samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: "
+    caption = (f"A random forest distinguishes samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: "
                f"50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with {len(quality.rows):,} rows "
-               "of each. By column, 0 is alike and 1 is apart.")  # fmt: skip
+               "of each. Distances per column range from 0 (identical) to 1.")  # fmt: skip
     if len(table.columns) > len(order):
         caption += f" The {len(order)} columns that differ most, of {len(table.columns):,}."
-    return Sheet("distances", "How near samples are to the data", caption,
+    return Sheet("distances", "Distance of samples from the data", caption,
                  ["Column", "Distance", "Samples", "Gaussian copula"], lines)  # fmt: skip
 
 

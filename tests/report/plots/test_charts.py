@@ -69,7 +69,7 @@ def test_confusion_counts_rows_and_shades_shares():
     assert sorted(cells(figure)) == [1, 1, 1, 2]
     shares = figure.axes[0].images[0].get_array()
     assert np.allclose(shares, [[2 / 3, 1 / 3, 0], [0.5, 0.5, 0], [0, 0, 0]])
-    assert figure.axes[0].get_title(loc="left") == "40.00 % of 5 rows misclassified"
+    assert figure.axes[0].get_title(loc="left") == "40.00 % of 5 examples misclassified"
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == STRANGE
     draw(figure)
 

@@ -161,7 +161,7 @@ def test_mistakes_are_the_surest_first(shape):
     figure = plots.mistakes(RNG.random((5, *shape)), true, probabilities, STRANGE)
     captions = [axes.get_title() for axes in figure.axes]
     assert captions == ["$x$ →\n<b>  99 %", "_hidden →\n$x$  80 %", "<b> →\n_hidden  60 %"]
-    assert figure.get_suptitle() == "3 of 4 rows misclassified; the 3 most confident"
+    assert figure.get_suptitle() == "3 of 4 examples misclassified; the 3 most confident"
     short = plots.mistakes(RNG.random((5, *shape)), true, probabilities, count=2)
     assert [axes.get_title() for axes in short.axes] == ["1 → 2  99 %", "0 → 1  80 %"]
     draw(figure)
@@ -169,6 +169,6 @@ def test_mistakes_are_the_surest_first(shape):
 
 def test_no_mistakes_and_unequal_lengths():
     figure = plots.mistakes(np.zeros((2, *IMAGE)), np.array([0, 1]), np.eye(2))
-    assert figure.get_suptitle() == "0 of 2 rows misclassified"
+    assert figure.get_suptitle() == "0 of 2 examples misclassified"
     with pytest.raises(AAEError, match="3 rows, 2 labels and 2 predictions"):
         plots.mistakes(np.zeros((3, *IMAGE)), np.array([0, 1]), np.eye(2))

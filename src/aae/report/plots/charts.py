@@ -166,7 +166,7 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     axes = figure.add_subplot()
     # The square root makes the few mistakes of a good classifier visible.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    style_axes(axes, f"{wrong:.2f} % of {len(true):,} rows misclassified", "predicted", "true", frame=False)
+    style_axes(axes, f"{wrong:.2f} % of {len(true):,} examples misclassified", "predicted", "true", frame=False)
     names = class_names(classes, count, length=16)
     slanted: dict[str, Any] = {}
     if max(map(len, names)) > 3:
@@ -180,7 +180,7 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     bar = figure.colorbar(image, shrink=0.6, ticks=[0, 0.01, 0.1, 0.5, 1], format=lambda share, _: f"{100 * share:g} %")
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=0, labelcolor=STYLE["ink"])
-    set_text(bar.ax.set_ylabel("", fontsize=8, color=STYLE["muted"]), "share of the row")
+    set_text(bar.ax.set_ylabel("", fontsize=8, color=STYLE["muted"]), "fraction of the row")
     return figure
 
 
@@ -198,13 +198,13 @@ def training_time(bars: Sequence[tuple[str, float]], other: Sequence[tuple[str, 
         if not (math.isfinite(time) and time > 0):
             raise AAEError(f"The time of {name!r} must be a number of microseconds above zero, not {time}.")
     tutorial = [(name, minutes * 60e6 / TUTORIAL_ROWS) for name, minutes in TUTORIAL_MINUTES]
-    groups = ((tutorial, STYLE["rest"], "the tutorial's figures (2017)"), (bars, STYLE["first"], "measured here"),
+    groups = ((tutorial, STYLE["rest"], "reported by the tutorial (2017)"), (bars, STYLE["first"], "measured here"),
               (other, STYLE["second"], "measured here, another model"))
     rows = sorted(((name, time, colour) for group, colour, _ in groups for name, time in group),
                   key=lambda row: -row[1])
     times = [time for _, time, _ in rows]
     figure = new_figure(6.8, 0.42 * len(rows) + 1.3)
-    axes = style_axes(figure.add_subplot(), "Training time for a row", "microseconds (logarithmic)")
+    axes = style_axes(figure.add_subplot(), "Training time per example", "microseconds (logarithmic)")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda time, _: f"{time:g}")
     axes.tick_params(which="minor", colors=STYLE["muted"])

@@ -111,9 +111,9 @@ def _new_map(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[st
         raise AAEError(f"{len(points)} rows but labels of shape {labels.shape}; give one label for each row.")
     # In random order, so that the last class does not cover the others.
     order = np.random.default_rng(0).permutation(len(points))[:MOST_POINTS]
-    title = f"{what} of {len(points):,} rows"
+    title = f"{what} of {len(points):,} examples"
     if len(order) < len(points):
-        title = f"{what} of {len(order):,} rows, drawn from {len(points):,}"
+        title = f"{what} of {len(order):,} examples, drawn from {len(points):,}"
     figure = new_figure(6.8, 5.8)
     axes = figure.add_subplot()
     set_title(axes, title)

@@ -228,7 +228,7 @@ def _line_charts(rows: dict[str, np.ndarray], most: int = 12) -> Figure:
             axes.set_visible(False)
             continue
         lowest = k >= count - columns
-        style_axes(axes, x="position in the row" if lowest else "").tick_params(labelbottom=lowest)
+        style_axes(axes, x="position" if lowest else "").tick_params(labelbottom=lowest)
         for name, values in rows.items():
             axes.plot(values[k], **line_styles[name])
     handles = [Line2D([], [], **line_styles[name]) for name in rows]
@@ -259,7 +259,7 @@ def mistakes(rows: np.ndarray, true: np.ndarray, probabilities: np.ndarray,
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
     labelled = int((true >= 0).sum())
     surest = f"; the {len(shown)} most confident" if len(shown) else ""
-    title = f"{len(wrong):,} of {labelled:,} rows misclassified{surest}"
+    title = f"{len(wrong):,} of {labelled:,} examples misclassified{surest}"
     columns = min(5, max(1, len(shown)))
     lines = max(1, -(-len(shown) // columns))
     figure = new_figure(max(4, 1.35 * columns), 1.55 * lines + 0.5)
