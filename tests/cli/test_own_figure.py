@@ -38,7 +38,7 @@ RECONSTRUCTED = "squared error per example: 5.43"
     (run_of(latent()), PLAIN | {"prior_mismatch": 7.6},
      f"a classifier distinguishes codes from prior samples with 57.6 % accuracy (chance: 50 %); {RECONSTRUCTED}"),
     (run_of(latent("observed"), test_y=[0, 0, 1, -1]), PLAIN | {"style_leak": 11.2},
-     f"accuracy of predicting the class from the style: 11.2 % (chance: 66.7 %; lower is better); {RECONSTRUCTED}"),
+     f"linear probe accuracy on the style: 11.2 % (chance: 66.7 %; lower is better); {RECONSTRUCTED}"),
     (run_of(latent("conditioned")), PLAIN | {"component_accuracy": 96.6},
      f"codes in the mixture component of their class: 96.6 %; {RECONSTRUCTED}"),
     (run_of(latent(is_category=True, dim=3), probabilities=np.eye(3)[[0, 2, 2]]), PLAIN,
@@ -54,7 +54,8 @@ def test_no_training_ends_without_a_figure(cli, trained, preset):
     assert preset in PRESETS
     first, *_ = cli("evaluate", trained(preset)).out.splitlines()
     start = {"denoising": "squared error to the clean input: ", "vae": "likelihood bound (ELBO): ",
-             "aae": "a classifier distinguishes codes from prior samples", "supervised": "accuracy of predicting the class from the style",
+             "aae": "a classifier distinguishes codes from prior samples",
+             "supervised": "linear probe accuracy on the style",
              "discrete-vae": "likelihood bound"}.get(preset, "squared error per example: ")
     assert first.startswith(start)
     assert ("PCA with" in first) == (preset in ("autoencoder", "vae", "aae"))

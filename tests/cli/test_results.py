@@ -58,8 +58,8 @@ def run_with(history):
 
 def test_an_error_has_its_rows_and_interval():
     figures = {**Share(0.0, 9).entries("test_error"), "test_rows": 9, "test_labelled": 9}
-    assert headlines(run_with({}), figures) == ["test error: 0.00 % of 9 labelled test examples (95 % interval: 0.00 to "
-                                                "29.91 %)"]
+    assert headlines(run_with({}), figures) == ["test error: 0.00 % of 9 labelled test examples (95 % interval: 0.00 "
+                                                "to 29.91 %)"]
 
 
 def test_an_accuracy_that_still_rises_is_said():

@@ -37,13 +37,13 @@ def test_the_same_data_have_not_changed():
 
 
 @pytest.mark.parametrize(("changes", "sentence"), [
-    ({"rows": 42}, "40 rows to train on -> 42"),
+    ({"rows": 42}, "40 training examples -> 42"),
     ({"classes": ["a", "cow"]}, "new class 'cow' (24 rows); missing class 'bee' (24 rows)"),
     ({"y": np.zeros(40, int)}, "other labels ('a' 24 -> 44, 'bee' 24 -> 4)"),
     ({"y": np.full(40, -1)}, "48 labels -> 8 ('a' 24 -> 4, 'bee' 24 -> 4)"),
     ({"y": 1 - np.arange(40) % 2}, "the labels of some rows"),
     ({"x": things().x[::-1]}, "the values or the order of its rows"),
-    ({"test_x": things().test_x[:7], "test_y": things().test_y[:7]}, "8 rows to test on -> 7"),
+    ({"test_x": things().test_x[:7], "test_y": things().test_y[:7]}, "8 test examples -> 7"),
     ({"classes": ["a", " bee"]}, ""),  # the same name
 ])
 def test_what_changed(changes, sentence):

@@ -113,7 +113,7 @@ def test_known_figures_are_headlines_with_units(write):
     assert shown["Prior mismatch"][1] == "50 % is best"
     assert shown["Training time"][1:] == ["on cpu"]
     rows = dict(re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text))
-    assert rows == {"Device": "cpu", "Training steps": "6,000", "Labels": "100", "Test rows": "10,000"}
+    assert rows == {"Device": "cpu", "Training steps": "6,000", "Labels": "100", "Test examples": "10,000"}
 
 
 def tiles(text):

@@ -99,7 +99,7 @@ def test_the_report_of_a_table(run, monkeypatch):
     assert text.count('src="data:image/png') == 2
     assert "&lt;b&gt;Oslo" in text
     assert "<b>Oslo" not in text
-    for heading in ("Reconstructions", "Mistakes", "Samples", "How near samples are to the data"):
+    for heading in ("Reconstructions", "Mistakes", "Samples", "Distance of samples from the data"):
         assert f"<h3>{heading}</h3>" in text
 
 
@@ -115,7 +115,7 @@ def test_samples_are_compared_with_the_data_in_the_evaluation(run, folder):
 
 @pytest.mark.parametrize("kind", ["reconstructions", "mistakes", "samples"])
 def test_rows_of_a_table_are_not_drawn_as_lines(run, folder, tmp_path, kind):
-    with pytest.raises(AAEError, match="Rows of a table cannot be drawn as a picture; `aae report` shows them"):
+    with pytest.raises(AAEError, match="Rows of a table cannot be drawn as images; `aae report` shows them"):
         PICTURES[kind][0](run)
     for draw in (lambda out: reconstruction_sheet(folder / "run", str(folder / "data.csv"), out),
                  lambda out: sample_sheet(folder / "run", 3, None, 0, out)):  # fmt: skip
@@ -136,7 +136,7 @@ def test_images_are_shown_as_before(tmp_path):
     assert row_sheets(run) == []
     assert run.sample_quality is None
     assert run.model.noise is None
-    with pytest.raises(AAEError, match="Distributions of columns need a table"):
+    with pytest.raises(AAEError, match="Column distributions need a table"):
         PICTURES["columns"][0](run)
 
 

@@ -75,7 +75,7 @@ def test_rows_were_added(run, capsys):
     now = change(run, np.concatenate([more, x]), np.concatenate([names, y]))
     assert now.notes == (
         "The data of the run changed since training: 150 rows -> 180.",
-        "Of its 30 test rows 30 are still there; only these are judged.",
+        "Of its 30 test rows 30 remain; only these are evaluated.",
     )
     assert "Warning: The data of the run changed since training: 150 rows -> 180." in capsys.readouterr().err
     assert {row.tobytes() for row in now.data.test_x} == {row.tobytes() for row in before.data.test_x}
@@ -103,7 +103,7 @@ def test_a_class_vanished_and_its_rows_with_it(run):
     now = change(run, x[y != "bee"], y[y != "bee"])
     assert now.notes == (
         "The data of the run changed since training: 150 rows -> 100; missing class 'bee' (50 rows).",
-        "Of its 30 test rows 20 are still there; only these are judged.",
+        "Of its 30 test rows 20 remain; only these are evaluated.",
     )
     assert now.data.classes == NAMES
     assert measured(now)["test_error"] < 10
@@ -166,7 +166,7 @@ def test_data_that_are_gone(run):
     # The same rows in another place: those that were trained on are not judged.
     moved = open_run(run, str(run.parent / "moved.npz"))
     assert len(moved.data.test_x) == 30
-    assert "holds the rows that the run was trained on; its 30 test rows are judged" in moved.notes[0]
+    assert "holds the rows that the run was trained on; its 30 test rows are evaluated" in moved.notes[0]
 
 
 def test_other_data_are_judged_whole(run, tmp_path):
@@ -181,7 +181,7 @@ def test_other_data_are_judged_whole(run, tmp_path):
     np.savez(tmp_path / "parts.npz", x=x, y=y, x_test=x[:100], y_test=y[:100])
     opened = open_run(run, str(tmp_path / "parts.npz"))
     assert len(opened.data.test_x) == 100
-    assert "parts.npz has test rows of its own, 100; only these are judged." in opened.notes[0]
+    assert "parts.npz has test rows of its own, 100; only these are evaluated." in opened.notes[0]
 
 
 def test_rows_that_were_trained_on_are_said(run, tmp_path):
@@ -198,7 +198,7 @@ def test_classes_are_matched_by_name(run, tmp_path):
     opened = open_run(run, str(tmp_path / "new.npz"))
     assert opened.data.classes == NAMES
     assert opened.notes == (
-        "Test rows of classes that the model does not know are left out of every figure: 'aardvark' (30 rows).",)
+        "Test rows of classes that the model does not know are left out of all metrics: 'aardvark' (30 rows).",)
     assert measured(opened)["test_error"] < 10
     assert measured(opened)["test_rows"] == 60
 
@@ -228,7 +228,7 @@ def test_a_table_is_the_same_when_it_is_read_again(tmp_path):
         assert resume_run(out, progress=False).step == 2
     # A category that is new and sorts first leaves the others what they were.
     (tmp_path / "rows.csv").write_text("a,b,c,d,kind\n" + "\n".join([*lines, "1,1,u,2026-02-01,bee"]) + "\n")
-    assert "90 rows to train on -> 91" in open_run(tmp_path / "runFalse").notes[0]
+    assert "90 training examples -> 91" in open_run(tmp_path / "runFalse").notes[0]
 
 
 @pytest.mark.parametrize(("counts", "ending"), [

@@ -206,7 +206,7 @@ def test_a_run_made_in_python_resumes(tmp_path):
 @pytest.mark.parametrize(("change", "sentence"), [
     ("a pixel", "changed since training: the values or the order of its rows"),
     ("a label", r"changed since training: other labels \(1 "),
-    ("fewer rows", "changed since training: 60 rows to train on -> 59"),
+    ("fewer rows", "changed since training: 60 training examples -> 59"),
     ("other labels", "The checkpoint was trained on other data"),
 ])
 def test_a_run_does_not_resume_with_other_data(change, sentence, tmp_path):

@@ -50,7 +50,8 @@ def _style(run: Any, figures: Figures) -> str | None:
         return None
     known = run.data.test_y[run.data.test_y >= 0]
     chance = 100 * np.bincount(known).max() / len(known)
-    return f"accuracy of predicting the class from the style: {figures['style_leak']:.1f} % (chance: {chance:.1f} %; lower is better)"
+    leak = figures["style_leak"]
+    return f"linear probe accuracy on the style: {leak:.1f} % (chance: {chance:.1f} %; lower is better)"
 
 
 def _clusters(run: Any, figures: Figures) -> str | None:

@@ -104,8 +104,8 @@ def _sizes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if before["test_held_out"] and now["test_held_out"]:  # the user knows the rows of the file
         sizes = [("rows", *(facts["rows"] + facts["test_rows"] for facts in (before, now)))]
     else:
-        sizes = [("rows to train on", before["rows"], now["rows"]),
-                 ("rows to test on", before["test_rows"], now["test_rows"])]  # fmt: skip
+        sizes = [("training examples", before["rows"], now["rows"]),
+                 ("test examples", before["test_rows"], now["test_rows"])]  # fmt: skip
     parts = [f"{old:,} {what} -> {new:,}" for what, old, new in sizes if old != new]
     if before["shape"] != now["shape"]:
         parts.append(f"rows of shape {tuple(before['shape'])} -> {tuple(now['shape'])}")

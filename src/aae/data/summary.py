@@ -131,8 +131,8 @@ def _copies(digests: Digests) -> list[str]:
     leaked, copies = int(np.isin(digests.test, digests.train).sum()), len(digests.train) - len(np.unique(digests.train))
     if leaked:
         warnings.append(
-            f"{leaked:,} of the {len(digests.test):,} test examples {'is' if leaked == 1 else 'are'} also in the training "
-            "data; results will be too optimistic."
+            f"{leaked:,} of the {len(digests.test):,} test examples {'is' if leaked == 1 else 'are'} also in the "
+            "training data; results will be too optimistic."
         )
     if copies:
         are = "is a copy of another" if copies == 1 else "are copies of others"

@@ -38,8 +38,8 @@ TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
 FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "precision_trial", "reading", "changes",
          "length", "devices", "machine", "versions")
-SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers of " \
-              "threads or processes round differently"
+SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers " \
+              "of threads or processes round differently"
 SAME_ON_GPU = "nearly: the order of summation on a GPU varies"
 
 
@@ -244,7 +244,7 @@ def _curves_caption(run: Run) -> str:
     dotted = any(name.startswith("discriminator_loss") for name in names)
     caption = f"Losses{' and accuracy' if accuracy else ''} during training."
     if dotted:
-        caption += " Dotted lines mark the equilibrium of a discriminator and its generator: codes look like prior samples."
+        caption += " The dotted lines mark equilibrium of discriminator and generator: codes look like prior samples."
     return caption
 
 

@@ -132,8 +132,8 @@ def _reconstructions(run: Run) -> Sheet:
         second = [Cell(""), Cell("reconstruction"), *(Cell(text, bool(far[k, j])) for j, text in enumerate(after))]
         lines.append([*first, *([_class_name(run, run.data.test_y[k]), Cell(""), Cell("")] if classifies else [])])
         lines.append([*second, *([Cell(""), *_prediction(run, k)] if classifies else [])])
-    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: a different category or class, or " \
-              "a number more than half a standard deviation away."
+    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: another category or class, or a " \
+              "number more than half a standard deviation away."
     return Sheet("reconstructions", "Reconstructions", caption + _columns_note(table), header, lines)
 
 
@@ -171,9 +171,9 @@ def _distances(run: Run) -> Sheet:
     names = [str(name) if table.named else f"column {name}" for name in table.names]
     lines = [[Cell(names[k]), Cell(_measure(table.columns[k])), Cell(f"{quality.distances[k]:.3f}"),
               Cell(f"{quality.copula_distances[k]:.3f}")] for k in order]  # fmt: skip
-    caption = (f"A random forest distinguishes samples from held-out rows with {quality.accuracy:.1f} % accuracy (chance: "
-               f"50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with {len(quality.rows):,} rows "
-               "of each. Distances per column range from 0 (identical) to 1.")  # fmt: skip
+    caption = (f"A random forest distinguishes samples from held-out rows with {quality.accuracy:.1f} % accuracy "
+               f"(chance: 50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with "
+               f"{len(quality.rows):,} rows of each. Distances per column range from 0 (identical) to 1.")  # fmt: skip
     if len(table.columns) > len(order):
         caption += f" The {len(order)} columns that differ most, of {len(table.columns):,}."
     return Sheet("distances", "Distance of samples from the data", caption,

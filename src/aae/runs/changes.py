@@ -59,9 +59,9 @@ def _rows_of_training(data: Dataset, digests: Digests | None, known: Mapping[str
         numbers = np.concatenate([digests.test, digests.train])
         test = _occurrences(numbers, known["test"])
         data, numbers = replace(data, x=x[~test], y=y[~test], test_x=x[test], test_y=y[test]), numbers[~test]
-        notes = (f"Of its {len(known['test']):,} test rows {test.sum():,} are still there; only these are judged.",)
+        notes = (f"Of its {len(known['test']):,} test rows {test.sum():,} remain; only these are evaluated.",)
     else:
-        notes = _trained_on(digests.test, known, "the rows to test on")
+        notes = _trained_on(digests.test, known, "the test data")
     validation = _occurrences(numbers, known["validation"])
     split = Split(np.arange(0), np.flatnonzero(~validation), np.flatnonzero(validation))
     return View(data, split, notes)
@@ -82,7 +82,7 @@ def _occurrences(digests: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 def _trained_on(digests: np.ndarray, known: Mapping[str, np.ndarray], what: str) -> tuple[str, ...]:
     """How many rows to be judged were trained on."""
     count = int(np.isin(digests, np.concatenate([known["train"], known["validation"]])).sum()) if known else 0
-    note = f"The model was trained on {count:,} of the {len(digests):,} rows of {what}; the figures will look too good."
+    note = f"The model was trained on {count:,} of the {len(digests):,} rows of {what}; results will be too optimistic."
     return (note,) if count else ()
 
 
@@ -98,17 +98,17 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
     """
     before, digests = config.get("data_facts"), digests_of(data)
     if before and not what_changed(before, data_facts(data, digests)):
-        note = f"{spec} holds the rows that the run was trained on; its {len(data.test_x):,} test rows are judged."
+        note = f"{spec} holds the rows that the run was trained on; its {len(data.test_x):,} test rows are evaluated."
         return View(data, _split_of_run(data, config), () if spec == config["data"] else (note,))
     split = split_data(data, 0, "random", 0)
     if named:  # no rows of other data were for validation
         split = replace(split, validation=split.validation[:0])
     if digests is None:
-        note = f"{len(data.test_x):,} of the {len(data.x):,} rows of {spec}, drawn at random, are judged."
+        note = f"{len(data.test_x):,} of the {len(data.x):,} rows of {spec}, drawn at random, are evaluated."
         return View(data, split, (note,) if data.test_held_out else ())
     known = directory.digests()
     if not data.test_held_out:
-        note = f"{spec} has test rows of its own, {len(data.test_x):,}; only these are judged."
+        note = f"{spec} has test rows of its own, {len(data.test_x):,}; only these are evaluated."
         return View(data, split, (note, *_trained_on(digests.test, known, spec)))
     test_x, test_y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
     notes = _trained_on(np.concatenate([digests.train, digests.test]), known, spec)
@@ -138,7 +138,7 @@ def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:
     out, counts = np.isin(data.test_y, unknown), np.bincount(data.test_y[data.test_y >= 0], minlength=len(number))
     if out.any():
         some = list_some([f"{data.classes[k]!r} ({counts[k]:,} rows)" for k in unknown if counts[k]])
-        notes += (f"Test rows of classes that the model does not know are left out of every figure: {some}.",)
+        notes += (f"Test rows of classes that the model does not know are left out of all metrics: {some}.",)
     kept = replace(split, validation=split.validation[~np.isin(data.y[split.validation], unknown)])
     renumbered = replace(data, y=number[data.y], test_x=data.test_x[~out], test_y=number[data.test_y[~out]],
                          classes=list(classes))  # fmt: skip

@@ -101,7 +101,7 @@ def test_training_time_for_a_row_is_compared_with_the_tutorials():
     assert colours[1] == colours[5] != colours[0]
     assert colours[2] == colours[3] == colours[4]
     assert len(set(colours)) == 3
-    assert legend(figure) == ["measured here, another model", "measured here", "the tutorial's figures (2017)"]
+    assert legend(figure) == ["measured here, another model", "measured here", "reported by the tutorial (2017)"]
     assert axes.get_xscale() == "log"
     assert len(plots.training_time([]).axes[0].patches) == 3
     with pytest.raises(AAEError, match="above zero"):

@@ -113,7 +113,7 @@ def test_the_two_contours_are_drawn_in_different_lines():
 
 def test_many_rows_are_thinned_and_said_so():
     figure = plots.latent_map(RNG.normal(size=(10_050, 2)))
-    assert figure.axes[0].get_title(loc="left") == "Codes of 10,000 rows, drawn from 10,050"
+    assert figure.axes[0].get_title(loc="left") == "Codes of 10,000 examples, drawn from 10,050"
 
 
 @pytest.mark.parametrize(("codes", "labels", "message"), [
