@@ -80,7 +80,7 @@ def test_a_numbered_class_is_told_beside_its_picture(cli, folder):
     assert cli("train", "few-labels", "--data", "pets.npz", *QUICK, "--out", "run").code == 0
     done = cli("plot", "run", "confusion", "--out", "a.png")
     assert (done.code, done.out) == (0, "confusion: a.png\n")
-    assert done.err == "The font cannot write some names: class 2 is 猫.\n"
+    assert done.err == "The font cannot display some names: class 2 is 猫.\n"
     assert cli("plot", "run", "curves", "--out", "a.png").err == ""
 
 

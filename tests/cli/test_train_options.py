@@ -91,10 +91,10 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(cli, folder):
     assert said.startswith("some: 72 training examples")
     total, *parts = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", model)]
     assert total == sum(parts)
-    assert re.fullmatch(r"length: \d+ steps of 128 rows \(3 passes over them\)", length)
+    assert re.fullmatch(r"length: \d+ steps of 128 examples \(3 epochs\)", length)
     assert "Warning: " in done.err  # rows that are copies of others
     quiet = cli("train", "vae", "--dry-run", "--max-seconds", 5)
-    assert quiet.out.endswith("or 5 seconds if these are over before\n")
+    assert quiet.out.endswith("or 5 seconds if that is shorter\n")
     assert cli("train", "vae", "--dry-run", "--seconds", 5).out.endswith("\nlength: 5 seconds\n")
 
 

@@ -184,7 +184,7 @@ def test_a_healthy_model_gives_no_warning():
 def test_a_discriminator_that_has_won():
     (sentence,) = metrics.health(FAMILIES["supervised"](), data_of(), split_of([], [], []), {
         "discriminator_loss_z": 0.0012, "reconstruction_loss": 0.0}).values()
-    assert sentence.startswith("The discriminator of 'z' has won (loss 0.0012, 1.386 is balance)")
+    assert sentence.startswith("The discriminator of 'z' dominates (loss 0.0012, 1.386 is equilibrium)")
     assert sentence.endswith("Lower lr_adversarial or raise discriminator_dropout.")
 
 
@@ -193,7 +193,7 @@ def test_a_discriminator_that_has_won():
 def test_a_collapsed_code(name, validation):
     model = collapse(FAMILIES[name](), "z")
     found = metrics.health(model, data_of(), split_of(validation=validation), {})
-    assert found == {"z": "The code 'z' has collapsed: it is almost the same for every row."}
+    assert found == {"z": "The code 'z' has collapsed: it is almost the same for every example."}
 
 
 @pytest.mark.parametrize("clusters", [2, 3, 10])

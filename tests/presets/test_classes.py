@@ -132,7 +132,7 @@ def test_a_training_takes_them_and_says_so():
     fixed = prepare("few-labels", data, None, split, 0, {"channels": 2, "class_prior": [1, 1]}, {"steps": 1})[3]
     assert fixed["class_prior"] == (1, 1)
     result = train_preset("few-labels", data, changes={"channels": 2}, steps=1, progress=False)
-    assert any("The classes are taken to be as uneven as" in note for note in result.notes)
+    assert any("Class frequencies are estimated from" in note for note in result.notes)
     uniform = {"channels": 2, "class_prior": "uniform"}
     assert not any("uneven" in note for note in train_preset("few-labels", data, changes=uniform, steps=1,
                                                              progress=False).notes)  # fmt: skip

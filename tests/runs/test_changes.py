@@ -158,7 +158,7 @@ def test_resuming_says_what_changed(run):
 
 def test_data_that_are_gone(run):
     os.rename(run.parent / "set.npz", run.parent / "moved.npz")
-    sentence = r"No data at .*set.npz, which .*run was trained on; put them back, or judge .* with .* --data FILE"
+    sentence = r"No data at .*set.npz, which .*run was trained on; put them back, or evaluate .* with .* --data FILE"
     with pytest.raises(AAEError, match=sentence):
         open_run(run)
     with pytest.raises(AAEError, match=sentence):

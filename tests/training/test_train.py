@@ -327,7 +327,7 @@ def test_a_training_recovers_from_its_first_divergence(what, step, tmp_path, mon
     result = train_small("aae", steps=40, out=tmp_path / "run", changes={"dropout": 0.0})
     assert result.step == 40
     (note,) = [note for note in result.notes if "diverged" in note]
-    pattern = r"Training diverged: .* near step (\d+)\. It went back to the checkpoint of step 0 and continued .*"
+    pattern = r"Training diverged: .* near step (\d+)\. It resumed from the checkpoint of step 0 .*"
     seen = int(re.fullmatch(pattern, note)[1])
     assert step < seen <= step + 20
     assert note in json.loads((tmp_path / "run" / "config.json").read_text())["notes"]
@@ -370,7 +370,7 @@ def test_a_collapse_is_reported_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "WARM_UP", 4)
     monkeypatch.setattr(loop, "EVALUATE_SHARE", 1e9)
     result = train_tiny(collapsed(), steps=12, out=tmp_path / "run", progress=True)
-    text = "The code 'z' has collapsed: it is almost the same for every row."
+    text = "The code 'z' has collapsed: it is almost the same for every example."
     leak = "30 of the 30 test examples are also in the training data; results will be too optimistic."
     assert result.notes == [leak, text]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["notes"] == [leak, text]
@@ -388,7 +388,7 @@ def test_a_discriminator_that_has_won_is_reported_once(monkeypatch):
     rates = {"reconstruction": 1e-9, "adversarial": 0.05, "classification": 1e-3}
     notes = train_tiny(collapsed(100.0), steps=60, settings={"learning_rate": rates}).notes
     assert [note.partition(":")[0].partition(" (")[0] for note in notes] == [
-        "The code 'z' has collapsed", "The discriminator of 'z' has won"]
+        "The code 'z' has collapsed", "The discriminator of 'z' dominates"]
 
 
 def test_a_damaged_checkpoint_is_reported(tmp_path, capsys):

@@ -172,7 +172,7 @@ def test_labels_are_needed_to_judge_by(data):
 def test_few_labels_are_judged_by_cross_validation(data, capsys):
     found = search(few_labels(data, 4), labels=None, progress=True)
     assert (found.figure, found.judge.rows) == ("cross_validated_error", 8)
-    assert "judged by cross-validation over 8 labelled rows: each trains five times" in capsys.readouterr().err
+    assert "evaluated by cross-validation over 8 labelled examples: each trains five times" in capsys.readouterr().err
     splits = list(found.judge.splits())
     assert sorted(np.concatenate([split.validation for split in splits])) == [*range(4), *range(40, 44)]
     for split in splits:
@@ -181,7 +181,7 @@ def test_few_labels_are_judged_by_cross_validation(data, capsys):
         assert len(split.unlabelled) == 72
     assert all(100 * trial.value % 1250 == 0 for trial in found.study.trials)  # of 8 rows, whatever the fold's size
     described = found.judge.describe(found.study.best_value)
-    assert described == f"error by cross-validation over 8 labelled rows: {found.study.best_value:.4g} %"
+    assert described == f"error by cross-validation over 8 labelled examples: {found.study.best_value:.4g} %"
 
 
 def test_enough_labels_for_validation_are_used_as_before(data):

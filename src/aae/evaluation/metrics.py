@@ -70,7 +70,7 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
         if name.startswith("discriminator_loss_") and value < MIN_DISCRIMINATOR_LOSS:
             latent_name = name.removeprefix("discriminator_loss_")
             warnings[name] = (
-                f"The discriminator of {latent_name!r} has won (loss {value:.4f}, 1.386 is balance): the encoder no "
+                f"The discriminator of {latent_name!r} dominates (loss {value:.4f}, 1.386 is equilibrium): the encoder no "
                 "longer learns from it. Lower lr_adversarial or raise discriminator_dropout."
             )
     rows = split.validation[:QUICK_ROWS] if len(split.validation) else split.unlabelled[:QUICK_ROWS]
@@ -82,7 +82,7 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
             if used <= max(1, codes.shape[1] // 3) < codes.shape[1]:
                 warnings[name] = f"Latent {name!r} uses {used} of its {codes.shape[1]} categories: it has collapsed."
         elif not latent.is_category and codes.std(0).max() < 0.02 * _prior_std(latent):
-            warnings[name] = f"The code {name!r} has collapsed: it is almost the same for every row."
+            warnings[name] = f"The code {name!r} has collapsed: it is almost the same for every example."
     return warnings
 
 

@@ -114,8 +114,8 @@ def prior_note(classes: Sequence[ClassName], shares: Sequence[float]) -> str:
     some = ", ".join(f"{name!r} {100 * share:.2g} %" for share, name in rarest)
     rare = ", and rare ones are predicted about that often" if has_rare(shares) else ""
     return (
-        f"The classes are taken to be as uneven as the labelled rows say: {some}"
-        f"{', ...' if len(classes) > LISTED else ''}{rare}; --set class_prior=[...] names other shares, "
+        f"Class frequencies are estimated from the labelled examples: {some}"
+        f"{', ...' if len(classes) > LISTED else ''}{rare}; --set class_prior=[...] sets other frequencies, "
         "class_prior=uniform equal ones."
     )
 

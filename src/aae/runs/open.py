@@ -86,7 +86,7 @@ def open_run(
     config = read_config(directory)
     chosen = of_new_files(ReadOptions(), given).chosen
     if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
-        raise UsageError(f"--{chosen[0]} says how a table given with --data is written; {data or 'there'} is none.")
+        raise UsageError(f"--{chosen[0]} describes a table given with --data; {data or 'there'} is none.")
     if not directory.model.is_dir():
         raise AAEError(
             f"{path} has no model yet, because its training did not finish; continue with `aae train "
@@ -124,7 +124,7 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
         AAEError: They are no longer there, or cannot be read.
     """
     spec = config["data"]
-    elsewhere = f"judge the model on other rows with `aae evaluate {path} --data FILE`."
+    elsewhere = f"evaluate the model on other data with `aae evaluate {path} --data FILE`."
     if config.get("data_in_memory"):
         raise AAEError(f"{path} was trained on rows in memory ({spec}), which cannot be read again; {elsewhere}")
     if Path(spec).is_absolute() and not Path(spec).exists():
@@ -153,7 +153,7 @@ def read_config(run: RunDir) -> dict[str, Any]:
     if not 0 <= config["seed"] < 2**63:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
     if "data_facts" in config and not valid_facts(config["data_facts"]):
-        raise AAEError(f"{run.path / 'config.json'} does not say rightly what the data were; copy the file again.")
+        raise AAEError(f"{run.path / 'config.json'} has an invalid description of the data; copy the file again.")
     if "changes" in config:  # runs of older versions use old names
         config["changes"] = current_names(config["changes"])[0]
     return config

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input", "reading_of",
            "reconstructions", "samples"]  # fmt: skip
 
-MEANS_ONLY = ("This model did not learn how cells vary (an older version trained it): each sample is a mean, so "
-              "samples vary less than the data; train it again for samples like the data.")
+MEANS_ONLY = ("This model was trained by an older version without noise of cells: each sample is a mean, so "
+              "samples vary less than the data; retrain it for samples like the data.")
 BLOCK = 2000  # rows that one of several processes computes at a time
 
 
@@ -104,7 +104,7 @@ def _array_rows(path: Path, model: Autoencoder | None) -> Input:
     for note in raw.notes:
         say(note)
     if raw.test is not None:
-        say(f"{path} has rows to test on as well ({len(raw.test[0]):,}); these are not read.")
+        say(f"{path} also has {len(raw.test[0]):,} test rows; these are not read.")
     labelled = raw.labels is not None and raw.labels.shape == raw.x.shape[:1]
     return Input(raw.x, raw.labels.tolist() if raw.labels is not None and labelled else None)
 

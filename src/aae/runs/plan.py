@@ -52,9 +52,9 @@ class Plan(NamedTuple):
         steps = settings.steps or round((settings.epochs or 0) * self.steps_per_epoch)
         if not steps:
             return f"{settings.max_seconds:g} seconds"
-        most = "" if settings.max_seconds is None else f", or {settings.max_seconds:g} seconds if these are over before"
-        passes = f"{steps / self.steps_per_epoch:.3g} passes over them"
-        return f"{steps:,} steps of {settings.batch_size} rows ({passes}){most}"
+        most = "" if settings.max_seconds is None else f", or {settings.max_seconds:g} seconds if that is shorter"
+        passes = f"{steps / self.steps_per_epoch:.3g} epochs"
+        return f"{steps:,} steps of {settings.batch_size} examples ({passes}){most}"
 
 
 @generators.exclusive()

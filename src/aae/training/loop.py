@@ -162,7 +162,7 @@ class Loop:
             self._stopped = int(stop.args[0]) if stop.args else signal.SIGINT
         if self._stopped:
             self._checkpoint()  # first, because the process may be killed soon after it was asked to end
-            self._print(f"Stopped at step {self.trainer.step}; the model so far is kept.")
+            self._print(f"Stopped at step {self.trainer.step}; the model is saved.")
 
     def _recover(self, error: DivergenceError) -> None:
         """Go back to the last good checkpoint, with a lower learning rate."""
@@ -176,8 +176,8 @@ class Loop:
             trainer.seconds = seconds  # going back does not give the time back
         self._sums, self._count = {}, 0
         note = (
-            f"{str(error).partition('. ')[0]}. It went back to the checkpoint of step {trainer.step} and continued "
-            f"with {RECOVERY_FACTOR:g} of the learning rate."
+            f"{str(error).partition('. ')[0]}. It resumed from the checkpoint of step {trainer.step} with "
+            f"{RECOVERY_FACTOR:g} times the learning rate."
         )
         self.notes = [*notes, note]
         self._print(f"Warning: {note}")
@@ -279,7 +279,7 @@ class Loop:
         with self._without_side_effects():
             constant = collapsed(model, self._probe_rows)
         self._code_varied |= not constant  # a code that is constant from the start is intended
-        return "the code became the same for every row" if constant and self._code_varied else None
+        return "the code became the same for every example" if constant and self._code_varied else None
 
     def _divergence_message(self, what: str) -> str:
         again = ", although the learning rate had been lowered" if self.trainer.rate_factor < 1 else ""
@@ -344,5 +344,5 @@ def _uneven_batch_notes(settings: Settings, processes: int) -> list[str]:
     left_over = settings.batch_size % processes
     if not left_over:
         return []
-    return [f"A batch of {settings.batch_size} rows cannot be shared evenly by {processes} processes: "
-            f"each step reads {settings.batch_size - left_over} rows."]  # fmt: skip
+    return [f"A batch of {settings.batch_size} rows cannot be divided evenly among {processes} processes: "
+            f"each step uses {settings.batch_size - left_over} rows."]  # fmt: skip

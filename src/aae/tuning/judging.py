@@ -99,7 +99,7 @@ class FoldJudge:
         return 100 * wrong / seen
 
     def describe(self, value: float) -> str:
-        return f"error by cross-validation over {self.rows:,} labelled rows: {value:.4g} %"
+        return f"error by cross-validation over {self.rows:,} labelled examples: {value:.4g} %"
 
 
 Judge = ValidationJudge | FoldJudge

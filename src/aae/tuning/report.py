@@ -15,8 +15,8 @@ __all__ = ["best_command", "write_search_report"]
 
 MIN_TRIALS = 5  # complete trials that importances need
 _CAPTIONS = {
-    "history": "Every trial's figure, and the best so far.",
-    "importances": "How much each setting mattered, as Optuna estimates it.",
+    "history": "Result of every trial, and the best so far.",
+    "importances": "Importance of each setting, as estimated by Optuna.",
 }
 
 
@@ -63,7 +63,7 @@ def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     if complete >= MIN_TRIALS and len(search.best) > 1:
         draws["importances"] = drawing.plot_param_importances
     else:
-        notes.append(f"How much each setting mattered is shown after {MIN_TRIALS} whole trials; there are {complete}.")
+        notes.append(f"The importance of settings needs {MIN_TRIALS} complete trials; there are {complete}.")
     drawn = {}
     before = set(pyplot.get_fignums())
     with warnings.catch_warnings():

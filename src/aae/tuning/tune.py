@@ -137,8 +137,8 @@ def tune(
     length = {name: loop[name] for name in ("epochs", "steps", "seconds", "max_seconds") if loop.get(name)}
     judge = choose_judge(build_model(options, rows, len(division.labelled)).eval(), rows, division, seed, length)
     if progress and isinstance(judge, FoldJudge):
-        say(f"Few labels are left for validation, so trials are judged by cross-validation over {judge.rows:,} "
-            "labelled rows: each trains five times.")
+        say(f"Few labels are left for validation, so trials are evaluated by cross-validation over {judge.rows:,} "
+            "labelled examples: each trains five times.")
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
                                 "figure": judge.figure, "fixed": fixed, "length": length,
                                 "data_digest": data_facts(rows, digests)["rows_digest"]}
@@ -195,7 +195,7 @@ def _search(
                 if "Cannot tell a FAIL trial" not in str(error):
                     raise
                 # This machine was suspended or disconnected for longer than the grace period.
-                say(f"A trial is lost: after {studies.GRACE} seconds without a heartbeat it became free again.")
+                say(f"A trial is lost: after {studies.GRACE} seconds without a heartbeat it was released.")
     except KeyboardInterrupt:
         interrupted = True
     if not any(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)):
