@@ -91,7 +91,7 @@ def test_from_training_to_everything_else(cli, folder):
     printed = [line for line in printed if not line.startswith("Undertrained")]
     lines = dict(re.split(" {2,}", line, maxsplit=1) for line in printed[:-11])
     assert lines["Test error"] == (f"{found['test_error']:.2f} %  95 % interval: {low} to {high} %; 360 labelled test "
-                                   "rows; lower is better")
+                                   "examples; lower is better")
     assert lines["Prior mismatch"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
     assert lines["Labels"] == "50"
     assert printed[-11].split() == ["class", "recall", "precision", "support"]

@@ -70,8 +70,8 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
         if name.startswith("discriminator_loss_") and value < MIN_DISCRIMINATOR_LOSS:
             latent_name = name.removeprefix("discriminator_loss_")
             warnings[name] = (
-                f"The discriminator of {latent_name!r} dominates (loss {value:.4f}, 1.386 is equilibrium): the encoder no "
-                "longer learns from it. Lower lr_adversarial or raise discriminator_dropout."
+                f"The discriminator of {latent_name!r} dominates (loss {value:.4f}, 1.386 is equilibrium): the encoder "
+                "no longer learns from it. Lower lr_adversarial or raise discriminator_dropout."
             )
     rows = split.validation[:QUICK_ROWS] if len(split.validation) else split.unlabelled[:QUICK_ROWS]
     encoded = any(latent.posterior is not None for latent in model.latents)
