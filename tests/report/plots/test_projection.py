@@ -75,7 +75,7 @@ def test_the_map_of_features_has_every_row_in_its_class_and_no_numbers():
     drawn = np.vstack([one.get_offsets() for one in axes.collections])
     assert np.allclose(np.sort(points, axis=0), np.sort(drawn, axis=0))
     assert legend(figure) == [*STRANGE, "no label"]
-    assert axes.get_title(loc="left") == "Features of 40 rows\nin two dimensions, by t-SNE"
+    assert axes.get_title(loc="left") == "Features of 40 examples\nin two dimensions, by t-SNE"
     assert not [*axes.get_xticks(), *axes.get_yticks()]
     draw(figure)
     assert legend(plots.feature_map(points)) == ["rows"]
