@@ -100,9 +100,9 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "# The tutorial's models on MNIST",
         "",
         "Each row is one command, measured on the untouched test set; errors and accuracies are in percent, losses and",
-        "bounds in nats, squared errors summed over the 784 pixels. A `prior_mismatch` of 7.6 means that a classifier "
-        "tells codes",
-        "from prior samples with 57.6 % accuracy (chance: 50 %). Regenerate with `python benchmarks/tutorial.py`.",
+        "bounds in nats, squared errors summed over the 784 pixels. A `prior_mismatch` of 7.6 means that a classifier",
+        "distinguishes codes from prior samples with 57.6 % accuracy (chance: 50 %). Regenerate with",
+        "`python benchmarks/tutorial.py`.",
         "",
         "| row | `aae train … --data mnist` | figures | steps | seconds | on |",
         "|---|---|---|---|---|---|",

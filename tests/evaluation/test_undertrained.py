@@ -32,5 +32,5 @@ def test_a_style_that_still_shows_the_class(family, leak, said):
     model = FAMILIES[family]()
     found = signs_of_undertraining(model, {}, {"style_leak": leak, "style_leak_chance": 10.0})
     assert ("style" in found) == said
-    assert not said or f"right in {leak:.1f} %, chance 10.0 %" in found["style"]
+    assert not said or f"accuracy: {leak:.1f} %, chance: 10.0 %" in found["style"]
     assert signs_of_undertraining(model, {}, {}) == {}

@@ -86,7 +86,7 @@ def test_both_precisions_are_timed_and_auto_is_ours(monkeypatch, tmp_path, capsy
     assert found["cpu_ours_32_ms_per_step"] == 12.346
     assert found["cpu_ours_ms_per_step"] == found["cpu_ours_bf16_ms_per_step"] == 6.0
     bench.bench("aae", "digits", False, tmp_path / "bars.png")
-    assert "--precision auto takes bf16 on cpu (one pass 32: 8.0 ms, bf16: 5.0 ms)." in capsys.readouterr().out
+    assert "--precision auto selects bf16 on cpu (one pass 32: 8.0 ms, bf16: 5.0 ms)." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("preset", ["aae", "supervised", "semi-supervised"])
