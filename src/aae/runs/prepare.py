@@ -18,8 +18,9 @@ from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
 from aae.training.settings import Settings
 
-__all__ = ["default_labels", "long_note", "prepare", "resolve_for"]
+__all__ = ["LENGTHS", "default_labels", "long_note", "prepare", "resolve_for"]
 
+LENGTHS = ("epochs", "steps", "seconds", "max_seconds")  # in a run's configuration
 LONG = 2.5  # times the preset's own length
 
 
