@@ -139,8 +139,6 @@ def test_few_labels_for_images_vectors_and_tables():
     assert (images.consistency, vectors.consistency) == (1.0, 0.0)
     assert vectors == narrow
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
-    found = [resolve("few-labels", columns=columns, labels=labels) for columns, labels in ((30, 5), (29, 5), (30, 4.9))]
-    assert [options.adversarial_radius for options in found] == [0.5, 0.0, 0.0]
     wide = resolve("few-labels", columns=784)
     assert (wide.network, wide.hidden, wide.baseline_targets, wide.adversarial_radius) == ("mlp", None, "auto", 0.5)
     assert [each.batch_norm for each in (images, wide, vectors, narrow)] == [True, True, False, False]

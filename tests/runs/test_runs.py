@@ -11,6 +11,7 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
 from aae.evaluation import inference, metrics
 from aae.presets.presets import PRESETS, resolve
+from aae.report.reproduce import reproduce
 from aae.runs.open import open_run
 from aae.runs.prepare import prepare
 from aae.runs.train import resume_run, train_preset
@@ -118,6 +119,15 @@ def test_the_length_is_the_presets_own_if_none_is_given():
         _, settings, split, options = prepare(preset, data, PRESETS[preset].labels, "random", 0, SMALL, {})
         passes = len(split.unlabelled) // options["batch_size"]
         assert settings.steps == max(options["least_steps"], options["epochs"] * passes)
+
+
+@pytest.mark.parametrize("length", [{"seconds": 0.5}, {"steps": 2, "max_seconds": 60.0}, {"epochs": 0.1}])
+def test_a_run_of_any_length_is_opened_and_says_how_it_was_made(length, tmp_path):
+    run = open_run(train_small("vae", out=tmp_path / "run", **length).path)
+    assert run.config["length"] == length
+    command = reproduce(run.config, run.directory.path, [])[0]
+    for name, value in length.items():
+        assert f"--{name.replace('_', '-')} {value:g}" in command
 
 
 def test_the_path_of_the_data_is_stored_as_absolute(tmp_path, monkeypatch):

@@ -68,3 +68,9 @@ def test_tensors_are_not_views_of_the_bytes():
     raw = pack_tensors(TENSORS, FACTS)
     unpack_tensors(raw, "here")[0]["a"].zero_()
     assert load(raw)["a"].sum() == 15
+
+
+def test_a_single_value_that_is_expanded():
+    tensors = {"a": torch.arange(3.0)[1:2].expand(1)[:, None].expand(1, 1), "b": torch.zeros(()).expand(1)}
+    found, _ = unpack_tensors(pack_tensors(tensors, {}), "here")
+    assert {name: value.tolist() for name, value in found.items()} == {"a": [[1.0]], "b": [0.0]}

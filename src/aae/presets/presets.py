@@ -26,7 +26,6 @@ class Preset:
         vectors: Values that differ from ``options`` if rows are vectors or columns of a table, not images.
         narrow: Values that differ from ``vectors`` if there are fewer than 50 columns.
         wide: Values that differ from ``vectors`` if there are at least 256 columns.
-        labelled: Values that differ from ``vectors`` with at least 30 columns and 5 labels of each class on average.
     """
 
     summary: str
@@ -35,7 +34,6 @@ class Preset:
     vectors: Mapping[str, Any] = field(default_factory=dict)
     narrow: Mapping[str, Any] = field(default_factory=dict)
     wide: Mapping[str, Any] = field(default_factory=dict)
-    labelled: Mapping[str, Any] = field(default_factory=dict)
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
@@ -60,7 +58,6 @@ _SEMI_SUPERVISED = {
     "least_steps": 1000,
 }
 NARROW, WIDE = 50, 256  # columns
-LABELLED_COLUMNS, LABELLED = 30, 5
 # Chosen on the 22 tables of benchmarks/outside.py together, three draws each: docs/research-notes.md.
 _FEW_LABELS_VECTORS = {
     "network": "ensemble",
@@ -76,7 +73,7 @@ _FEW_LABELS_VECTORS = {
     "consistency": 0.0,
     "interpolation": 0.0,
     "neighbour_targets": 0.0,
-    "adversarial_radius": 0.0,
+    "adversarial_radius": 0.0,  # where labels are too few for a good first guess, it confirms a bad one
     # Through a short style the decoder can say little of a row, and more weight would have the class say the rest.
     "reconstruction": 1e-4,
     "batch_size": 128,
@@ -86,8 +83,6 @@ _FEW_LABELS_VECTORS = {
     "epochs": 15,
     "least_steps": 400,
 }
-# With fewer labels, and so a bad first guess, it confirms the guess.
-_FEW_LABELS_LABELLED = {"adversarial_radius": 0.5}
 # Of hundreds of columns, as pixels are, one network learns more than from the baselines, which see them one by one.
 _FEW_LABELS_WIDE = {
     "network": "mlp",
@@ -191,7 +186,6 @@ PRESETS: dict[str, Preset] = {
         },
         _FEW_LABELS_VECTORS,
         wide=_FEW_LABELS_WIDE,
-        labelled=_FEW_LABELS_LABELLED,
     ),
     "clustering": Preset(
         "Clustering with a style code, without labels (§6); for images with convolution and augmentation",
@@ -252,16 +246,13 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def resolve(
-    preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None, labels: float = 0.0
-) -> Options:
+def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None) -> Options:
     """Options of a preset after a user's changes, one of which may be ``recipe``, a published setting.
 
     Args:
         preset: Its name.
         changes: Options that differ, ``{name: value}``.
         columns: Number of columns if rows are vectors or columns of a table, not images.
-        labels: Number of labels of a class, on average.
 
     An option given by an old name issues a `FutureWarning`.
 
@@ -277,8 +268,6 @@ def resolve(
         options = replace(options, **PRESETS[preset].vectors)
         options = replace(options, **(PRESETS[preset].narrow if columns < NARROW else {}))
         options = replace(options, **(PRESETS[preset].wide if columns >= WIDE else {}))
-        many = columns >= LABELLED_COLUMNS and labels >= LABELLED
-        options = replace(options, **(PRESETS[preset].labelled if many else {}))
     if recipe is not None:
         if recipe not in RECIPES:
             raise unknown("recipe", str(recipe), RECIPES)

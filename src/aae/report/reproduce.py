@@ -12,7 +12,7 @@ from aae.report.page import Option, flatten, format_value
 
 __all__ = ["option_rows", "reproduce"]
 
-LENGTHS = {"epochs": "--epochs", "steps": "--steps", "max_seconds": "--max-seconds"}
+LENGTHS = {"epochs": "--epochs", "steps": "--steps", "seconds": "--seconds", "max_seconds": "--max-seconds"}
 AGAIN = "-again"  # the run's own directory holds the run itself
 
 

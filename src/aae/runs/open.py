@@ -24,10 +24,10 @@ from aae.model.component import fits
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
+from aae.runs.prepare import LENGTHS
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.training.rundir import RunDir
-from aae.training.settings import LENGTHS
 
 __all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 

@@ -18,15 +18,15 @@ from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
 from aae.training.settings import Settings
 
-__all__ = ["default_labels", "long_note", "prepare", "resolve_for"]
+__all__ = ["LENGTHS", "default_labels", "long_note", "prepare", "resolve_for"]
 
+LENGTHS = ("epochs", "steps", "seconds", "max_seconds")  # in a run's configuration
 LONG = 2.5  # times the preset's own length
 
 
-def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset, labels: int = 0) -> Options:
-    """Options of a preset for a data set and a number of labels; some differ for vectors and tables."""
-    columns = None if data.is_image else math.prod(data.shape)
-    return resolve(preset, changes, columns, labels / max(1, len(data.classes)))
+def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
+    """Options of a preset for a data set; some differ for vectors and tables."""
+    return resolve(preset, changes, None if data.is_image else math.prod(data.shape))
 
 
 def prepare(
@@ -39,8 +39,8 @@ def prepare(
     length: dict[str, float | int],
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Build the model (initialised from the seed), settings, split and options of a preset."""
+    options = resolve_for(preset, changes, data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
-    options = resolve_for(preset, changes, data, len(division.labelled))
     options = resolve_classes(options, data, division)
     torch.manual_seed(seed)
     model = build_model(options, data, len(division.labelled))

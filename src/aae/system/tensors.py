@@ -54,6 +54,7 @@ def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str
     digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), tensor.shape]).encode())
-        flat = tensor.reshape(-1).clone(memory_format=torch.contiguous_format)  # a single value may have stride 0
+        flat = tensor.reshape(-1)
+        flat = flat.as_strided(flat.shape, (1,), flat.storage_offset())  # the stride of a single value may be 0
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -130,8 +130,8 @@ def tune(
     digests = digests_of(rows)
     for warning in warnings_about(rows, digests) if progress else ():
         say(f"Warning: {warning}")
+    options = resolve_for(preset, fixed, rows)
     labels = default_labels(preset, rows) if labels is None else labels
-    options = resolve_for(preset, fixed, rows, labels)
     division = split_data(rows, labels, split, seed)
     space = space_of(options, fixed)
     length = {name: loop[name] for name in ("epochs", "steps", "seconds", "max_seconds") if loop.get(name)}
