@@ -41,7 +41,10 @@ def predict(
     decimal: Decimal = None, delimiter: Delimiter = None,
     encoding: Encoding = None, missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
-    """Predict classes and their probabilities; print the first few, or write all of them as CSV."""
+    """Predict classes and their probabilities; print the first few, or write all of them as CSV.
+
+    The confidence of a prediction is the probability of the predicted class.
+    """
     given = read_options(context)
     if out is None:
         from aae.runs.answers import answers
