@@ -263,6 +263,17 @@ def test_lengths():
         assert getattr(settings_of(length=length), name) == length[name]
 
 
+def test_a_wrong_time_is_told_by_its_own_name():
+    for seconds in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(AAEError, match=r"^seconds must be a number above zero"):
+            settings_of(length={"seconds": seconds})
+
+
+def test_baseline_targets_are_a_number_or_auto():
+    with pytest.raises(AAEError, match="a number of at least 0, off or auto, not"):
+        settings_of("few-labels", baseline_targets="banana")
+
+
 def test_a_time_to_fill_and_the_most_time():
     def found(**length):
         settings = settings_of(epochs=40, least_steps=0, steps_per_epoch=10, length=length)

@@ -6,6 +6,7 @@ from aae.data.dataset import Dataset
 from aae.presets.extras import build_extras
 from aae.presets.options import Options
 from aae.presets.terms import build_terms
+from aae.system.errors import AAEError
 from aae.training.settings import Settings
 
 __all__ = ["build_settings"]
@@ -23,7 +24,10 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
     """
     length = dict(length)
     if "seconds" in length:
-        length = {"max_seconds": min(length.pop("seconds"), length.get("max_seconds", math.inf))}
+        seconds = length.pop("seconds")
+        if not 0 < seconds < math.inf:  # under its own name, because the settings know it as max_seconds
+            raise AAEError(f"seconds must be a number above zero, not {seconds}.")
+        length = {"max_seconds": min(seconds, length.get("max_seconds", math.inf))}
     elif not length.keys() & {"epochs", "steps"}:
         length["steps"] = max(options.least_steps, round(options.epochs * steps_per_epoch))
     terms = build_terms(options, data)
