@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aae.evaluation.sample_quality import column_distance, gaussian_copula, two_sample_accuracy
+from aae.evaluation.sample_quality import column_distance, forest_accuracy, gaussian_copula
 from aae.model.table_fit import fit_table
 
 
@@ -18,11 +18,11 @@ def test_the_distance_of_a_column(rows, samples, category, distance):
 def test_a_forest_tells_rows_apart_that_differ_and_no_others():
     generator = np.random.default_rng(0)
     rows = generator.standard_normal((150, 3))
-    assert two_sample_accuracy(rows, generator.standard_normal((150, 3))) == pytest.approx(50, abs=9)
-    assert two_sample_accuracy(rows, generator.standard_normal((150, 3)) / 10) > 90
+    assert forest_accuracy(rows, generator.standard_normal((150, 3))) == pytest.approx(50, abs=9)
+    assert forest_accuracy(rows, generator.standard_normal((150, 3)) / 10) > 90
     empty = generator.standard_normal((150, 3))
     empty[:, 1] = np.nan
-    assert two_sample_accuracy(rows, empty) == 100
+    assert forest_accuracy(rows, empty) == 100
 
 
 def test_a_gaussian_copula_has_the_distributions_and_correlations_of_the_rows():
@@ -36,4 +36,4 @@ def test_a_gaussian_copula_has_the_distributions_and_correlations_of_the_rows():
         torch.manual_seed(0)
         drawn = gaussian_copula(table, rows).draw(table, torch.zeros(2000, table.width)).numpy()
     assert max(column_distance(rows[:, k], drawn[:, k], False) for k in (0, 1)) < 0.05
-    assert two_sample_accuracy(rows[:300], drawn[:300]) < 58
+    assert forest_accuracy(rows[:300], drawn[:300]) < 58

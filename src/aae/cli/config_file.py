@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from aae._version import __version__
-from aae.cli.options import parse_changes, set_words
+from aae.cli.options import parse_changes
+from aae.presets.meanings import set_words
 from aae.system.errors import AAEError, unknown
 from aae.system.files import utf8, write_atomically
 

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,8 +143,3 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
     for note in notes:
         typer.echo(f"Note: {note}", err=True)
     return options
-
-
-def set_words(changes: Mapping[str, Any]) -> list[str]:
-    """Options as ``name=value``, as `parse_changes` reads them."""
-    return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in changes.items()]

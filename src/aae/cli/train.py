@@ -33,9 +33,9 @@ from aae.cli.options import (
     Test,
     parse_changes,
     read_options,
-    set_words,
 )
 from aae.cli.results import last_measured, report_run
+from aae.presets.meanings import set_words
 from aae.system.errors import AAEError, UsageError, printable
 
 __all__ = ["train", "tune"]

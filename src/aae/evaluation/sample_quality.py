@@ -19,7 +19,7 @@ from aae.model.table import Table
 from aae.model.table_noise import TableNoise
 from aae.system.errors import AAEError
 
-__all__ = ["ENTRY", "SampleQuality", "column_distance", "gaussian_copula", "sample_quality", "two_sample_accuracy"]
+__all__ = ["ENTRY", "SampleQuality", "column_distance", "forest_accuracy", "gaussian_copula", "sample_quality"]
 
 ENTRY = "sample_distances"  # of `aae evaluate --json`: the distance of each column
 MIN_ROWS = 50  # held-out rows; with fewer, nothing can be told apart
@@ -90,8 +90,8 @@ def sample_quality(model: Autoencoder, data: Dataset, split: Split, seed: int = 
     except AAEError:
         return None
     distances, others = (_distances(table, rows, drawn) for drawn in (samples, other))
-    return SampleQuality(table, rows, samples, distances, two_sample_accuracy(rows, samples, seed),
-                         others, two_sample_accuracy(rows, other, seed))  # fmt: skip
+    return SampleQuality(table, rows, samples, distances, forest_accuracy(rows, samples, seed),
+                         others, forest_accuracy(rows, other, seed))  # fmt: skip
 
 
 def gaussian_copula(table: Table, rows: np.ndarray, seed: int = 0) -> TableNoise:
@@ -128,7 +128,7 @@ def column_distance(rows: np.ndarray, samples: np.ndarray, category: bool) -> fl
     return max(empty, float(ks_2samp(real, drawn, method="asymp").statistic))
 
 
-def two_sample_accuracy(rows: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
+def forest_accuracy(rows: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
     """How often a random forest tells samples from rows, in percent, by cross-validation; 50 is chance.
 
     Args:

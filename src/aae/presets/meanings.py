@@ -9,7 +9,8 @@ from aae.presets.options import Options, words_of
 from aae.presets.presets import PRESETS, resolve
 from aae.presets.recipes import RECIPES
 
-__all__ = ["describe_options", "describe_preset", "describe_recipe", "meaning_of", "options_page", "written"]
+__all__ = ["describe_options", "describe_preset", "describe_recipe", "meaning_of", "options_page", "set_words",
+           "written"]  # fmt: skip
 
 WIDTH = 34  # characters of name and value, before the meaning
 
@@ -26,6 +27,11 @@ def written(name: str, value: Any) -> str:
         if value == meant and not isinstance(value, bool):
             return word
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def set_words(changes: Mapping[str, Any]) -> list[str]:
+    """Options as ``name=value``, as ``--set`` takes them."""
+    return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in changes.items()]
 
 
 def describe_preset(preset: str) -> list[str]:

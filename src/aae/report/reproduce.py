@@ -1,18 +1,17 @@
 """How a run is made anew: its command lines, and all its options."""
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from aae.presets.meanings import set_words
 from aae.presets.options import Options
 from aae.report.page import Option, flatten, format_value
 
 __all__ = ["option_rows", "reproduce"]
 
-LENGTHS = {"epochs": "--epochs", "steps": "--steps", "seconds": "--seconds", "max_seconds": "--max-seconds"}
 AGAIN = "-again"  # the run's own directory holds the run itself
 
 
@@ -49,8 +48,8 @@ def train_words(config: Mapping[str, Any]) -> list[str]:
         words += ["--split", str(config["split"])]
     words += ["--seed", str(config["seed"])]
     for name, value in config.get("length", {}).items():
-        words += [LENGTHS.get(name, f"--{name}"), f"{value:g}" if isinstance(value, float) else str(value)]
-    words += [part for name, value in config.get("changes", {}).items() for part in ("--set", f"{name}={_set(value)}")]
+        words += [_flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
+    words += [part for pair in set_words(config.get("changes", {})) for part in ("--set", pair)]
     for name, value in config.get("reading", {}).items():
         words += _reading(name, value)
     words += ["--device", str(config["device"]), "--precision", str(config["precision"])]
@@ -59,13 +58,13 @@ def train_words(config: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _set(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _reading(name: str, value: object) -> list[str]:
     """A read option as words of the command line."""
-    flag = f"--{name.replace('_', '-')}"
+    flag = _flag(name)
     if isinstance(value, bool):
         return [flag] if value else []
     values = value if isinstance(value, list | tuple) else [value]

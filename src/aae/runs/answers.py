@@ -38,10 +38,9 @@ def answers(
     some = inference.classify(model, rows[:SHOWN])
     classes = class_names(model, some.shape[1])
     if len(rows) == 1:
-        ranked = some[0].argsort()[::-1][: 1 + OTHERS]
-        first, *others = [f"{classes[k]} {some[0, k]:.4f}" for k in ranked]
-        label, confidence = first.rsplit(" ", 1)
-        return [f"{names[0] if names else 'row 0'}: {label} (confidence {confidence}; then {', '.join(others)})"]
+        first, *others = some[0].argsort()[::-1][: 1 + OTHERS]
+        then = ", ".join(f"{classes[k]} {some[0, k]:.4f}" for k in others)
+        return [f"{names[0] if names else 'row 0'}: {classes[first]} (confidence {some[0, first]:.4f}; then {then})"]
     head = (key or ("index" if files is None else "file"), "label", "confidence")
     told = [
         (str(names[k] if names else k), classes[row.argmax()], f"{row.max():.4f}") for k, row in enumerate(some)

@@ -22,7 +22,7 @@ from aae.data.splits import split_data
 from aae.data.summary import warnings_about
 from aae.presets.build import build_model
 from aae.presets.options import Options, renamed
-from aae.runs.prepare import default_labels, resolve_for
+from aae.runs.prepare import LENGTHS, default_labels, resolve_for
 from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
@@ -134,7 +134,7 @@ def tune(
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
     space = space_of(options, fixed)
-    length = {name: loop[name] for name in ("epochs", "steps", "seconds", "max_seconds") if loop.get(name)}
+    length = {name: loop[name] for name in LENGTHS if loop.get(name)}
     judge = choose_judge(build_model(options, rows, len(division.labelled)).eval(), rows, division, seed, length)
     if progress and isinstance(judge, FoldJudge):
         say(f"Few labels are left for validation, so trials are evaluated by cross-validation over {judge.rows:,} "
