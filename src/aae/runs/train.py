@@ -77,6 +77,7 @@ def train_preset(
         AAEError: Any error that the user can fix.
 
     Example:
+        >>> import torch
         >>> result = train_preset("semi-supervised", "digits", steps=2, progress=False)
         >>> result.model.classify(torch.rand(3, 8, 8)).shape
         torch.Size([3, 10])
