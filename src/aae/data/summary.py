@@ -8,6 +8,7 @@ import numpy as np
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, digests_of, list_some
+from aae.data.raw import single_labels
 from aae.data.splits import Split
 from aae.model.table import Table
 
@@ -117,7 +118,7 @@ def _few_labels(data: Dataset) -> list[str]:
 
 def _unlabelled_test(data: Dataset) -> list[str]:
     """Why no row with a label was held out, if some have one."""
-    if not data.test_held_out or not (data.y >= 0).any() or (data.test_y >= 0).any():
+    if not data.test_held_out or not single_labels(data.y) or (data.test_y >= 0).any():
         return []
     test = len(data.test_x)
     rows = f"the {test:,} test examples have none" if test else "there are no test examples"

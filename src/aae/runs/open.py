@@ -31,7 +31,7 @@ from aae.training.rundir import RunDir
 
 __all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 
-OF_FILES = ("decimal", "delimiter", "encoding", "missing")  # options that say how a table is written
+OF_FILES = ("decimal", "delimiter", "encoding", "missing", "key_column")  # options that say how a table is written
 
 
 @dataclass
@@ -76,7 +76,7 @@ def open_run(
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
         strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
-        given: How the other data are written, if they are a table.
+        given: How the other data are written, if they are a table; a labels file may also be of the run's own data.
         components: Classes of your own that the model is made of.
 
     Raises:
@@ -85,8 +85,11 @@ def open_run(
     directory = RunDir(path)
     config = read_config(directory)
     chosen = of_new_files(ReadOptions(), given).chosen
+    labels_file = None if given is None else given.labels_file
+    if data is None and labels_file is not None:
+        config["reading"] = {**config.get("reading", {}), "labels_file": labels_file}
     if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
-        raise UsageError(f"--{chosen[0]} describes a table given with --data; {data or 'there'} is none.")
+        raise UsageError(f"--{chosen[0].replace('_', '-')} describes a table given with --data; {data or 'there'} is none.")
     if not directory.model.is_dir():
         raise AAEError(
             f"{path} has no model yet, because its training did not finish; continue with `aae train "
@@ -176,15 +179,17 @@ def _other_data(
     data: str, model: Autoencoder, config: dict[str, Any], strict: bool, given: ReadOptions | None
 ) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
+    labels_file = None if given is None else given.labels_file
     if is_image_source(data):
-        return load_data(data, replace(reading_for(model), strict=strict), classes=model.classes or [])
+        alike = replace(reading_for(model), strict=strict, labels_file=labels_file)
+        return load_data(data, alike, classes=model.classes or [])
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
         reading = replace(of_new_files(options, given), label_column=options.label_column, strict=strict)
     elif is_array_file(data):
         reading = ReadOptions(pictures=model.pictures or PictureFormat())
-    return load_data(data, reading, model.table, model.classes or [])
+    return load_data(data, replace(reading, labels_file=labels_file), model.table, model.classes or [])
 
 
 def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> ReadOptions:
