@@ -24,6 +24,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "aae train --config photos.toml --out runs/photos",
         "aae train few-labels --out runs/photos --resume",
     ),
+    "suggest": (
+        "aae suggest photos --n 20 --out next.csv",
+        "aae suggest runs/few-labels-photos --n 20 --labels-file labels.csv --out next.csv",
+    ),
     "tune": ("aae tune few-labels --data patients.csv --label-column diagnosis --trials 30",),
     "evaluate": ("aae evaluate RUN", "aae evaluate RUN --data new.csv --json",
                  "aae evaluate RUN --components my_parts:TwoMoons"),

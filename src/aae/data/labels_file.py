@@ -105,7 +105,8 @@ def match_labels(path: Path, kind: KeyKind, finder: Finder, where: str) -> Match
     if twice:
         named.append(f"{twice:,} {'row repeats' if twice == 1 else 'rows repeat'} another.")
     known = {k: label for k, (_, label) in labels.items()}
-    read_labels(list(known.values()), len(known), str(path), name=f"the column {column!r}")  # classes, or it says so
+    # Of measurements, which are no classes, the file is named.
+    read_labels(list(known.values()), len(known), str(path), name=f"the column {column!r}")
     return Matched(known, len(rows), notes, named)
 
 
@@ -117,7 +118,8 @@ def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, st
         text, encoding = _decoded(path.read_bytes())
         lines = list(_lines(text))
     except (OSError, UnicodeError, csv.Error) as error:
-        raise AAEError(f"{path} cannot be read as CSV ({error}); it should hold the columns {kind.name} and label.") from error
+        columns = f"it should hold the columns {kind.name} and label"
+        raise AAEError(f"{path} cannot be read as CSV ({error}); {columns}.") from error
     notes = [f"{path.name} is not UTF-8 and is read as {encoding}."] if encoding else []
     head = [cell.strip() for cell in lines[0].cells] if lines else []
     columns = _columns(head, path, kind, notes)

@@ -51,7 +51,7 @@ class _Numbers:
 
 
 class _Keys:
-    """Rows by the cells of their key column; 7, ``"7"`` and ``"7.0"`` are one key, ``"007"`` is 7 where that is clear."""
+    """Rows by the cells of their key column; 7, ``"7"`` and ``"7.0"`` are one key, ``"007"`` is 7 if that is clear."""
 
     def __init__(self, keys: RowKeys) -> None:
         self._keys, self._name = keys.train, keys.name
@@ -102,8 +102,9 @@ def key_values(column: Any, name: str, where: str, style: Style) -> RowKeys:
     if again:
         value, row = next(iter(again.items()))
         more = f", and {len(again) - 1:,} more keys occur twice" if len(again) > 1 else ""
-        raise AAEError(f"{where}: the key column {name!r} has {value!r} in {style.row_name(first[class_key(value)])} and "
-                       f"{style.row_name(row)}{more}; name a column that differs in every row.")  # fmt: skip
+        rows = f"{style.row_name(first[class_key(value)])} and {style.row_name(row)}"
+        raise AAEError(f"{where}: the key column {name!r} has {value!r} in {rows}{more}; name a column that "
+                       "differs in every row.")  # fmt: skip
     if not first:
         raise AAEError(f"{where}: the key column {name!r} is empty; name a column that identifies the rows.")
     return RowKeys(name, values, values[:0])
@@ -186,8 +187,8 @@ def _merged(
     if other:
         more = ", ..." if len(other) > LISTED else ""
         have = "row has" if len(other) == 1 else "rows have"
-        notes.append(f"{len(other):,} {have} another label in {path.name} than in the data; that of {path.name} is used: "
-                     f"{', '.join(other[:LISTED])}{more}.")  # fmt: skip
+        notes.append(f"{len(other):,} {have} another label in {path.name} than in the data; that of the file is "
+                     f"used: {', '.join(other[:LISTED])}{more}.")  # fmt: skip
     return values, notes
 
 

@@ -29,7 +29,7 @@ from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.training.rundir import RunDir
 
-__all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
+__all__ = ["Run", "load_run_data", "load_run_model", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 
 OF_FILES = ("decimal", "delimiter", "encoding", "missing", "key_column")  # options that say how a table is written
 
@@ -89,13 +89,9 @@ def open_run(
     if data is None and labels_file is not None:
         config["reading"] = {**config.get("reading", {}), "labels_file": labels_file}
     if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
-        raise UsageError(f"--{chosen[0].replace('_', '-')} describes a table given with --data; {data or 'there'} is none.")
-    if not directory.model.is_dir():
-        raise AAEError(
-            f"{path} has no model yet, because its training did not finish; continue with `aae train "
-            f"{config.get('preset', 'PRESET')} --out {path} --resume`."
-        )
-    model = load(directory.model, components)
+        flag = chosen[0].replace("_", "-")
+        raise UsageError(f"--{flag} describes a table given with --data; {data or 'there'} is none.")
+    model = load_run_model(directory, config, components)
     rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
@@ -113,6 +109,20 @@ def open_run(
     for note in notes:
         say(f"Warning: {note}")
     return Run(directory, config, model, rows, split, notes)
+
+
+def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterable[type] = ()) -> Autoencoder:
+    """The model of a run.
+
+    Raises:
+        AAEError: The training did not finish, or the model cannot be read.
+    """
+    if not directory.model.is_dir():
+        raise AAEError(
+            f"{directory.path} has no model yet, because its training did not finish; continue with `aae train "
+            f"{config.get('preset', 'PRESET')} --out {directory.path} --resume`."
+        )
+    return load(directory.model, components)
 
 
 def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
