@@ -80,7 +80,8 @@ def _add(name: str, command: Callable[..., Any]) -> None:
 
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
-    "presets": presets, "data": show_data, "train": train, "suggest": suggest, "tune": tune, "evaluate": evaluate, "report": report,
+    "presets": presets, "data": show_data, "train": train, "suggest": suggest, "tune": tune,
+    "evaluate": evaluate, "report": report,
     "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample, "plot": plot,
     "export": export, "bench": bench, "runs": list_runs, "info": info,
 }  # fmt: skip

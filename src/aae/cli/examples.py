@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "aae train few-labels --data photos --write-config photos.toml",
         "aae train --config photos.toml --out runs/photos",
         "aae train few-labels --out runs/photos --resume",
+        "aae train few-labels --data photos --labels-file labels.csv --from runs/few-labels-photos",
     ),
     "suggest": (
         "aae suggest photos --n 20 --out next.csv",

@@ -29,7 +29,8 @@ from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.training.rundir import RunDir
 
-__all__ = ["Run", "load_run_data", "load_run_model", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
+__all__ = ["Run", "load_run_data", "load_run_model", "of_new_files", "open_run", "read_config", "read_options",
+           "reading_for"]  # fmt: skip
 
 OF_FILES = ("decimal", "delimiter", "encoding", "missing", "key_column")  # options that say how a table is written
 

@@ -1,6 +1,7 @@
 """What a training would be, without training: data, split, model, settings and how long it takes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.presets.options import renamed
 from aae.presets.presets import resolve
 from aae.runs.prepare import default_labels, prepare
+from aae.runs.start import shortened, start_from
 from aae.system import generators
 from aae.training.settings import Settings
 
@@ -67,6 +69,7 @@ def plan_training(
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     reading: ReadOptions | None = None,
+    start: str | Path | None = None,
     **length: float | int,
 ) -> Plan:
     """Build what `aae.train_preset` would train with the same arguments; nothing is trained or written.
@@ -79,6 +82,7 @@ def plan_training(
         seed: Seed of everything random.
         changes: Options that differ from the preset.
         reading: Options for reading a path.
+        start: A run whose weights are the start.
         **length: One of epochs, steps and seconds, or none for the preset's own; and max_seconds.
 
     Raises:
@@ -89,7 +93,11 @@ def plan_training(
     rows = load_data(data, reading or ReadOptions())
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
+    if start is not None:
+        changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
+    if start is not None:
+        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)
 

@@ -185,7 +185,7 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
         reasons = [_doubt(probabilities[row], classes) for row in rows]
     else:
         rows, sizes = typical_rows(features, n, known, seed)
-        some = "" if len(labelled) else " without a label"
+        some = " without a label" if len(labelled) else ""
         reasons = [f"typical of a group of {size:,} rows{some}" for size in sizes]
     proposed = None
     if probabilities is not None and classes:

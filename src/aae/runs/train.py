@@ -18,6 +18,7 @@ from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.open import load_run_data, read_config
 from aae.runs.prepare import default_labels, long_note, prepare
+from aae.runs.start import shortened, start_from
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
@@ -43,6 +44,7 @@ def train_preset(
     steps: int | None = None,
     seconds: float | None = None,
     max_seconds: float | None = None,
+    start: str | Path | None = None,
     reading: ReadOptions | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -65,6 +67,7 @@ def train_preset(
         steps: Length in steps.
         seconds: Length in seconds, to which the schedule is fitted.
         max_seconds: The most seconds that the training takes; it ends earlier when it is done.
+        start: A run whose weights are the start, as far as they fit; the preset's own length is then a third.
         reading: Options for reading a path.
         out: Run directory; None: keep everything in memory.
         device: As for `aae.train`.
@@ -101,7 +104,11 @@ def train_preset(
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))
+    if start is not None:
+        changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
+    if start is not None:
+        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
@@ -113,6 +120,7 @@ def train_preset(
         "changes": changes,
         "length": length,
         "options": options,
+        **({} if start is None else {"from": str(Path(start).resolve())}),
     }
     return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
 
