@@ -75,9 +75,13 @@ def suggest(
 
 def _write_page(found: Any, out: Path) -> Path | None:
     """The labelling page; None if this version has none."""
+    from aae.data.labels import class_indices
+
     try:
         from aae.explorer.labelling import label_page
     except ImportError:
         return None
-    label_page(found.data, found.rows, found.reasons, found.proposed, out, found.model)
+    classes = found.data.classes or found.model.classes or []
+    proposed = None if found.proposed is None else class_indices(found.proposed, classes)
+    label_page(found.data, found.rows, found.reasons, proposed, out, found.model)
     return out

@@ -141,7 +141,7 @@ def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, st
         raise AAEError(f"{path}: {'line' if len(wide) == 1 else 'lines'} {', '.join(map(str, wide[:LISTED]))}{more} "
                        f"hold more than {len(head)} cells; put names with a comma in quotes.")  # fmt: skip
     if not body:
-        raise AAEError(f"{path} has no rows; give a {kind.name} and its label in each line.")
+        raise AAEError(f"{path} has no rows; write {kind.name} and label of one {kind.of_row} in each line.")
     rows = []
     for line in body:
         cells = [csv_text(cell.strip()) for cell in line.cells] + [""] * len(head)

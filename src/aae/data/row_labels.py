@@ -221,8 +221,11 @@ def only_labels_of_file(data: Dataset, reading: ReadOptions, where: str) -> Data
     renumber[present] = np.arange(len(present))
     notes = [*found.read, f"{path.name} gives {len(of_train):,} of {len(y):,} training rows of {where} a label; those "
              "that the data have for the others are not used.", *found.named]  # fmt: skip
-    if len(given) > len(of_train):
-        notes.append(f"{len(given) - len(of_train):,} rows of {path.name} name test rows, which keep their own labels.")
+    of_test = sum(row >= len(y) for row in given)
+    if of_test:
+        are = "row of {0} is a test row and keeps its own label" if of_test == 1 else (
+            "rows of {0} are test rows and keep their own labels")  # fmt: skip
+        notes.append(f"{of_test:,} {are.format(path.name)}.")
     lost = [str(name) for k, name in enumerate(data.classes) if k not in present]
     if lost and len(present):
         out = int((renumber[data.test_y] < 0).sum())

@@ -1,112 +1,76 @@
 """Which rows to label next: typical ones of what no label covers yet, or those that a classifier is least certain of.
 
-Typical rows are those of TypiClust (Hacohen et al., arXiv 2202.02794, section 3); `herded_rows` are those of MaxHerding
-(Bae et al., arXiv 2407.12212, section 3.2). Both work on features of a network that has seen all rows.
+Typical rows are chosen as MaxHerding does (Bae et al., arXiv 2407.12212, section 3), by features of a network that has
+seen all rows. On digits it was better in the worst case than TypiClust (Hacohen et al., arXiv 2202.02794), and much
+better than the most typical row of each cluster that the network found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["Typical", "herded_rows", "normalised", "typical_rows", "typicality", "uncertain_rows", "uncertainty"]
+__all__ = ["Typical", "normalised", "typical_rows", "uncertain_rows", "uncertainty"]
 
-NEIGHBOURS = 20  # among which a row is typical
-SMALL = 5  # rows of a cluster below which it is passed over while there are others
+WIDTH = 1.0  # of the similarity; features of length 1 are at most 2 apart
+BLOCK = 1000  # rows that are compared with all others at a time
 CANDIDATES = 10  # uncertain rows for each one that is chosen
 STARTS = 10  # of k-means
 
+Rows = Sequence[int] | np.ndarray
+
 
 def normalised(features: np.ndarray) -> np.ndarray:
-    """Features ``(N, D)`` scaled to length 1."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-
-
-def typicality(features: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndarray:
-    """How dense the features ``(N, D)`` are around each row: 1 / mean distance of its nearest rows, ``(N,)``."""
-    count = min(neighbours, len(features) - 1)
-    if count < 1:
-        return np.ones(len(features))
-    distances, _ = NearestNeighbors(n_neighbors=count).fit(features).kneighbors()
-    return 1 / np.maximum(distances.mean(1), 1e-12)
+    """Features ``(N, D)`` scaled to length 1, float32."""
+    return (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 class Typical(NamedTuple):
-    """Row numbers ``(n,)``, the most useful first, and how many rows each of them stands for."""
+    """Row numbers ``(n,)``, the most useful first, and how many rows are most similar to each of them."""
 
     rows: np.ndarray
     sizes: np.ndarray
 
 
-def typical_rows(features: np.ndarray, n: int, labelled: Sequence[int] | np.ndarray = (), seed: int = 0) -> Typical:
-    """The most typical row of each of ``n`` clusters that hold no labelled row, the largest clusters first.
-
-    The rows are divided by k-means into as many clusters as there will be labels.
-
-    Args:
-        features: Features ``(N, D)``.
-        n: Number of rows to choose, at most as many as have no label.
-        labelled: Numbers of the rows that have a label.
-        seed: Seed of k-means.
-    """
-    known = np.zeros(len(features), dtype=bool)
-    known[np.asarray(labelled, dtype=np.int64)] = True
-    parts = min(len(features), n + int(known.sum()))
-    cluster = KMeans(parts, n_init=STARTS, random_state=seed).fit_predict(features)
-    chosen: list[int] = []
-    sizes: list[int] = []
-    while len(chosen) < n:  # a second round where fewer clusters than n are without labels
-        open_clusters = _uncovered(cluster, known)
-        for k in open_clusters[: n - len(chosen)]:
-            rows = np.flatnonzero(cluster == k)
-            free = ~known[rows]
-            best = int(rows[free][np.argmax(typicality(features[rows])[free])])
-            chosen.append(best)
-            sizes.append(len(rows))
-            known[best] = True
-    return Typical(np.array(chosen, dtype=np.int64), np.array(sizes, dtype=np.int64))
-
-
-def _uncovered(cluster: np.ndarray, known: np.ndarray) -> list[int]:
-    """Clusters that still have a row without a label: of those with the fewest labels the largest, small ones last."""
-    labels = np.bincount(cluster[known], minlength=cluster.max() + 1)
-    sizes = np.bincount(cluster)
-    left = [k for k in range(len(sizes)) if sizes[k] > labels[k]]
-    fewest = min(labels[k] for k in left)
-    left = [k for k in left if labels[k] == fewest]
-    return sorted(left, key=lambda k: (sizes[k] < SMALL, -sizes[k]))
-
-
-def herded_rows(
-    features: np.ndarray, n: int, labelled: Sequence[int] | np.ndarray = (), width: float = 1.0
-) -> np.ndarray:
+def typical_rows(features: np.ndarray, n: int, labelled: Rows = (), width: float = WIDTH) -> Typical:
     """Rows that raise the mean similarity of all rows to their nearest labelled one the most, one after another.
 
+    The similarity is a Gaussian of the distance. Nothing is random.
+
     Args:
-        features: Features ``(N, D)``.
+        features: Features ``(N, D)`` of length 1.
         n: Number of rows to choose, at most as many as have no label.
         labelled: Numbers of the rows that have a label.
-        width: Distance at which the similarity, a Gaussian, falls to exp(-1/2).
-
-    Returns:
-        Row numbers ``(n,)``, the most useful first.
+        width: Standard deviation of the Gaussian.
     """
-    x = features.astype(np.float32)
-    squares = np.square(x).sum(1)
-    similarity = np.exp(-np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0) / (2 * width**2))
-    known = list(np.asarray(labelled, dtype=np.int64))
-    covered = similarity[known].max(0) if known else np.zeros(len(x), dtype=np.float32)
+    known = [int(row) for row in labelled]
+    covered, nearest = np.zeros(len(features), dtype=np.float32), np.full(len(features), -1)
+    for _, rows in _blocks(features[known]):
+        covered = np.maximum(covered, _similarity(rows, features, width).max(0))
     chosen: list[int] = []
-    for _ in range(n):
-        gain = np.maximum(similarity - covered, 0).mean(1)
-        gain[known] = -1
+    similarities = np.concatenate([_similarity(rows, features, width) for _, rows in _blocks(features)])
+    for place in range(n):
+        gain = np.concatenate([np.maximum(similarities[start : start + len(rows)] - covered, 0).sum(1)
+                               for start, rows in _blocks(features)])  # fmt: skip
+        gain[[*known, *chosen]] = -1
         best = int(gain.argmax())
         chosen.append(best)
-        known.append(best)
-        covered = np.maximum(covered, similarity[best])
-    return np.array(chosen, dtype=np.int64)
+        nearest[similarities[best] > covered] = place
+        covered = np.maximum(covered, similarities[best])
+    sizes = np.bincount(nearest[nearest >= 0], minlength=n)
+    return Typical(np.array(chosen, dtype=np.int64), sizes)
+
+
+def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, len(rows), BLOCK):
+        yield start, rows[start : start + BLOCK]
+
+
+def _similarity(some: np.ndarray, features: np.ndarray, width: float) -> np.ndarray:
+    """Similarity of rows ``(M, D)`` to all rows, ``(M, N)``."""
+    squares = np.square(some).sum(1)[:, None] + np.square(features).sum(1) - 2 * some @ features.T
+    return np.exp(-np.maximum(squares, 0) / (2 * width**2)).astype(np.float32)
 
 
 def uncertainty(probabilities: np.ndarray) -> np.ndarray:
@@ -118,7 +82,7 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
 
 
 def uncertain_rows(
-    features: np.ndarray, probabilities: np.ndarray, n: int, labelled: Sequence[int] | np.ndarray = (), seed: int = 0
+    features: np.ndarray, probabilities: np.ndarray, n: int, labelled: Rows = (), seed: int = 0
 ) -> np.ndarray:
     """Rows that a classifier is uncertain of, unlike each other: the least certain of each of ``n`` clusters of them.
 
@@ -137,10 +101,10 @@ def uncertain_rows(
     some = free[np.argsort(-doubt[free], kind="stable")][: CANDIDATES * n]
     if len(some) <= n:
         return some
-    weights = np.maximum(doubt[some], 1e-6)
-    cluster = KMeans(n, n_init=STARTS, random_state=seed).fit_predict(features[some], sample_weight=weights)
+    parts = min(n, len(np.unique(features[some], axis=0)))  # equal rows share a cluster
+    cluster = KMeans(parts, n_init=STARTS, random_state=seed).fit_predict(features[some])
     chosen = [some[cluster == k][np.argmax(doubt[some[cluster == k]])] for k in np.unique(cluster)]
-    rest = np.setdiff1d(some, chosen)
-    chosen += list(rest[np.argsort(-doubt[rest], kind="stable")][: n - len(chosen)])  # equal rows share a cluster
+    rest = some[~np.isin(some, chosen)]
+    chosen += list(rest[: n - len(chosen)])
     order = np.argsort(-doubt[chosen], kind="stable")
     return np.array(chosen, dtype=np.int64)[order]

@@ -24,8 +24,8 @@ from aae.training.rundir import RunDir
 
 __all__ = ["Suggestions", "is_run", "suggest", "write_suggestions"]
 
-MAX_ROWS = 20_000  # that are compared
-MAX_CLUSTERS = 30
+MAX_ROWS = 10_000  # that are compared, each with each
+CLUSTERS = 20  # whose features serve any number of rows
 ENOUGH = 5  # labels of each class, on average, from which doubtful rows teach more than typical ones
 
 
@@ -72,8 +72,8 @@ def suggest(
 ) -> Suggestions:
     """Propose rows to label next.
 
-    With a model and labels of at least 5 rows a class, rows that the model is uncertain of; otherwise typical rows of
-    groups that hold no label yet.
+    With a classifier and labels of at least 5 rows a class, rows that it is uncertain of; otherwise typical rows of
+    what is unlike the rows that have a label.
 
     Args:
         source: A run directory, or data as `aae.train_preset` takes them, on which a clustering is trained first.
@@ -98,7 +98,7 @@ def suggest(
         _check_count(data, n, str(source))
         for note in data.notes:
             say(f"Note: {note}")
-        run, model = _clustering(source, data, n, reading, seed, keep, training)
+        run, model = _clustering(source, data, reading, seed, keep, training)
     _check_count(data, n, str(source))
     with spinner("Choosing rows"):
         rows, reasons, proposed = _choose(data, model, n, seed)
@@ -126,12 +126,12 @@ def _of_run(
 
 
 def _clustering(
-    source: str | Path, data: Dataset, n: int, reading: ReadOptions, seed: int, keep: Path | None,
+    source: str | Path, data: Dataset, reading: ReadOptions, seed: int, keep: Path | None,
     training: Mapping[str, Any],
 ) -> tuple[Path, Autoencoder]:  # fmt: skip
     """A clustering of the data, trained without their labels; one that lies there already is used again."""
     keep = keep or Path("runs") / f"clustering-{Path(source).stem}"
-    changes = {"clusters": min(max(n, 2), MAX_CLUSTERS)}
+    changes = {"clusters": CLUSTERS}
     if is_run(keep):
         config = read_config(RunDir(keep))
         length = {name: value for name, value in training.items() if value is not None and name in _LENGTHS}
@@ -184,9 +184,9 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
         rows = uncertain_rows(features, probabilities, n, known, seed)
         reasons = [_doubt(probabilities[row], classes) for row in rows]
     else:
-        rows, sizes = typical_rows(features, n, known, seed)
-        some = " without a label" if len(labelled) else ""
-        reasons = [f"typical of a group of {size:,} rows{some}" for size in sizes]
+        rows, sizes = typical_rows(features, n, known)
+        far = " that no label is near to" if len(labelled) else ""
+        reasons = [f"typical of {size:,} rows{far}" for size in sizes]
     proposed = None
     if probabilities is not None and classes:
         proposed = [str(classes[k]) for k in probabilities[rows].argmax(1)]
