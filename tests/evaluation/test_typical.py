@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aae.evaluation.typical import normalised, typical_rows, uncertain_rows, uncertainty
+from aae.evaluation.typical import comparable, typical_rows, uncertain_rows, uncertainty
 
 
 @pytest.fixture
@@ -11,7 +11,8 @@ def groups():
     """Four groups of 40, 30, 20 and 10 directions, and which row is in which."""
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(4), [40, 30, 20, 10])
-    return normalised(np.eye(4)[group] + 0.1 * rng.normal(size=(100, 4))), group
+    x = np.eye(4)[group] + 0.1 * rng.normal(size=(100, 4))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), group
 
 
 def test_each_group_is_represented_the_largest_first(groups):
@@ -20,9 +21,9 @@ def test_each_group_is_represented_the_largest_first(groups):
     assert group[found.rows].tolist() == [0, 1, 2, 3]
     assert found.sizes.tolist() == [40, 30, 20, 10]
     for row in found.rows:  # in the middle of its group
-        distances = np.linalg.norm(features[group == group[row]] - features[row], axis=1)
-        assert distances.mean() < np.linalg.norm(features[group == group[row]][:, None] - features[group == group[row]],
-                                                 axis=2).mean()  # fmt: skip
+        same = features[group == group[row]]
+        distances = np.linalg.norm(same[:, None] - same, axis=2).mean(1)
+        assert np.linalg.norm(same - features[row], axis=1).mean() < np.median(distances)
 
 
 def test_groups_with_a_label_are_left_out(groups):
@@ -41,10 +42,17 @@ def test_every_row_can_be_asked_for_once(groups):
 
 def test_the_gain_is_that_of_a_search_over_all_rows(groups):
     features, _ = groups
-    similarity = np.exp(-np.square(features[:, None] - features).sum(2) / 2)
+    similarity = np.exp(-np.square(features[:, None] - features).sum(2, dtype=np.float64) / 2)
     first = int(similarity.sum(1).argmax())
     gains = np.maximum(similarity, similarity[first]).sum(1)
     assert typical_rows(features, 2, width=1.0).rows.tolist() == [first, int(gains.argmax())]
+
+
+def test_units_of_features_do_not_matter(groups):
+    features, _ = groups
+    other = features * [1, 10, 0.1, 5] + [3, 0, 0, 100]
+    assert typical_rows(comparable(features), 6).rows.tolist() == typical_rows(comparable(other), 6).rows.tolist()
+    assert np.isfinite(comparable(np.ones((4, 3)))).all()
 
 
 def test_uncertainty():

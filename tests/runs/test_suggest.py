@@ -164,9 +164,9 @@ def test_a_third_of_the_length(folder, monkeypatch):
 def test_networks_that_do_not_fit(folder):
     with pytest.raises(AAEError, match=r"run reads rows of shape \(3,\), the new model of \(8, 8\); read the data as"):
         train_preset("semi-supervised", "digits", start=folder / "run", changes=SMALL, steps=1, progress=False)
+    reading, other = ReadOptions(labels_file=str(folder / "labels.csv")), {**SMALL, "hidden": [9]}
     with pytest.raises(AAEError, match="other layers than that of this preset"):
-        start_from_other = {**SMALL, "hidden": [9]}
-        train_preset("semi-supervised", folder / "rows.npz", start=folder / "run", changes=start_from_other, steps=1,
-                     reading=ReadOptions(labels_file=str(folder / "labels.csv")), progress=False)  # fmt: skip
+        train_preset("semi-supervised", folder / "rows.npz", start=folder / "run", changes=other, steps=1,
+                     reading=reading, progress=False)  # fmt: skip
     with pytest.raises(AAEError, match="is not a run"):
         start(folder, "none", "labels.csv")

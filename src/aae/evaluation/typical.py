@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.metrics import euclidean_distances
 
-__all__ = ["Typical", "normalised", "typical_rows", "uncertain_rows", "uncertainty"]
+__all__ = ["Typical", "comparable", "typical_rows", "uncertain_rows", "uncertainty"]
 
-WIDTH = 1.0  # of the similarity; features of length 1 are at most 2 apart
+WIDTH = 0.7  # of the similarity, as a share of the median distance of two rows; from 0.5 to 1 little changes
+SAMPLE = 1000  # rows of which that median is taken
 BLOCK = 1000  # rows that are compared with all others at a time
 CANDIDATES = 10  # uncertain rows for each one that is chosen
 STARTS = 10  # of k-means
@@ -21,8 +23,9 @@ STARTS = 10  # of k-means
 Rows = Sequence[int] | np.ndarray
 
 
-def normalised(features: np.ndarray) -> np.ndarray:
-    """Features ``(N, D)`` scaled to length 1, float32."""
+def comparable(features: np.ndarray) -> np.ndarray:
+    """Features ``(N, D)`` whose distances can be compared: each standardised, then each row scaled to length 1."""
+    features = (features - features.mean(0)) / np.maximum(features.std(0), 1e-6)
     return (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
@@ -33,17 +36,18 @@ class Typical(NamedTuple):
     sizes: np.ndarray
 
 
-def typical_rows(features: np.ndarray, n: int, labelled: Rows = (), width: float = WIDTH) -> Typical:
+def typical_rows(features: np.ndarray, n: int, labelled: Rows = (), width: float | None = None) -> Typical:
     """Rows that raise the mean similarity of all rows to their nearest labelled one the most, one after another.
 
     The similarity is a Gaussian of the distance. Nothing is random.
 
     Args:
-        features: Features ``(N, D)`` of length 1.
+        features: Features ``(N, D)``, such as those of `comparable`.
         n: Number of rows to choose, at most as many as have no label.
         labelled: Numbers of the rows that have a label.
-        width: Standard deviation of the Gaussian.
+        width: Standard deviation of the Gaussian; 0.7 times the median distance of two rows if None.
     """
+    width = _width(features) if width is None else width
     known = [int(row) for row in labelled]
     covered, nearest = np.zeros(len(features), dtype=np.float32), np.full(len(features), -1)
     for _, rows in _blocks(features[known]):
@@ -62,6 +66,11 @@ def typical_rows(features: np.ndarray, n: int, labelled: Rows = (), width: float
     return Typical(np.array(chosen, dtype=np.int64), sizes)
 
 
+def _width(features: np.ndarray) -> float:
+    some = features[np.unique(np.linspace(0, len(features) - 1, SAMPLE).astype(np.int64))]
+    return max(WIDTH * float(np.median(euclidean_distances(some))), 1e-6)
+
+
 def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     for start in range(0, len(rows), BLOCK):
         yield start, rows[start : start + BLOCK]
@@ -69,8 +78,7 @@ def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def _similarity(some: np.ndarray, features: np.ndarray, width: float) -> np.ndarray:
     """Similarity of rows ``(M, D)`` to all rows, ``(M, N)``."""
-    squares = np.square(some).sum(1)[:, None] + np.square(features).sum(1) - 2 * some @ features.T
-    return np.exp(-np.maximum(squares, 0) / (2 * width**2)).astype(np.float32)
+    return np.exp(-euclidean_distances(some, features, squared=True) / (2 * width**2)).astype(np.float32)
 
 
 def uncertainty(probabilities: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.row_keys import RowKeys, keys_of
 from aae.data.sources import load_data
 from aae.evaluation import inference
-from aae.evaluation.typical import normalised, typical_rows, uncertain_rows
+from aae.evaluation.typical import comparable, typical_rows, uncertain_rows
 from aae.model.autoencoder import Autoencoder
 from aae.runs.open import load_run_data, load_run_model, read_config
 from aae.runs.train import train_preset
@@ -177,7 +177,7 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
         free = np.sort(np.random.default_rng(seed).permutation(free)[:most])
     every = np.sort(np.concatenate([free, labelled]))
     known = np.searchsorted(every, labelled)
-    features = normalised(inference.features(model, data.x[every]))
+    features = comparable(inference.features(model, data.x[every]))
     classes = model.classes if model.category is not None and model.category.posterior is not None else None
     probabilities = None if not classes else inference.classify(model, data.x[every])
     if probabilities is not None and classes and len(labelled) >= ENOUGH * len(classes):
