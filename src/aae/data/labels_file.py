@@ -118,8 +118,8 @@ def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, st
         text, encoding = _decoded(path.read_bytes())
         lines = list(_lines(text))
     except (OSError, UnicodeError, csv.Error) as error:
-        columns = f"it should hold the columns {kind.name} and label"
-        raise AAEError(f"{path} cannot be read as CSV ({error}); {columns}.") from error
+        what = f"it should hold the columns {kind.name} and label"
+        raise AAEError(f"{path} cannot be read as CSV ({error}); {what}.") from error
     notes = [f"{path.name} is not UTF-8 and is read as {encoding}."] if encoding else []
     head = [cell.strip() for cell in lines[0].cells] if lines else []
     columns = _columns(head, path, kind, notes)

@@ -77,9 +77,10 @@ def _check_encoders(model: Autoencoder, old: Autoencoder, path: str | Path) -> N
     names = [None if one.table is None else [str(name) for name in one.table.names] for one in (model, old)]
     if names[0] != names[1]:
         raise AAEError(f"{path} was trained on other columns than these data have; drop --from.")
-    shapes = [{name: tuple(t.shape) for name, t in one.trunk.state_dict().items()} for one in (model, old)]  # type: ignore[attr-defined]
-    if type(model.trunk) is not type(old.trunk) or shapes[0] != shapes[1]:
-        kinds = [type(one.trunk).__name__ for one in (old, model)]
+    trunks: list[Any] = [old.trunk, model.trunk]
+    shapes = [{name: tuple(tensor.shape) for name, tensor in trunk.state_dict().items()} for trunk in trunks]
+    kinds = [type(trunk).__name__ for trunk in trunks]
+    if kinds[0] != kinds[1] or shapes[0] != shapes[1]:
         raise AAEError(f"The encoder of {path} ({kinds[0]}) has other layers than that of this preset ({kinds[1]}); "
                        "give the preset and the options of that run, or drop --from.")  # fmt: skip
 
