@@ -68,20 +68,16 @@ def suggest(
     found = choose(source, n, reading=read_options(context), seed=seed, keep=keep, **training)
     write_suggestions(found, out)
     typer.echo(printable(f"{counted(len(found.rows), 'row')} to label: {out}"))
-    page = _write_page(found, out.with_suffix(".html"))
-    if page is not None:
-        typer.echo(printable(f"Label them in: {page}"))
+    page = out.with_suffix(".html")
+    _write_page(found, page)
+    typer.echo(printable(f"Label them in: {page}"))
 
 
-def _write_page(found: Any, out: Path) -> Path | None:
-    """The labelling page; None if this version has none."""
+def _write_page(found: Any, out: Path) -> None:
+    """The page to label the rows in."""
     from aae.data.labels import class_indices
+    from aae.explorer.labelling import label_page
 
-    try:
-        from aae.explorer.labelling import label_page
-    except ImportError:
-        return None
     classes = found.data.classes or found.model.classes or []
     proposed = None if found.proposed is None else class_indices(found.proposed, classes)
     label_page(found.data, found.rows, found.reasons, proposed, out, found.model)
-    return out
