@@ -16,6 +16,7 @@ from aae.runs.start import start_from
 from aae.runs.suggest import suggest, write_suggestions
 from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
+from aae.system.files import write_checksummed
 from aae.training.rundir import RunDir
 
 SMALL = {"network": "mlp", "hidden": [8], "discriminator_hidden": [8], "baseline_targets": 0.0, "batch_norm": False}
@@ -56,6 +57,13 @@ def test_data_without_a_model(folder, tmp_path, monkeypatch):
     reading = ReadOptions(labels_file=str(folder / "two.csv"))
     found = suggest(folder / "rows.npz", 4, reading=reading, keep=tmp_path / "kept", steps=2, device="cpu")
     assert trained == [("clustering", {"clusters": 20}, None)]
+    config = read_config(RunDir(tmp_path / "kept"))
+    write_checksummed(tmp_path / "kept" / "config.json", {**config, "changes": {"clusters": 20}})
+    again = suggest(folder / "rows.npz", 4, reading=reading, keep=tmp_path / "kept", steps=2, device="cpu")
+    assert np.array_equal(again.rows, found.rows)
+    with pytest.raises(AAEError, match="kept holds a run of other data, seed or length; remove it"):
+        suggest(folder / "rows.npz", 4, keep=tmp_path / "kept", steps=2, device="cpu", seed=1)
+    assert len(trained) == 1
     assert (len(found.rows), found.proposed, found.run) == (4, None, tmp_path / "kept")
     keys = keys_of(found.data).train[found.rows].tolist()
     assert not set(keys) & set(labels_of(folder / "two.csv"))

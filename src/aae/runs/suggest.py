@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.row_keys import RowKeys, keys_of
 from aae.data.sources import load_data
@@ -16,6 +17,7 @@ from aae.evaluation import inference
 from aae.evaluation.typical import comparable, typical_rows, uncertain_rows
 from aae.model.autoencoder import Autoencoder
 from aae.runs.open import load_run_data, load_run_model, read_config
+from aae.runs.prepare import LENGTHS
 from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.system.files import check_output_path, csv_cell, write_atomically
@@ -134,23 +136,21 @@ def _clustering(
     changes = {"clusters": CLUSTERS}
     if is_run(keep):
         config = read_config(RunDir(keep))
-        length = {name: value for name, value in training.items() if value is not None and name in _LENGTHS}
-        same = (config.get("preset"), config.get("changes"), config["seed"]) == ("clustering", changes, seed)
-        if same and config.get("length") == length and RunDir(keep).model.is_dir():
-            model = load_run_model(RunDir(keep), config)
-            if load_run_data(config, keep, model).x.shape == data.x.shape:
-                say(f"Note: the clustering in {keep} is used again; remove that directory to train another.")
-                return keep, model
-        raise AAEError(f"{keep} holds another run; remove it, or name another file with --out.")
+        length = {name: value for name, value in training.items() if value is not None and name in LENGTHS}
+        wanted = {"preset": "clustering", "changes": changes, "seed": seed, "length": length, **source_entries(source)}
+        if any(config.get(name) != value for name, value in wanted.items()):
+            raise AAEError(f"{keep} holds a run of other data, seed or length; remove it, or choose another --out.")
+        model = load_run_model(RunDir(keep), config)
+        if model.shape != data.shape:
+            raise AAEError(f"{source} was read in another way for {keep}; remove it, or choose another --out.")
+        say(f"Note: the clustering in {keep} is used again; remove that directory to train another.")
+        return keep, model
     say(f"Note: first, a clustering of the rows is trained; it is kept in {keep}.")
     plain = replace(reading, labels_file=None)
     result = train_preset("clustering", source, seed=seed, changes=changes, reading=plain, out=keep, **training)
     if result.interrupted:
         raise KeyboardInterrupt
     return keep, result.model.cpu()
-
-
-_LENGTHS = ("epochs", "steps", "seconds", "max_seconds")
 
 
 def _check_count(data: Dataset, n: int, source: str) -> None:
