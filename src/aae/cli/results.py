@@ -81,6 +81,8 @@ def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
 
     labelled = figures["test_labelled"]
     rows = f"{labelled:,} labelled test example{'s' * (labelled != 1)}"
+    if "cross_validation_folds" in figures:
+        rows = f"{labelled:,} labelled examples, by {figures['cross_validation_folds']}-fold cross-validation"
     line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {rows}"
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]
     counts = np.bincount(run.data.test_y[run.data.test_y >= 0])

@@ -33,6 +33,7 @@ class Dataset:
     bundled: bool = False  # whether it is one of the named data sets of handwritten digits
     pictures: PictureFormat | None = None  # how the pictures of a folder became rows
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
+    cross_validated: bool = False  # whether the test rows are training rows, which cross-validation judges
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.system.errors import AAEError
 
-__all__ = ["evaluate", "validation_figure"]
+__all__ = ["class_figures", "evaluate", "validation_figure"]
 
 MIN_ROWS = 50  # test rows; with fewer, metrics that compare distributions mean nothing
 MAX_VALIDATION_ROWS = 2000  # that compare settings
@@ -58,7 +58,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     with inference.seeded(model, 0):
         rows = _measure_rows(model, x, y)
         if metrics.can_classify(model):
-            values |= _class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
+            values |= class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
             if split is not None and len(validation):
                 found = _only(metrics.quick_metrics(model, data, split), "validation_error")
                 values |= _counted(found, int(values["validation_labelled"]))
@@ -82,7 +82,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     return values
 
 
-def _class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Sequence[ClassName]) -> dict[str, float]:
+def class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Sequence[ClassName]) -> dict[str, float]:
     """The error of the labelled rows and how much of each class is found, in percent; nothing without labelled rows."""
     known = y >= 0
     if not known.any() or not classes:
@@ -195,7 +195,7 @@ def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[
         return {}
     names = metrics.cluster_classes(inference.classify(model, data.x[known]), data.y[known])
     predicted = names[inference.classify(model, data.test_x[test]).argmax(1)]
-    return _class_figures("cluster_error", data.test_y[test], predicted, data.classes)
+    return class_figures("cluster_error", data.test_y[test], predicted, data.classes)
 
 
 def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> dict[str, float]:

@@ -74,7 +74,8 @@ MEASURES = {
 # Other entries, where their key does not say it as well.
 LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_rows": "Validation examples",
           "noisy_error": "Squared error of the corrupted input",
-          "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples"}
+          "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples",
+          "cross_validation_folds": "Folds of cross-validation"}
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it
 # How many rows the other figures are of.
 _COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",

@@ -24,6 +24,7 @@ from aae.model.component import fits
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
+from aae.runs.cross_validation import CrossValidation, saved_cross_validation, with_all_labels
 from aae.runs.prepare import LENGTHS
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
@@ -31,6 +32,10 @@ from aae.training.rundir import RunDir
 
 __all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 
+NO_FOLDS = (
+    "The cross-validation of this run did not finish, so these metrics are of rows that the model was trained on and "
+    "too optimistic; `aae train PRESET --out RUN --resume` finishes it."
+)
 OF_FILES = ("decimal", "delimiter", "encoding", "missing")  # options that say how a table is written
 
 
@@ -43,11 +48,14 @@ class Run:
     model: Autoencoder
     data: Dataset
     split: Split
+    cross_validation: CrossValidation | None = None
     notes: tuple[str, ...] = ()  # what a reader of its figures must know of its data
 
     @cached_property
     def probabilities(self) -> np.ndarray:
         """Class probabilities of the test rows; several pictures need them."""
+        if self.cross_validation is not None:
+            return self.cross_validation.probabilities
         return inference.classify(self.model, self.data.test_x)
 
     @cached_property
@@ -107,9 +115,13 @@ def open_run(
     for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
         say(f"Note: {note}")
     rows, split, notes = with_model_classes(view, model.classes)
+    folds = None
+    if rows.cross_validated and not view.notes:
+        folds = saved_cross_validation(directory, rows)
+        notes = notes if folds is not None else (*notes, NO_FOLDS)
     for note in notes:
         say(f"Warning: {note}")
-    return Run(directory, config, model, rows, split, notes)
+    return Run(directory, config, model, rows, split, folds, notes)
 
 
 def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
@@ -135,7 +147,8 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
         reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
     elif model is not None and is_array_file(spec):
         reading = replace(reading, pictures=model.pictures or PictureFormat())
-    return load_data(spec, reading, *((model.table, model.classes or []) if model is not None else ()))
+    rows = load_data(spec, reading, *((model.table, model.classes or []) if model is not None else ()))
+    return with_all_labels(rows, config["seed"]) if config.get("cross_validated") else rows
 
 
 def read_config(run: RunDir) -> dict[str, Any]:

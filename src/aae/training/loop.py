@@ -56,6 +56,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
     interrupted: int = 0  # the signal that ended it; 0 if none did
     is_rank_zero: bool = True  # rank zero alone writes and evaluates
+    cross_validation: Any = None  # an `aae.runs.cross_validation.CrossValidation`, if that tested the model
 
     def __repr__(self) -> str:
         """What was trained on what, for how long, and its newest figures, in a few lines."""
