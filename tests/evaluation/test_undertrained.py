@@ -26,7 +26,7 @@ def test_accuracy_that_still_rises_at_the_end(errors, rows, rising):
 
 
 @pytest.mark.parametrize(("family", "leak", "said"), [
-    ("independent", 60.0, True), ("independent", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
+    ("conditional", 60.0, True), ("conditional", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
 ])
 def test_a_style_that_still_shows_the_class(family, leak, said):
     model = FAMILIES[family]()

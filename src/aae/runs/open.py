@@ -154,8 +154,8 @@ def read_config(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
     if "data_facts" in config and not valid_facts(config["data_facts"]):
         raise AAEError(f"{run.path / 'config.json'} has an invalid description of the data; copy the file again.")
-    if "changes" in config:  # runs of older versions use old names
-        config["changes"] = current_names(config["changes"])[0]
+    for name in {"changes", "options"} & config.keys():  # runs of older versions use old names
+        config[name] = current_names(config[name])[0]
     return config
 
 

@@ -51,7 +51,7 @@ def prepare(
 def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tuple[str, ...]:
     """A note if a training is much longer than the preset's own, on as many rows."""
     steps = max(1, rows // settings.batch_size)  # of one pass, about
-    own = max(options["least_steps"], options["epochs"] * steps)
+    own = max(options["min_steps"], options["epochs"] * steps)
     times = (settings.steps or (settings.epochs or 0) * steps) / own
     if times < LONG:
         return ()

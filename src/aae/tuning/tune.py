@@ -44,7 +44,7 @@ _SPACE: dict[str, tuple[Range, Any]] = {
     "information_weight": (
         (1.0, 300.0, True), lambda o: o.y in ("clusters", "auto") and "information" in o.y_matching
     ),
-    "adversarial_radius": ((0.05, 1.0, True), lambda o: o.adversarial_radius > 0),
+    "vat_radius": ((0.05, 1.0, True), lambda o: o.vat_radius > 0),
     "interpolation": ((0.2, 5.0, True), lambda o: o.interpolation > 0),
     "transformation": ((0.5, 5.0, True), lambda o: o.transformation > 0),
     "consistency": ((0.2, 5.0, True), lambda o: o.consistency > 0),
