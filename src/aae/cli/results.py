@@ -41,12 +41,13 @@ def class_lines(run: Any) -> list[str]:
     names = [str(found.classes[k]) for k in order[:LISTED]]
     width = max(map(len, ["class", *names]))
 
-    def percent(value: float) -> str:
-        return f"{'-' if value != value else f'{value:.1f} %':>9}"
+    def percent(value: float, interval: Any) -> str:
+        return f"{'-' if value != value else f'{value:.1f} % ({interval[0]:.1f} to {interval[1]:.1f})':>24}"
 
-    lines = [f"{'class':{width}}  {'recall':>9}  {'precision':>9}  {'support':>9}"]
+    lines = [f"{'class':{width}}  {'recall (95 % interval)':>24}  {'precision':>24}  {'support':>9}"]
     for k, name in zip(order, names, strict=False):
-        numbers = f"{percent(found.recall[k])}  {percent(found.precision[k])}  {found.support[k]:9,}"
+        recall = percent(found.recall[k], found.recall_interval[k])
+        numbers = f"{recall}  {percent(found.precision[k], found.precision_interval[k])}  {found.support[k]:9,}"
         lines.append(f"{name:{width}}  {numbers}")
     more = len(order) - len(names)
     return [*lines, *([f"and {more:,} more; --json lists all"] if more else [])]

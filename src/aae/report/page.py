@@ -11,7 +11,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from aae.evaluation.by_class import ENTRIES, ByClass
-from aae.evaluation.intervals import Share
 from aae.evaluation.measures import MEASURES, detail, is_detail, known, label_of, measured, value_text
 from aae.evaluation.sample_quality import ENTRY
 from aae.report.plots.drawing import png
@@ -82,15 +81,13 @@ def _for_table(results: Mapping[str, object]) -> dict[str, object]:
 
 def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:
     """For each class its name, labelled test rows, recall and precision; those found least come first."""
-    def percent(value: float, rows: int) -> str:
+    def percent(value: float, interval: Sequence[float]) -> str:
         if math.isnan(value):
             return "\N{EN DASH}"
-        low, high = Share(value, int(rows)).interval
-        return f"{value:.1f}{NARROW}% ({low:.1f} to {high:.1f})"
+        return f"{value:.1f}{NARROW}% ({interval[0]:.1f} to {interval[1]:.1f})"
 
-    predicted = found.confusion.sum(0)
-    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k], found.support[k]),
-             percent(found.precision[k], predicted[k])) for k in found.worst()]
+    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k], found.recall_interval[k]),
+             percent(found.precision[k], found.precision_interval[k])) for k in found.worst()]
 
 
 def _confused(found: ByClass) -> list[tuple[str, str, str, str]]:

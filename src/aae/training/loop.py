@@ -95,6 +95,7 @@ class Loop:
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
+        self.fit_noise = True
         self.warnings: list[str] = []  # notes of what looks wrong with the data
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
@@ -323,7 +324,8 @@ class Loop:
             self._checkpoint()
             self.history.write(self.directory.metrics)
         self.trainer.finish()  # after the checkpoint, so that the training can be continued as it was
-        attach_noise(self.trainer.averaged, self.data, self.split)
+        if self.fit_noise:
+            attach_noise(self.trainer.averaged, self.data, self.split)
         if self.directory is not None:
             save_model(self.trainer.averaged, self.directory.model)
             if self.notes:

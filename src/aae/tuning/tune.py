@@ -152,7 +152,7 @@ def tune(
             raise _SurplusError
         chosen = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in space.items()}
         train = functools.partial(train_preset, preset, rows, labels=labels, split=split, seed=seed,
-                                  changes=fixed | chosen, progress=progress, **loop)  # fmt: skip
+                                  changes=fixed | chosen, progress=progress, fit_noise=False, **loop)  # fmt: skip
         try:
             return judge(train, trial)
         except UsageError:
