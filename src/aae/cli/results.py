@@ -1,4 +1,4 @@
-"""The figures of a run and its report, written by `train`, `evaluate` and `report`."""
+"""The metrics of a run and its report, written by `train`, `evaluate` and `report`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ LISTED = 12  # classes that are printed
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """A line for each figure but those of single classes: name, value, interval, rows, and which direction is good."""
+    """A line for each metric but those of single classes: name, value, interval, rows, and which direction is good."""
     from aae.evaluation.by_class import ENTRIES
     from aae.evaluation.measures import MEASURES, detail, is_detail, label_of, measured, value_text
     from aae.evaluation.sample_quality import ENTRY
@@ -54,7 +54,7 @@ def class_lines(run: Any) -> list[str]:
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
-    """The errors, or the figure of a model without classes, or why there is none; then signs of a short training."""
+    """The errors, or the metric of a model without classes, or why there is none; then signs of a short training."""
     return [*_figure_headlines(run, figures), *_training_lines(run, figures)]
 
 
@@ -113,7 +113,7 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
 
 
 def last_measured(history: Any) -> str:
-    """The newest measurement of a training that is not evaluated: its error, else its reconstruction loss."""
+    """The newest measurement of a training that is not evaluated: its error, otherwise its reconstruction loss."""
     known = {
         "validation_error": "validation error: {:.2f} %",
         "validation_reconstruction_loss": "validation reconstruction loss: {:.4g} nats per example",

@@ -10,7 +10,7 @@ Four phases exist; those that a model does not need are left out:
 The *alternating* schedule takes them in this order, each with its own pass through the encoder
 and its own optimiser (Makhzani et al., section 2; the tutorial). The *joint* schedule adds
 reconstruction, generator and classification into one loss on one pass, and trains the
-discriminators on the same codes: within that pass where they read each row by itself, else in a
+discriminators on the same codes: within that pass where they read each row by itself, otherwise in a
 phase of their own.
 """
 

@@ -61,7 +61,7 @@ class Options:
     y: str = _option(
         "none",
         "role of the class: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
-        "labels, else clusters)",
+        "labels, otherwise clusters)",
         heading="Categorical latent",
     )
     clusters: int = _option(
@@ -159,11 +159,11 @@ class Options:
         0.0, "its weight decays as this power of the remaining fraction of training", constant=0.0
     )
     degrees: float | None = _option(
-        None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, else 0", auto=None
+        None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, otherwise 0", auto=None
     )
     scale: float = _option(0.2, "augmentation: scaling")
     shift: float = _option(0.14, "augmentation: shift as a fraction of the side")
-    shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, else 0", auto=None)
+    shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, otherwise 0", auto=None)
 
 
 # Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).

@@ -178,7 +178,7 @@ PRESETS: dict[str, Preset] = {
             "consistency": 1.0,
             "interpolation": 0.3,  # as in semi-supervised, like the reconstruction
             "baseline_targets": "auto",
-            "neighbour_targets": 0.2,  # without it a whole unlabelled kind, such as crossed sevens, is misclassified
+            "neighbour_targets": 0.2,  # without it unlabelled subpopulations such as crossed sevens are misclassified
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML file with its figures, pictures and settings."""
+"""The report of a run: one self-contained HTML file with its metrics, plots and settings."""
 
 import base64
 import math
@@ -44,8 +44,8 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         title: Its heading.
         figures: ``{key: (caption, figure)}`` in display order.
         facts: Settings; nested dictionaries and lists are flattened.
-        results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
-        warnings: What a reader must know before trusting the figures, one sentence each.
+        results: The flat dictionary of `aae evaluate --json`; the known metrics become headlines.
+        warnings: What a reader must know before trusting the results, one sentence each.
         commands: The command lines that make the run and its report anew.
         by_class: How well each class is found.
         options: What was set for the training, folded away under a heading.
@@ -103,7 +103,7 @@ def _template() -> Any:
 
 
 def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
-    """The figures at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
+    """The metrics at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
     return [
         {"label": measure.label, "value": value_text(key, results, NARROW), "better": measure.better,
          "detail": "; ".join(detail(key, results)).replace(" %", f"{NARROW}%"), "meaning": measure.meaning}

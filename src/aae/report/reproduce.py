@@ -21,7 +21,7 @@ def reproduce(config: Mapping[str, Any], place: Path, pictures: Sequence[str]) -
     Args:
         config: The configuration of the run.
         place: Its directory.
-        pictures: The pictures of its report.
+        pictures: The plots of its report.
 
     Returns:
         One string for each command; without the training if the run was made from no preset or from rows in memory.

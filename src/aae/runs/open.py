@@ -43,11 +43,11 @@ class Run:
     model: Autoencoder
     data: Dataset
     split: Split
-    notes: tuple[str, ...] = ()  # what a reader of its figures must know of its data
+    notes: tuple[str, ...] = ()  # what a reader of its metrics must know of its data
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """Class probabilities of the test rows; several pictures need them."""
+        """Class probabilities of the test rows; several plots need them."""
         return inference.classify(self.model, self.data.test_x)
 
     @cached_property
@@ -202,6 +202,6 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     """
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
-    # A model that was not trained on a folder, or by a version that always cut, says nothing else.
+    # A model that was not trained on a folder, or by a version that always cut, says nothing more.
     how = (model.pictures or PictureFormat(fit="crop")).for_others()
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)

@@ -62,7 +62,7 @@ def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tupl
 
 
 def default_labels(preset: str, data: Dataset) -> int:
-    """Number of labels a preset uses: its own number for the bundled data sets, else all.
+    """Number of labels a preset uses: its own number for the bundled data sets, otherwise all.
 
     If nearly every row is labelled, the labels of a sixth of the rows are kept for validation.
     """

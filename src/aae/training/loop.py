@@ -58,7 +58,7 @@ class Result:
     is_rank_zero: bool = True  # rank zero alone writes and evaluates
 
     def __repr__(self) -> str:
-        """What was trained on what, for how long, and its newest figures, in a few lines."""
+        """What was trained on what, for how long, and its newest metrics, in a few lines."""
         codes = ", ".join(f"{latent.name} ({latent.dim})" for latent in self.model.latents)
         weights = sum(parameter.numel() for parameter in self.model.parameters())
         names = [name for name in self.history.columns() if name not in ("step", "epoch", "seconds")]
@@ -69,7 +69,7 @@ class Result:
             f"Result: {self.step:,} steps in {self.seconds:.0f} s{stopped}, {self.path or 'kept in memory only'}",
             f"model: latents {codes}; {weights:,} parameters",
             repr(self.data),
-            *textwrap.wrap(f"newest figures: {figures}" if figures else "no figures", 100, max_lines=6),
+            *textwrap.wrap(f"newest metrics: {figures}" if figures else "no metrics", 100, max_lines=6),
             *([f"{len(self.notes)} notes in .notes"] if self.notes else []),
         ])
 

@@ -26,8 +26,8 @@ class Settings:
         steps: Number of steps.
         max_seconds: The most seconds that the training takes; alone, the seconds that it takes. The decay of the
             learning rate follows the steps or the time, whichever is nearer to its end.
-        batch_size: Rows that a step reads.
-        labelled_batch_size: Labelled rows that a step reads besides, for a supervised latent.
+        batch_size: Rows of a step.
+        labelled_batch_size: Additional labelled rows of a step, for a supervised latent.
         schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
         optimizer: ``"adam"`` or ``"sgd"``.
         learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),

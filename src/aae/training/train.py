@@ -197,7 +197,7 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
 
     Raises:
         AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood, or a part that returns something
-            else than it should.
+            other than it should.
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")

@@ -74,7 +74,7 @@ class Search:
 
     @property
     def figure(self) -> str:
-        """Name of the figure that was minimised."""
+        """Name of the metric that was minimised."""
         return self.judge.figure
 
 
@@ -115,7 +115,7 @@ def tune(
         seed: Seed of label draw, training and proposals.
         changes: Settings that are fixed, ``{name: value}``.
         reading: How a path is read.
-        progress: Show a progress bar for each trial, and its figure.
+        progress: Show a progress bar for each trial, and its metric.
         **loop: Passed to `train_preset`: epochs, steps, seconds or max_seconds, device, precision.
 
     Raises:
