@@ -21,7 +21,7 @@ from aae.training.trainer import Trainer
 
 # The tutorial's model and batch with our training, without our few-label terms.
 SAME = {"z": 2, "hidden": [1000, 1000], "batch_size": BATCH, "labelled_batch_size": BATCH,
-        "adversarial_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
+        "vat_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
 OURS: dict[str, tuple[str, dict[str, Any], str]] = {
     "same maths": ("semi-supervised", {"recipe": "tutorial"}, "32"),
     "default, same batch": ("semi-supervised", SAME, "auto"),

@@ -34,7 +34,7 @@ def test_the_error_on_its_labels_shows_it_where_few_rows_validate():
 
 
 @pytest.mark.parametrize(("family", "leak", "said"), [
-    ("independent", 60.0, True), ("independent", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
+    ("conditional", 60.0, True), ("conditional", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
 ])
 def test_a_style_that_still_shows_the_class(family, leak, said):
     model = FAMILIES[family]()

@@ -66,7 +66,7 @@ def test_the_tutorials_settings_stand_beside_ours(preset, monkeypatch, tmp_path,
     expected = {f"cpu_{name}_{key}" for name in names for key in KEYS}
     assert found.keys() == {"preset", "data", "threads", "cpu_auto_precision"} | expected
     assert found["cpu_ours_ms_per_step"] == 12.346
-    same = {"recipe": "tutorial", "schedule": "joint", "batch_size": 256, "ema": 0.99}
+    same = {"recipe": "tutorial", "schedule": "joint", "batch_size": 256, "ema_decay": 0.99}
     tutorial = [("aae", "digits", changes, "cpu", "32") for changes in ({"recipe": "tutorial"}, same)]
     tutorial = tutorial if preset == "aae" else []
     assert seen == [*tutorial, (preset, "digits", {}, "cpu", "32")]

@@ -34,13 +34,13 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     Returns:
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak`` (accuracy of a linear probe on
         the style; for a model without a class latent also as ``class_readable``, because there a high value is
-        good), ``prior_classifier_accuracy`` (of a classifier that tells codes from prior samples; chance is 50) and
-        ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
+        good), ``prior_classifier_accuracy`` (of a classifier of codes and prior samples; chance is 50)
+        and ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
         ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes) and
         ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
         of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
-        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Figures that need
+        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Metrics that need
         labels are of the ``test_labelled`` of the ``test_rows``, or of the ``validation_labelled`` of the
         ``validation_rows``. An error or accuracy ``NAME`` has its number of
         rows, ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`);
@@ -186,7 +186,7 @@ def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, fl
 
 
 def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:
-    """Figures of the clusters, each read as the class of the labelled validation row that is surest of it."""
+    """Metrics of the clusters, each read as the class of the labelled validation row that is surest of it."""
     category = model.category
     if category is None or category.posterior is None or category.label != "none":
         return {}
@@ -207,7 +207,7 @@ def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, code
     known = y >= 0
     if known.sum() >= MIN_ROWS and (np.bincount(y[known]) > 1).sum() > 1:
         read, chance = metrics.probe_accuracy(codes[known], y[known])
-        # Without a class latent the code has to hold the class: then the same figure is good news.
+        # Without a class latent the code has to hold the class: then the same metric is good news.
         for name in ("style_leak", *(("class_readable",) if model.category is None else ())):
             values |= {**read.entries(name), f"{name}_chance": chance}
     conditioned = style.label == "conditioned" and model.category is None

@@ -1,4 +1,4 @@
-"""What each figure of a model is called and means, for every place that shows it to a reader."""
+"""What each metric of a model is called and means, for every place that shows it to a reader."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ LOWER, HIGHER = "lower is better", "higher is better"
 
 @dataclass(frozen=True)
 class Measure:
-    """How a figure is shown.
+    """How a metric is shown.
 
     Args:
         label: Its name.
@@ -76,14 +76,14 @@ LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_r
           "noisy_error": "Squared error of the corrupted input",
           "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples",
           "cross_validation_folds": "Folds of cross-validation"}
-_DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it
-# How many rows the other figures are of.
+_DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a metric, shown beside it
+# How many rows the other metrics are of.
 _COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",
            "labelled validation examples": "validation_labelled"}
 
 
 def measured(results: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
-    """The figures with a name that a model has, in the order of a report.
+    """The metrics with a name that a model has, in the order of a report.
 
     What a linear probe reads is either style leak or readable class, never both.
     """
@@ -95,7 +95,7 @@ def measured(results: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
 
 
 def is_detail(name: str) -> bool:
-    """Whether an entry is shown beside the figure that it belongs to."""
+    """Whether an entry is shown beside the metric that it belongs to."""
     return name == "prior_mismatch" or name == "judge_accuracy" or any(
         name.endswith(end) and name.removesuffix(end) in (*MEASURES, "judge_accuracy") for end in _DETAILS
     )  # fmt: skip
@@ -117,7 +117,7 @@ def label_of(key: str) -> str:
 
 
 def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
-    """A figure with its unit; ``space`` stands before the unit.
+    """A metric with its unit; ``space`` stands before the unit.
 
     Example:
         >>> value_text("test_error", {"test_error": 1.284})
@@ -131,7 +131,7 @@ def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
 
 
 def detail(key: str, results: Mapping[str, Any]) -> list[str]:
-    """What belongs to a figure: its interval, the rows it was measured on, and what it has to be compared with.
+    """What belongs to a metric: its interval, the rows it was measured on, and what it has to be compared with.
 
     Example:
         >>> detail("test_error", {"test_error": 0.0, "test_error_low": 0.0, "test_error_high": 29.91,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.model.autoencoder import Autoencoder
+from aae.model.latent import condition_of
 from aae.model.priors import GaussianPrior
 
 __all__ = ["signs_of_undertraining", "style_is_independent"]
@@ -77,4 +78,4 @@ def style_is_independent(model: Autoencoder) -> bool:
         return False
     # A Gaussian prior that is conditioned on labels is the same for all of them.
     same = style.label == "conditioned" and isinstance(style.prior, GaussianPrior)
-    return same or any(rule.given is not None for rule in style.rules("given"))
+    return same or any(condition_of(rule) is not None for rule in style.matching)

@@ -35,7 +35,7 @@ class Autoencoder(nn.Module):
         merge: How latents become the decoder's code; concatenated if not given.
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
         table: What the columns of the data are; None if the networks read the rows as they are.
-        pictures: How pictures in files become rows; None if the model was not trained on a folder of them.
+        pictures: How images in files become rows; None if the model was not trained on a folder of them.
         noise: How cells of the table vary around the decoder's mean, learned at the end of the training; None: samples
             are the mean.
 
@@ -95,7 +95,7 @@ class Autoencoder(nn.Module):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one row of the data: columns of a table where there is one, else `input_shape`."""
+        """Shape of one row of the data: columns of a table where there is one, otherwise `input_shape`."""
         return self.table.shape if self.table is not None else self.input_shape
 
     def latent(self, name: str) -> Latent:
@@ -104,7 +104,7 @@ class Autoencoder(nn.Module):
 
     @property
     def category(self) -> Latent | None:
-        """The latent that is the label (observed or supervised), else the one that holds classes, if just one does."""
+        """The latent that is the label (observed or supervised), otherwise the only one that holds classes, if any."""
         categories = [latent for latent in self.latents if latent.is_category]
         labelled = [latent for latent in categories if latent.label in ("observed", "supervised")]
         return labelled[0] if labelled else categories[0] if len(categories) == 1 else None

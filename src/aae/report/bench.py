@@ -136,7 +136,7 @@ def _settings(preset: str, device: str, precision: str) -> list[tuple[str, dict[
 def same_model(preset: str) -> dict[str, Any]:
     """Options that train the tutorial's model as the preset trains its own: its schedule, batch size and averaging."""
     own = resolve(preset)
-    return {"recipe": "tutorial", **{name: getattr(own, name) for name in ("schedule", "batch_size", "ema")}}
+    return {"recipe": "tutorial", **{name: getattr(own, name) for name in ("schedule", "batch_size", "ema_decay")}}
 
 
 def _print_table(lines: Sequence[Sequence[str]], notes: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Measures a run on its test rows and keeps the figures beside it."""
+"""Measures a run on its test rows and keeps the metrics beside it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["evaluate", "measure_run", "saved_run"]
 def evaluate(
     run: str | Path | Run | Result, data: str | None = None, components: Iterable[type] = ()
 ) -> dict[str, Any]:
-    """The figures of a model on test rows, as `aae evaluate --json` prints them.
+    """The metrics of a model on test rows, as `aae evaluate --json` prints them.
 
     Args:
         run: A run directory, an opened run, or the result of a training, which may have been kept in memory.

@@ -49,11 +49,11 @@ class Run:
     data: Dataset
     split: Split
     cross_validation: CrossValidation | None = None
-    notes: tuple[str, ...] = ()  # what a reader of its figures must know of its data
+    notes: tuple[str, ...] = ()  # what a reader of its metrics must know of its data
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """Class probabilities of the test rows; several pictures need them."""
+        """Class probabilities of the test rows; several plots need them."""
         if self.cross_validation is not None:
             return self.cross_validation.probabilities
         return inference.classify(self.model, self.data.test_x)
@@ -167,8 +167,8 @@ def read_config(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
     if "data_facts" in config and not valid_facts(config["data_facts"]):
         raise AAEError(f"{run.path / 'config.json'} has an invalid description of the data; copy the file again.")
-    if "changes" in config:  # runs of older versions use old names
-        config["changes"] = current_names(config["changes"])[0]
+    for name in {"changes", "options"} & config.keys():  # runs of older versions use old names
+        config[name] = current_names(config[name])[0]
     return config
 
 
@@ -215,6 +215,6 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     """
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
-    # A model that was not trained on a folder, or by a version that always cut, says nothing else.
+    # A model that was not trained on a folder, or by a version that always cut, says nothing more.
     how = (model.pictures or PictureFormat(fit="crop")).for_others()
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)

@@ -52,7 +52,7 @@ def prepare(
 def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tuple[str, ...]:
     """A note if a training is much longer than the preset's own, on as many rows."""
     steps = max(1, rows // settings.batch_size)  # of one pass, about
-    own = max(options["least_steps"], options["epochs"] * steps)
+    own = max(options["min_steps"], options["epochs"] * steps)
     times = (settings.steps or (settings.epochs or 0) * steps) / own
     if times < LONG:
         return ()
@@ -63,7 +63,7 @@ def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tupl
 
 
 def default_labels(preset: str, data: Dataset) -> int:
-    """Number of labels a preset uses: its own number for the bundled data sets, else all.
+    """Number of labels a preset uses: its own number for the bundled data sets, otherwise all.
 
     If nearly every row is labelled, the labels of a sixth of the rows are kept for validation, unless cross-validation
     tests the model.

@@ -73,7 +73,7 @@ def train_preset(
         precision: As for `aae.train`.
         devices: As for `aae.train`.
         num_nodes: As for `aae.train`.
-        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
+        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch, fit_noise.
 
     Raises:
         AAEError: Any error that the user can fix.

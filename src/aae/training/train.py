@@ -53,6 +53,7 @@ def train(
     progress: bool = True,
     watch: Watch | None = None,
     info: Mapping[str, Any] | None = None,
+    fit_noise: bool = True,
     group: ProcessGroup | None = None,
 ) -> Result:
     """Train a model.
@@ -82,6 +83,7 @@ def train(
         watch: Called with the model and the share of the training that is over, at each evaluation; an
             exception that it raises ends the training.
         info: More entries for the run's ``config.json``, such as the preset's name.
+        fit_noise: Learn how the cells of a table vary, for `aae.sample`; False for models that are not kept.
         group: A process group that is ready; it replaces ``device``, ``precision``, ``devices`` and ``num_nodes``.
 
     Raises:
@@ -132,6 +134,7 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        loop.fit_noise = fit_noise
         if memory is not None:
             loop.warnings = memory.warnings
             loop.notes += memory.warnings
@@ -194,7 +197,7 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
 
     Raises:
         AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood, or a part that returns something
-            else than it should.
+            other than it should.
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
