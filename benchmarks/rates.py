@@ -45,8 +45,8 @@ def trainer_of(preset: str, data: aae.Dataset, changes: dict[str, Any], precisio
     labels = 0 if preset == "aae" else 3000
     model, settings, split, _ = prepare(preset, data, labels, "tutorial" if labels else "random", 0, changes,
                                         {"steps": 1_000_000})  # fmt: skip
-    chosen = choose_precision(precision, model, settings.batch_size, torch.device("cpu"))
-    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=chosen.name)
+    chosen = choose_precision(precision, torch.device("cpu"))
+    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=chosen)
 
 
 def _times(step: Callable[[], Any], steps: int, rows: int) -> Contender:

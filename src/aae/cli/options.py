@@ -51,7 +51,7 @@ Devices = Annotated[
     int | None,
     typer.Option(help="Processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
 ]
-Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
+Precision = Annotated[str, typer.Option(help="auto (32 on a CPU, bf16 on a GPU that has it), 32 or bf16.")]
 ImageSize = Annotated[
     int | None, typer.Option(help="Side length of images from a folder, 8 to 128; default: their own, at most 64.")
 ]

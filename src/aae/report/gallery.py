@@ -36,7 +36,7 @@ NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  #
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
 TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
-FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "precision_trial", "reading", "changes",
+FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
          "length", "devices", "machine", "versions")
 SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers " \
               "of threads or processes round differently"

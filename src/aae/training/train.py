@@ -97,9 +97,7 @@ def train(
     fabric = group.fabric
     run = RunDir(out) if out is not None else None
     board = _tensorboard(run) if tensorboard else None
-    # Of a batch as large as the data at most; batch norm needs two rows, whatever a process's share is.
-    rows = max(2, min(settings.batch_size, len(data.x)) // group.world_size)
-    chosen = group.broadcast_result(lambda: choose_precision(group.precision, model, rows, fabric.device))
+    chosen = group.broadcast_result(lambda: choose_precision(group.precision, fabric.device))
     memory = None if run is None or resume or not group.is_rank_zero else _remember(data)
     config = {
         **({} if info and "data" in info else source),
@@ -107,8 +105,7 @@ def train(
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
         "device": fabric.device.type,
-        "precision": chosen.name,
-        **({"precision_trial": chosen.reason} if chosen.reason else {}),
+        "precision": chosen,
         "devices": group.world_size,
         "machine": describe_machine(),
         **(info or {}),
@@ -120,7 +117,7 @@ def train(
     torch.manual_seed(seed)
     with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
         group.barrier()  # machines may differ in how long they take to read the data
-        trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen.name)
+        trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen)
         if run is not None:
             # The model is described before the training, so that a part that cannot be saved is refused in time. The
             # trainer is made first, so that settings that are refused leave no directory behind.

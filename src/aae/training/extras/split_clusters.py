@@ -54,8 +54,8 @@ class SplitClusters(Extra):
     if the halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small,
     remote subpopulation, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both
     heads begin as the old one, plus and minus a step towards the two halves; the losses do the rest. They also move the
-    rows of the cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for
-    Mixture Models*, Neural Computation 12, 2000, with other criteria.)
+    rows of the cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM
+    Algorithm for Mixture Models*, Neural Computation 12, 2000, with other criteria.)
 
     Classes with labels are not split.
 
