@@ -11,6 +11,7 @@ from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
 from aae.evaluation.baselines import baseline_errors, pca_squared_error
+from aae.evaluation.calibration import calibration_error, raised
 from aae.evaluation.conditional import conditional_accuracy
 from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
@@ -36,8 +37,8 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         the style; for a model without a class latent also as ``class_readable``, because there a high value is
         good), ``prior_classifier_accuracy`` (of a classifier of codes and prior samples; chance is 50)
         and ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
-        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes) and
-        ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
+        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes),
+        ``calibration_error`` (`aae.evaluation.calibration`) and ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
         of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
         as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Metrics that need
@@ -59,6 +60,9 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
         rows = _measure_rows(model, x, y)
         if metrics.can_classify(model):
             values |= class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
+            if values["test_labelled"] >= MIN_ROWS:
+                sure = raised(rows["probabilities"][y >= 0], model.calibration)
+                values["calibration_error"] = calibration_error(sure, y[y >= 0])
             if split is not None and len(validation):
                 found = _only(metrics.quick_metrics(model, data, split), "validation_error")
                 values |= _counted(found, int(values["validation_labelled"]))

@@ -46,6 +46,8 @@ MEASURES = {
                                 rows="labelled validation examples"),
     "balanced_accuracy": Measure("Balanced accuracy", "mean of the recall over classes", HIGHER, digits=1,
                                  headline=False),
+    "calibration_error": Measure("Calibration error", "mean difference between confidence and accuracy, in bins of "
+                                 "confidence", digits=1, headline=False),
     "reconstruction_loss": Measure("Reconstruction loss", "mean over examples", unit="nats", digits=1,
                                    rows="test examples"),
     "squared_error": Measure("Squared error", "of reconstructions, summed over values, mean over examples",
@@ -75,7 +77,7 @@ MEASURES = {
 LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_rows": "Validation examples",
           "noisy_error": "Squared error of the corrupted input",
           "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples",
-          "cross_validation_folds": "Folds of cross-validation"}
+          "cross_validation_folds": "Folds of cross-validation", "calibration_power": "Power of the probabilities"}
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a metric, shown beside it
 # How many rows the other metrics are of.
 _COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",

@@ -17,6 +17,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.presets.classes import prior_note
 from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
+from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
 from aae.runs.open import load_run_data, read_config
 from aae.runs.prepare import Length, default_labels, long_note, prepare
@@ -119,26 +120,24 @@ def train_preset(
         **({"cross_validated": True} if rows.cross_validated else {}),
     }
     result = train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
-    return _with_folds(result, preset, seed, changes, length, loop)
+    return _tested(result, preset, seed, changes, length, loop)
 
 
-def _with_folds(
+def _tested(
     result: Result, preset: str, seed: int, changes: Mapping[str, Any], length: Length, loop: Mapping[str, Any]
 ) -> Result:
-    """Add cross-validation to a training that needs it and has ended; its interruption is that of the training."""
-    if not result.data.cross_validated or result.interrupted:
-        return result
+    """Cross-validate a training that needs it and has ended, and calibrate a classifier."""
     run = None if result.path is None else RunDir(result.path)
-    if run is not None and saved_cross_validation(run, result.data) is not None:
-        return result
-    try:
-        found = cross_validate(preset, result.data, seed, changes, length, loop["group"], loop.get("progress", True))
-    except KeyboardInterrupt:
-        result.interrupted = signal.SIGINT
-        return result
-    if run is not None and result.is_rank_zero:
-        found.save(run)
-    result.cross_validation = found
+    if result.data.cross_validated and not result.interrupted:
+        found = None if run is None else saved_cross_validation(run, result.data)
+        group, shown = loop["group"], loop.get("progress", True)
+        try:
+            result.cross_validation = found or cross_validate(preset, result.data, seed, changes, length, group, shown)
+        except KeyboardInterrupt:
+            result.interrupted = signal.SIGINT
+    calibrate(result)
+    if run is not None and result.cross_validation is not None and result.is_rank_zero:
+        result.cross_validation.save(run)
     return result
 
 
@@ -173,7 +172,7 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
     loop["group"] = launch(**place)
     data, model, settings, split = _rebuild(config, path)
     result = train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
-    return _with_folds(result, config["preset"], config["seed"], config["changes"], config["length"], loop)
+    return _tested(result, config["preset"], config["seed"], config["changes"], config["length"], loop)
 
 
 def _rebuild(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
