@@ -35,8 +35,9 @@ def test_photographs_become_small_and_stay_recognisable(side, channels, monkeypa
     assert (sheets["tile"][0] < side) == bool(notes)
     for k in (0, 25, 49):
         tile, colours = tile_of(sheets, k), [x[k][..., c] for c in range(channels)]
-        planes = [np.asarray(Image.fromarray(one).resize(sheets["tile"][::-1], Image.Resampling.BOX)) for one in colours]
-        assert np.abs(tile.reshape(*sheets["tile"], channels).astype(float) - np.stack(planes, -1)).mean() < 12
+        small = [Image.fromarray(one).resize(sheets["tile"][::-1], Image.Resampling.BOX) for one in colours]
+        expected = np.stack([np.asarray(one) for one in small], -1).astype(float)
+        assert np.abs(tile.reshape(*sheets["tile"], channels) - expected).mean() < 12
 
 
 def test_many_images_take_several_sheets(monkeypatch):
