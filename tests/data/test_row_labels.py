@@ -14,6 +14,7 @@ from aae.data.raw import few_labels, hold_out
 from aae.data.row_keys import keys_of
 from aae.data.sources import load_data
 from aae.data.splits import split_data
+from aae.data.summary import warnings_about
 from aae.system.errors import AAEError, UsageError
 
 ROWS = np.random.default_rng(0).random((60, 3)).astype(np.float32)
@@ -176,7 +177,8 @@ def test_few_labels_all_train_on_rows_that_stay():
         assert np.array_equal(keys_of(data).test, before)
         assert (data.test_y == -1).all()
         assert len(split_data(data, count).labelled) == len(rest)
-        assert any(f"All {count} labels are used for training" in note for note in data.notes)
+        assert any(f"all {count} are for training" in note for note in data.notes)
+        assert any("No error can be measured" in warning for warning in warnings_about(data)) == (count > 2)
     every = read(source, "index,label\n" + "".join(f"{k},{k % 2}\n" for k in range(60)))
     assert (every.test_y >= 0).sum() == 12
 

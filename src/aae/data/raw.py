@@ -54,7 +54,7 @@ class RawData(Generic[AnyRows]):
 def with_test_rows(
     raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None, known: Sequence[ClassName] | None
 ) -> Dataset:
-    """The data set, with the ``given`` test rows or those of the source, or else held out."""
+    """The data set, with the ``given`` test rows or those of the source, or rows that are held out."""
     test, notes, where = raw.test, raw.notes, f"{raw.where} (x_test)"
     labels = read_labels(raw.labels, len(raw.x), raw.where, known=known)
     notes += labels.notes
@@ -152,9 +152,8 @@ def few_labels_note(raw: RawData[Any], y: np.ndarray, few: bool) -> tuple[str, .
     """What follows from few labels, as a sentence."""
     if not few or raw.labels_file is None:
         return ()
-    return (f"All {int((y >= 0).sum()):,} labels are used for training, so the test rows have none and no error can be "
-            f"measured; give labelled test rows with --test (from {ENOUGH_LABELS} labels on, a fifth is held out).",
-            )  # fmt: skip
+    return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training; test rows are held "
+            "out from those without a label.",)  # fmt: skip
 
 
 def hold_out(y: np.ndarray, count: int, few: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from aae.data.summary import describe_split, warnings_about
 from aae.model.autoencoder import Autoencoder
 from aae.presets.options import renamed
 from aae.presets.presets import resolve
+from aae.runs.cross_validation import choose_test_rows, shared_time
 from aae.runs.prepare import default_labels, prepare
 from aae.runs.start import shortened, start_from
 from aae.system import generators
@@ -91,11 +92,12 @@ def plan_training(
     changes = renamed(changes or {})
     resolve(preset, changes)
     rows = load_data(data, reading or ReadOptions())
+    rows = choose_test_rows(rows, preset, changes, labels, split, seed)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
     if start is not None:
         changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
-    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
+    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if start is not None:
         rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
