@@ -95,7 +95,7 @@ def test_a_run_is_used_as_it_is(folder):
 @pytest.mark.parametrize(("source", "n", "options", "sentence"), [
     ("rows.npz", 0, {}, "--n is the number of rows to propose, 1 or more, not 0"),
     ("rows.npz", 73, {}, r"--n 73 is more than the 72 rows of .*rows.npz that have no label; ask for fewer"),
-    ("run", 60, {}, "--n 60 is more than the 52 rows"),
+    ("run", 71, {}, "--n 71 is more than the 70 rows"),
     ("run", 3, {"steps": 5}, r"run is a run, whose data and training are settled; drop --steps"),
     ("run", 3, {"reading": ReadOptions(image_size=9)}, r"drop --image-size"),
 ])
