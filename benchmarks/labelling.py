@@ -46,9 +46,16 @@ def chosen_rows(method: str, data: Dataset, n: int, draw: int, runs: Path, lengt
         return some[typiclust(data.x[some].reshape(len(some), -1) / 255, n, draw)]
     run = runs / f"{data.name}-{draw}{''.join(f'-{value:g}' for value in length.values())}"
     if not (run / "model").is_dir():
-        aae.train_preset("clustering", data.name, seed=draw, changes={"clusters": CLUSTERS}, out=run, progress=False,
-                         device="cpu", **length)  # fmt: skip
+        whole(aae.train_preset("clustering", data.name, seed=draw, changes={"clusters": CLUSTERS}, out=run,
+                               progress=False, device="cpu", **length))  # fmt: skip
     return some[typical_rows(comparable(inference.features(load(run), data.x[some])), n).rows]
+
+
+def whole(result: Any) -> Any:
+    """A training that was not interrupted: another would be measured as if it had its full length."""
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
 
 
 def typiclust(features: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -85,7 +92,8 @@ def one(name: str, n: int, method: str, draw: int, arguments: argparse.Namespace
     data, start = load_data(name), time.perf_counter()
     rows = chosen_rows(method, data, n, draw, arguments.runs, arguments.length)
     some = only(data, rows)
-    result = aae.train_preset("few-labels", some, labels=n, seed=draw, progress=False, device="cpu", **arguments.length)
+    result = whole(aae.train_preset("few-labels", some, labels=n, seed=draw, progress=False, device="cpu",
+                                    **arguments.length))  # fmt: skip
     return {"set": name, "labels": n, "method": method, "draw": draw, "classes": len(some.classes),
             "error": round(error(result.model, data, some.classes), 3), "length": arguments.length,
             "seconds": round(time.perf_counter() - start), "version": aae.__version__,
@@ -98,14 +106,14 @@ def from_run(name: str, draw: int, arguments: argparse.Namespace) -> dict[str, A
     rows = chosen_rows("suggest", data, 20, draw, arguments.runs, arguments.length)
     options: dict[str, Any] = {"seed": draw, "progress": False, "device": "cpu"}
     if not (run / "model").is_dir():
-        aae.train_preset("few-labels", only(data, rows[:10]), labels=10, out=run, **options, **arguments.length)
+        whole(aae.train_preset("few-labels", only(data, rows[:10]), labels=10, out=run, **options, **arguments.length))
     some = only(data, rows)
     line: dict[str, Any] = {"set": name, "labels": 20, "method": "from", "draw": draw, "length": arguments.length}
     third = {key: value / 3 if key == "epochs" else max(1, value // 3) for key, value in arguments.length.items()}
     for part, more in (("whole", arguments.length), ("started", {"start": run, **third}), ("third", third)):
         if part == "third" and not third:
             more = {"steps": line["started_steps"]}
-        result = aae.train_preset("few-labels", some, labels=20, **options, **more)
+        result = whole(aae.train_preset("few-labels", some, labels=20, **options, **more))
         line |= {part: round(error(result.model, data, some.classes), 3), f"{part}_steps": result.step,
                  f"{part}_seconds": round(result.seconds, 1)}  # fmt: skip
     return line | {"version": aae.__version__, "machine": describe_machine()}
