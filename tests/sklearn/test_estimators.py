@@ -256,7 +256,7 @@ def test_clusters_of_given_frequencies():
     assert np.array_equal(found, (order >= 380).astype(int))
 
 
-def test_few_labels_of_a_class_that_is_rare_among_the_rows():
+def test_few_labels_of_a_class_that_is_rare_among_the_rows(whole_forests):
     digits = load_digits()
     frequent, rare = (np.flatnonzero(digits.target == digit)[:count] for digit, count in ((0, 178), (1, 12)))
     rows = digits.data[np.concatenate([frequent, rare])]
@@ -267,7 +267,7 @@ def test_few_labels_of_a_class_that_is_rare_among_the_rows():
 
 
 @pytest.mark.parametrize(("seed", "labels"), [(0, 1), (1, 2)])
-def test_a_class_of_three_in_a_hundred(seed, labels):
+def test_a_class_of_three_in_a_hundred(seed, labels, whole_forests):
     """40 labels, one or two of the rare class: at least as good as logistic regression, which finds next to none."""
     draw = np.random.default_rng(seed)
     truth = (draw.random(6000) < 0.03).astype(int)
