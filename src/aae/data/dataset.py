@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.data.row_keys import RowKeys
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import printable
@@ -35,6 +36,7 @@ class Dataset:
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
     cross_validated: bool = False  # whether the test rows are training rows, which cross-validation judges
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
+    keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
 
     def __repr__(self) -> str:
         """Sizes, columns, classes and notes in a few lines, without the rows themselves."""
@@ -72,7 +74,10 @@ class ReadOptions:
 
     Args:
         image_size: Side of the images of a folder; if None, the median of their shorter sides, 64 at most.
-        labels_file: CSV file with the columns ``file`` and ``label`` for the images of a folder.
+        labels_file: CSV file with the columns ``file`` and ``label`` for the images of a folder, ``index`` and
+            ``label`` for numbered rows, or the key column and ``label``. Rows that it does not name keep the label
+            that the data have; of images, and of digits, MNIST and IDX folders, only those that it names are labelled.
+        key_column: Column of a table that identifies its rows in a labels file; it is not learned from.
         test: Path to rows to test on; if None, a part of the data is held out.
         strict: Stop at an image that cannot be read or a category that is not known, instead of going on without it.
         colour: Whether images keep their colours; if None, they do if any image has colours.
@@ -92,6 +97,7 @@ class ReadOptions:
 
     image_size: int | None = None
     labels_file: str | None = None
+    key_column: str | None = None
     test: str | None = None
     strict: bool = False
     colour: bool | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from aae.data.arrays import read_numpy
 from aae.data.dataset import Dataset
+from aae.data.row_keys import RowKeys, keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import conditional, inference
@@ -98,7 +99,7 @@ def choose_test_rows(
     if chosen or data.is_image or data.held is not None:
         return data
     y = np.concatenate([data.test_y, data.y])
-    few = 0 < int((data.test_y >= 0).sum()) < ENOUGH and np.bincount(y[y >= 0]).max() > 1
+    few = int((data.test_y >= 0).sum()) < ENOUGH and np.bincount(y[y >= 0], minlength=1).max() > 1
     if not few or resolve_for(preset, changes, data).y != "supervised":
         return data
     return replace(with_all_labels(data, seed), notes=(*data.notes, NOTE))
@@ -108,7 +109,10 @@ def with_all_labels(data: Dataset, seed: int) -> Dataset:
     """The data with all rows to train on. Test rows are those that have a fold, though they are trained on, too."""
     x, y = np.concatenate([data.test_x, data.x]), np.concatenate([data.test_y, data.y])
     rows, _ = _folds(y, seed)
-    return replace(data, x=x, y=y, test_x=x[rows], test_y=y[rows], test_held_out=False, cross_validated=True)
+    keys = keys_of(data)
+    names = np.concatenate([keys.test, keys.train])
+    return replace(data, x=x, y=y, test_x=x[rows], test_y=y[rows], test_held_out=False, cross_validated=True,
+                   keys=RowKeys(keys.name, names, names[rows]))  # fmt: skip
 
 
 def _folds(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
