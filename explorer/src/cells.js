@@ -71,8 +71,13 @@ export function decodedCells(output, x) {
       if (column.kind === "bool") value = value >= 0.5 ? 1 : 0;
       if (column.kind === "date") value = Math.round(value / 60) * 60;
     }
-    return { name: column.name, value, text: cell(column, value) };
+    return { name: column.name, kind: column.kind, text: cell(column, value) };
   });
+}
+
+// Whether a category or a truth value is another one; numbers nearly always are.
+export function switched(one, other) {
+  return (one.kind === "category" || one.kind === "bool") && one.text !== other.text;
 }
 
 // Decoded outputs side by side: pictures, or a table with one column for each.
@@ -86,11 +91,11 @@ export function outputs(output, results, captions, label) {
     }));
   }
   const cells = results.map((x) => (output.type === "table" ? decodedCells(output, x)
-    : Array.from(x, (value, k) => ({ name: `value ${k}`, text: cell({}, value) }))));
+    : Array.from(x, (value, k) => ({ name: `value ${k + 1}`, text: cell({}, value) }))));
   const shown = cells[0].slice(0, 200);
   const head = h("tr", {}, h("th", { scope: "col", text: "Column" }), captions.map((text) => h("th", { scope: "col", text })));
   const rows = shown.map((first, k) => h("tr", {}, h("th", { scope: "row", text: first.name }),
-    cells.map((column, at) => h("td", { text: column[k].text, class: at && column[k].text !== cells[at - 1][k].text ? "changed" : null }))));
+    cells.map((column, at) => h("td", { text: column[k].text, class: at && switched(column[k], cells[at - 1][k]) ? "changed" : null }))));
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
     h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
 }

@@ -3,7 +3,7 @@
 // Light: the report's palette. Both were searched so that ten colours are distinct for normal, red-blind and
 // green-blind vision, and stand out from the background.
 const LIGHT = ["#006699", "#ff5511", "#11aa99", "#aa0000", "#88ddff", "#6600ff", "#ccdd00", "#550044", "#8888ff", "#000099"];
-const DARK = ["#4db8e8", "#ff7733", "#22bbaa", "#ff5577", "#b8ecff", "#9966ff", "#dde822", "#cc77bb", "#aab0ff", "#5577ff"];
+const DARK = ["#3296ff", "#df5d04", "#d3efc9", "#a83909", "#95c6fc", "#671ff6", "#f3fa27", "#e846bd", "#f78a9c", "#e5ac00"];
 // From dark to light or the reverse, so that high values stand out from the background.
 const STEPS_LIGHT = ["#fde0a0", "#f9b36b", "#f0805c", "#d1506b", "#9f2f7f", "#641a80", "#2d1160"];
 const STEPS_DARK = ["#5b2a86", "#8b3a8f", "#c04a7c", "#e8685f", "#f79a5e", "#fdc98a", "#fff3c4"];

@@ -53,17 +53,16 @@ export class DecoderPanel {
     this.values = this.decoder.latents.flatMap((latent) => middle(latent));
     this.direct = null; // a merged code that was set as a whole, on the map
     this.result = h("div", { class: "result" });
-    this.said = h("p", { class: "hint" });
     this.strip = h("div", {});
     this.walkBox = h("div", {});
     this.controls = this.decoder.latents.map((latent) => (latent.kind === "category" ? this._classes(latent) : this._sliders(latent)));
-    this.fromRow = button("From the row", () => this.useRow());
+    this.fromRow = button("From this row", () => this.useRow());
     this.element = h("div", { class: "decoder" },
       h("div", { class: "decoder-top" }, this.result, h("div", { class: "controls" }, this.controls.map((control) => control.element))),
       h("div", { class: "buttons" }, this.fromRow,
-        button("Middle", () => this._set(this.decoder.latents.flatMap((latent) => middle(latent)))),
-        button(`Draw ${DRAWS} from the prior`, () => this.drawPrior())),
-      this.said, this.strip, this.walkBox);
+        button("Reset", () => this._set(this.decoder.latents.flatMap((latent) => middle(latent)))),
+        button("Draw from the prior", () => this.drawPrior())),
+      this.strip, this.walkBox);
     this.state.on("walk", () => this._showWalk());
     this.state.on("focus", () => this._enable());
     this._enable();
@@ -145,6 +144,15 @@ export class DecoderPanel {
       this.result.replaceChildren(this.picture);
     }
     paintImage(this.picture, x, this.output.shape);
+    if (this.page.map) paintImage(this.page.map.lens ??= this._lens(), x, this.output.shape);
+  }
+
+  // The decoded image in a corner of the map, beside what is dragged.
+  _lens() {
+    const [height, width] = this.output.shape;
+    const lens = canvas(width, height, "Decoded image", { class: width * height > 4096 ? "lens smooth" : "lens", role: null, "aria-label": null });
+    this.page.map.frame.append(lens);
+    return lens;
   }
 
   get output() {

@@ -30,7 +30,7 @@ function lists(page) {
   const { data, state } = page;
   const all = [
     ["mistakes", "Mistakes", "Most confident mistakes, the most confident first", "No labelled test row is predicted wrong."],
-    ["uncertain", "Least sure", "Rows the model is least sure of", "This model does not predict classes."],
+    ["uncertain", "Unsure", "Rows the model is least sure of", "This model does not predict classes."],
     ["unusual", "Unusual", "Rows least like any other, the most unusual first", "There is nothing to compare these rows by."],
   ];
   const tabs = all.map(([name, title, explanation, empty]) => {
@@ -75,7 +75,7 @@ export function explore(page, main, header) {
       section("Labels", { class: "card labels" }, labelling.elements)),
     h("div", { class: "right" },
       new RowView(page, decoding).element,
-      h("section", { class: "card", "aria-label": "Decoder and lists" }, tabs.element)));
+      h("section", { class: "card tabbed", "aria-label": "Decoder and lists" }, tabs.element)));
   const tool = (name) => () => map && map.buttons.some((each) => each.dataset.tool === name) && (map.choose(name), map.frame.focus());
   listen({
     digit: (key) => labelling.key(key), " ": () => labelling.skip(), Backspace: () => labelling.undo(), "?": () => help_.open(),

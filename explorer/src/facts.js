@@ -32,8 +32,10 @@ export function rowButton({ data, state, labels, thumbnails }, row, attributes =
   const label = labelOf(labels, row);
   const wrong = predicted !== null && label !== null && predicted !== label;
   const caption = wrong ? `${label} → ${predicted}` : label ?? (predicted === null ? "" : `${predicted}?`);
-  const said = [rowName(data, row), label && `label ${label}`, predicted && `predicted ${predicted}`].filter(Boolean).join(", ");
-  const element = button("", () => state.focus(row), { class: wrong ? "tile wrong" : "tile", "aria-label": said, title: said, ...attributes });
+  const title = [rowName(data, row), label && `label ${label}`, predicted && `predicted ${predicted}`].filter(Boolean).join(", ");
+  // The spoken name holds the visible text, so that voice control finds the button.
+  const said = `${rowName(data, row)}, ${caption}${wrong ? " (label → prediction)" : caption.endsWith("?") ? " (predicted)" : ""}`;
+  const element = button("", () => state.focus(row), { class: wrong ? "tile wrong" : "tile", "aria-label": said, title, ...attributes });
   if (thumbnails.any) {
     const picture = thumbnails.element("", { role: null, "aria-hidden": "true", "aria-label": null });
     thumbnails.draw(picture, row);

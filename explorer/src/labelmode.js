@@ -33,7 +33,7 @@ export function labelPage(page, main, header) {
   const stage = h("div", { class: "stage" });
   const progress = h("progress", { max: data.count, "aria-label": "Labelled rows" });
   const where = h("p", { class: "where", role: "status" });
-  const tiles = h("div", { class: "tiles", role: "group", "aria-label": "All rows" });
+  const tiles = h("div", { class: page.thumbnails.any ? "tiles" : "tiles wide", role: "group", "aria-label": "All rows" });
   const help_ = help(KEYS);
   header.append(help_.button);
 
@@ -73,12 +73,13 @@ export function labelPage(page, main, header) {
     after.disabled = row >= data.count - 1;
   }
 
-  const before = button("← Before", () => step(-1));
+  const before = button("← Previous", () => step(-1));
   const after = button("Next →", () => step(1));
   main.append(
     h("section", { class: "card stage-card", "aria-label": "Row to label" }, progress, where, stage, h("div", { class: "buttons between" }, before, after)),
-    h("section", { class: "card labels", "aria-label": "Labels" }, h("h2", { text: "What is it?" }), labelling.elements),
-    h("section", { class: "card", "aria-label": "All rows" }, h("h2", { text: "All rows" }), tiles));
+    h("div", { class: "right" },
+      h("section", { class: "card labels", "aria-label": "Labels" }, h("h2", { text: "What is it?" }), labelling.elements),
+      h("section", { class: "card", "aria-label": "All rows" }, h("h2", { text: "All rows" }), tiles)));
   const rebuild = () => { tiles.replaceChildren(...Array.from({ length: data.count }, (_, row) => rowButton(page, row))); };
   state.on("labels", () => { rebuild(); show(); });
   state.on("focus", show);

@@ -61,7 +61,7 @@ export class RowList {
     this.rows = rows;
     const shown = rows.slice(0, AT_ONCE);
     const inside = this.element.contains(document.activeElement);
-    this.tiles = h("div", { class: "tiles", role: "group", "aria-label": this.explanation }, shown.map((row) => rowButton(this.page, row, { tabindex: "-1" })));
+    this.tiles = h("div", { class: this.page.thumbnails.any ? "tiles" : "tiles wide", role: "group", "aria-label": this.explanation }, shown.map((row) => rowButton(this.page, row, { tabindex: "-1" })));
     const text = rows.length ? `${this.explanation}: ${count(rows.length, "row")}${rows.length > AT_ONCE ? `, the first ${AT_ONCE} shown` : ""}.` : this.empty;
     this.element.replaceChildren(h("p", { class: "hint", text }), this.tiles);
     this._mark();

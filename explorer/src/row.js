@@ -1,5 +1,5 @@
 // One row: its picture or cells, what the model makes of it, and the rows most like it.
-import { decodedCells, paintImage } from "./cells.js";
+import { decodedCells, paintImage, switched } from "./cells.js";
 import { button, canvas, h, section } from "./dom.js";
 import { facts, rowButton } from "./facts.js";
 import { percent, rowCell, number } from "./format.js";
@@ -30,7 +30,7 @@ export class RowView {
         ? "Click a point of the map, or move through it with the arrow keys." : "Choose a row from a list." }));
       return;
     }
-    this.title.textContent = data.key === "index" ? String(data.keys[row]) : String(data.keys[row]);
+    this.title.textContent = String(data.keys[row]);
     const part = data.part[row] ? "training row" : "test row";
     this.body.replaceChildren(...[
       this._pictures(row),
@@ -77,13 +77,13 @@ export class RowView {
     const { data } = this.page;
     const x = this.decoding?.ofRow(row);
     const again = x && this.decoding.output.type === "table"
-      ? new Map(decodedCells(this.decoding.output, x).map((cell) => [cell.name, cell.text])) : null;
+      ? new Map(decodedCells(this.decoding.output, x).map((cell) => [cell.name, cell])) : null;
     const cells = data.columns.map((column) => [column.name, rowCell(column, row), again?.get(column.name)]);
     if (!cells.length) return x ? this._values(x) : null;
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cells of the row" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["Column", "Cell", again && "Reconstruction"].filter(Boolean).map((text) => h("th", { scope: "col", text })))),
+      h("thead", {}, h("tr", {}, ["Column", "Cell", again && "Decoded"].filter(Boolean).map((text) => h("th", { scope: "col", text })))),
       h("tbody", {}, cells.map(([name, cell, decoded]) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: cell }),
-        again && h("td", { text: decoded ?? "", class: decoded === cell ? null : "changed" }))))));
+        again && h("td", { text: decoded?.text ?? "", class: decoded && switched(decoded, { text: cell }) ? "changed" : null }))))));
   }
 
   _values(x) {
@@ -95,7 +95,7 @@ export class RowView {
     const { data } = this.page;
     if (!data.neighbours) return null;
     const near = [...data.neighbours.subarray(row * data.neighbourCount, (row + 1) * data.neighbourCount)].filter((k) => k < data.count && k !== row);
-    return h("div", {}, h("h3", { text: "Most like it" }), h("div", { class: "tiles" }, near.map((k) => rowButton(this.page, k))));
+    return h("div", {}, h("h3", { text: "Most like it" }), h("div", { class: this.page.thumbnails.any ? "tiles" : "tiles wide" }, near.map((k) => rowButton(this.page, k))));
   }
 
   _walk(row) {
