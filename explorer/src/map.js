@@ -14,6 +14,7 @@ const TOOLS = [
 ];
 const DECODE = ["decode", "Decode", "Drag over the map to see what the decoder makes of each place (D)"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const SLOW = 30; // milliseconds for a picture
 const REACH = 14; // pixels within which a click means a point
 
 export class MapView {
@@ -81,7 +82,7 @@ export class MapView {
 
   _zoom(factor, x, y) {
     this.view.zoom(factor, x, y);
-    this.redraw();
+    this._moving();
   }
 
   _resize() {
@@ -91,8 +92,7 @@ export class MapView {
     const first = this.view.width === 1;
     this.view.resize(width, height);
     if (first) this.view.fit(bounds(this.points));
-    this.raster.resize(Math.round(width * this.ratio), Math.round(height * this.ratio));
-    [this.front.width, this.front.height] = [this.plot.width, this.plot.height];
+    [this.front.width, this.front.height] = [Math.round(width * this.ratio), Math.round(height * this.ratio)];
     this._paint();
   }
 
@@ -100,6 +100,14 @@ export class MapView {
     if (this.planned || !this.ratio) return;
     this.planned = true;
     requestAnimationFrame(() => this._paint());
+  }
+
+  // The map moves: on a slow machine with half as many pixels a side until it stands still.
+  _moving() {
+    this.moves = this.slow;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => { if (this.moves) { this.moves = false; this.redraw(); } }, 150);
+    this.redraw();
   }
 
   // Points grow a little when the map is enlarged.
@@ -116,10 +124,14 @@ export class MapView {
       faint = new Uint8Array(visible.length).fill(1);
       for (const row of selection) faint[row] = 0;
     }
+    const ratio = this.moves ? this.ratio / 2 : this.ratio;
+    const begin = performance.now();
+    this.raster.resize(Math.round(this.view.width * ratio), Math.round(this.view.height * ratio));
     this.drawn = this.raster.draw({
-      points: this.points, view: this.view, ratio: this.ratio, radius: this.radius, visible, faint,
+      points: this.points, view: this.view, ratio, radius: this.radius, visible, faint,
       index: this.legend.groups.index, groups: this.legend.styles, opacity: 0.8, paper: theme().paper,
     });
+    if (!this.moves) this.slow = performance.now() - begin > SLOW;
     this.overlay.draw();
     const shown = visible.reduce((sum, one) => sum + one, 0);
     const text = shown === visible.length ? `${count(shown, "row")} shown` : `${shown.toLocaleString("en-GB")} of ${count(visible.length, "row")} shown`;
@@ -170,7 +182,7 @@ export class MapView {
     } else if (this.tool === "decode") this.onDecode(this.view.toMap(x, y));
     else if (this.moved) {
       this.view.pan(x - before[0], y - before[1]);
-      this.redraw();
+      this._moving();
     }
     this.pointers.set(event.pointerId, [x, y]);
   }
