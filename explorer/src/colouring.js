@@ -56,7 +56,7 @@ export function colourings(data, labels) {
     for (const [row, name] of labels.given) index[row] = place.get(name);
     return categories([...labels.classes], index, "not labelled here");
   });
-  if (data.probabilities) {
+  if (data.confidence || data.probabilities) {
     add("confidence", "Confidence", () => steps(Float32Array.from(data.keys, (_, row) => confidence(data, row)), percent));
   }
   if (data.prediction && data.label.some((label) => label >= 0)) {

@@ -59,9 +59,9 @@ export class DecoderPanel {
     this.fromRow = button("From this row", () => this.useRow());
     this.element = h("div", { class: "decoder" },
       h("div", { class: "decoder-top" }, this.result, h("div", { class: "controls" }, this.controls.map((control) => control.element))),
-      h("div", { class: "buttons" }, this.fromRow,
+      h("div", { class: "buttons" }, [this.fromRow,
         button("Reset", () => this._set(this.decoder.latents.flatMap((latent) => middle(latent)))),
-        button("Draw from the prior", () => this.drawPrior())),
+        this.decoder.latents.every((latent) => latent.prior) ? button("Draw from the prior", () => this.drawPrior()) : null]),
       this.strip, this.walkBox);
     this.state.on("walk", () => this._showWalk());
     this.state.on("focus", () => this._enable());

@@ -67,19 +67,15 @@ export function readPayload(text) {
     latentCodes: decodeArray(raw.latent_codes),
     latentWidth: raw.latent_codes ? raw.latent_codes.shape[1] : 0,
     proposed: decodeArray(raw.proposed),
+    confidence: decodeArray(raw.confidence),
   };
 }
 
-// The largest probability of a row, or NaN.
+// The largest probability of a row, of a class or a cluster; NaN if there is none.
 export function confidence(data, row) {
-  if (!data.probabilities) return NaN;
+  if (data.confidence) return data.confidence[row];
   const width = data.classes.length;
-  let best = NaN;
-  for (let k = 0; k < width; k++) {
-    const p = data.probabilities[row * width + k];
-    if (!(p <= best)) best = p;
-  }
-  return best;
+  return data.probabilities ? Math.max(...data.probabilities.subarray(row * width, (row + 1) * width)) : NaN;
 }
 
 // How a row is named to a reader.

@@ -6,19 +6,26 @@ function normal() {
 }
 
 const pick = (count) => Math.floor(Math.random() * count);
+
+function weighted(probabilities) {
+  let left = Math.random();
+  const found = probabilities.findIndex((p) => (left -= p) < 0);
+  return found < 0 ? probabilities.length - 1 : found;
+}
+
 const spread = (value, k) => (Array.isArray(value) ? value[k] : value);
 
 // One draw of a latent's code.
 export function draw(latent) {
-  const prior = latent.prior ?? { type: "gaussian", std: 1 };
+  const { prior } = latent;
   const dims = Array.from({ length: latent.dim }, (_, k) => k);
   if (prior.type === "samples") {
     const samples = (prior.decoded ??= decodeArray(prior.samples));
     const at = pick(samples.length / latent.dim) * latent.dim;
     return [...samples.subarray(at, at + latent.dim)];
   }
-  if (latent.kind === "category") {
-    const chosen = pick(latent.dim);
+  if (prior.type === "categorical") {
+    const chosen = weighted(prior.probabilities ?? dims.map(() => 1 / latent.dim));
     return dims.map((k) => (k === chosen ? 1 : 0));
   }
   if (prior.type === "mixture") {

@@ -4,6 +4,7 @@ from .data.augmentation import Affine
 from .data.sources import Dataset, ReadOptions, load_data
 from .data.splits import Split, split_data
 from .evaluation.inference import classify, decode, encode, reconstruct
+from .explorer.explore import explore
 from .model.artifact import load, save_model
 from .model.autoencoder import Autoencoder
 from .model.corruption import GaussianNoise, Masking, SaltAndPepper
@@ -100,6 +101,7 @@ __all__ = [
     "decode",
     "encode",
     "evaluate",
+    "explore",
     "grid_mixture",
     "load",
     "load_data",

@@ -21,6 +21,7 @@ import typer
 
 from aae._version import __version__
 from aae.cli.examples import epilog
+from aae.cli.explore import explore
 from aae.cli.export import bench, export
 from aae.cli.look import evaluate, plot, presets, report, show_data
 from aae.cli.past import info, list_runs
@@ -80,7 +81,7 @@ def _add(name: str, command: Callable[..., Any]) -> None:
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "presets": presets, "data": show_data, "train": train, "tune": tune, "evaluate": evaluate, "report": report,
-    "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample, "plot": plot,
+    "explore": explore, "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample, "plot": plot,
     "export": export, "bench": bench, "runs": list_runs, "info": info,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():

@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "evaluate": ("aae evaluate RUN", "aae evaluate RUN --data new.csv --json",
                  "aae evaluate RUN --components my_parts:TwoMoons"),
     "report": ("aae report RUN",),
+    "explore": ("aae explore RUN --out explorer.html", "aae explore RUN --data photos --rows 20000 --out photos.html"),
     "predict": (
         "aae predict RUN photo.jpg",
         "aae predict RUN photos --out predictions.csv",

@@ -10,6 +10,7 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.idx import load_mnist
 from aae.data.raw import hold_out
+from aae.data.row_keys import INDEX, RowKeys
 
 __all__ = ["NAMED", "from_arrays", "is_builtin", "load_builtin", "source_entries"]
 
@@ -22,7 +23,8 @@ def _digits() -> Dataset:
     x = np.round(bunch.images * (255 / 16)).astype(np.uint8)
     y = bunch.target.astype(np.int64)
     rest, held = hold_out(y, len(x))
-    return Dataset("digits", x[rest], y[rest], x[held], y[held], list(range(10)), bundled=True)
+    return Dataset("digits", x[rest], y[rest], x[held], y[held], list(range(10)), bundled=True,
+                   keys=RowKeys(INDEX, rest, held))  # fmt: skip
 
 
 def _mnist() -> Dataset:

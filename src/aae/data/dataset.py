@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.data.row_keys import RowKeys
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import printable
@@ -34,6 +35,7 @@ class Dataset:
     pictures: PictureFormat | None = None  # how the pictures of a folder became rows
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
+    keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
 
     def __repr__(self) -> str:
         """Sizes, columns, classes and notes in a few lines, without the rows themselves."""

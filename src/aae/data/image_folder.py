@@ -12,6 +12,7 @@ from aae.data.image_labels import file_labels
 from aae.data.image_structure import structure_of
 from aae.data.images import Pictures, read_images
 from aae.data.raw import RawData
+from aae.data.row_keys import FILE, RowKeys
 from aae.model.pictures import PictureFormat
 
 __all__ = ["read_image_folder"]
@@ -37,6 +38,7 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
     if file is None:
         notes += _lost_classes(pictures, structure.labels)
     notes += _in_several_classes(pictures, structure.labels)
+    files = np.array([readable_name(name) for name in pictures.files], dtype=object)
     values, used, test = np.array(structure.labels, dtype=object), structure.used, structure.test
     name = folder.name if folder.name not in ("", "..") else folder.resolve().name
     if test is not None and reading.test is not None:
@@ -45,10 +47,11 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
         used, test = used & ~test, None
     if test is None:
         x, values = (pictures.x, values) if used.all() else (pictures.x[used], values[used])
-        return RawData(name, x, values, str(folder), notes=tuple(notes), pictures=pictures.how)
+        keys = RowKeys(FILE, files[used], files[:0])
+        return RawData(name, x, values, str(folder), notes=tuple(notes), pictures=pictures.how, keys=keys)
     rest = used & ~test
     raw = RawData(name, pictures.x[rest], values[rest], str(folder), notes=tuple(notes), pictures=pictures.how)
-    raw.test = pictures.x[test], values[test]
+    raw.test, raw.keys = (pictures.x[test], values[test]), RowKeys(FILE, files[rest], files[test])
     return raw
 
 

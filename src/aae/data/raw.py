@@ -10,6 +10,7 @@ import numpy as np
 from aae.data.arrays import NpyRows, same_images
 from aae.data.dataset import Dataset
 from aae.data.labels import ClassName, Labels, class_indices, read_labels
+from aae.data.row_keys import INDEX, RowKeys
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
@@ -39,6 +40,7 @@ class RawData(Generic[AnyRows]):
     pictures: PictureFormat | None = None
     kinds: dict[int, dict[str, Any]] = field(default_factory=dict)  # what else a table keeps of a column
     row_name: Callable[[int], str] = row_name  # what a row is called in messages
+    keys: RowKeys | None = None  # names of the rows, if these are no numbers
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -60,8 +62,10 @@ def with_test_rows(
         table, more = _fitted(raw, x, table)
         x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
         notes = (*notes, *more)
+        every = np.arange(len(raw.x)) if raw.keys is None else raw.keys.train
+        keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held])
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
-                       test_held_out=True)  # fmt: skip
+                       test_held_out=True, keys=keys)  # fmt: skip
     if same_images(test[0].shape[1:], raw.x.shape[1:]):
         test = test[0].reshape(len(test[0]), *raw.x.shape[1:]), test[1]
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -75,7 +79,18 @@ def with_test_rows(
     table, more = _fitted(raw, raw.x, table)
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
-    return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures)
+    return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures,
+                   keys=_keys_with_test(raw, given))  # fmt: skip
+
+
+def _keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
+    """Keys of the training rows and of test rows that the source has, or that were given beside it."""
+    if raw.keys is None:
+        return None
+    if given is None:
+        return raw.keys
+    test = [f"{given.where}: {key}" for key in (range(len(given.x)) if given.keys is None else given.keys.train)]
+    return RowKeys(raw.keys.name, raw.keys.train, np.array(test, dtype=object))
 
 
 def _numbered_together(

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["MAX_REFERENCES", "OutlierScore"]
+from aae.model.table import Table
+
+__all__ = ["MAX_REFERENCES", "OutlierScore", "one_unit"]
 
 MAX_REFERENCES = 10_000  # training rows to compare with
 NEAR = (1, 2, 5)  # neighbours
@@ -106,6 +108,13 @@ class OutlierScore:
         """Logarithms of the near and the far distance ``(M, 2)``."""
         own, mass = self._logs(near, far)
         return np.stack([own - self.local * self.usual_near[places].mean(1), mass], 1)
+
+
+def one_unit(rows: np.ndarray, table: Table | None) -> bool:
+    """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
+    if table is None:
+        return True
+    return table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
 
 
 def _usual(distances: np.ndarray) -> np.ndarray:

@@ -121,6 +121,11 @@ class Table(nn.Module):
         return isinstance(self.columns[0]["name"], str)
 
     @property
+    def has_units(self) -> bool:
+        """Whether its columns have names or units of their own; others are pixels, or points of a curve."""
+        return self.named or not self.bounded
+
+    @property
     def names(self) -> list[str | int]:
         """Names of the columns, in order."""
         return [column["name"] for column in self.columns]

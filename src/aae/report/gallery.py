@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from aae.data.arrays import Rows
 from aae.data.splits import some_rows
 from aae.evaluation import inference, metrics
+from aae.evaluation.projection import neighbour_plane
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
 from aae.model.autoencoder import Autoencoder
 from aae.model.parts import Prior
@@ -47,7 +48,7 @@ def _features(run: Run) -> Figure:
     category = run.model.category
     if category is None or category.posterior is None:
         raise AAEError("This model infers no class or cluster, so it has no features to draw; draw latent instead.")
-    points = plots.neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
+    points = neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
     return plots.feature_map(points, run.data.test_y[:NEIGHBOURS], run.data.classes)
 
 

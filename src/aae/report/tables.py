@@ -42,7 +42,7 @@ class Sheet:
 
 def shows_cells(model: Autoencoder) -> bool:
     """Whether rows are shown as cells: columns with names, or of different units. Others are curves, or images."""
-    return model.table is not None and (model.table.named or not model.table.bounded)
+    return model.table is not None and model.table.has_units
 
 
 def refuse_cells(model: Autoencoder) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, data_facts, digests_of, list_some, what_changed
 from aae.data.labels import ClassName, class_indices
+from aae.data.row_keys import RowKeys, keys_of
 from aae.data.splits import Split, split_data
 from aae.system.errors import AAEError
 from aae.training.rundir import RunDir
@@ -57,8 +58,12 @@ def _rows_of_training(data: Dataset, digests: Digests | None, known: Mapping[str
     if data.test_held_out:
         x, y = np.concatenate([data.test_x, data.x]), np.concatenate([data.test_y, data.y])
         numbers = np.concatenate([digests.test, digests.train])
+        keys = keys_of(data)
+        names = np.concatenate([keys.test, keys.train])
         test = _occurrences(numbers, known["test"])
-        data, numbers = replace(data, x=x[~test], y=y[~test], test_x=x[test], test_y=y[test]), numbers[~test]
+        data = replace(data, x=x[~test], y=y[~test], test_x=x[test], test_y=y[test],
+                       keys=RowKeys(keys.name, names[~test], names[test]))  # fmt: skip
+        numbers = numbers[~test]
         notes = (f"Of its {len(known['test']):,} test rows {test.sum():,} remain; only these are evaluated.",)
     else:
         notes = _trained_on(digests.test, known, "the test data")
@@ -112,7 +117,9 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
         return View(data, split, (note, *_trained_on(digests.test, known, spec)))
     test_x, test_y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
     notes = _trained_on(np.concatenate([digests.train, digests.test]), known, spec)
-    return View(replace(data, test_x=test_x, test_y=test_y), split, notes)
+    keys = keys_of(data)
+    keys = RowKeys(keys.name, keys.train, np.concatenate([keys.train, keys.test]))
+    return View(replace(data, test_x=test_x, test_y=test_y, keys=keys), split, notes)
 
 
 def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:
@@ -141,5 +148,5 @@ def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:
         notes += (f"Test rows of classes that the model does not know are left out of all metrics: {some}.",)
     kept = replace(split, validation=split.validation[~np.isin(data.y[split.validation], unknown)])
     renumbered = replace(data, y=number[data.y], test_x=data.test_x[~out], test_y=number[data.test_y[~out]],
-                         classes=list(classes))  # fmt: skip
+                         keys=keys_of(data).take(np.arange(len(data.x)), ~out), classes=list(classes))  # fmt: skip
     return View(renumbered, kept, notes)

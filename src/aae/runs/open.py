@@ -57,6 +57,12 @@ class Run:
         known = self.probabilities if category is not None and category.posterior is not None else None
         return by_class(self.model, self.data, self.split, known)
 
+    def explore(self, rows: int = 5000, height: int = 720) -> Any:
+        """The explorer of this run for a notebook: `aae.explore`, found when called, as it stands on this module."""
+        import aae
+
+        return aae.explore(self, rows, height)
+
     @cached_property
     def sample_quality(self) -> SampleQuality | None:
         """How near samples are to the test rows of a table; None for others."""

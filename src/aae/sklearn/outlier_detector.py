@@ -8,7 +8,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore
+from aae.evaluation.outliers import MAX_REFERENCES, OutlierScore, one_unit
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
 from aae.sklearn.base import Estimator
@@ -70,7 +70,7 @@ class AAEOutlierDetector(OutlierMixin, Estimator):
         order = np.random.default_rng(0).permutation(len(rows))[:MAX_REFERENCES]
         known = rows if len(order) == len(rows) else rows[order]
         seen = self._apply_rows(known, lambda model, x: {"rows": x.flatten(1), "decoded": model(x).flatten(1)})
-        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], _one_unit(rows, self.model_.table))
+        self.score_ = OutlierScore().fit(seen["rows"], seen["decoded"], one_unit(rows, self.model_.table))
         scores = -self.score_(self._apply_rows(rows, _inputs)["rows"])
         self.offset_ = float(np.quantile(scores, share)) if share != "auto" else _robust_offset(scores)
         return self
@@ -94,13 +94,6 @@ def _inputs(model: Autoencoder, x: Tensor) -> dict[str, Tensor]:
     return {"rows": x.flatten(1)}
 
 
-def _one_unit(rows: np.ndarray, table: Table | None) -> bool:
-    """Whether all columns are of one unit: pixels, but not truth values, of which a rare one says more."""
-    if table is None:
-        return True
-    return table.bounded and bool(((rows != rows.min(0)) & (rows != rows.max(0))).any())
-
-
 def _check_contamination(share: object) -> None:
     number = isinstance(share, int | float | np.number) and not isinstance(share, bool) and 0 < share <= 0.5
     if not (number or (isinstance(share, str) and share == "auto")):
@@ -120,4 +113,4 @@ def _robust_offset(scores: np.ndarray) -> float:
 
 
 def _outlier_options(rows: np.ndarray, table: Table | None) -> dict[str, Any]:
-    return _OUTLIERS | (_PIXELS if _one_unit(rows, table) else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})
+    return _OUTLIERS | (_PIXELS if one_unit(rows, table) else {"z": min(32, max(2, rows.shape[1] // 2)), **_COLUMNS})

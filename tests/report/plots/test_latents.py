@@ -7,10 +7,10 @@ from matplotlib.colors import to_rgba
 from torch import nn
 from torch.distributions import Independent, Normal
 
+from aae.evaluation.prior_regions import prior_samples
 from aae.model.priors import BallPrior, CubePrior, GaussianPrior, SwissRollPrior, ring_mixture
 from aae.report import plots
 from aae.report.plots.drawing import MARKERS, PALETTE
-from aae.report.plots.latents import prior_samples
 from aae.system.errors import AAEError
 from helpers.figures import IMAGE, RNG, STRANGE, draw, legend
 from helpers.models import FAMILIES
@@ -139,3 +139,18 @@ def test_drawing_leaves_the_random_state_alone():
     plots.prior_range(GaussianPrior(2))
     plots.styles(model)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_the_map_of_features_has_every_row_in_its_class_and_no_numbers():
+    points, labels = RNG.normal(size=(40, 2)), np.repeat([0, 1, 2, -1], 10)
+    figure = plots.feature_map(points, labels, STRANGE)
+    (axes,) = figure.axes
+    drawn = np.vstack([one.get_offsets() for one in axes.collections])
+    assert np.allclose(np.sort(points, axis=0), np.sort(drawn, axis=0))
+    assert legend(figure) == [*STRANGE, "no label"]
+    assert axes.get_title(loc="left") == "Features of 40 examples\nin two dimensions, by t-SNE"
+    assert not [*axes.get_xticks(), *axes.get_yticks()]
+    draw(figure)
+    assert legend(plots.feature_map(points)) == ["rows"]
+    with pytest.raises(AAEError, match="one label for each row"):
+        plots.feature_map(points, labels[:3])

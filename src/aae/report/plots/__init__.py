@@ -10,8 +10,6 @@ from aae.report.plots.drawing import png, save
 from aae.report.plots.latents import feature_map, latent_map, prior_range
 from aae.report.plots.names import numbered_classes
 from aae.report.plots.pictures import manifold, mistakes, reconstructions, samples, styles
-from aae.report.plots.projection import neighbour_plane
 
 __all__ = ["column_distributions", "confusion", "curves", "feature_map", "latent_map", "manifold", "mistakes",
-           "neighbour_plane", "numbered_classes", "png", "prior_range", "reconstructions", "samples", "save", "styles",
-           "training_time"]
+           "numbered_classes", "png", "prior_range", "reconstructions", "samples", "save", "styles", "training_time"]

@@ -1,18 +1,16 @@
 """Maps of rows: their codes with the contours of the prior, and the features of the encoder."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from aae.evaluation.prior_regions import prior_samples, regions
 from aae.model.parts import Prior
 from aae.report.plots.drawing import (
     PALETTE,
@@ -27,10 +25,9 @@ from aae.report.plots.drawing import (
     style_axes,
 )
 from aae.report.plots.names import class_names, shorten
-from aae.system import generators
 from aae.system.errors import AAEError
 
-__all__ = ["feature_map", "latent_map", "prior_range", "prior_samples", "seeded"]
+__all__ = ["feature_map", "latent_map", "prior_range"]
 
 MOST_POINTS = 10_000
 MOST_NAMES = 30
@@ -184,59 +181,18 @@ def _label_class(axes: Axes, place: np.ndarray, name: str, small: bool) -> None:
     set_text(text, name)
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Set a seed within the block, without gradients; torch's generators are restored."""
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.no_grad(), generators.forked(devices):
-        torch.manual_seed(seed)
-        yield
-
-
-def prior_samples(prior: Prior, n: int, seed: int) -> np.ndarray:
-    """Draw ``(n, D)`` codes from a prior."""
-    with seeded(seed):
-        chunks = [prior(min(20_000, n - start)).sample().cpu() for start in range(0, n, 20_000)]
-    return torch.cat(chunks).numpy().astype(np.float64)
-
-
 def _contours(axes: Axes, samples: np.ndarray) -> list[tuple[str, str]]:
     """Draw contours of the smallest regions with 50 % and 90 % of the samples; return their texts and line styles."""
-    low, high = np.quantile(samples, [0.0005, 0.9995], axis=0)
-    margin = 0.15 * (high - low) + 1e-6
-    edges = [np.linspace(a - m, b + m, 241) for a, b, m in zip(low, high, margin, strict=True)]
-    halves = (samples[::2].T, samples[1::2].T)
-    density = _smooth(*(np.histogram2d(x, y, bins=edges)[0] for x, y in halves))
-    ordered = np.sort(density, axis=None)[::-1]
-    mass = ordered.cumsum() / ordered.sum()
-    thresholds = [ordered[np.searchsorted(mass, share)] for share in (0.05, 0.5, 0.9)]
-    # On a plateau (a uniform prior) such a region is arbitrary; its edge is at half the height of the plateau.
-    inner, outer = (min(level, thresholds[0] / 2) for level in thresholds[1:])
-    levels = [outer, inner] if inner > 1.5 * outer else [outer]
-    centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
+    found = regions(samples)
     limits = axes.dataLim.frozen()
-    names = [("90 % of the prior", "--"), ("50 % of the prior", "-")]
-    names = names if len(levels) == 2 else [("edge of the prior", "-")]
-    axes.contour(*centres, density.T, levels=levels, colors=STYLE["ink"], linewidths=1, alpha=0.8, zorder=3,
-                 linestyles=[style for _, style in names])
+    styles = ["-"] if len(found.levels) == 1 else ["--", "-"]
+    axes.contour(*found.centres, found.density.T, levels=found.levels, colors=STYLE["ink"], linewidths=1, alpha=0.8,
+                 zorder=3, linestyles=styles)
     # contour() extends the limits to the whole grid; the points and nearly all of the prior are enough.
     axes.dataLim.set(limits)
     axes.update_datalim(np.quantile(samples, [0.005, 0.995], axis=0))
     axes.autoscale_view()
-    return names[::-1]
-
-
-def _smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Combine two histograms of the same density into a smooth one.
-
-    The width is chosen by how well one half predicts the other, so that a thin ring stays thin
-    and a wide Gaussian becomes smooth.
-    """
-    def score(width: float) -> float:
-        smoothed = gaussian_filter(first, width) + 1e-9
-        return float((second * np.log(smoothed / smoothed.sum())).sum())
-
-    return gaussian_filter(first + second, max((0.7, 1, 1.5, 2, 3, 5, 8), key=score))
+    return list(zip(found.names, styles, strict=True))[::-1]
 
 
 def prior_range(prior: Prior) -> tuple[float, float, float]:

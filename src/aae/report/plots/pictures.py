@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from aae.data.dataset import as_float
 from aae.evaluation.inference import decode
+from aae.evaluation.prior_regions import seeded
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.report.plots.drawing import (
@@ -24,7 +25,6 @@ from aae.report.plots.drawing import (
     style_axes,
     to_pixels,
 )
-from aae.report.plots.latents import seeded
 from aae.report.plots.names import class_names
 from aae.system.errors import AAEError
 

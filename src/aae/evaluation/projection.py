@@ -4,7 +4,7 @@ import numpy as np
 
 from aae.system.errors import AAEError
 
-__all__ = ["neighbour_plane"]
+__all__ = ["FEWEST", "neighbour_plane", "principal_components"]
 
 FEWEST = 5
 COMPONENTS = 50  # principal components in which neighbours are searched
@@ -40,11 +40,11 @@ def neighbour_plane(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     spread = np.ptp(rows, axis=0).max(initial=0)
     if spread <= 1e-6 * np.abs(rows).max(initial=0):  # identical rows, up to rounding
         return np.zeros((len(rows), 2), np.float32)
-    return _arrange(_components((rows - rows.mean(0)) / spread), seed)
+    return _arrange(principal_components((rows - rows.mean(0)) / spread), seed)
 
 
-def _components(rows: np.ndarray) -> np.ndarray:
-    """At most 50 principal components, with at least two columns."""
+def principal_components(rows: np.ndarray) -> np.ndarray:
+    """Rows ``(N, D)`` in at most 50 of their principal components, with at least two columns."""
     from sklearn.decomposition import PCA
 
     if rows.shape[1] == 1:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from aae.report import plots
+from aae.evaluation.projection import neighbour_plane
 from aae.system.errors import AAEError
-from helpers.figures import RNG, STRANGE, draw, legend
+from helpers.figures import RNG
 
 LABELS = np.arange(240) % 4
 
@@ -17,7 +17,7 @@ def groups():
 
 
 def test_groups_stay_apart(groups):
-    points = plots.neighbour_plane(groups)
+    points = neighbour_plane(groups)
     assert points.shape == (240, 2)
     assert np.isfinite(points).all()
     found = KNeighborsClassifier(5).fit(points[:120], LABELS[:120]).score(points[120:], LABELS[120:])
@@ -29,14 +29,14 @@ def test_groups_stay_apart(groups):
 
 def test_the_same_rows_give_the_same_points(groups):
     state = np.random.get_state()[1].copy()
-    assert np.array_equal(plots.neighbour_plane(groups[:60]), plots.neighbour_plane(groups[:60]))
+    assert np.array_equal(neighbour_plane(groups[:60]), neighbour_plane(groups[:60]))
     assert np.array_equal(np.random.get_state()[1], state)
 
 
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
 def test_the_scale_of_the_rows_does_not_matter(groups, scale):
     # Rounding differs, so only the arrangement is the same.
-    points = plots.neighbour_plane(scale * groups[:60])
+    points = neighbour_plane(scale * groups[:60])
     assert KNeighborsClassifier(3).fit(points, LABELS[:60]).score(points, LABELS[:60]) == 1
 
 
@@ -44,7 +44,7 @@ def test_the_scale_of_the_rows_does_not_matter(groups, scale):
     np.ones((7, 4)), np.full((7, 4), 0.1, np.float32), np.zeros((6, 1)), np.zeros((5, 90)),
 ])
 def test_rows_that_are_all_the_same_share_a_point(rows):
-    points = plots.neighbour_plane(rows)
+    points = neighbour_plane(rows)
     assert points.shape == (len(rows), 2)
     assert not np.ptp(points, axis=0).any()
 
@@ -54,7 +54,7 @@ def test_rows_that_are_all_the_same_share_a_point(rows):
     RNG.normal(size=(5, 90)), RNG.normal(size=(40, 4)) * [1, 0, 0, 0],
 ], ids=["two rows over and over", "one row apart", "one number", "as few as can be", "one direction"])
 def test_rows_of_few_kinds_or_directions(rows):
-    points = plots.neighbour_plane(rows)
+    points = neighbour_plane(rows)
     assert points.shape == (len(rows), 2)
     assert np.isfinite(points).all()
 
@@ -65,19 +65,4 @@ def test_rows_of_few_kinds_or_directions(rows):
 ])
 def test_rows_that_cannot_be_projected(rows, message):
     with pytest.raises(AAEError, match=message):
-        plots.neighbour_plane(rows)
-
-
-def test_the_map_of_features_has_every_row_in_its_class_and_no_numbers():
-    points, labels = RNG.normal(size=(40, 2)), np.repeat([0, 1, 2, -1], 10)
-    figure = plots.feature_map(points, labels, STRANGE)
-    (axes,) = figure.axes
-    drawn = np.vstack([one.get_offsets() for one in axes.collections])
-    assert np.allclose(np.sort(points, axis=0), np.sort(drawn, axis=0))
-    assert legend(figure) == [*STRANGE, "no label"]
-    assert axes.get_title(loc="left") == "Features of 40 examples\nin two dimensions, by t-SNE"
-    assert not [*axes.get_xticks(), *axes.get_yticks()]
-    draw(figure)
-    assert legend(plots.feature_map(points)) == ["rows"]
-    with pytest.raises(AAEError, match="one label for each row"):
-        plots.feature_map(points, labels[:3])
+        neighbour_plane(rows)

@@ -1,0 +1,36 @@
+"""The command that writes the explorer of a run."""
+
+from typing import Annotated
+
+import typer
+
+from aae.cli.options import (
+    Components,
+    Decimal,
+    Delimiter,
+    Encoding,
+    Missing,
+    Out,
+    RunPath,
+    Strict,
+    read_options,
+)
+from aae.system.errors import printable
+
+__all__ = ["explore"]
+
+
+def explore(
+    context: typer.Context, run: RunPath, out: Out,
+    data: Annotated[str | None, typer.Option(help="Data to show instead of the run's own.", metavar="SPEC")] = None,
+    rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
+    strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
+    missing: Missing = None, components: Components = None,
+) -> None:  # fmt: skip
+    """Write one HTML file to look at a run: a map of its rows, the decoder, lists, and labelling.
+
+    The file needs nothing else and no network. It shows test rows and a draw of the training rows.
+    """
+    from aae.explorer.explore import write_explorer
+
+    typer.echo(printable(write_explorer(run, out, rows, data, strict, read_options(context))))

@@ -1,0 +1,41 @@
+"""What the rows of a data set are called: by file name, row number, or a column that identifies them."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from aae.data.dataset import Dataset
+
+__all__ = ["FILE", "INDEX", "RowKeys", "keys_of"]
+
+FILE, INDEX = "file", "index"
+
+
+@dataclass(frozen=True)
+class RowKeys:
+    """Names of rows, as a labels file uses them.
+
+    Args:
+        name: Heading of their column: ``"file"``, ``"index"``, or the name of a column of the data.
+        train: Keys ``(N,)`` of the training rows: texts, or row numbers from 0.
+        test: Keys ``(T,)`` of the test rows.
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+
+    def take(self, train: np.ndarray, test: np.ndarray) -> "RowKeys":
+        """The keys of some of the training rows and some of the test rows."""
+        return replace(self, train=self.train[train], test=self.test[test])
+
+
+def keys_of(data: "Dataset") -> RowKeys:
+    """The keys of a data set; row numbers, test rows after training rows, if it was made without keys."""
+    if data.keys is not None:
+        return data.keys
+    count = len(data.x)
+    test = np.arange(count, count + len(data.test_x)) if data.held is None else data.held
+    return RowKeys(INDEX, np.arange(count), test)

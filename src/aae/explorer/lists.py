@@ -1,0 +1,48 @@
+"""Which rows are like which, and the lists of rows that are worth a look."""
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from aae.evaluation import inference
+from aae.evaluation.outliers import OutlierScore, one_unit
+from aae.explorer.rows import TRAINING, Shown
+from aae.model.autoencoder import Autoencoder
+
+__all__ = ["mistakes", "nearest_rows", "uncertain", "unusual"]
+
+NEAREST = 10
+LISTED = 200
+COMPARED = 5000  # rows that tell what is usual
+
+
+def nearest_rows(features: np.ndarray) -> np.ndarray | None:
+    """Numbers of the ten rows most like each row ``(N, 10)``, nearest first; fewer of few rows, None of a single one."""
+    count = min(NEAREST, len(features) - 1)
+    if count < 1:
+        return None
+    # Asked for no rows, it leaves a row out of its own neighbours.
+    return NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)
+
+
+def mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
+    """Rows whose most probable class is not their label, the most confident first."""
+    wrong = np.flatnonzero((labels >= 0) & (probabilities.argmax(1) != labels))
+    return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:LISTED].tolist()
+
+
+def uncertain(probabilities: np.ndarray) -> list[int]:
+    """The rows with the least confident predictions, the least first."""
+    return np.argsort(probabilities.max(1), kind="stable")[:LISTED].tolist()
+
+
+def unusual(model: Autoencoder, shown: Shown) -> list[int]:
+    """The rows least like any other, by `aae.evaluation.outliers`, the most unusual first; none of fewer than 10."""
+    if len(shown) < NEAREST:
+        return []
+    inputs = inference.prepare(model, shown.x)
+    order = np.argsort(shown.part != TRAINING, kind="stable")[:COMPARED]
+    with inference.seeded(model, 0):  # for the labels of rows without one
+        decoded = inference.reconstruct(model, inputs[order], shown.y[order], prepared=True)
+    flat = inputs.reshape(len(inputs), -1)
+    score = OutlierScore().fit(flat[order], decoded.reshape(len(order), -1), one_unit(shown.x, model.table))
+    return np.argsort(-score(flat), kind="stable")[:LISTED].tolist()

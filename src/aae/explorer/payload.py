@@ -1,0 +1,155 @@
+"""What the page is told of a run: one JSON object, described in docs/explorer.md."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aae._version import __version__
+from aae.evaluation import inference, metrics
+from aae.explorer import lists
+from aae.explorer.arrays import pack
+from aae.explorer.columns import table_columns
+from aae.explorer.decoder import decoder_entries
+from aae.explorer.latents import ordered_latents
+from aae.explorer.projection import describe_map
+from aae.explorer.rows import Shown, choose_rows, fingerprint
+from aae.explorer.thumbnails import sprite_sheets
+from aae.model.autoencoder import Autoencoder
+from aae.model.table import Table
+from aae.runs.open import Run
+from aae.system.errors import AAEError
+
+__all__ = ["FORMAT", "empty_payload", "row_entries", "run_payload"]
+
+FORMAT = 1
+CODE_BYTES = 1_500_000  # of codes in a page
+PROBABILITY_BYTES = 1_500_000
+TRIED = 256  # rows whose codes try the precision of the decoder's weights
+WIDEST = 64  # values of a vector that are shown
+Say = Callable[[str], object]
+
+
+def run_payload(run: Run, count: int, other_data: bool = False, say: Say = lambda _: None) -> dict[str, Any]:
+    """The payload of a run.
+
+    Args:
+        run: The run.
+        count: How many rows to show.
+        other_data: The rows are not those of the run; all of them are test rows.
+        say: Is told what is being done.
+
+    Raises:
+        AAEError: The run has no rows, or its model gives NaN for all of them.
+    """
+    config, model = run.config, run.model
+    shown = choose_rows(run.data, run.split, count, whole=other_data)
+    say(f"Encoding {len(shown):,} rows")
+    features, codes, shown, notes = _encoded(model, shown)
+    preset = config.get("preset")
+    payload = empty_payload(f"{preset or 'Model'} on {Path(str(run.data.name)).name}", fingerprint(run.data))
+    payload |= {"run": run.directory.path.resolve().name, "preset": preset,
+                "recipe": config.get("changes", {}).get("recipe")}  # fmt: skip
+    entries, more = row_entries(shown, model.table)
+    payload |= entries | _classes_of(run, shown)
+    notes += [*more, *payload.pop("class_notes")]
+    found = describe_map(model, features, {} if model.trunk is None else codes, say)
+    payload["map"] = found | {"points": pack(found["points"], "f32")}
+    say(f"Comparing {len(shown):,} rows")
+    near = lists.nearest_rows(features)
+    payload["neighbours"] = None if near is None else pack(near, "u16")
+    payload["lists"] |= {"unusual": lists.unusual(model, shown)}
+    say("Adding the decoder")
+    payload |= _decoding(model, codes, payload["classes"], notes)
+    return payload | {"notes": [*run.notes, *notes]}
+
+
+def empty_payload(title: str, storage: str) -> dict[str, Any]:
+    """A payload without rows and without a model."""
+    return {
+        "format": FORMAT, "generator": f"aae {__version__}", "title": title, "storage": storage, "mode": "explore",
+        "run": None, "preset": None, "recipe": None, "map": None, "classes": [], "prediction": None,
+        "probabilities": None, "cluster": None, "neighbours": None, "codes": None, "decoder": None, "reasons": None,
+        "proposed": None, "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
+    }  # fmt: skip
+
+
+def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list[str]]:
+    """What the rows are: names, parts, labels, and their cells or images; and notes."""
+    entries: dict[str, Any] = {
+        "key": shown.key, "keys": shown.keys, "part": pack(shown.part, "u8"), "label": pack(shown.y, "i16"),
+        "shape": list(shown.x.shape[1:]), "columns": [], "thumbnails": None,
+    }  # fmt: skip
+    if shown.x.ndim > 2:
+        sheets, notes = sprite_sheets(shown.x)
+        return entries | {"data": "images", "thumbnails": sheets}, notes
+    if table is not None and table.has_units:
+        columns, notes = table_columns(table, shown.x)
+        return entries | {"data": "table", "columns": columns}, notes
+    columns = [{"name": f"column {k}", "kind": "number", "values": pack(shown.x[:, k], "f32"), "levels": None,
+                "unit": None, "texts": None} for k in range(min(WIDEST, shown.x.shape[1]))]  # fmt: skip
+    more = shown.x.shape[1] - WIDEST
+    notes = [f"The first {WIDEST} of {shown.x.shape[1]:,} columns are shown."] if more > 0 else []
+    return entries | {"data": "vectors", "columns": columns}, notes
+
+
+def _encoded(model: Autoencoder, shown: Shown) -> tuple[np.ndarray, dict[str, np.ndarray], Shown, list[str]]:
+    """Features and codes of all latents, of the rows for which they are finite, these rows, and a note on others."""
+    def call(x: torch.Tensor, y: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        codes = {} if model.trunk is None else model.encode(x)
+        features = x if model.trunk is None else model.features(x)
+        return {"": features.flatten(1), **model.complete(codes, y)}
+
+    with inference.seeded(model, 0):  # for the labels of rows without one
+        parts = list(inference.map_chunks(model, shown.x, call, shown.y))
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    finite = np.logical_and.reduce([np.isfinite(values).all(1) for values in found.values()])
+    if not finite.any():
+        raise AAEError("The model gives NaN or infinity for every row: its training diverged; train again, with a "
+                       "smaller learning rate.")  # fmt: skip
+    bad = int((~finite).sum())
+    if bad:
+        shown, found = shown.kept(finite), {name: values[finite] for name, values in found.items()}
+    rows = "1 row is" if bad == 1 else f"{bad:,} rows are"
+    notes = [f"{rows} left out, because the model gives NaN or infinity for them."] if bad else []
+    return found.pop(""), found, shown, notes
+
+
+def _classes_of(run: Run, shown: Shown) -> dict[str, Any]:
+    """Names of the classes, and what the model predicts: classes, or clusters."""
+    model, category = run.model, run.model.category
+    classes = [str(name) for name in run.data.classes or model.classes or []]
+    entries: dict[str, Any] = {"classes": classes, "class_notes": []}
+    if category is None or category.posterior is None:
+        return entries
+    p = inference.classify(model, shown.x)
+    if not metrics.can_classify(model):
+        return entries | {"cluster": {"count": p.shape[1], "values": pack(p.argmax(1), "i16")},
+                          "confidence": pack(p.max(1), "f16"),
+                          "lists": {"mistakes": [], "uncertain": lists.uncertain(p)}}  # fmt: skip
+    if p.size * 8 / 3 <= PROBABILITY_BYTES:
+        entries["probabilities"] = pack(p, "f16")
+    else:
+        entries["class_notes"] = [f"Probabilities of {p.shape[1]:,} classes are left out, so that the page stays small."]
+    return entries | {"prediction": pack(p.argmax(1), "i16"), "confidence": pack(p.max(1), "f16"),
+                      "lists": {"mistakes": lists.mistakes(shown.y, p), "uncertain": lists.uncertain(p)}}  # fmt: skip
+
+
+def _decoding(
+    model: Autoencoder, codes: Mapping[str, np.ndarray], classes: Sequence[str], notes: list[str]
+) -> dict[str, Any]:
+    """The decoder, and the codes of the rows that it takes."""
+    with torch.inference_mode():
+        merged = model.merge({name: torch.from_numpy(code) for name, code in codes.items()}).float().numpy()
+    decoder = decoder_entries(model, merged[:TRIED], codes, classes)
+    if "error" in decoder:
+        return {"decoder": decoder}
+    if merged.size * 8 / 3 > CODE_BYTES:
+        notes.append(f"Codes of {merged.shape[1]:,} numbers are left out, so that the page stays small: it shows no "
+                     "reconstructions.")  # fmt: skip
+        return {"decoder": decoder}
+    every = np.concatenate([codes[latent.name] for latent in ordered_latents(model)], 1)
+    return {"decoder": decoder, "codes": pack(merged, "f16"),
+            "latent_codes": pack(every, "f16") if decoder["merge"] else None}  # fmt: skip

@@ -1,0 +1,100 @@
+"""Which rows the explorer shows, and what they are called."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aae.data.dataset import Dataset
+from aae.data.row_keys import keys_of
+from aae.data.splits import Split
+from aae.system.errors import AAEError, UsageError
+
+__all__ = ["MAX_ROWS", "ROWS", "Shown", "check_count", "choose_rows", "fingerprint"]
+
+ROWS, MAX_ROWS = 5000, 20_000
+TEST, TRAINING = 0, 1
+SPREAD = 1000  # rows by which the labels of a data set are told from those of another
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The rows of a page.
+
+    Args:
+        x: Rows ``(N, *shape)`` as the data set holds them.
+        y: Class numbers ``(N,)``, -1 where there is no label.
+        part: 0 for a test row, 1 for a training row, ``(N,)``.
+        keys: What each is called in its source.
+        key: Heading of these names: ``"file"``, ``"index"`` or a column.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    part: np.ndarray
+    keys: list[Any]
+    key: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def kept(self, where: np.ndarray) -> "Shown":
+        """Only the rows where the mask ``(N,)`` holds."""
+        keys = [key for key, keep in zip(self.keys, where, strict=True) if keep]
+        return Shown(self.x[where], self.y[where], self.part[where], keys, self.key)
+
+
+def check_count(count: int) -> None:
+    """Check how many rows are asked for.
+
+    Raises:
+        UsageError: None, or more than a page can show.
+    """
+    if not 1 <= count <= MAX_ROWS:
+        raise UsageError(f"A page shows 1 to {MAX_ROWS:,} rows, not {count:,}; change --rows.")
+
+
+def choose_rows(data: Dataset, split: Split, count: int, whole: bool = False) -> Shown:
+    """Test rows and a draw of the training rows, half of each where there are enough of both.
+
+    Rows whose labels were trained on come first among the training rows.
+
+    Args:
+        data: The data set.
+        split: Its split.
+        count: How many rows.
+        whole: The test rows are all there are, as with other data than those of the run.
+
+    Raises:
+        AAEError: There are no rows.
+    """
+    generator = np.random.default_rng(0)
+    train = np.arange(0) if whole else _training_rows(data, split, count, generator)
+    tests = min(len(data.test_x), max(count - len(train), count // 2))
+    test = np.sort(generator.permutation(len(data.test_x))[:tests])
+    train = np.sort(train[: count - tests])
+    if not len(test) + len(train):
+        raise AAEError(f"{data.name} has no rows to show.")
+    keys = keys_of(data)
+    names = [*keys.test[test].tolist(), *keys.train[train].tolist()]
+    return Shown(np.concatenate([data.test_x[test], data.x[train]]), np.concatenate([data.test_y[test], data.y[train]]),
+                 np.repeat([TEST, TRAINING], [len(test), len(train)]), names, keys.name)  # fmt: skip
+
+
+def _training_rows(data: Dataset, split: Split, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Numbers of at most ``count`` training rows; of a large file, others are drawn from all of it."""
+    first = generator.permutation(split.labelled)[:count]
+    held = np.arange(0) if data.held is None else data.held
+    drawn = generator.choice(len(data.x), min(len(data.x), 2 * count + len(held)), replace=False, shuffle=True)
+    rest = drawn[~np.isin(drawn, first) & ~np.isin(drawn, held)]
+    return np.concatenate([first, rest])[:count]
+
+
+def fingerprint(data: Dataset) -> str:
+    """A name for a data set under which a browser keeps the labels given to its rows."""
+    digest = hashlib.sha256(f"{data.name} {keys_of(data).name} {data.x.shape} {data.test_x.shape}".encode())
+    for rows in (data.x, data.test_x):
+        some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SPREAD)).astype(np.int64))
+        digest.update(np.ascontiguousarray(rows[some] if len(some) else rows[:0]).tobytes())
+    return digest.hexdigest()[:32]
