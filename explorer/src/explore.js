@@ -70,7 +70,7 @@ export function explore(page, main, header) {
   header.append(help_.button);
   main.append(
     h("div", { class: "left" },
-      map && section("Map", { class: "card" }, h("p", { class: "hint", id: "map-help", text: `${data.map.title}. Arrow keys go from row to row.` }),
+      map && section("Map", { class: "card" }, h("p", { class: "hint", id: "map-help", text: `${data.map.title[0].toUpperCase()}${data.map.title.slice(1)}. The arrow keys go from row to row.` }),
         h("div", { class: "bar" }, map.toolbar, legend.chooser), map.frame, map.shown, legend.element),
       section("Labels", { class: "card labels" }, labelling.elements)),
     h("div", { class: "right" },

@@ -34,14 +34,14 @@ export function rowButton({ data, state, labels, thumbnails }, row, attributes =
   const caption = wrong ? `${label} → ${predicted}` : label ?? (predicted === null ? "" : `${predicted}?`);
   const title = [rowName(data, row), label && `label ${label}`, predicted && `predicted ${predicted}`].filter(Boolean).join(", ");
   // The spoken name holds the visible text, so that voice control finds the button.
-  const said = `${rowName(data, row)}, ${caption}${wrong ? " (label → prediction)" : caption.endsWith("?") ? " (predicted)" : ""}`;
+  const said = `${rowName(data, row)} ${caption}${wrong ? " (label → prediction)" : caption.endsWith("?") ? " (predicted)" : ""}`;
   const element = button("", () => state.focus(row), { class: wrong ? "tile wrong" : "tile", "aria-label": said, title, ...attributes });
   if (thumbnails.any) {
     const picture = thumbnails.element("", { role: null, "aria-hidden": "true", "aria-label": null });
     thumbnails.draw(picture, row);
     element.append(picture);
   } else element.append(h("span", { class: "name", text: String(data.keys[row]) }));
-  element.append(h("span", { class: "caption", text: caption }));
+  element.append(" ", h("span", { class: "caption", text: caption }));
   element.dataset.at = row;
   if (labels.given.has(row)) element.classList.add("given");
   return element;

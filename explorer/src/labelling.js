@@ -48,6 +48,9 @@ export class Labelling {
       if (counts.get(name)) each.append(h("span", { class: "count", text: `${counts.get(name)}` }));
       return each;
     }));
+    if (!this.labels.classes.length) {
+      this.buttons.append(h("p", { class: "hint" }, "No class yet. Press ", h("kbd", { text: "N" }), " and type one; from then on its key is enough."));
+    }
     this.names.replaceChildren(...this.labels.classes.map((value) => h("option", { value })));
     this.undoButton.disabled = !this.labels.steps.length;
     const number = this.labels.given.size + this.labels.elsewhere.size;
@@ -58,7 +61,7 @@ export class Labelling {
 
   _mark() {
     const given = this.labels.given.get(this.state.focused);
-    for (const each of this.buttons.children) each.setAttribute("aria-pressed", String(!this.state.selection.size && each.dataset.class === given));
+    for (const each of this.buttons.querySelectorAll("button")) each.setAttribute("aria-pressed", String(!this.state.selection.size && each.dataset.class === given));
   }
 
   // Labels the selected rows, or the row in focus.
@@ -104,6 +107,7 @@ export class Labelling {
     const chosen = await this._meant(name, this.labels.similar(name));
     if (chosen === null) return;
     this.input.value = "";
+    this.input.blur(); // so that keys label again
     if (!this.state.targets().length) {
       this.labels.addClass(chosen);
       this.state.emit("labels");

@@ -67,7 +67,7 @@ export function labelPage(page, main, header) {
     progress.value = labels.given.size;
     where.textContent = done() ? `All ${data.count} rows are labelled: download labels.csv.`
       : `Row ${row + 1} of ${data.count}, ${labels.given.size} labelled`;
-    for (const each of labelling.buttons.children) each.classList.toggle("proposed", each.dataset.class === name && own === undefined);
+    for (const each of labelling.buttons.querySelectorAll("button")) each.classList.toggle("proposed", each.dataset.class === name && own === undefined);
     [...tiles.children].forEach((tile, k) => tile[k === row ? "setAttribute" : "removeAttribute"]("aria-current", "true"));
     before.disabled = row <= 0;
     after.disabled = row >= data.count - 1;

@@ -5,7 +5,7 @@ import { count } from "./format.js";
 import { Overlay } from "./overlay.js";
 import { inDirection, nearest, within } from "./picking.js";
 import { Raster } from "./raster.js";
-import { bounds, View } from "./view.js";
+import { boundsWith, View } from "./view.js";
 
 const TOOLS = [
   ["pan", "Move", "Drag to move the map, click a row (V)"],
@@ -75,8 +75,12 @@ export class MapView {
     this.overlay.draw();
   }
 
+  _bounds() {
+    return boundsWith(this.points, this.state.data.map.contours);
+  }
+
   fit() {
-    this.view.fit(bounds(this.points));
+    this.view.fit(this._bounds());
     this.redraw();
   }
 
@@ -91,7 +95,7 @@ export class MapView {
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
     const first = this.view.width === 1;
     this.view.resize(width, height);
-    if (first) this.view.fit(bounds(this.points));
+    if (first) this.view.fit(this._bounds());
     [this.front.width, this.front.height] = [Math.round(width * this.ratio), Math.round(height * this.ratio)];
     this._paint();
   }
@@ -234,7 +238,7 @@ export class MapView {
   _key(event) {
     const arrow = ARROWS[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (arrow && this.tool !== "pan") this._moveCursor(arrow, event.shiftKey ? 3 : 12);
+    if (arrow && this.tool !== "pan") this._moveCursor(arrow, event.shiftKey ? 3 : 24);
     else if (arrow && event.shiftKey) { this.view.pan(-40 * arrow[0], 40 * arrow[1]); this.redraw(); }
     else if (arrow) this._step(arrow);
     else if (event.key === "Enter" && this.cursor) this._corner();

@@ -52,6 +52,14 @@ export class View {
   }
 }
 
+// The same with the contours around them, unless the points would become small in it.
+export function boundsWith(points, contours) {
+  const own = bounds(points);
+  const [left, bottom, right, top] = bounds([...own, ...(contours ?? []).flatMap((contour) => contour.lines.flat(2))]);
+  const grown = Math.max((right - left) / (own[2] - own[0] || 1), (top - bottom) / (own[3] - own[1] || 1));
+  return grown < 2 ? [left, bottom, right, top] : own;
+}
+
 // The rectangle that holds the finite points: left, bottom, right, top.
 export function bounds(points) {
   const box = [Infinity, Infinity, -Infinity, -Infinity];
