@@ -72,12 +72,14 @@ class Visit:
     def tool(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def image(self, what):
-        """The values of a canvas, as bytes: red, green, blue, opacity."""
-        return self.run("""selector => { const c = document.querySelector(selector);
+    def image(self, selector, pixels=None):
+        """The values of a canvas, as bytes: red, green, blue, opacity; or of some pixels (x, y) only."""
+        return self.run("""([selector, pixels]) => { const c = document.querySelector(selector);
             const copy = document.createElement("canvas"); [copy.width, copy.height] = [c.width, c.height];
             const g = copy.getContext("2d", { willReadFrequently: true }); g.drawImage(c, 0, 0);
-            return [...g.getImageData(0, 0, c.width, c.height).data]; }""", what)
+            const of = (...box) => [...g.getImageData(...box).data];
+            return pixels ? pixels.map(([x, y]) => of(x, y, 1, 1)) : of(0, 0, c.width, c.height); }""",
+                        [selector, pixels])
 
     def download(self):
         with self.page.expect_download() as download:
