@@ -81,8 +81,8 @@ def _add(name: str, command: Callable[..., Any]) -> None:
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "presets": presets, "data": show_data, "train": train, "tune": tune, "evaluate": evaluate, "report": report,
-    "explore": explore, "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample, "plot": plot,
-    "export": export, "bench": bench, "runs": list_runs, "info": info,
+    "explore": explore, "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample,
+    "plot": plot, "export": export, "bench": bench, "runs": list_runs, "info": info,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     _add(_name, _command)

@@ -20,8 +20,7 @@ def table_columns(table: Table, rows: np.ndarray) -> tuple[list[dict[str, Any]],
     """The columns of rows ``(N, columns)``, and a note if there are more than a page can hold."""
     count = max(FEWEST, int(BYTES / (CELL * max(1, len(rows)))))
     names = [str(name) if table.named else f"column {name}" for name in table.names]
-    found = [_column(column, name, rows[:, k]) for k, (column, name) in enumerate(zip(table.columns, names,
-                                                                                      strict=True)) if k < count]  # fmt: skip
+    found = [_column(column, names[k], rows[:, k]) for k, column in enumerate(table.columns[:count])]
     more = len(names) - count
     return found, [f"The first {count} of {len(names):,} columns are shown."] if more > 0 else []
 
@@ -51,8 +50,8 @@ def decoded_columns(table: Table) -> list[dict[str, Any]]:
     start = len(numbers) + sum(bool(column.get("missing")) for column in table.columns)
     columns = []
     for k, column in enumerate(table.columns):
-        entry: dict[str, Any] = {"name": names[k], "kind": _page_kind(column), "unit": column.get("unit"), "whole": False,
-                     "low": None, "high": None, "empty_start": None}  # fmt: skip
+        entry: dict[str, Any] = {"name": names[k], "kind": _page_kind(column), "unit": column.get("unit"),
+                                 "whole": False, "low": None, "high": None, "empty_start": None}  # fmt: skip
         if "values" in column:
             entry |= {"start": start, "width": len(column["values"]), "offset": 0.0, "scale": 1.0,
                       "levels": list(column["values"])}  # fmt: skip

@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aae.explorer.page import page, write_page
 from aae.explorer.payload import run_payload
@@ -96,7 +96,7 @@ def write_explorer(
     return f"Explorer: {out} ({size / 1e6:.1f} MB; {_content(payload)})"
 
 
-def _content(payload: dict) -> str:  # type: ignore[type-arg]  # JSON
+def _content(payload: dict[str, Any]) -> str:
     """What a page holds."""
     count, decoder = len(payload["keys"]), payload["decoder"]
     parts = [f"{count:,} row{'s' * (count != 1)}", payload["map"]["title"]]

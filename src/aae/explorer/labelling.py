@@ -13,6 +13,7 @@ from aae.explorer.page import write_page
 from aae.explorer.payload import empty_payload, row_entries
 from aae.explorer.rows import TRAINING, Shown, fingerprint
 from aae.model.autoencoder import Autoencoder
+from aae.system.errors import counted
 
 __all__ = ["label_page"]
 
@@ -50,7 +51,7 @@ def label_page(
     shown = Shown(x, dataset.y[rows], np.full(len(rows), TRAINING), keys.train[rows].tolist(), keys.name)
     entries, notes = row_entries(shown, dataset.table)
     classes: Sequence[Any] = dataset.classes or (model.classes if model is not None else None) or []
-    payload = empty_payload(f"Label {len(rows):,} rows of {dataset.name}", fingerprint(dataset)) | entries
+    payload = empty_payload(f"Label {counted(len(rows), 'row')} of {dataset.name}", fingerprint(dataset)) | entries
     payload |= {
         "mode": "label", "classes": [str(name) for name in classes], "reasons": list(reasons), "notes": notes,
         "proposed": None if proposed is None else pack(proposed, "i16"),

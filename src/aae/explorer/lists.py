@@ -16,7 +16,7 @@ COMPARED = 5000  # rows that tell what is usual
 
 
 def nearest_rows(features: np.ndarray) -> np.ndarray | None:
-    """Numbers of the ten rows most like each row ``(N, 10)``, nearest first; fewer of few rows, None of a single one."""
+    """Numbers of the ten rows most like each row ``(N, 10)``, nearest first; fewer of few rows, None of one row."""
     count = min(NEAREST, len(features) - 1)
     if count < 1:
         return None

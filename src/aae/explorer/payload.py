@@ -132,7 +132,7 @@ def _classes_of(run: Run, shown: Shown) -> dict[str, Any]:
     if p.size * 8 / 3 <= PROBABILITY_BYTES:
         entries["probabilities"] = pack(p, "f16")
     else:
-        entries["class_notes"] = [f"Probabilities of {p.shape[1]:,} classes are left out, so that the page stays small."]
+        entries["class_notes"] = [f"Probabilities of {p.shape[1]:,} classes would make the page too large."]
     return entries | {"prediction": pack(p.argmax(1), "i16"), "confidence": pack(p.max(1), "f16"),
                       "lists": {"mistakes": lists.mistakes(shown.y, p), "uncertain": lists.uncertain(p)}}  # fmt: skip
 
@@ -147,7 +147,7 @@ def _decoding(
     if "error" in decoder:
         return {"decoder": decoder}
     if merged.size * 8 / 3 > CODE_BYTES:
-        notes.append(f"Codes of {merged.shape[1]:,} numbers are left out, so that the page stays small: it shows no "
+        notes.append(f"Codes of {merged.shape[1]:,} numbers would make the page too large: it shows no "
                      "reconstructions.")  # fmt: skip
         return {"decoder": decoder}
     every = np.concatenate([codes[latent.name] for latent in ordered_latents(model)], 1)

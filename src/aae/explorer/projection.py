@@ -88,7 +88,7 @@ def _contours(latent: Latent) -> list[dict[str, Any]] | None:
     if latent.prior is None:
         return None
     found = regions(prior_samples(latent.prior, PRIOR_SAMPLES, seed=0))
-    lines = contour_generator(*found.centres, found.density.T)
+    lines: Any = contour_generator(*found.centres, found.density.T)
     return [{"level": name, "lines": [_thinned(line) for line in lines.lines(level)]}
             for name, level in zip(found.names, found.levels, strict=True)]  # fmt: skip
 

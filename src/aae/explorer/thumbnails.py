@@ -10,7 +10,8 @@ from PIL import Image
 
 __all__ = ["BYTES", "sprite_sheets", "tile_of"]
 
-BYTES = 840  # of base64 for each row at most: 5,000 rows take 4.2 MB
+BYTES = 4_200_000  # of base64 for all rows
+LEAST = 420  # of base64 that each of many rows may take
 SIDES = (128, 64, 48, 40, 32, 24, 16)  # longer sides of a tile that are tried
 SAMPLE = 256  # rows that tell how large a sheet will be
 SHEET = 2048  # sides of a sheet in pixels, at most
@@ -21,17 +22,18 @@ QUALITY = 82
 def sprite_sheets(x: np.ndarray) -> tuple[dict[str, Any], list[str]]:
     """Images as sheets for the page, and notes on what was done to them.
 
-    They are kept as they are, as PNG, where that takes little room; photographs become JPEG, and smaller if need be.
+    They are kept as they are, as PNG, where there is room; many photographs become JPEG, and smaller if need be.
 
     Args:
         x: Rows of bytes ``(N, H, W)`` or ``(N, H, W, C)``.
     """
     images, notes = _shown_channels(x)
     some = images[np.linspace(0, len(images) - 1, min(len(images), SAMPLE)).astype(np.int64)]
+    room = max(LEAST, BYTES // len(images)) * len(some)
     own = max(images.shape[1:3])
     sides = [own, *(side for side in SIDES if side < own)]
     side, kind = next((one for side in sides for one in ((side, "PNG"), (side, "JPEG"))
-                       if _fits(_tiles(some, side), one[1])), (sides[-1], "PNG"))  # fmt: skip
+                       if _fits(_tiles(some, side), one[1], room)), (sides[-1], "PNG"))  # fmt: skip
     tiles = _tiles(images, side)
     if side < own:
         notes.append(f"The images are shown with {tiles.shape[1]} x {tiles.shape[2]} of their {images.shape[1]} x "
@@ -71,11 +73,11 @@ def _tiles(images: np.ndarray, side: int) -> np.ndarray:
     return np.stack(small).reshape(len(images), size[1], size[0], -1)
 
 
-def _fits(tiles: np.ndarray, kind: str) -> bool:
-    """Whether sheets of this kind are small enough; JPEG has no transparency, and smears tiles of odd sides."""
+def _fits(tiles: np.ndarray, kind: str, room: int) -> bool:
+    """Whether a sheet of this kind takes no more bytes than there is room for; JPEG has no transparency, and smears tiles of odd sides."""
     if kind == "JPEG" and (tiles.shape[-1] == 4 or tiles.shape[1] % 8 or tiles.shape[2] % 8):
         return False
-    return len(_sheet(tiles, kind)) <= BYTES * len(tiles)
+    return len(_sheet(tiles, kind)) <= room
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:
