@@ -22,7 +22,7 @@ export class Labelling {
     this.download = button("Download labels.csv", () => this.save(), { class: "main" });
     this.actions = h("div", { class: "buttons" }, button("Skip", () => this.skip(), { title: "Space" }), this.undoButton,
       h("span", { class: "gap" }), button("Load labels…", () => this.file.click()), this.download, this.file);
-    this.elements = [this.buttons, this.form, this.actions, this.said];
+    this.elements = [this.buttons, h("div", { class: "actions" }, this.form, this.actions), this.said];
     this.state.on("labels", () => this._show());
     this.state.on("focus selection", () => this._mark());
     this._show();

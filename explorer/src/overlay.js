@@ -41,7 +41,7 @@ export class Overlay {
       const top = line.reduce((best, point) => (!best || point[1] > best[1] ? point : best), null);
       if (!top) continue;
       const [x, y] = this.map.view.toScreen(...top);
-      this._text(g, String(contour.level), x, y, muted, paper);
+      this._text(g, String(contour.level), x, y - 8, muted, paper);
     }
   }
 
