@@ -23,7 +23,7 @@ def keys():
 def points():
     """Two groups of 4 x 5 places, apart from each other."""
     places = np.array([[x, y] for x in range(4) for y in range(5)], dtype=float)
-    return np.concatenate([places, places + [10, 0]])
+    return np.concatenate([places, places + np.array([10, 0])])
 
 
 def sheet():
