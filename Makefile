@@ -20,7 +20,7 @@ test: check
 portable: setup
 	$(BIN)/python tests/portable.py --all
 
-# Style, types, the levels of the rooms; `lint` asks about the pinned packages as well, which needs the network.
+# Style, types, the levels of the subpackages; `lint` asks about the pinned packages as well, which needs the network.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter
 from quality_rows import LABELS, ROWS, TABLE, UNSEEN, WITHOUT, Line
 
+from aae.presets.options import current_names
+
 ROOT = Path(__file__).parent.parent
 NONE = ""
 PAGE, PICTURE = ROOT / "docs/results.md", ROOT / "docs/images/error-over-time.png"
@@ -59,8 +61,9 @@ training; in a complete one (seeds 0, 1 and 3) the validation error is 1.06 with
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The lines of a file of results."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    """The lines of a file of results, with the options' current names."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    return [line | {"settings": current_names(line["settings"])[0]} for line in lines]
 
 
 def latest(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -44,7 +44,7 @@ ROWS = {
     # similar to images.
     "parzen": Row("aae", 0, {
         "z": 8, "prior_std": 1.0, "hidden": [1000, 1000, 1000], "batch_size": 100, "corruption": "gaussian",
-        "reconstruction": None, "momentum": 0.0, "discriminator_hidden": [256, 256],
+        "reconstruction": None, "beta1": 0.0, "discriminator_hidden": [256, 256],
     }, length={"epochs": 40}),
     "vae": Row("vae", 0),
     "digits-100": Row("few-labels", 100, data="digits", seeds=5),
@@ -60,18 +60,18 @@ SHORT = {"semi-supervised": {"epochs": 6}, "few-labels": {"epochs": 2}}
 WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
     "semi-supervised": {
         "nothing": {},
-        "virtual adversarial training": {"adversarial_radius": 0.0},
+        "virtual adversarial training": {"vat_radius": 0.0},
         "consistency between rows": {"interpolation": 0.0},
         "learned changes": {"transformation": 0.0},
         "teaching by nearest rows": {"neighbour_targets": 0.0},
         "adversary of the class": {"y_weight": 0.0},
         "adversary of the style": {"z_weight": 0.0},
-        "independence of style and class": {"independent": False},
+        "independence of style and class": {"conditional": False},
         "batch norm": {"batch_norm": False},
-        "moving average": {"ema": None},
-        "decay of the learning rate": {"decay": "constant"},
+        "moving average": {"ema_decay": None},
+        "decay of the learning rate": {"lr_schedule": "constant"},
         "small weight of the reconstruction": {"reconstruction": 1.0},
-        "small momentum": {"momentum": 0.9},
+        "small momentum": {"beta1": 0.9},
     },
     "few-labels": {
         "nothing": {},
@@ -80,12 +80,12 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
         "teaching by nearest rows": {"neighbour_targets": 0.0},
         "adversary of the class": {"y_weight": 0.0},
         "adversary of the style": {"z_weight": 0.0},
-        "independence of style and class": {"independent": False},
+        "independence of style and class": {"conditional": False},
         "convolution": {"network": "mlp"},
-        "moving average": {"ema": None},
-        "decay of the learning rate": {"decay": "constant"},
+        "moving average": {"ema_decay": None},
+        "decay of the learning rate": {"lr_schedule": "constant"},
         "small weight of the reconstruction": {"reconstruction": 1.0},
-        "small momentum": {"momentum": 0.9},
+        "small momentum": {"beta1": 0.9},
     },
 }
 # Names of the parts in the tables; rows and their runs keep the names above.

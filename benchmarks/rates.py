@@ -21,7 +21,7 @@ from aae.training.trainer import Trainer
 
 # The tutorial's model and batch with our training, without our few-label terms.
 SAME = {"z": 2, "hidden": [1000, 1000], "batch_size": BATCH, "labelled_batch_size": BATCH,
-        "adversarial_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
+        "vat_radius": 0.0, "interpolation": 0.0, "transformation": 0.0, "neighbour_targets": 0.0}  # fmt: skip
 OURS: dict[str, tuple[str, dict[str, Any], str]] = {
     "same maths": ("semi-supervised", {"recipe": "tutorial"}, "32"),
     "default, same batch": ("semi-supervised", SAME, "auto"),
@@ -45,8 +45,8 @@ def trainer_of(preset: str, data: aae.Dataset, changes: dict[str, Any], precisio
     labels = 0 if preset == "aae" else 3000
     model, settings, split, _ = prepare(preset, data, labels, "tutorial" if labels else "random", 0, changes,
                                         {"steps": 1_000_000})  # fmt: skip
-    chosen = choose_precision(precision, model, settings.batch_size, torch.device("cpu"))
-    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=chosen.name)
+    chosen = choose_precision(precision, torch.device("cpu"))
+    return Trainer(model, data, split, settings, 0, make_fabric("cpu"), precision=chosen)
 
 
 def _times(step: Callable[[], Any], steps: int, rows: int) -> Contender:

@@ -76,7 +76,7 @@ def main() -> None:
     trunk = RowTrunk(data.shape)
     z = aae.Latent("z", aae.Point(trunk.features, 2), TwoMoons(), SlicedWasserstein(weight=100.0))
     model = aae.Autoencoder([z], trunk, aae.MLPDecoder(2, data.shape, hidden=(256, 256)))
-    settings = aae.Settings(steps=arguments.steps, batch_size=200, decay="cosine")
+    settings = aae.Settings(steps=arguments.steps, batch_size=200, lr_schedule="cosine")
     result = aae.train(model, data, settings, labels=0)
 
     codes = aae.encode(result.model, data.test_x)["z"]

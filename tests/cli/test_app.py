@@ -175,7 +175,7 @@ def test_what_a_recipe_sets(cli):
     lines = cli("presets", "semi-supervised", "--recipe", "tutorial").out.splitlines()
     found = dict(line.split("  # ")[0].strip().split("=") for line in lines)
     assert list(found) == [name for name in Options.__dataclass_fields__ if name in RECIPES["tutorial"]["aae"]]
-    assert (found["hidden"], found["reconstruction"], found["ema"]) == ("[1000,1000]", "mean", "off")
+    assert (found["hidden"], found["reconstruction"], found["ema_decay"]) == ("[1000,1000]", "mean", "off")
     for words, sentence in ((["vae", "--recipe", "paper"], "'paper' covers aae, supervised, semi-supervised, not vae"),
                             (["aae", "--recipe", "tutorail"], "did you mean 'tutorial'?"),
                             (["--recipe", "paper"], "--recipe needs a preset, as in")):
@@ -219,11 +219,11 @@ def test_version_and_help(cli):
 
 
 def test_words_of_the_options(cli, folder):
-    words = ["--set", "prior=ring", "--set", "ema=null", "--set", "lr=1e-2", "--set", "batch_norm=false",
+    words = ["--set", "prior=ring", "--set", "ema_decay=null", "--set", "lr=1e-2", "--set", "batch_norm=false",
              "--batch-size", 64, "--schedule", "alternating"]
     assert cli("train", "aae", *QUICK, *words, "--out", "run").code == 0
     options = json.loads((folder / "run" / "config.json").read_text())["options"]
-    assert [options[name] for name in ("prior", "ema", "lr", "batch_norm", "batch_size", "schedule")] == [
+    assert [options[name] for name in ("prior", "ema_decay", "lr", "batch_norm", "batch_size", "schedule")] == [
         "ring", None, 0.01, False, 64, "alternating"]
 
 
@@ -368,7 +368,7 @@ WRONG = {
     "labels of no use": ("train vae --labels 50", 1, "Labels would select a component of the prior"),
     "no labels": ("train semi-supervised --labels 0", 1, "learns from labels"),
     "tutorial's split": ("train semi-supervised --split tutorial", 1, "The tutorial split needs 1,300 rows of each"),
-    "terms without classes": ("train aae --set adversarial_radius=0.2", 1, "terms for few labels need one categorical"),
+    "terms without classes": ("train aae --set vat_radius=0.2", 1, "terms for few labels need one categorical"),
     "no GPU": ("train vae --device cuda", 1, "PyTorch finds none here; use --device cpu or auto"),
     "unknown device": ("train vae --device gpu", 1, "Device is auto, cpu or cuda"),
     "unknown precision": ("train vae --precision 16", 1, "precision auto, 32 or bf16"),

@@ -15,8 +15,8 @@ def test_at_most_a_dozen_classes_are_printed(classes):
     table[1, 0] = 9
     run = SimpleNamespace(by_class=ByClass([f"class {k}" for k in range(classes)], table))
     head, first, *rest = class_lines(run)
-    assert head.split() == ["class", "recall", "precision", "support"]
-    assert first.split() == ["class", "1", "55.0", "%", "100.0", "%", "20"]
+    assert " ".join(head.split()) == "class recall (95 % interval) precision support"
+    assert " ".join(first.split()) == "class 1 55.0 % (34.2 to 74.2) 100.0 % (74.1 to 100.0) 20"
     more = [line for line in rest if line.startswith("and ")]
     assert len(rest) - len(more) + 1 == min(classes, LISTED)
     assert more == ([f"and {classes - 12} more; --json lists all"] if classes > 12 else [])
@@ -25,8 +25,8 @@ def test_at_most_a_dozen_classes_are_printed(classes):
 
 def test_a_class_without_rows_has_no_recall():
     run = SimpleNamespace(by_class=ByClass(["a", "b"], np.array([[3, 1], [0, 0]])))
-    assert [line.split() for line in class_lines(run)[1:]] == [
-        ["a", "75.0", "%", "100.0", "%", "4"], ["b", "-", "0.0", "%", "0"]]
+    assert [" ".join(line.split()) for line in class_lines(run)[1:]] == [
+        "a 75.0 % (30.1 to 95.4) 100.0 % (43.9 to 100.0) 4", "b - 0.0 % (0.0 to 79.3) 0"]
 
 
 def test_figures_of_single_classes_are_left_to_their_table():

@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_configuration_file_trains_what_the_command_line_would(cli, folder):
-    words = ["semi-supervised", "--labels", 50, "--seed", 3, *QUICK, "--set", "hidden=[8]", "--set", "ema=off",
+    words = ["semi-supervised", "--labels", 50, "--seed", 3, *QUICK, "--set", "hidden=[8]", "--set", "ema_decay=off",
              "--set", "reconstruction=mean"]
     done = cli("train", *words, "--write-config", "a.toml")
     assert (done.code, done.out, [path.name for path in folder.iterdir()]) == (0, "Options: a.toml\n", ["a.toml"])
@@ -33,7 +33,7 @@ def test_a_configuration_file_trains_what_the_command_line_would(cli, folder):
     found = tomllib.loads(text)
     assert found == {"preset": "semi-supervised", "data": "digits", "split": "random", "seed": 3, "labels": 50,
                      "device": "cpu", "report": False, "steps": 2,
-                     "set": {"hidden": [8], "ema": "off", "reconstruction": "mean"}}
+                     "set": {"hidden": [8], "ema_decay": "off", "reconstruction": "mean"}}
     assert "# widths of the hidden layers" in text
     assert cli("train", "--config", "a.toml", "--out", "file").code == 0
     assert cli("train", *words, "--out", "words").code == 0
@@ -88,7 +88,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(cli, folder):
     options = dict(line.split("  # ")[0].strip().split("=") for line in lines if "  # " in line)
     assert (options["network"], options["epochs"]) == ("ensemble", "15")
     said, model, length = lines[-3:]
-    assert said.startswith("some: 72 training examples")
+    assert said == "some: 90 training examples; 90 of 90 labels used; tested by cross-validation over 90 of them."
     total, *parts = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", model)]
     assert total == sum(parts)
     assert re.fullmatch(r"length: \d+ steps of 128 examples \(3 epochs\)", length)

@@ -105,7 +105,7 @@ def test_numbers_that_are_names_of_categories(cells):
     (["(cm)", *map(str, range(60))], r"row 0, column a: '\(cm\)' is no number; delete the row, if it repeats"),
     (["2026-01-31", "28.02.2026"], r"dates in two forms \('2026-01-31' in row 0; '28.02.2026' in row 1\); write all"),
     (["3,5", "3.5"], r"with a decimal point \('3.5' in row 1\) and with a decimal comma \('3,5' in row 0\)"),
-    (["1/2/2026", "2/3/2026"], r"'1/2/2026' in row 0, whose day and month cannot be told apart; write them as"),
+    (["1/2/2026", "2/3/2026"], r"'1/2/2026' in row 0, in which day and month cannot be distinguished; write them as"),
     (["2026-01-01", "2026-01-01 12:00Z"], r"dates with a time zone and dates without one"),
     ([f"{k} {'kg' if k % 2 else 'g'}" for k in range(30)], r"in different units \('0 g' in row 0, '1 kg' in row 1\)"),
 ])

@@ -297,7 +297,7 @@ def test_of_several_pages_the_first_is_read_and_that_is_said(tmp_path, ending):
     first.save(tmp_path / "b.png")
     pictures = read_images(tmp_path, colour=False)
     assert near(pictures.x[0, 8:], 250, 5)
-    assert pictures.notes == ["1 image has several pages or frames, of which the first is read."]
+    assert pictures.notes == ["1 image has several pages or frames; only the first is read."]
 
 
 def test_exif_orientation_is_applied(tmp_path):

@@ -35,6 +35,9 @@ def test_classes_without_rows():
     entries = found.entries()
     assert tuple(entries) == ENTRIES
     assert entries["recall"] == {"a": 75.0, "b": 0.0, "c": None, "7": None}
+    edges = [entries[f"class_recall_{edge}"] for edge in ("low", "high")]
+    assert edges == [{"a": 30.0642, "b": 0.0, "c": None, "7": None}, {"a": 95.4413, "b": 65.7620, "c": None, "7": None}]
+    assert entries["class_precision_high"] == {"a": 88.2379, "b": None, "c": 79.3451, "7": None}
     assert entries["class_precision"] == {"a": 60.0, "b": None, "c": 0.0, "7": None}
     assert entries["support"] == {"a": 4, "b": 2, "c": 0, "7": 0}
     assert json.loads(json.dumps(entries, allow_nan=False)) == entries

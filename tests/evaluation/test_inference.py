@@ -62,7 +62,7 @@ def test_no_rows_give_no_results(model):
 @pytest.mark.parametrize("shape", [(7, 16), (7, 4, 5), (7, 4, 4, 3)])
 def test_rows_of_another_shape_are_refused(model, shape):
     with pytest.raises(AAEError, match=r"takes rows of shape \(4, 4\), the input has rows of shape .*; scale "
-                       "the images to 4 x 4 pixels in grey, or give a folder of pictures, which are scaled"):
+                       "the images to 4 x 4 pixels in grey, or give a folder of images, which are scaled"):
         inference.encode(model, np.zeros(shape, dtype=np.uint8))
 
 

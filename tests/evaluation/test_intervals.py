@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from aae.evaluation.intervals import Share
+from aae.evaluation.intervals import Share, wilson
 
 
 @pytest.mark.parametrize(("percent", "rows", "low", "high"), [
@@ -10,6 +11,14 @@ from aae.evaluation.intervals import Share
 ])
 def test_wilson_intervals_are_those_of_the_formula(percent, rows, low, high):
     assert Share(percent, rows).interval == pytest.approx((low, high), abs=0.006)
+
+
+def test_they_are_those_of_scipy():
+    pairs = [(0, 1), (1, 1), (3, 7), (0, 900), (900, 900), (461, 50_000)]
+    expected = [binomtest(k, n).proportion_ci(0.95, method="wilson") for k, n in pairs]
+    found = wilson(*np.array(pairs).T)
+    assert found == pytest.approx(np.array([(100 * low, 100 * high) for low, high in expected]), abs=1e-9)
+    assert np.isnan(wilson(np.array([0]), np.array([0]))).all()
 
 
 @pytest.mark.parametrize("true", [0.01, 0.1, 0.5])

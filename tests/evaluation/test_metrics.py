@@ -157,7 +157,7 @@ def test_quick_metrics_leave_out_what_does_not_apply():
 
 def test_only_a_supervised_category_classifies():
     classifying = [name for name in FAMILIES if metrics.can_classify(FAMILIES[name]())]
-    assert classifying == ["semi-supervised", "independent", "embedding", "classifier"]
+    assert classifying == ["semi-supervised", "conditional", "embedding", "classifier"]
 
 
 def collapse(model, name):

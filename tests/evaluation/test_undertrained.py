@@ -25,8 +25,16 @@ def test_accuracy_that_still_rises_at_the_end(errors, rows, rising):
     assert not rising or found["accuracy"].endswith("train longer.")
 
 
+def test_the_error_on_its_labels_shows_it_where_few_rows_validate():
+    history = {"step": np.arange(1.0, 5), "validation_error": np.array([79.0, 77, 75, 72]),
+               "train_error": np.array([80.0, 76.5, 70, 57])}  # fmt: skip
+    found = signs_of_undertraining(NO_STYLE, history, {"validation_labelled": 39, "labels": 200})
+    assert "training error 70.0 %, then 57.0 %" in found["accuracy"]
+    assert signs_of_undertraining(NO_STYLE, history, {"validation_labelled": 39, "labels": 10}) == {}
+
+
 @pytest.mark.parametrize(("family", "leak", "said"), [
-    ("independent", 60.0, True), ("independent", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
+    ("conditional", 60.0, True), ("conditional", 20.0, False), ("supervised", 60.0, False), ("aae", 60.0, False),
 ])
 def test_a_style_that_still_shows_the_class(family, leak, said):
     model = FAMILIES[family]()

@@ -17,8 +17,8 @@ from aae.model.posteriors import Point
 from aae.model.priors import BallPrior, CategoricalPrior, CubePrior, GaussianPrior, SwissRollPrior
 from aae.model.table import Table
 from aae.runs.table_output import cell_texts
-from helpers.unpacked import cells, decode, unpack
 from helpers.models import FAMILIES, WIDTH, adversarial, autoencoder, style
+from helpers.unpacked import cells, decode, unpack
 
 STEP = 1 / 255
 TABLE = Table([

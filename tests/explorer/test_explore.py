@@ -92,9 +92,12 @@ def test_a_code_of_two_numbers_is_the_map(trained, name, latent, contours):
 
 
 def test_clusters(trained):
-    payload = run_payload(open_run(trained("clustering")), 20)
+    run = open_run(trained("clustering"))
+    payload = run_payload(run, 20)
     assert payload["prediction"] is None
-    assert payload["cluster"]["count"] == unpack(payload["cluster"]["values"]).max() + 1 or payload["cluster"]["count"] > 1
+    p = inference.classify(run.model, rows_of(run, payload))
+    assert payload["cluster"]["count"] == p.shape[1]
+    assert np.array_equal(unpack(payload["cluster"]["values"]), p.argmax(1))
     assert len(payload["lists"]["uncertain"]) == 20
     assert payload["lists"]["mistakes"] == []
 

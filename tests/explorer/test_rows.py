@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,9 +47,11 @@ def test_test_rows_on_the_disk_are_not_shown_twice():
     assert sorted(shown.keys) == list(range(40))
 
 
-def test_other_data_have_test_rows_only():
-    shown = choose_rows(data_of(30, 8), Split(*[np.arange(0)] * 3), 20, whole=True)
-    assert shown.part.tolist() == [0] * 8
+def test_rows_that_are_test_rows_as_well_are_test_rows():
+    data = data_of(30, 38)
+    data = replace(data, keys=RowKeys(INDEX, data.keys.train, np.concatenate([data.keys.train, np.arange(8)])))
+    shown = choose_rows(data, Split(*[np.arange(0)] * 3), 50)
+    assert shown.part.tolist() == [0] * 38
 
 
 @pytest.mark.parametrize("count", [0, -1, 20_001])

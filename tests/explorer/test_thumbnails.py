@@ -26,24 +26,26 @@ def test_small_images_are_kept_as_they_are(shape):
     assert sheets["pixelated"]
 
 
-@pytest.mark.parametrize(("side", "channels"), [(64, 3), (128, 3), (64, 1)])
+@pytest.mark.parametrize(("side", "channels"), [(64, 3), (64, 1)])
 def test_photographs_become_small_and_stay_recognisable(side, channels, monkeypatch):
-    x = smooth(100, side, channels)
+    x = smooth(50, side, channels)
     monkeypatch.setattr(thumbnails, "BYTES", 800 * len(x))  # as many thousands have
     sheets, notes = sprite_sheets(x)
     assert sum(map(len, sheets["sheets"])) < 1.2 * 800 * len(x)
     assert (sheets["tile"][0] < side) == bool(notes)
-    for k in (0, 50, 99):
+    for k in (0, 25, 49):
         tile, colours = tile_of(sheets, k), [x[k][..., c] for c in range(channels)]
-        planes = [np.asarray(Image.fromarray(one).resize(sheets["tile"][::-1], Image.Resampling.BOX)) for one in colours]
-        assert np.abs(tile.reshape(*sheets["tile"], channels).astype(float) - np.stack(planes, -1)).mean() < 12
+        small = [Image.fromarray(one).resize(sheets["tile"][::-1], Image.Resampling.BOX) for one in colours]
+        expected = np.stack([np.asarray(one) for one in small], -1).astype(float)
+        assert np.abs(tile.reshape(*sheets["tile"], channels) - expected).mean() < 12
 
 
-def test_many_images_take_several_sheets():
-    x = RNG.integers(0, 2, (4500, 32, 32), dtype=np.uint8) * np.uint8(255)
+def test_many_images_take_several_sheets(monkeypatch):
+    monkeypatch.setattr(thumbnails, "SHEET", 64)
+    x = RNG.integers(0, 256, (100, 8, 8), dtype=np.uint8)
     sheets, _ = sprite_sheets(x)
-    assert len(sheets["sheets"]) == -(-4500 // sheets["per_sheet"]) > 1
-    assert all(np.array_equal(tile_of(sheets, k), x[k]) for k in (0, sheets["per_sheet"], 4499))
+    assert len(sheets["sheets"]) == -(-100 // sheets["per_sheet"]) == 2
+    assert all(np.array_equal(tile_of(sheets, k), x[k]) for k in range(100))
 
 
 def test_channels_that_cannot_be_shown():

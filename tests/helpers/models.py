@@ -35,9 +35,9 @@ def style(dim=2):
     return Latent("z", Point(WIDTH, dim), GaussianPrior(dim), adversarial(dim))
 
 
-def independent_style(given="y"):
+def conditional_style(conditional="y"):
     """A style whose discriminator sees the class that the model infers."""
-    rule = Adversarial(Discriminator(2, hidden=(WIDTH,), classes=CLASSES), given=given)
+    rule = Adversarial(Discriminator(2, hidden=(WIDTH,), classes=CLASSES), conditional=conditional)
     return Latent("z", Point(WIDTH, 2), GaussianPrior(2), rule)
 
 
@@ -68,7 +68,7 @@ FAMILIES = {
     "supervised": lambda **o: autoencoder(style(), observed(), **o),
     "conditioned": lambda **o: autoencoder(conditioned(), **o),
     "semi-supervised": lambda **o: autoencoder(style(), category("supervised"), **o),
-    "independent": lambda **o: autoencoder(independent_style(), category("supervised"), **o),
+    "conditional": lambda **o: autoencoder(conditional_style(), category("supervised"), **o),
     "clustering": lambda **o: autoencoder(style(), category(), **o),
     "embedding": lambda **o: autoencoder(style(), category("supervised"), merge=heads(), **o),
     "classifier": lambda **o: autoencoder(

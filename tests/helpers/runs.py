@@ -26,7 +26,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "COLUMNS": "200", 
 VARIANTS = {
     **{name: (name, None, {}) for name in PRESETS},
     "conditioned": ("aae", 100, {"prior": "ring"}),
-    "plain supervised": ("supervised", 1000, {"independent": False, "z": 10}),
+    "plain supervised": ("supervised", 1000, {"conditional": False, "z": 10}),
     "labelled embedding": ("embedding", 100, {}),
     "tutorial aae": ("aae", None, {"recipe": "tutorial"}),
     "tutorial semi-supervised": ("semi-supervised", None, {"recipe": "tutorial"}),

@@ -57,4 +57,6 @@ def _cell(column, row):
     if column["kind"] == "category":
         return column["levels"][int(part.argmax())]
     value = part[0] * column["scale"] + column["offset"]
-    return column["levels"][int(value >= 0.5)] if column["kind"] == "bool" else round(value) if column["whole"] else value
+    if column["kind"] == "bool":
+        return column["levels"][int(value >= 0.5)]
+    return round(value) if column["whole"] else value

@@ -35,7 +35,7 @@ def test_get_params_gives_the_constructor_arguments():
 def test_describe_nests_components_and_plain_data():
     spec = describe({"rule": Adversarial(Discriminator(2, (4,)), weight=0.5), "names": ("a", 1, None, True)})
     inner = {"type": "Discriminator", "dim": 2, "hidden": [4], "dropout": 0.0, "classes": 0}
-    assert spec == {"rule": {"type": "Adversarial", "discriminator": inner, "weight": 0.5, "given": None},
+    assert spec == {"rule": {"type": "Adversarial", "discriminator": inner, "weight": 0.5, "conditional": None},
                     "names": ["a", 1, None, True]}
 
 

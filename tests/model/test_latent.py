@@ -15,8 +15,8 @@ from helpers.models import (
     adversarial,
     autoencoder,
     category,
+    conditional_style,
     conditioned,
-    independent_style,
     observed,
     style,
 )
@@ -125,11 +125,11 @@ def test_a_discriminator_without_a_size_is_not_checked():
 
 
 @pytest.mark.parametrize(("latents", "sentence"), [
-    ([independent_style("w"), category()], "given 'w', which must be another latent"),
-    ([independent_style("z"), category()], "given 'z', which must be another latent"),
-    ([independent_style(), observed()], "given 'y', which must be another latent"),
-    ([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), given="y")), category()],
-     "needs Discriminator"),
+    ([conditional_style("w"), category()], "conditional on 'w', which must be another latent"),
+    ([conditional_style("z"), category()], "conditional on 'z', which must be another latent"),
+    ([conditional_style(), observed()], "conditional on 'y', which must be another latent"),
+    ([Latent("z", Point(WIDTH, 2), GaussianPrior(2), Adversarial(Discriminator(2, (WIDTH,)), conditional="y")),
+      category()], "needs Discriminator"),
 ])
 def test_the_class_that_a_discriminator_sees_must_be_one_of_the_model(latents, sentence):
     with pytest.raises(AAEError, match=sentence):

@@ -41,7 +41,7 @@ ALTERNATING = {
     "clustering": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y"},
     "semi-supervised": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
                         "classification": "t y"},
-    "independent": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
+    "conditional": {"reconstruction": "t z y d", "discriminator": "Dz Dy", "generator": "t z y",
                     "classification": "t y"},
     "embedding": {"reconstruction": "t z y d m", "discriminator": "Dz Dy", "generator": "t z y",
                   "classification": "t y"},
@@ -272,7 +272,7 @@ def test_the_discriminator_sees_labels_only_of_a_conditioned_latent(role):
 
 @pytest.mark.parametrize("schedule", ["alternating", "joint"])
 def test_the_discriminator_of_an_independent_style_sees_the_class_that_the_model_infers(schedule):
-    model, recorder = FAMILIES["independent"](), Recorder()
+    model, recorder = FAMILIES["conditional"](), Recorder()
     model.style.matching[0].discriminator = recorder
     batch = batch_for(model)
     head = model.category.posterior.logits
@@ -291,7 +291,7 @@ def test_an_independent_style_carries_no_class():
     torch.manual_seed(0)
     x = torch.randn(4000, 6)
     found = {}
-    for name in ("semi-supervised", "independent"):
+    for name in ("semi-supervised", "conditional"):
         model = FAMILIES[name]()
         rule = model.style.matching[0]
         optimizer = torch.optim.Adam(rule.discriminator.parameters(), 0.02)
@@ -304,7 +304,7 @@ def test_an_independent_style_carries_no_class():
             optimizer.step()
         found[name] = metrics["discriminator_loss_z"].item()
     assert found["semi-supervised"] > 1.37
-    assert found["independent"] < 1.2
+    assert found["conditional"] < 1.2
 
 
 def test_a_conditioned_prior_is_sampled_at_the_rows_own_labels():

@@ -128,18 +128,18 @@ def test_labels_condition_a_prior_with_components(prior, classes):
 
 
 def test_a_style_that_is_independent_of_the_label():
-    latent = model_of("supervised", independent=True).style
+    latent = model_of("supervised", conditional=True).style
     assert latent.label == "conditioned"
     assert latent.matching[0].discriminator.classes == latent.prior.components == 3
-    assert model_of("supervised", independent=False).style.label == "none"
+    assert model_of("supervised", conditional=False).style.label == "none"
 
 
 @pytest.mark.parametrize(("preset", "classes"), [("semi-supervised", 3), ("clustering", 5)])
 def test_a_style_that_is_independent_of_the_inferred_class(preset, classes):
-    (rule,) = model_of(preset, independent=True, clusters=5).style.matching
-    assert (rule.given, rule.discriminator.classes) == ("y", classes)
-    (rule,) = model_of(preset, independent=False).style.matching
-    assert (rule.given, rule.discriminator.classes) == (None, 0)
+    (rule,) = model_of(preset, conditional=True, clusters=5).style.matching
+    assert (rule.conditional, rule.discriminator.classes) == ("y", classes)
+    (rule,) = model_of(preset, conditional=False).style.matching
+    assert (rule.conditional, rule.discriminator.classes) == (None, 0)
 
 
 @pytest.mark.parametrize(("name", "value"), [("layer_norm", True), ("temperature", 0.5)])
@@ -255,9 +255,9 @@ def test_options_that_contradict_each_other(given, sentence):
 
 
 def test_lengths():
-    assert settings_of(epochs=40, least_steps=300, steps_per_epoch=10).steps == 400
-    assert settings_of(epochs=40, least_steps=500, steps_per_epoch=10).steps == 500
-    assert settings_of(epochs=0.25, least_steps=0, steps_per_epoch=10).steps == 2
+    assert settings_of(epochs=40, min_steps=300, steps_per_epoch=10).steps == 400
+    assert settings_of(epochs=40, min_steps=500, steps_per_epoch=10).steps == 500
+    assert settings_of(epochs=0.25, min_steps=0, steps_per_epoch=10).steps == 2
     for length in ({"steps": 7}, {"epochs": 0.5}):
         (name,) = length
         assert getattr(settings_of(length=length), name) == length[name]
@@ -276,7 +276,7 @@ def test_baseline_targets_are_a_number_or_auto():
 
 def test_a_time_to_fill_and_the_most_time():
     def found(**length):
-        settings = settings_of(epochs=40, least_steps=0, steps_per_epoch=10, length=length)
+        settings = settings_of(epochs=40, min_steps=0, steps_per_epoch=10, length=length)
         return settings.steps, settings.epochs, settings.max_seconds
 
     assert found(seconds=2.0) == (None, None, 2.0)
@@ -289,14 +289,14 @@ def test_rates_fall_back_on_one():
     assert dict(settings_of(lr=0.5).learning_rate) == {"reconstruction": 0.5, "adversarial": 0.5, "classification": 0.5}
     rates = settings_of(lr=0.5, lr_adversarial=0.25, lr_classification=0.125).learning_rate
     assert dict(rates) == {"reconstruction": 0.5, "adversarial": 0.25, "classification": 0.125}
-    momentum = settings_of(momentum=0.3, momentum_adversarial=0.2).momentum
-    assert dict(momentum) == {"reconstruction": 0.3, "adversarial": 0.2, "classification": 0.3}
-    assert settings_of(momentum=0.3).momentum["adversarial"] == 0.3
+    beta1 = settings_of(beta1=0.3, beta1_adversarial=0.2).beta1
+    assert dict(beta1) == {"reconstruction": 0.3, "adversarial": 0.2, "classification": 0.3}
+    assert settings_of(beta1=0.3).beta1["adversarial"] == 0.3
 
 
 def test_options_reach_the_settings():
     changes = {"batch_size": 5, "labelled_batch_size": 6, "schedule": "alternating", "optimizer": "sgd",
-               "decay": "steps", "ema": 0.5}
+               "lr_schedule": "steps", "ema_decay": 0.5}
     settings = settings_of(**changes)
     assert {name: getattr(settings, name) for name in changes} == changes
 
@@ -313,12 +313,12 @@ def test_the_reconstruction_weight_does_not_dwarf_few_labels():
 
 
 def test_terms_for_few_labels():
-    nothing = {"adversarial_radius": 0, "interpolation": 0, "transformation": 0}
+    nothing = {"vat_radius": 0, "interpolation": 0, "transformation": 0}
     assert settings_of(**nothing).terms == ()
     (term,) = settings_of(**nothing | {"interpolation": 0.4}).terms
     assert isinstance(term, InterpolationConsistency)
     assert term.weight == 0.4
-    (term,) = settings_of(**nothing | {"adversarial_radius": 0.3, "adversarial_weight": 0.7}).terms
+    (term,) = settings_of(**nothing | {"vat_radius": 0.3, "vat_weight": 0.7}).terms
     assert isinstance(term, VirtualAdversarial)
     assert (term.radius, term.weight) == (0.3, 0.7)
     augmentation = {"degrees": 1.0, "scale": 0.1, "shift": 0.2, "shear": 0.3}

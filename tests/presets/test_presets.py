@@ -44,10 +44,10 @@ def test_the_tutorials_numbers(name):
     expected = {
         "network": "mlp", "hidden": (1000, 1000), "discriminator_hidden": (1000, 1000), "batch_norm": False,
         "z": 2, "posterior": "point", "prior": "gaussian", "matching": "adversarial", "z_weight": 1.0,
-        "optimizer": "adam", "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3, "decay": "constant",
+        "optimizer": "adam", "lr": 6e-4, "lr_adversarial": 8e-4, "lr_classification": 1e-3, "lr_schedule": "constant",
         "schedule": "alternating", "batch_size": 100, "labelled_batch_size": 100, "discriminator_dropout": 0.2,
         "reconstruction": 0.0,  # averaged over pixels
-        "independent": False, "ema": None, "consistency": 0.0, "adversarial_radius": 0.0, "interpolation": 0.0,
+        "conditional": False, "ema_decay": None, "consistency": 0.0, "vat_radius": 0.0, "interpolation": 0.0,
         "transformation": 0.0, "neighbour_targets": 0.0, "corruption": "none",
     }
     assert {key: options[key] for key in expected} == expected
@@ -61,12 +61,12 @@ def test_the_papers_numbers():
     options = options_of("semi-supervised", "paper")
     assert options.optimizer == "sgd"
     assert (options.lr, options.lr_adversarial, options.lr_classification) == (0.01, 0.1, 0.01)
-    assert (options.momentum, options.momentum_adversarial, options.decay) == (0.9, 0.1, "steps")
+    assert (options.beta1, options.beta1_adversarial, options.lr_schedule) == (0.9, 0.1, "steps")
     assert (options.hidden, options.z, options.batch_size) == ((1000, 1000), 10, 100)
     assert (options.corruption, options.corruption_level) == ("gaussian", 0.3)
-    assert (options.schedule, options.ema, options.adversarial_radius) == ("alternating", None, 0.0)
+    assert (options.schedule, options.ema_decay, options.vat_radius) == ("alternating", None, 0.0)
     assert options.reconstruction == 1.0  # summed over pixels
-    assert not options_of("supervised", "paper").independent
+    assert not options_of("supervised", "paper").conditional
     likelihood = options_of("aae", "paper")
     assert (likelihood.z, likelihood.prior_std, likelihood.corruption) == (8, 5.0, "none")
 
@@ -85,7 +85,8 @@ def test_unknown_names(name, changes, sentence):
 
 @pytest.mark.parametrize(("name", "value", "wanted"), [
     ("z", 2.0, "int"), ("z", True, "int"), ("z", "2", "int"), ("z", None, "int"), ("lr", "fast", "float"),
-    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"), ("ema", "fast", "float or null or 'off'"),
+    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"),
+    ("ema_decay", "fast", "float or null or 'off'"),
     ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
@@ -102,8 +103,8 @@ def test_wrong_types(name, value, wanted):
 @pytest.mark.parametrize(("name", "value", "wanted"), [
     ("lr", 0.0, "a number above 0"), ("lr", -1.0, "above 0"), ("lr", float("nan"), "above 0, not nan"),
     ("lr_adversarial", float("inf"), "above 0, not inf"), ("prior_std", 0, "above 0"), ("temperature", 0.0, "above 0"),
-    ("dropout", 1.0, "from 0 to below 1"), ("dropout", -0.1, "from 0"), ("ema", 1.0, "below 1"),
-    ("momentum", 2, "below 1"), ("z", -1, "at least 0"), ("y_weight", -0.1, "at least 0"),
+    ("dropout", 1.0, "from 0 to below 1"), ("dropout", -0.1, "from 0"), ("ema_decay", 1.0, "below 1"),
+    ("beta1", 2, "below 1"), ("z", -1, "at least 0"), ("y_weight", -0.1, "at least 0"),
     ("batch_size", 1, "at least 2"), ("clusters", 0, "at least 1"), ("variables", 0, "at least 1"),
     ("channels", 0, "at least 1"), ("reconstruction", float("nan"), "at least 0, not nan"),
 ])
@@ -114,11 +115,11 @@ def test_numbers_out_of_range(name, value, wanted):
 
 @pytest.mark.parametrize(("name", "value", "kept"), [
     ("z", 0, 0), ("lr", 1, 1.0), ("hidden", [3], (3,)), ("hidden", (3, 4), (3, 4)), ("hidden", None, None),
-    ("ema", None, None), ("ema", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
+    ("ema_decay", None, None), ("ema_decay", 0.5, 0.5), ("prior", "ring", "ring"), ("batch_norm", False, False),
     ("dropout", 0, 0.0), ("temperature", None, None),
     ("class_prior", [170, 9], (170.0, 9.0)), ("class_prior", [0.95, 0.05], (0.95, 0.05)),
     ("class_prior", "uniform", "uniform"), ("class_weight", None, None),
-    ("reconstruction", "mean", 0.0), ("reconstruction", "auto", None), ("ema", "off", None), ("z", "off", 0),
+    ("reconstruction", "mean", 0.0), ("reconstruction", "auto", None), ("ema_decay", "off", None), ("z", "off", 0),
     ("hidden", "auto", None), ("lr_adversarial", "same", None), ("consistency", "off", 0.0), ("bins", "off", 0),
     ("class_weight", "equal", None), ("baseline_targets", "off", 0.0), ("baseline_targets", "auto", "auto"),
     ("class_weight", [1, 2.5], (1.0, 2.5)), ("class_weight", "balanced", "balanced"),
@@ -140,7 +141,7 @@ def test_few_labels_for_images_vectors_and_tables():
     assert vectors == narrow
     assert resolve("few-labels", {"dropout": 0.1}, columns=13).dropout == 0.1
     wide = resolve("few-labels", columns=784)
-    assert (wide.network, wide.hidden, wide.baseline_targets, wide.adversarial_radius) == ("mlp", None, "auto", 0.5)
+    assert (wide.network, wide.hidden, wide.baseline_targets, wide.vat_radius) == ("mlp", None, "auto", 0.5)
     assert [each.batch_norm for each in (images, wide, vectors, narrow)] == [True, True, False, False]
     assert resolve("vae", columns=13) == resolve("vae")
     assert [resolve("aae", columns=columns).hidden[0] for columns in (None, 64, 13)] == [500, 256, 128]
@@ -155,7 +156,7 @@ def test_clusters_of_images_and_of_vectors():
     # Options for images are reset.
     usual = resolve("clustering", {"clusters": 7}, columns=64)
     assert (usual.consistency, usual.neighbour_targets, usual.interpolation) == (0.0, 0.0, 0.0)
-    assert usual.adversarial_radius == 0.2
+    assert usual.vat_radius == 0.2
     assert usual.lr_adversarial is None  # follows a changed lr
 
 
@@ -166,3 +167,14 @@ def test_an_old_name_of_an_option_brings_a_warning():
         assert resolve("few-labels", {"frequencies": [1, 2]}).class_prior == (1, 2)
     with pytest.warns(FutureWarning):
         assert resolve("few-labels", {"frequencies": None}).class_prior == "labels"
+
+
+@pytest.mark.parametrize(("old", "new", "value"), [
+    ("momentum", "beta1", 0.3), ("momentum_adversarial", "beta1_adversarial", 0.3), ("decay", "lr_schedule", "steps"),
+    ("ema", "ema_decay", 0.5), ("ema", "ema_decay", "off"), ("least_steps", "min_steps", 7),
+    ("adversarial_radius", "vat_radius", 0.3), ("adversarial_weight", "vat_weight", 2.0),
+    ("independent", "conditional", False),
+])
+def test_every_old_name_sets_what_the_current_one_does(old, new, value):
+    with pytest.warns(FutureWarning, match=f"The option {old} is now called {new}"):
+        assert resolve("semi-supervised", {old: value}) == resolve("semi-supervised", {new: value})

@@ -150,11 +150,12 @@ def test_empty_parts_vanish(write):
 
 
 def test_warnings_settings_and_commands(write):
-    text = write(facts={"model": {"latents": [{"name": "z", "dim": 2}], "hidden": [400, 400]}, "ema": None},
+    text = write(facts={"model": {"latents": [{"name": "z", "dim": 2}], "hidden": [400, 400]}, "ema_decay": None},
                  warnings=["One.", "Two."], commands=["aae train few-labels --out run", "aae report run"])
     assert re.findall(r"<p>(.*)</p>", text) == ["One.", "Two."]
     assert re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text) == [
-        ("model.latents.1.name", "z"), ("model.latents.1.dim", "2"), ("model.hidden", "400, 400"), ("ema", "none"),
+        ("model.latents.1.name", "z"), ("model.latents.1.dim", "2"), ("model.hidden", "400, 400"),
+        ("ema_decay", "none"),
     ]
     assert "<pre><code>aae train few-labels --out run\naae report run</code></pre>" in text
 

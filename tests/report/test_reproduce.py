@@ -5,21 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aae.presets.meanings import meaning_of
 from aae.report.reproduce import option_rows, reproduce, train_words
 from aae.training.rundir import RunDir
 from helpers.runs import differences, final_state
 
 CONFIG = {"preset": "few-labels", "data": "/data/my table.csv", "labels": 60, "split": "random", "seed": 3,
           "device": "cpu", "precision": "32", "devices": 1, "changes": {"z": 4, "prior": "ring", "hidden": [8, 8],
-          "ema": None}, "length": {"max_seconds": 20.0}, "reading": {"label_column": "kind", "strict": True}}
+          "ema_decay": None}, "length": {"max_seconds": 20.0}, "reading": {"label_column": "kind", "strict": True}}
 
 
 def test_the_command_says_all_that_was_given():
     words = shlex.split(reproduce(CONFIG, Path("runs/a"), ["latent"])[0])
     assert words == ["aae", "train", "few-labels", "--data", "/data/my table.csv", "--labels", "60", "--seed", "3",
                      "--max-seconds", "20", "--set", "z=4", "--set", "prior=ring", "--set", "hidden=[8, 8]", "--set",
-                     "ema=null", "--label-column", "kind", "--strict", "--device", "cpu", "--precision", "32", "--out",
-                     "runs/a-again"]
+                     "ema_decay=null", "--label-column", "kind", "--strict", "--device", "cpu", "--precision", "32",
+                     "--out", "runs/a-again"]
     assert "--split tutorial" in " ".join(train_words(CONFIG | {"split": "tutorial"}))
     assert "--labels" not in train_words(CONFIG | {"labels": None})
 
@@ -47,5 +48,7 @@ def test_the_command_makes_the_same_weights_again(cli, tmp_path, monkeypatch):
 
 
 def test_every_option_has_a_row():
-    assert [(row.name, row.value) for row in option_rows({"options": {"z": 4, "hidden": [8, 8], "ema": None}})] == [
-        ("z", "4"), ("hidden", "8, 8"), ("ema", "none")]
+    rows = option_rows({"options": {"z": 4, "hidden": [8, 8], "ema_decay": None, "gone": 1}})
+    assert [(row.name, row.value) for row in rows] == [
+        ("z", "4"), ("hidden", "8, 8"), ("ema_decay", "none"), ("gone", "1")]
+    assert [row.meaning for row in rows] == [*map(meaning_of, ("z", "hidden", "ema_decay")), ""]

@@ -14,10 +14,12 @@ import pytest
 
 import aae
 from aae.evaluation.figures import evaluate
+from aae.presets.options import RENAMED
 from aae.runs.open import open_run
 from aae.runs.outputs import predictions
 from aae.runs.train import resume_run
 from aae.system.errors import AAEError
+from aae.system.files import read_checksummed, write_checksummed
 
 OLD = Path(__file__).parents[1] / "data" / "version-0.1"
 INPUTS = {"semi-supervised": "digits", "clustering": "digits", "table": str(OLD / "table" / "rows.csv")}
@@ -64,6 +66,22 @@ def test_training_is_not_continued(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "run")
     with pytest.raises(AAEError, match="written by an older version of aae and cannot be continued"):
         resume_run(tmp_path / "run", progress=False)
+
+
+def test_a_run_with_the_option_names_of_before_opens_and_continues(copied):
+    path = copied("aae")
+    config = read_checksummed(path / "config.json")
+    old = {new: name for name, new in RENAMED.items()}
+    changes = config["changes"] | {"ema_decay": config["options"]["ema_decay"]}
+    for name, options in (("changes", changes), ("options", config["options"])):
+        config[name] = {old.get(option, option): value for option, value in options.items()}
+    write_checksummed(path / "config.json", config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = open_run(path)
+        assert {"beta1", "vat_radius", "conditional"} <= run.config["options"].keys()
+        assert run.config["changes"] == changes
+        assert resume_run(path, progress=False).step == 2
 
 
 def test_old_names_of_classes_still_work():

@@ -49,12 +49,12 @@ def test_the_opened_model_is_the_trained_one(tmp_path):
 
 
 def test_the_configuration_is_complete(tmp_path):
-    result = train_small("aae", seed=4, out=tmp_path / "run", changes={"recipe": "tutorial", "ema": None})
+    result = train_small("aae", seed=4, out=tmp_path / "run", changes={"recipe": "tutorial", "ema_decay": None})
     config = json.loads((result.path / "config.json").read_text())
     assert config["preset"] == "aae"
     assert (config["data"], config["labels"], config["split"], config["seed"]) == ("digits", 0, "random", 4)
     assert config["length"] == {"steps": 2}
-    assert config["changes"] == {**SMALL, "recipe": "tutorial", "ema": None}
+    assert config["changes"] == {**SMALL, "recipe": "tutorial", "ema_decay": None}
     options = dataclasses.asdict(resolve("aae", config["changes"]))
     assert config["options"] == json.loads(json.dumps(options))
     assert config["settings"]["schedule"] == "alternating"
@@ -92,7 +92,7 @@ def test_a_preset_on_vectors():
     ({"labels": 3}, AAEError, "3 labels are fewer than the 10 classes"),
     ({"labels": KNOWN + 1}, AAEError, f"but digits has {KNOWN} labelled training rows"),
     ({"preset": "aae", "labels": 50}, AAEError, "Labels would select a component of the prior"),
-    ({"preset": "aae", "changes": {"adversarial_radius": 0.1}}, AAEError, "terms for few labels need one"),
+    ({"preset": "aae", "changes": {"vat_radius": 0.1}}, AAEError, "terms for few labels need one"),
 ])
 def test_what_cannot_be_trained_leaves_nothing_behind(options, kind, sentence, tmp_path):
     options = {"preset": "semi-supervised", "progress": False, "out": tmp_path / "run", **options}
@@ -118,7 +118,7 @@ def test_the_length_is_the_presets_own_if_none_is_given():
     for preset in ("aae", "few-labels"):
         _, settings, split, options = prepare(preset, data, PRESETS[preset].labels, "random", 0, SMALL, {})
         passes = len(split.unlabelled) // options["batch_size"]
-        assert settings.steps == max(options["least_steps"], options["epochs"] * passes)
+        assert settings.steps == max(options["min_steps"], options["epochs"] * passes)
 
 
 @pytest.mark.parametrize("length", [{"seconds": 0.5}, {"steps": 2, "max_seconds": 60.0}, {"epochs": 0.1}])

@@ -31,7 +31,7 @@ def test_invalid_settings_are_refused(given, sentence):
 
 
 @pytest.mark.parametrize(("name", "value", "near"), [
-    ("optimizer", "adm", "adam"), ("decay", "cosin", "cosine"), ("schedule", "joined", "joint"),
+    ("optimizer", "adm", "adam"), ("lr_schedule", "cosin", "cosine"), ("schedule", "joined", "joint"),
 ])
 def test_an_unknown_name_is_a_usage_error_with_the_nearest_one(name, value, near):
     with pytest.raises(UsageError, match=f"no {name} {value!r}; did you mean {near!r}"):

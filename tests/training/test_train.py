@@ -3,7 +3,6 @@ import json
 import math
 import os
 import re
-import sys
 import time
 
 import numpy as np
@@ -23,7 +22,6 @@ from aae.runs.train import resume_run
 from aae.system.errors import AAEError, DivergenceError, UsageError
 from aae.training import loop
 from aae.training.checkpoints import KEEP, latest_checkpoint
-from aae.training.precision import Precision
 from aae.training.settings import Settings
 from aae.training.train import train
 from aae.training.trainer import Trainer
@@ -48,20 +46,6 @@ def train_tiny(model="aae", data=None, steps=6, settings=None, **options):
     settings = Settings(steps=steps, batch_size=25, **settings or {})
     usual = {"labels": 9, "progress": False, "device": "cpu", "precision": "32"}
     return train(model, data or data_of(), settings, **{**usual, **options})
-
-
-@pytest.mark.parametrize(("batch_size", "rows"), [(10**9, len(data_of().x)), (10, 10), (1, 2)])
-def test_precision_is_chosen_on_as_many_rows_as_a_step_can_have(batch_size, rows, monkeypatch):
-    seen = []
-
-    def choose(asked, model, count, device):
-        seen.append(count)
-        return Precision("32", {})
-
-    monkeypatch.setattr(sys.modules["aae.training.train"], "choose_precision", choose)
-    train(FAMILIES["autoencoder"](), data_of(), Settings(steps=1, batch_size=batch_size), labels=0, progress=False,
-          precision="auto", device="cpu")  # fmt: skip
-    assert seen == [rows]
 
 
 def test_in_memory(tmp_path, monkeypatch):

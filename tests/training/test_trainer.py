@@ -63,8 +63,8 @@ def test_each_phase_trains_its_own_parameters_and_no_others(schedule, optimizer)
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_every_phase_has_its_rate_and_momentum(optimizer):
-    momentum = {"reconstruction": 0.5, "adversarial": 0.1, "classification": 0.7}
-    settings = {"momentum": momentum, "decay": "steps"}
+    beta1 = {"reconstruction": 0.5, "adversarial": 0.1, "classification": 0.7}
+    settings = {"beta1": beta1, "lr_schedule": "steps"}
     trainer = trainer_of(schedule="alternating", optimizer=optimizer, **settings)
     kinds = {"reconstruction": "reconstruction", "discriminator": "adversarial", "generator": "adversarial",
              "classification": "classification"}
@@ -73,13 +73,13 @@ def test_every_phase_has_its_rate_and_momentum(optimizer):
     for name, kind in kinds.items():
         (group,) = trainer.optimizers[name].param_groups
         assert group["lr"] == pytest.approx(RATES[kind] * 0.01)
-        assert group.get("momentum") == (momentum[kind] if optimizer == "sgd" else None)
-        assert group.get("betas") == ((momentum[kind], 0.999) if optimizer == "adam" else None)
+        assert group.get("momentum") == (beta1[kind] if optimizer == "sgd" else None)
+        assert group.get("betas") == ((beta1[kind], 0.999) if optimizer == "adam" else None)
 
 
 @pytest.mark.numeric
 def test_a_phase_takes_one_step_of_its_optimizer():
-    trainer = trainer_of("autoencoder", optimizer="sgd", momentum=dict.fromkeys(RATES, 0.0))
+    trainer = trainer_of("autoencoder", optimizer="sgd", beta1=dict.fromkeys(RATES, 0.0))
     model = copy.deepcopy(trainer.model)
     x = trainer.batches.at(0).x
     loss = model.likelihood.loss(model.decoder(model.encode(x)["z"]), x).mean()
@@ -121,7 +121,7 @@ def test_the_nearer_end_counts():
 
 
 def test_the_rate_follows_the_clock():
-    trainer = trainer_of("autoencoder", max_seconds=8.0, decay="cosine")
+    trainer = trainer_of("autoencoder", max_seconds=8.0, lr_schedule="cosine")
     for seconds, factor in ((0.0, 1.0), (4.0, 0.5), (8.0, 0.0)):
         trainer.seconds = seconds
         trainer.train_step()
@@ -130,7 +130,7 @@ def test_the_rate_follows_the_clock():
 
 @pytest.mark.numeric
 def test_the_moving_average():
-    trainer = trainer_of("aae", ema=0.2)
+    trainer = trainer_of("aae", ema_decay=0.2)
     assert trainer.averaged is not trainer.model
     assert trainer.losses.teacher is trainer.averaged
     expected = None
@@ -150,13 +150,13 @@ def test_the_moving_average():
 def test_the_moving_average_holds_the_statistics_of_batch_norm():
     trunk = MLPTrunk(SHAPE, (WIDTH,), batch_norm=True)
     model = Autoencoder([Latent("z", Point(WIDTH, 2))], trunk, MLPDecoder(2, SHAPE, (WIDTH,)))
-    trainer = trainer_of(model=model, ema=0.0)
+    trainer = trainer_of(model=model, ema_decay=0.0)
     for _ in range(4):
         trainer.train_step()
         kept = trainer.averaged.trunk.layers[1]
         assert torch.equal(kept.running_mean, trunk.layers[1].running_mean)
         assert kept.num_batches_tracked == trunk.layers[1].num_batches_tracked == trainer.step
-    trainer.settings = replace(trainer.settings, ema=0.5)
+    trainer.settings = replace(trainer.settings, ema_decay=0.5)
     before = trainer.averaged.trunk.layers[1].running_mean.clone()
     trainer.step = 1000
     trainer.train_step()
@@ -172,7 +172,7 @@ def test_an_evaluation_changes_nothing_about_the_teacher():
             seen.append((model.training, teacher.training))
             return super().forward(model, teacher, batch)
 
-    trainer = trainer_of(terms=[Watching(0.1)], ema=0.9)
+    trainer = trainer_of(terms=[Watching(0.1)], ema_decay=0.9)
     trainer.train_step()
     trainer.averaged.eval()
     trainer.train_step()
@@ -195,7 +195,7 @@ def test_the_same_seed_takes_the_same_steps():
 
 @pytest.mark.numeric
 def test_the_state_holds_all_that_the_next_steps_need():
-    trainer, twin = trainer_of("conditioned", ema=0.9), trainer_of("conditioned", ema=0.9)
+    trainer, twin = trainer_of("conditioned", ema_decay=0.9), trainer_of("conditioned", ema_decay=0.9)
     for _ in range(3):
         trainer.train_step()
     trainer.seconds = 1.5
@@ -211,7 +211,7 @@ def test_the_state_holds_all_that_the_next_steps_need():
 
 
 @pytest.mark.parametrize("other", [
-    {"family": "aae"}, {"family": "vae"}, {"ema": 0.9}, {"schedule": "alternating"},
+    {"family": "aae"}, {"family": "vae"}, {"ema_decay": 0.9}, {"schedule": "alternating"},
 ])
 def test_a_state_of_another_model_or_other_settings_is_refused(other):
     state = trainer_of().state()
@@ -250,8 +250,8 @@ def plain_step(losses, optimizers, batch, gradients, terms):
 def test_fast_steps_give_the_weights_of_plain_ones(preset):
     data = load_data("digits")
     # Batch norm takes all effect from the biases before it: their gradients are nothing but rounding.
-    changes = {"adversarial_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
-               "hidden": [50, 50], "decay": "constant", "corruption": "none", "batch_norm": False, "momentum": 0.9,
+    changes = {"vat_radius": 0.0, "interpolation": 0.0, "neighbour_targets": 0.0, "transformation": 0.0,
+               "hidden": [50, 50], "lr_schedule": "constant", "corruption": "none", "batch_norm": False, "beta1": 0.9,
                "network": "mlp", "consistency": 0.0, "split_clusters": False, "lr": 1e-3}
     labels = 500 if preset == "supervised" else PRESETS[preset].labels
     model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 100})
@@ -282,7 +282,7 @@ def test_fast_steps_give_the_weights_of_plain_ones(preset):
 
 
 # Small, because processors without bf16 instructions take a hundred times as long.
-SMALL = {"hidden": [24], "discriminator_hidden": [8], "adversarial_radius": 0.0, "interpolation": 0.0,
+SMALL = {"hidden": [24], "discriminator_hidden": [8], "vat_radius": 0.0, "interpolation": 0.0,
          "transformation": 0.0, "batch_size": 32, "labelled_batch_size": 24, "lr": 5e-3}
 
 

@@ -52,6 +52,12 @@ def test_the_first_trial_has_the_settings_of_the_preset_and_the_best_is_no_worse
     assert len(others) == 2
 
 
+@pytest.mark.parametrize("labels", [8, 60], ids=["validation", "folds"])
+def test_trials_do_not_learn_how_to_sample(data, labels, monkeypatch):
+    monkeypatch.setattr("aae.training.loop.attach_noise", lambda *_: pytest.fail("nobody samples from a trial"))
+    assert search(data, trials=1, steps=1, labels=labels).study.trials[0].value is not None
+
+
 def test_test_rows_are_not_used(data):
     hidden = aae.Dataset("two", data.x, data.y, np.full_like(data.test_x, np.nan), data.test_y, [0, 1])
     first, second = (search(rows).study.trials for rows in (data, hidden))

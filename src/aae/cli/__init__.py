@@ -1,6 +1,6 @@
 """The command line: one file for each group of commands.
 
-A new command belongs here. May import every other room; what loads torch or numpy is imported inside the commands, so
+A new command belongs here. May import every other package; torch and numpy are imported inside the commands, so
 that `aae --help` answers at once.
 """
 

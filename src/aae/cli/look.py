@@ -1,4 +1,4 @@
-"""Commands that show presets, data, figures, pictures and the report."""
+"""Commands that show presets, data, metrics, plots and the report."""
 
 import json
 from pathlib import Path

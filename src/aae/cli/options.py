@@ -45,13 +45,13 @@ Input = Annotated[
         metavar="INPUT", help="Input data: as --data of `aae train`, or a single image.", show_default=False
     ),
 ]
-AsJSON = Annotated[bool, typer.Option("--json", help="Print one flat JSON object and nothing else.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print only one flat JSON object.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Devices = Annotated[
     int | None,
     typer.Option(help="Processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
 ]
-Precision = Annotated[str, typer.Option(help="auto, 32 or bf16.")]
+Precision = Annotated[str, typer.Option(help="auto (32 on a CPU, bf16 on a GPU that has it), 32 or bf16.")]
 ImageSize = Annotated[
     int | None, typer.Option(help="Side length of images from a folder, 8 to 128; default: their own, at most 64.")
 ]
@@ -129,7 +129,7 @@ def _kinds(pairs: Sequence[str]) -> dict[str, str] | None:
 
 
 def parse_changes(pairs: list[str]) -> dict[str, Any]:
-    """Options from ``name=value``; a value is read as JSON, else as text."""
+    """Options from ``name=value``; a value is read as JSON, otherwise as text."""
     options = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")

@@ -1,4 +1,4 @@
-"""The one line that says how good a model without an error is, in the figure that its preset is about."""
+"""The one line that says how good a model without an error is, by the metric that its preset is about."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,11 +11,11 @@ Figures = Mapping[str, Any]
 
 
 def own_figure(run: Any, figures: Figures) -> str:
-    """The figure that a model is trained for, as a sentence; every model has one.
+    """The metric that a model is trained for, as a sentence; every model has one.
 
     Args:
         run: The opened run.
-        figures: Its figures, as `aae.evaluation.figures.evaluate` measures them.
+        figures: Its metrics, as `aae.evaluation.figures.evaluate` measures them.
     """
     if not figures["test_rows"]:
         return "no metrics: there are no test examples"

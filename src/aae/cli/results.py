@@ -1,4 +1,4 @@
-"""The figures of a run and its report, written by `train`, `evaluate` and `report`."""
+"""The metrics of a run and its report, written by `train`, `evaluate` and `report`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ LISTED = 12  # classes that are printed
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """A line for each figure but those of single classes: name, value, interval, rows, and which direction is good."""
+    """A line for each metric but those of single classes: name, value, interval, rows, and which direction is good."""
     from aae.evaluation.by_class import ENTRIES
     from aae.evaluation.measures import MEASURES, detail, is_detail, label_of, measured, value_text
     from aae.evaluation.sample_quality import ENTRY
@@ -41,19 +41,20 @@ def class_lines(run: Any) -> list[str]:
     names = [str(found.classes[k]) for k in order[:LISTED]]
     width = max(map(len, ["class", *names]))
 
-    def percent(value: float) -> str:
-        return f"{'-' if value != value else f'{value:.1f} %':>9}"
+    def percent(value: float, interval: Any) -> str:
+        return f"{'-' if value != value else f'{value:.1f} % ({interval[0]:.1f} to {interval[1]:.1f})':>24}"
 
-    lines = [f"{'class':{width}}  {'recall':>9}  {'precision':>9}  {'support':>9}"]
+    lines = [f"{'class':{width}}  {'recall (95 % interval)':>24}  {'precision':>24}  {'support':>9}"]
     for k, name in zip(order, names, strict=False):
-        numbers = f"{percent(found.recall[k])}  {percent(found.precision[k])}  {found.support[k]:9,}"
+        recall = percent(found.recall[k], found.recall_interval[k])
+        numbers = f"{recall}  {percent(found.precision[k], found.precision_interval[k])}  {found.support[k]:9,}"
         lines.append(f"{name:{width}}  {numbers}")
     more = len(order) - len(names)
     return [*lines, *([f"and {more:,} more; --json lists all"] if more else [])]
 
 
 def headlines(run: Any, figures: dict[str, Any]) -> list[str]:
-    """The errors, or the figure of a model without classes, or why there is none; then signs of a short training."""
+    """The errors, or the metric of a model without classes, or why there is none; then signs of a short training."""
     return [*_figure_headlines(run, figures), *_training_lines(run, figures)]
 
 
@@ -81,6 +82,8 @@ def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
 
     labelled = figures["test_labelled"]
     rows = f"{labelled:,} labelled test example{'s' * (labelled != 1)}"
+    if "cross_validation_folds" in figures:
+        rows = f"{labelled:,} labelled examples, by {figures['cross_validation_folds']}-fold cross-validation"
     line = f"{name.replace('_', ' ')}: {figures[name]:.2f} % of {rows}"
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]
     counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
@@ -112,7 +115,7 @@ def _baseline_lines(figures: dict[str, Any]) -> list[str]:
 
 
 def last_measured(history: Any) -> str:
-    """The newest measurement of a training that is not evaluated: its error, else its reconstruction loss."""
+    """The newest measurement of a training that is not evaluated: its error, otherwise its reconstruction loss."""
     known = {
         "validation_error": "validation error: {:.2f} %",
         "validation_reconstruction_loss": "validation reconstruction loss: {:.4g} nats per example",

@@ -43,7 +43,7 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict classes and their probabilities; print the first few, or write all of them as CSV.
 
-    The confidence of a prediction is the probability of the predicted class.
+    The confidence of a prediction is the probability of the predicted class, calibrated on labels that were held out.
     """
     given = read_options(context)
     if out is None:

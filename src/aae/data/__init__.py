@@ -1,4 +1,4 @@
 """Data: sources, splits, batches and augmentation.
 
-A new source format or augmentation belongs here. May import `aae.model` and the rooms below it.
+A new source format or augmentation belongs here. May import `aae.model` and the packages below it.
 """

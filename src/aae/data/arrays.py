@@ -213,7 +213,7 @@ def shape_remedy(shape: Sequence[int]) -> str:
     if len(shape) < 2:
         return ""
     colours = "in colour" if len(shape) == 3 and shape[2] > 1 else "in grey"
-    folder = ", or give a folder of pictures, which are scaled" if shape[0] == shape[1] else ""
+    folder = ", or give a folder of images, which are scaled" if shape[0] == shape[1] else ""
     return f"; scale the images to {shape[0]} x {shape[1]} pixels {colours}{folder}"
 
 

@@ -32,8 +32,9 @@ class Dataset:
     notes: tuple[str, ...] = ()  # notes to the user about how the data were read
     table: Table | None = None  # how the networks read the columns
     bundled: bool = False  # whether it is one of the named data sets of handwritten digits
-    pictures: PictureFormat | None = None  # how the pictures of a folder became rows
+    pictures: PictureFormat | None = None  # how the images of a folder became rows
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
+    cross_validated: bool = False  # whether the test rows are training rows, which cross-validation judges
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
     keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
 
@@ -88,7 +89,7 @@ class ReadOptions:
         kind: What columns of a table are, by name: ``"number"``, ``"category"``, ``"date"`` or ``"text"`` (free text,
             which is not learned from); found out for the others.
         chosen: Names of options that are meant for this very file, where the others describe a model's own data.
-        pictures: How a model's own pictures became rows, for others to become rows in the same way.
+        pictures: How a model's own images became rows, for others to become rows in the same way.
     """
 
     image_size: int | None = None

@@ -59,14 +59,14 @@ def data_facts(data: Dataset, digests: Digests | None) -> dict[str, Any]:
     if digests is None:
         some = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), SPREAD)).astype(np.int64))
         digests = Digests(_digests(data.x[some]), _digests(data.test_x))
-    # Test rows of a file on the disk are counted among the others.
-    every = data.y if data.held is not None else np.concatenate([data.y, data.test_y])
+    # Test rows of a file on the disk, or by cross-validation, are counted among the others.
+    every = data.y if data.held is not None or data.cross_validated else np.concatenate([data.y, data.test_y])
     counts = np.bincount(every[every >= 0], minlength=len(data.classes))
     columns = data.table.columns if data.table is not None and data.table.named else []
     return {
         "rows": len(data.x) - (0 if data.held is None else len(data.held)),
-        "test_rows": len(data.test_x),
-        "test_held_out": data.test_held_out,
+        "test_rows": 0 if data.cross_validated else len(data.test_x),
+        "test_held_out": data.test_held_out or data.cross_validated,
         "shape": list(data.shape),
         "classes": [name if isinstance(name, str | int | float) else str(name) for name in data.classes],
         "class_rows": counts.tolist(),

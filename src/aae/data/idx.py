@@ -94,7 +94,7 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def load_mnist() -> tuple[Arrays, Arrays]:
-    """MNIST from ``$AAE_DATA_DIR/mnist`` if that exists, else from the user's cache, downloaded once."""
+    """MNIST from ``$AAE_DATA_DIR/mnist`` if that exists, otherwise from the user's cache, downloaded once."""
     data_dir = os.environ.get("AAE_DATA_DIR")
     if data_dir and (Path(data_dir) / "mnist").is_dir():
         return read_idx_folder(Path(data_dir) / "mnist")

@@ -1,4 +1,4 @@
-"""Pictures as they were read, kept in the user's cache."""
+"""Images as they were read, kept in the user's cache."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The files of a folder of images: the pictures in it, at any depth, and what else it holds."""
+"""The files of a folder of images: the images in it, at any depth, and what else it holds."""
 
 import os
 from collections import Counter, deque
@@ -33,11 +33,11 @@ NEEDS_HEIF = "these need pillow-heif; `pip install 'adversarial-autoencoder[heic
 
 @dataclass
 class Found:
-    """Pictures ``(path within the folder, facts of the file)``, sorted, and what was not read, with the reason."""
+    """Images ``(path within the folder, facts of the file)``, sorted, and what was not read, with the reason."""
 
     images: list[tuple[str, os.stat_result]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)  # files that are no images, by ending
-    heif: int = 0  # pictures that need an extra package
+    heif: int = 0  # images that need an extra package
     left_out: dict[str, str] = field(default_factory=dict)  # folder -> reason
     empty: list[str] = field(default_factory=list)  # folders without an image, in them or further down
 
@@ -72,7 +72,7 @@ class Found:
 
 @cache
 def has_heif() -> bool:
-    """Whether pictures of telephones (HEIC) can be read."""
+    """Whether images of telephones (HEIC) can be read."""
     try:
         import pillow_heif
     except ImportError:
@@ -82,14 +82,14 @@ def has_heif() -> bool:
 
 
 def find_images(folder: Path, besides: Path | None = None) -> Found:
-    """All pictures of a folder and the folders in it; a file counts as a folder that holds only this file.
+    """All images of a folder and the folders in it; a file counts as a folder that holds only this file.
 
     Hidden files, what systems leave behind, and run directories are not looked at. A folder that is reached twice
     through links is read once.
 
     Args:
         folder: The folder.
-        besides: A file in it that is neither a picture nor worth a note, such as the file of labels.
+        besides: A file in it that is neither an image nor worth a note, such as the file of labels.
 
     Raises:
         AAEError: The folder cannot be read.
@@ -168,7 +168,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _kind(entry: "os.DirEntry[str]") -> str | None:
-    """None for a picture, else what the entry is called in a note."""
+    """None for an image, otherwise what the entry is called in a note."""
     name = entry.name.lower()
     try:
         if not entry.is_file():

@@ -75,7 +75,7 @@ def _lost_classes(pictures: Pictures, labels: Sequence[str | None]) -> list[str]
 
 
 def _in_several_classes(pictures: Pictures, labels: Sequence[str | None]) -> list[str]:
-    """The same picture under different labels."""
+    """The same image under different labels."""
     first: dict[bytes, tuple[str | None, str]] = {}
     twice: dict[bytes, str] = {}
     for row, name, label in zip(pictures.x, pictures.files, labels, strict=True):

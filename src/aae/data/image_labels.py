@@ -171,7 +171,7 @@ def _decoded(data: bytes) -> tuple[str, str | None]:
 
     best = charset_normalizer.from_bytes(data).best()
     if best is None:
-        raise UnicodeError("its encoding cannot be told; save it as UTF-8")
+        raise UnicodeError("its encoding is unclear; save it as UTF-8")
     return str(best), best.encoding
 
 

@@ -25,7 +25,7 @@ def reading_notes(
     """What the user may not expect.
 
     Args:
-        seen: What was seen in the pictures.
+        seen: What was seen in the images.
         x: Those that could be read ``(N, S, S[, 3])``.
         rows: Their numbers in ``seen``.
         how: How they were read.
@@ -35,7 +35,7 @@ def reading_notes(
         return []
     notes = [*_transparent(seen, how, known), *_deep(seen, known), *_shape(seen, x.shape[1], how, known)]
     if seen.several:
-        notes.append(f"{images_have(len(seen.several))} several pages or frames, of which the first is read.")
+        notes.append(f"{images_have(len(seen.several))} several pages or frames; only the first is read.")
     plain = plain_rows(x)
     if len(plain) >= min(FEW, SMALL_SHARE * len(x)) and len(plain):
         notes.append(_plain(rows[plain].tolist(), len(x), seen, how, known))
@@ -60,8 +60,8 @@ def _deep(seen: Seen, known: PictureFormat) -> list[str]:
         if limits is None or not beyond:
             continue
         if limits == EACH:
-            notes.append(f"{images_have(len(beyond))} {what}, as no image had in training: the range of values that is "
-                         "read as black to white is told by each image alone.")  # fmt: skip
+            notes.append(f"{images_have(len(beyond))} {what}, as no image had in training: the range from black to "
+                         "white is determined for each image separately.")  # fmt: skip
             continue
         low, high = limits
         note = f"{images_have(len(beyond))} {what}: values from {low:,.6g} to {high:,.6g} are read as black to white, "

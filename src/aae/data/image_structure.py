@@ -86,7 +86,7 @@ def _part(folder: str) -> str | None:
 
 
 def _wrapper(names: Sequence[str]) -> str:
-    """The folder that holds everything, if several folders of images lie in it; else empty."""
+    """The folder that holds everything, if several folders of images lie in it; otherwise empty."""
     common = posixpath.commonpath([posixpath.dirname(name) for name in names])
     if not common or any(_is_unlabelled(folder) for folder in common.split("/")):
         return ""

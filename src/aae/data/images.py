@@ -28,7 +28,7 @@ SAMPLED_IMAGES = 200  # images whose sizes decide, if the user gives none
 UNEVEN_SHARE = 0.1  # share of images with sides that differ by more than a third, above which all get a margin
 CONTRAST = 64  # steps of 255 within which drawings cannot be seen on their background
 MIXED_SHARE = 0.1  # share of drawings that cannot be seen on the background of the others, above which each has its own
-TOLD_VALUES = 2**22  # values of deep pictures that tell their range
+TOLD_VALUES = 2**22  # values of deep images that tell their range
 
 
 @dataclass

@@ -182,4 +182,4 @@ def _numbers(
 def _refuse(cells: TextCells, wrong: np.ndarray, where: ColumnPlace, what: str) -> None:
     if wrong.any():
         raise cells.refusal(wrong, ~wrong & ~cells.blank, where, what,
-                            "the model takes nothing else there: correct it, or leave the cell empty")  # fmt: skip
+                            "the model accepts nothing else there: correct it, or leave the cell empty")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The range of values of pictures deeper than 8 bits."""
+"""The range of values of images deeper than 8 bits."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import numpy as np
 
 __all__ = ["KINDS", "Deep", "range_of", "told_by"]
 
-KINDS = {"integers": "more than 8 bits", "floats": "fractional numbers"}  # of deep pictures, and what they have
+KINDS = {"integers": "more than 8 bits", "floats": "fractional numbers"}  # of deep images, and what they have
 TOPS = {"integers": (255, 1023, 4095, 16383, 65535), "floats": (1, 255, 65535)}  # highest values of usual ranges
 FAR = 100  # times the spread of the middle half of the values, beyond which a single value stands for "not measured"
 
 
 @dataclass
 class Deep:
-    """The values of a picture of more than 8 bits: kind, lowest, highest, and some of them."""
+    """The values of an image of more than 8 bits: kind, lowest, highest, and some of them."""
 
     kind: str
     low: float
@@ -22,7 +22,7 @@ class Deep:
 
 
 def told_by(kind: str, numbers: np.ndarray, count: int) -> Deep:
-    """What the values of a picture ``(H, W[, 3])`` tell, with ``count`` of them at most as a sample.
+    """What the values of an image ``(H, W[, 3])`` tell, with ``count`` of them at most as a sample.
 
     Raises:
         ValueError: No pixel has a value.

@@ -1,7 +1,7 @@
-"""One picture file as a square of bytes.
+"""One image file as a square of bytes.
 
-Two things are the same for a whole folder and not known from one picture: the range of values deeper than 8 bits, and
-what is behind transparent pixels. Where the format does not name them yet, a picture tells what it needs in `Seen`.
+Two things are the same for a whole folder and not known from one image: the range of values deeper than 8 bits, and
+what is behind transparent pixels. Where the format does not name them yet, an image tells what it needs in `Seen`.
 """
 
 import io
@@ -25,13 +25,13 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 MAX_FILE_SIZE = 2**28  # bytes
 GREY = ("1", "L", "LA", "La", "I", "F")  # and 16 bits, "I;16..."
 NO_DATA = 42113  # tag of a TIFF: the value of pixels that were not measured
-ALONE = 4096  # values that tell the range of a picture by itself
+ALONE = 4096  # values that tell the range of an image by itself
 PLAIN = 3  # steps of 255 within which all pixels are of one colour
 
 
 @dataclass
 class Seen:
-    """What was seen in some pictures, by their numbers."""
+    """What was seen in some images, by their numbers."""
 
     skipped: dict[int, str] = field(default_factory=dict)  # could not be read, with the reason
     deep: dict[int, Deep] = field(default_factory=dict)  # not read yet: the range of values is not known
@@ -46,7 +46,7 @@ class Seen:
 
 
 def picture_file(path: Path) -> Image.Image:
-    """An open picture of which only the header was read."""
+    """An open image of which only the header was read."""
     return Image.open(path, formats=_formats(path.name))
 
 
@@ -59,7 +59,7 @@ def _formats(name: str) -> tuple[str, ...]:
 
 
 def has_colour(image: Image.Image) -> bool:
-    """Whether a picture is in colour, by its header."""
+    """Whether an image is in colour, by its header."""
     return image.mode not in GREY and not image.mode.startswith("I;16")
 
 
@@ -70,15 +70,15 @@ def is_uneven(size: tuple[int, int]) -> bool:
 
 def read_pictures(numbers: list[int], names: list[str], folder: Path, x: np.ndarray, how: PictureFormat,
                   values: int) -> Seen:  # fmt: skip
-    """Read some pictures into their rows of ``x``.
+    """Read some images into their rows of ``x``.
 
     Args:
-        numbers: Which pictures.
-        names: Paths of all pictures within the folder.
+        numbers: Which images.
+        names: Paths of all images within the folder.
         folder: The folder.
         x: Rows of bytes ``(N, S, S[, 3])``.
         how: What is done to them.
-        values: How many values of a deep picture tell its range, if ``how`` does not name one.
+        values: How many values of a deep image tell its range, if ``how`` does not name one.
     """
     seen = Seen()
     for k in numbers:
@@ -141,7 +141,7 @@ def _contents(path: str) -> bytes:
 
 
 def _low_bytes(image: Image.Image, data: bytes) -> Image.Image | None:
-    """Of colours of 16 bits Pillow keeps the high bytes: the same picture of their low bytes. None for others."""
+    """Of colours of 16 bits Pillow keeps the high bytes: the same image of their low bytes. None for others."""
     tile = image.tile[0] if isinstance(getattr(image, "tile", None), list) and image.tile else None  # type: ignore[attr-defined]
     arguments = getattr(tile, "args", None)
     raw = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
@@ -156,7 +156,7 @@ def _low_bytes(image: Image.Image, data: bytes) -> Image.Image | None:
 
 
 def _values(image: Image.Image, low_bytes: Image.Image | None) -> np.ndarray:
-    """The values of a deep picture, NaN where it says that nothing was measured."""
+    """The values of a deep image, NaN where it says that nothing was measured."""
     if low_bytes is not None:
         return np.asarray(image.convert("RGB")).astype(np.uint16) << 8 | np.asarray(low_bytes.convert("RGB"))
     array = np.asarray(image)
@@ -169,7 +169,7 @@ def _values(image: Image.Image, low_bytes: Image.Image | None) -> np.ndarray:
 
 
 def _scaled(numbers: np.ndarray, limits: "tuple[float, float]", original: Image.Image | None) -> Image.Image:
-    """A picture of 8 bits; the transparency of the original is kept."""
+    """An image of 8 bits; the transparency of the original is kept."""
     low, high = limits
     if (low, high) == (0, 65535) and numbers.dtype.kind != "f":
         scaled = (np.clip(numbers, 0, 65535) >> 8).astype(np.uint8)
@@ -184,7 +184,7 @@ def _scaled(numbers: np.ndarray, limits: "tuple[float, float]", original: Image.
 
 
 def _opaque(image: Image.Image, k: int, how: PictureFormat, seen: Seen) -> Image.Image:
-    """The picture without transparency."""
+    """The image without transparency."""
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
         return image
     full = image.convert("RGBA")
@@ -203,7 +203,7 @@ def _opaque(image: Image.Image, k: int, how: PictureFormat, seen: Seen) -> Image
 
 
 def _squared(image: Image.Image, side: int, fit: str | None) -> Image.Image:
-    """The picture with equal sides."""
+    """The image with equal sides."""
     square = (side, side)
     if fit == "stretch":
         return image.resize(square, Image.Resampling.BICUBIC)
@@ -214,7 +214,7 @@ def _squared(image: Image.Image, side: int, fit: str | None) -> Image.Image:
                          Image.Resampling.BICUBIC)  # fmt: skip
     pixels = np.asarray(inner)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    # A margin in the usual colour of the picture's edge: black or white would be the strongest line in it.
+    # A margin in the usual colour of the image's edge: black or white would be the strongest line in it.
     colour = np.median(edge, axis=0).astype(int)
     whole = Image.new(image.mode, square, tuple(colour.tolist()) if colour.ndim else int(colour))
     whole.paste(inner, ((side - inner.width) // 2, (side - inner.height) // 2))

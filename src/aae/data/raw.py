@@ -50,7 +50,7 @@ class RawData(Generic[AnyRows]):
 def with_test_rows(
     raw: RawData[np.ndarray], given: RawData[Any] | None, table: Table | None, known: Sequence[ClassName] | None
 ) -> Dataset:
-    """The data set, with the ``given`` test rows or those of the source, or else held out."""
+    """The data set, with the ``given`` test rows or those of the source, or rows that are held out."""
     test, notes, where = raw.test, raw.notes, f"{raw.where} (x_test)"
     labels = read_labels(raw.labels, len(raw.x), raw.where, known=known)
     notes += labels.notes

@@ -95,7 +95,7 @@ def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator:
     if data.classes and labels != 0:
         labelled = np.setdiff1d(np.flatnonzero(data.y >= 0), taken)
         if labels and labels > len(labelled):
-            rest = f"{data.name} has {len(labelled)} labelled training rows besides those for testing and validation"
+            rest = f"{data.name} has {len(labelled)} labelled training rows beside those for testing and validation"
             raise AAEError(f"{labels} labels were asked for, but {rest}.")
         if labels:
             labelled = np.sort(_balanced(data, generator.permutation(labelled), labels))

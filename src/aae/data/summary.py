@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,6 +57,9 @@ def describe_split(data: Dataset, split: Split) -> str:
     validation = f", {len(split.validation):,} of them for validation" if len(split.validation) else ""
     labels = f"{len(split.labelled):,} of {available:,} labels used" if available else "no labels"
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
+    if data.cross_validated:
+        tested = f"tested by cross-validation over {test:,} of them"
+        return f"{data.name}: {rows:,} training examples{validation}; {labels}; {tested}."
     labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
     return f"{data.name}: {rows:,} training examples{validation}; {labels}; {test:,} test examples{labelled}."
 
@@ -82,6 +86,8 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
         names = data.table.names if data.table is not None else range(data.shape[0])
         warnings += column_notes(data.x, names)
     digests = digests or digests_of(data)
+    if digests is not None and data.cross_validated:  # every test row is also a training row, of other folds
+        digests = replace(digests, test=digests.test[:0])
     return warnings if digests is None else warnings + _copies(digests)
 
 

@@ -270,7 +270,7 @@ def _undecided_dates(cells: TextCells, orders: Sequence[str], place: ColumnPlace
     dates, advice = cells.dates, "write them as year-month-day."
     if orders:
         some = _first(cells, dates.found, place)
-        return f"{place} holds dates such as {some}, whose day and month cannot be told apart; {advice}"
+        return f"{place} holds dates such as {some}, in which day and month cannot be distinguished; {advice}"
     known = {order: ~np.isnan(seconds) for order, seconds in dates.seconds.items()}
     usual = max(known, key=lambda order: int(cells.counts[known[order]].sum()))
     day = {"dmy": "day", "mdy": "month"}.get(usual, "year")

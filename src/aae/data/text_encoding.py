@@ -38,7 +38,7 @@ def as_utf8(data: bytes, path: Path, encoding: str | None, hint: bool = False) -
     if found is None:
         found = _guess(data)
         if found is None:
-            raise AAEError(f"{path} is not a readable table: its encoding cannot be told; name it with --encoding.")
+            raise AAEError(f"{path} is not a readable table: its encoding is unclear; name it with --encoding.")
         notes = [f"read as {found}; name another encoding with --encoding if accented letters are wrong."]
     try:
         if found != "utf-8":

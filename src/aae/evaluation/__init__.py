@@ -1,4 +1,4 @@
 """A trained model on many rows: inference, metrics, likelihood bounds, outlier scores.
 
-A new metric belongs here. May import `aae.data`, `aae.objectives` and the rooms below them.
+A new metric belongs here. May import `aae.data`, `aae.objectives` and the packages below them.
 """

@@ -11,11 +11,14 @@ from aae.data.dataset import Dataset
 from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import inference, metrics
+from aae.evaluation.intervals import wilson
 from aae.model.autoencoder import Autoencoder
 
 __all__ = ["ENTRIES", "ByClass", "by_class"]
 
-ENTRIES = ("recall", "class_precision", "support", "classes", "confusion")  # of `aae evaluate --json`
+# Of `aae evaluate --json`; not recall_low, because recall_NAME is the recall of a class NAME.
+ENTRIES = ("recall", "class_recall_low", "class_recall_high", "class_precision", "class_precision_low",
+           "class_precision_high", "support", "classes", "confusion")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,16 @@ class ByClass:
         """Percent of the rows predicted as a class that are of it ``(K,)``; NaN if no row is predicted as it."""
         return _percent(self.confusion.diagonal(), self.confusion.sum(0))
 
+    @cached_property
+    def recall_interval(self) -> np.ndarray:
+        """The 95 % interval of the recall of each class in percent ``(K, 2)``; NaN for a class without test rows."""
+        return wilson(self.confusion.diagonal(), self.support)
+
+    @cached_property
+    def precision_interval(self) -> np.ndarray:
+        """The 95 % interval of the precision of each class in percent ``(K, 2)``; NaN if it is never predicted."""
+        return wilson(self.confusion.diagonal(), self.confusion.sum(0))
+
     def worst(self) -> list[int]:
         """Numbers of the classes that have test rows or are predicted, those found least first."""
         there = np.flatnonzero(self.support + self.confusion.sum(0))
@@ -65,8 +78,8 @@ class ByClass:
             numbers = [None if np.isnan(value) else round(value, 4) for value in values.tolist()]
             return dict(zip(names, numbers, strict=True))
 
-        shares = (named(values) for values in (self.recall, self.precision, self.support))
-        return dict(zip(ENTRIES, (*shares, names, self.confusion.tolist()), strict=True))
+        values = (self.recall, *self.recall_interval.T, self.precision, *self.precision_interval.T, self.support)
+        return dict(zip(ENTRIES, (*map(named, values), names, self.confusion.tolist()), strict=True))
 
 
 def _percent(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:

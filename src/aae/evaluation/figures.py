@@ -11,13 +11,14 @@ from aae.data.labels import ClassName
 from aae.data.splits import Split
 from aae.evaluation import bounds, inference, metrics
 from aae.evaluation.baselines import baseline_errors, pca_squared_error
+from aae.evaluation.calibration import calibration_error, raised
 from aae.evaluation.conditional import conditional_accuracy
 from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
 from aae.system.errors import AAEError
 
-__all__ = ["evaluate", "validation_figure"]
+__all__ = ["class_figures", "evaluate", "validation_figure"]
 
 MIN_ROWS = 50  # test rows; with fewer, metrics that compare distributions mean nothing
 MAX_VALIDATION_ROWS = 2000  # that compare settings
@@ -34,13 +35,13 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     Returns:
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak`` (accuracy of a linear probe on
         the style; for a model without a class latent also as ``class_readable``, because there a high value is
-        good), ``prior_classifier_accuracy`` (of a classifier that tells codes from prior samples; chance is 50) and
-        ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
-        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes) and
-        ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
+        good), ``prior_classifier_accuracy`` (of a classifier of codes and prior samples; chance is 50)
+        and ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
+        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes),
+        ``calibration_error`` (`aae.evaluation.calibration`) and ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
         ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
         of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
-        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Figures that need
+        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Metrics that need
         labels are of the ``test_labelled`` of the ``test_rows``, or of the ``validation_labelled`` of the
         ``validation_rows``. An error or accuracy ``NAME`` has its number of
         rows, ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`);
@@ -58,7 +59,10 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     with inference.seeded(model, 0):
         rows = _measure_rows(model, x, y)
         if metrics.can_classify(model):
-            values |= _class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
+            values |= class_figures("test_error", y, rows["probabilities"].argmax(1), data.classes)
+            if values["test_labelled"] >= MIN_ROWS:
+                sure = raised(rows["probabilities"][y >= 0], model.calibration)
+                values["calibration_error"] = calibration_error(sure, y[y >= 0])
             if split is not None and len(validation):
                 found = _only(metrics.quick_metrics(model, data, split), "validation_error")
                 values |= _counted(found, int(values["validation_labelled"]))
@@ -82,7 +86,7 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
     return values
 
 
-def _class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Sequence[ClassName]) -> dict[str, float]:
+def class_figures(error: str, y: np.ndarray, predicted: np.ndarray, classes: Sequence[ClassName]) -> dict[str, float]:
     """The error of the labelled rows and how much of each class is found, in percent; nothing without labelled rows."""
     known = y >= 0
     if not known.any() or not classes:
@@ -186,7 +190,7 @@ def _denoising(model: Autoencoder, x: np.ndarray, y: np.ndarray) -> dict[str, fl
 
 
 def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[str, float]:
-    """Figures of the clusters, each read as the class of the labelled validation row that is surest of it."""
+    """Metrics of the clusters, each read as the class of the labelled validation row that is surest of it."""
     category = model.category
     if category is None or category.posterior is None or category.label != "none":
         return {}
@@ -195,7 +199,7 @@ def _cluster(model: Autoencoder, data: Dataset, validation: np.ndarray) -> dict[
         return {}
     names = metrics.cluster_classes(inference.classify(model, data.x[known]), data.y[known])
     predicted = names[inference.classify(model, data.test_x[test]).argmax(1)]
-    return _class_figures("cluster_error", data.test_y[test], predicted, data.classes)
+    return class_figures("cluster_error", data.test_y[test], predicted, data.classes)
 
 
 def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> dict[str, float]:
@@ -207,7 +211,7 @@ def _style(model: Autoencoder, style: Latent, x: np.ndarray, y: np.ndarray, code
     known = y >= 0
     if known.sum() >= MIN_ROWS and (np.bincount(y[known]) > 1).sum() > 1:
         read, chance = metrics.probe_accuracy(codes[known], y[known])
-        # Without a class latent the code has to hold the class: then the same figure is good news.
+        # Without a class latent the code has to hold the class: then the same metric is good news.
         for name in ("style_leak", *(("class_readable",) if model.category is None else ())):
             values |= {**read.entries(name), f"{name}_chance": chance}
     conditioned = style.label == "conditioned" and model.category is None

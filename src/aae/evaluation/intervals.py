@@ -1,12 +1,33 @@
-"""How sure a share of rows is: its number of rows and its 95 % interval."""
+"""How certain a share of rows is: its number of rows and its 95 % interval."""
 
 from typing import NamedTuple
 
-from scipy.stats import binomtest
+import numpy as np
+from scipy.special import ndtri
 
-__all__ = ["LEVEL", "Share"]
+__all__ = ["LEVEL", "Share", "wilson"]
 
 LEVEL = 0.95
+
+
+def wilson(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The 95 % intervals of shares (Wilson, JASA 1927); they have a width even where no row or every row counts.
+
+    `scipy.stats.binomtest` gives the same, a millisecond for each.
+
+    Args:
+        counts: How many rows count ``(K,)``.
+        rows: Of how many rows ``(K,)``.
+
+    Returns:
+        Edges ``(K, 2)`` in percent; NaN where there are no rows.
+    """
+    n = np.where(rows, rows, np.nan)
+    share, z = counts / n, ndtri((1 + LEVEL) / 2)
+    middle = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    edges = np.stack([middle - half, middle + half]) / (1 + z**2 / n)
+    return 100 * edges.clip(0, 1).T
 
 
 class Share(NamedTuple):
@@ -22,14 +43,14 @@ class Share(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval in percent (Wilson, JASA 1927); it has a width even where no row or every row counts.
+        """The 95 % interval in percent (see `wilson`).
 
         Example:
             >>> [round(edge, 2) for edge in Share(0.0, 9).interval]
             [0.0, 29.91]
         """
-        found = binomtest(round(self.percent * self.rows / 100), self.rows).proportion_ci(LEVEL, method="wilson")
-        return max(0.0, 100 * float(found.low)), min(100.0, 100 * float(found.high))
+        ((low, high),) = wilson(np.array([round(self.percent * self.rows / 100)]), np.array([self.rows])).tolist()
+        return low, high
 
     def entries(self, name: str) -> dict[str, float]:
         """The entries of `aae evaluate --json`: ``NAME``, ``NAME_rows``, ``NAME_low`` and ``NAME_high``."""

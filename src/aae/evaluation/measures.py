@@ -1,4 +1,4 @@
-"""What each figure of a model is called and means, for every place that shows it to a reader."""
+"""What each metric of a model is called and means, for every place that shows it to a reader."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ LOWER, HIGHER = "lower is better", "higher is better"
 
 @dataclass(frozen=True)
 class Measure:
-    """How a figure is shown.
+    """How a metric is shown.
 
     Args:
         label: Its name.
@@ -46,6 +46,8 @@ MEASURES = {
                                 rows="labelled validation examples"),
     "balanced_accuracy": Measure("Balanced accuracy", "mean of the recall over classes", HIGHER, digits=1,
                                  headline=False),
+    "calibration_error": Measure("Calibration error", "mean difference between confidence and accuracy, in bins of "
+                                 "confidence", digits=1, headline=False),
     "reconstruction_loss": Measure("Reconstruction loss", "mean over examples", unit="nats", digits=1,
                                    rows="test examples"),
     "squared_error": Measure("Squared error", "of reconstructions, summed over values, mean over examples",
@@ -74,15 +76,16 @@ MEASURES = {
 # Other entries, where their key does not say it as well.
 LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_rows": "Validation examples",
           "noisy_error": "Squared error of the corrupted input",
-          "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples"}
-_DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a figure, shown beside it
-# How many rows the other figures are of.
+          "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples",
+          "cross_validation_folds": "Folds of cross-validation", "calibration_power": "Power of the probabilities"}
+_DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a metric, shown beside it
+# How many rows the other metrics are of.
 _COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",
            "labelled validation examples": "validation_labelled"}
 
 
 def measured(results: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
-    """The figures with a name that a model has, in the order of a report.
+    """The metrics with a name that a model has, in the order of a report.
 
     What a linear probe reads is either style leak or readable class, never both.
     """
@@ -94,7 +97,7 @@ def measured(results: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
 
 
 def is_detail(name: str) -> bool:
-    """Whether an entry is shown beside the figure that it belongs to."""
+    """Whether an entry is shown beside the metric that it belongs to."""
     return name == "prior_mismatch" or name == "judge_accuracy" or any(
         name.endswith(end) and name.removesuffix(end) in (*MEASURES, "judge_accuracy") for end in _DETAILS
     )  # fmt: skip
@@ -116,7 +119,7 @@ def label_of(key: str) -> str:
 
 
 def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
-    """A figure with its unit; ``space`` stands before the unit.
+    """A metric with its unit; ``space`` stands before the unit.
 
     Example:
         >>> value_text("test_error", {"test_error": 1.284})
@@ -130,7 +133,7 @@ def value_text(key: str, results: Mapping[str, Any], space: str = " ") -> str:
 
 
 def detail(key: str, results: Mapping[str, Any]) -> list[str]:
-    """What belongs to a figure: its interval, the rows it was measured on, and what it has to be compared with.
+    """What belongs to a metric: its interval, the rows it was measured on, and what it has to be compared with.
 
     Example:
         >>> detail("test_error", {"test_error": 0.0, "test_error_low": 0.0, "test_error_high": 29.91,

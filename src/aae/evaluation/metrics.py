@@ -162,7 +162,7 @@ def component_accuracy(latent: Latent, codes: np.ndarray, labels: np.ndarray) ->
 
 
 def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Share:
-    """Classifier two-sample test (Lopez-Paz and Oquab, ICLR 2017): how often a classifier tells two samples apart.
+    """Classifier two-sample test (Lopez-Paz and Oquab, ICLR 2017): how often a classifier distinguishes two samples.
 
     Gradient-boosted trees, trained on one half of the rows and tested on the other. With samples of the same size,
     chance is 50 %: then the classifier sees no difference. 100 % is complete separation.

@@ -1,4 +1,4 @@
-"""How near samples of a table are to its rows: by column, and by a classifier that is to tell them apart.
+"""How near samples of a table are to its rows: by column, and by a classifier that tries to distinguish them.
 
 Both are given for a Gaussian copula beside the model: the distribution of each column, joined by the correlations of
 their ranks. It is the simplest generator of tables that is of use, and what a model has to beat.
@@ -22,7 +22,7 @@ from aae.system.errors import AAEError
 __all__ = ["ENTRY", "SampleQuality", "column_distance", "forest_accuracy", "gaussian_copula", "sample_quality"]
 
 ENTRY = "sample_distances"  # of `aae evaluate --json`: the distance of each column
-MIN_ROWS = 50  # held-out rows; with fewer, nothing can be told apart
+MIN_ROWS = 50  # held-out rows; with fewer, nothing can be distinguished
 MAX_ROWS = 1000  # held-out rows, and as many samples
 TRAINING = 5000  # rows that the copula learns from, as many as the noise of a model
 FOLDS = 5
@@ -37,7 +37,7 @@ class SampleQuality:
         rows: Held-out rows ``(N, columns)``.
         samples: As many samples of the model.
         distances: Of each column, from 0 to 1: total variation of categories, Kolmogorov-Smirnov of numbers.
-        accuracy: Of a random forest that tells samples from held-out rows, in percent; 50 is chance, and best.
+        accuracy: Of a random forest that distinguishes samples from held-out rows, in percent; 50 is chance, and best.
         copula_distances: Those of a Gaussian copula.
         copula_accuracy: That of a Gaussian copula.
     """
@@ -129,7 +129,7 @@ def column_distance(rows: np.ndarray, samples: np.ndarray, category: bool) -> fl
 
 
 def forest_accuracy(rows: np.ndarray, samples: np.ndarray, seed: int = 0) -> float:
-    """How often a random forest tells samples from rows, in percent, by cross-validation; 50 is chance.
+    """How often a random forest distinguishes samples from rows, in percent, by cross-validation; 50 is chance.
 
     Args:
         rows: Rows ``(N, columns)``, NaN where a cell is empty.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.model.autoencoder import Autoencoder
+from aae.model.latent import condition_of
 from aae.model.priors import GaussianPrior
 
 __all__ = ["signs_of_undertraining", "style_is_independent"]
@@ -34,21 +35,30 @@ def signs_of_undertraining(
 
 
 def _accuracy(history: Mapping[str, np.ndarray], figures: Mapping[str, Any]) -> dict[str, str]:
-    steps, errors = (np.asarray(history.get(name, ()), float) for name in ("step", "validation_error"))
+    """Whether the error was still falling; with few validation rows, that on the labels it learns from says more."""
+    for kind, count in (("validation", "validation_labelled"), ("train", "labels")):
+        fall = _fall(history, f"{kind}_error", int(figures.get(count, 0)))
+        if fall is not None:
+            name = "training" if kind == "train" else kind
+            return {"accuracy": f"Undertrained: accuracy was still improving at the end ({name} error {fall[0]:.1f} %, "
+                                f"then {fall[1]:.1f} %); train longer."}  # fmt: skip
+    return {}
+
+
+def _fall(history: Mapping[str, np.ndarray], name: str, rows: int) -> tuple[float, float] | None:
+    """An error before the end of the training began and at its end, if it fell by more than chance."""
+    steps, errors = (np.asarray(history.get(column, ()), float) for column in ("step", name))
     measured = np.isfinite(errors) if len(errors) == len(steps) else np.zeros(len(errors), bool)
     steps, errors = steps[measured], errors[measured]
     if len(errors) < 3:
-        return {}
-    before = errors[steps <= (1 - LAST) * steps[-1]][-1:]  # the last one before the end of the training began
+        return None
+    before = errors[steps <= (1 - LAST) * steps[-1]][-1:]
     if not len(before):
-        return {}
+        return None
     first, last = float(before[0]), float(errors[-1])
     share = (first + last) / 200
-    deviation = 100 * math.sqrt(share * (1 - share) / max(1, int(figures.get("validation_labelled", 0))))
-    if first - last <= max(FALL * first, SURE * deviation):
-        return {}
-    return {"accuracy": f"Undertrained: accuracy was still improving at the end (validation error {first:.1f} %, then "
-                        f"{last:.1f} %); train longer."}  # fmt: skip
+    deviation = 100 * math.sqrt(share * (1 - share) / max(1, rows))
+    return (first, last) if first - last > max(FALL * first, SURE * deviation) else None
 
 
 def _style(model: Autoencoder, figures: Mapping[str, Any]) -> dict[str, str]:
@@ -68,4 +78,4 @@ def style_is_independent(model: Autoencoder) -> bool:
         return False
     # A Gaussian prior that is conditioned on labels is the same for all of them.
     same = style.label == "conditioned" and isinstance(style.prior, GaussianPrior)
-    return same or any(rule.given is not None for rule in style.rules("given"))
+    return same or any(condition_of(rule) is not None for rule in style.matching)

@@ -91,7 +91,7 @@ def write_explorer(
         raise AAEError(f"{out} is a folder; name a file.")
     run = open_run(path, data, strict, given)
     with spinner("Exploring") as show:
-        payload = run_payload(run, rows, data is not None, show)
+        payload = run_payload(run, rows, show)
         size = write_page(payload, out)
     return f"Explorer: {out} ({size / 1e6:.1f} MB; {_content(payload)})"
 

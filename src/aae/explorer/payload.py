@@ -32,20 +32,19 @@ WIDEST = 64  # values of a vector that are shown
 Say = Callable[[str], object]
 
 
-def run_payload(run: Run, count: int, other_data: bool = False, say: Say = lambda _: None) -> dict[str, Any]:
+def run_payload(run: Run, count: int, say: Say = lambda _: None) -> dict[str, Any]:
     """The payload of a run.
 
     Args:
         run: The run.
         count: How many rows to show.
-        other_data: The rows are not those of the run; all of them are test rows.
         say: Is told what is being done.
 
     Raises:
         AAEError: The run has no rows, or its model gives NaN for all of them.
     """
     config, model = run.config, run.model
-    shown = choose_rows(run.data, run.split, count, whole=other_data)
+    shown = choose_rows(run.data, run.split, count)
     say(f"Encoding {len(shown):,} rows")
     features, codes, shown, notes = _encoded(model, shown)
     preset = config.get("preset")
@@ -83,7 +82,8 @@ def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list
         "shape": list(shown.x.shape[1:]), "columns": [], "thumbnails": None,
     }  # fmt: skip
     if shown.x.ndim > 2:
-        sheets, notes = sprite_sheets(shown.x)
+        is_bytes = shown.x.dtype == np.uint8
+        sheets, notes = sprite_sheets(shown.x if is_bytes else np.uint8(255 * shown.x.clip(0, 1) + 0.5))
         return entries | {"data": "images", "thumbnails": sheets}, notes
     if table is not None and table.has_units:
         columns, notes = table_columns(table, shown.x)

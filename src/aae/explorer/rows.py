@@ -55,28 +55,29 @@ def check_count(count: int) -> None:
         raise UsageError(f"A page shows 1 to {MAX_ROWS:,} rows, not {count:,}; change --rows.")
 
 
-def choose_rows(data: Dataset, split: Split, count: int, whole: bool = False) -> Shown:
+def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
     """Test rows and a draw of the training rows, half of each where there are enough of both.
 
-    Rows whose labels were trained on come first among the training rows.
+    Rows whose labels were trained on come first among the training rows. Rows that are test rows as well, as all of
+    other data than those of the run are, are test rows.
 
     Args:
         data: The data set.
         split: Its split.
         count: How many rows.
-        whole: The test rows are all there are, as with other data than those of the run.
 
     Raises:
         AAEError: There are no rows.
     """
     generator = np.random.default_rng(0)
-    train = np.arange(0) if whole else _training_rows(data, split, count, generator)
+    keys = keys_of(data)
+    train = _training_rows(data, split, count, generator)
+    train = train[~np.isin(keys.train[train], keys.test)]
     tests = min(len(data.test_x), max(count - len(train), count // 2))
     test = np.sort(generator.permutation(len(data.test_x))[:tests])
     train = np.sort(train[: count - tests])
     if not len(test) + len(train):
         raise AAEError(f"{data.name} has no rows to show.")
-    keys = keys_of(data)
     names = [*keys.test[test].tolist(), *keys.train[train].tolist()]
     return Shown(np.concatenate([data.test_x[test], data.x[train]]), np.concatenate([data.test_y[test], data.y[train]]),
                  np.repeat([TEST, TRAINING], [len(test), len(train)]), names, keys.name)  # fmt: skip

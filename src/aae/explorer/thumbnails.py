@@ -38,8 +38,8 @@ def sprite_sheets(x: np.ndarray) -> tuple[dict[str, Any], list[str]]:
     if side < own:
         notes.append(f"The images are shown with {tiles.shape[1]} x {tiles.shape[2]} of their {images.shape[1]} x "
                      f"{images.shape[2]} pixels, so that the page stays small.")  # fmt: skip
-    columns = min(SHEET // tiles.shape[2], math.ceil(math.sqrt(len(tiles))))
-    each = columns * (SHEET // tiles.shape[1])
+    columns = max(1, min(SHEET // tiles.shape[2], math.ceil(math.sqrt(len(tiles)))))
+    each = columns * max(1, SHEET // tiles.shape[1])
     sheets = [_sheet(tiles[start : start + each], kind, columns) for start in range(0, len(tiles), each)]
     return {"tile": list(tiles.shape[1:3]), "columns": columns, "per_sheet": each, "pixelated": own <= PIXELATED,
             "sheets": [f"data:image/{kind.lower()};base64,{sheet}" for sheet in sheets]}, notes  # fmt: skip
@@ -74,7 +74,7 @@ def _tiles(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def _fits(tiles: np.ndarray, kind: str, room: int) -> bool:
-    """Whether a sheet of this kind takes no more bytes than there is room for; JPEG has no transparency, and smears tiles of odd sides."""
+    """Whether there is room for a sheet of this kind; JPEG has no transparency, and smears tiles of odd sides."""
     if kind == "JPEG" and (tiles.shape[-1] == 4 or tiles.shape[1] % 8 or tiles.shape[2] % 8):
         return False
     return len(_sheet(tiles, kind)) <= room

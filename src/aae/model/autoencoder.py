@@ -35,9 +35,11 @@ class Autoencoder(nn.Module):
         merge: How latents become the decoder's code; concatenated if not given.
         classes: Names of the classes, in the order of their label numbers 0, 1, ...
         table: What the columns of the data are; None if the networks read the rows as they are.
-        pictures: How pictures in files become rows; None if the model was not trained on a folder of them.
+        pictures: How images in files become rows; None if the model was not trained on a folder of them.
         noise: How cells of the table vary around the decoder's mean, learned at the end of the training; None: samples
             are the mean.
+        calibration: Power of the class probabilities, learned at the end of the training: they are as sure as they are
+            right on labels that were not learned.
 
     Raises:
         AAEError: The parts do not fit together.
@@ -63,6 +65,7 @@ class Autoencoder(nn.Module):
         table: Table | None = None,
         pictures: PictureFormat | None = None,
         noise: TableNoise | None = None,
+        calibration: float = 1.0,
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
@@ -79,6 +82,7 @@ class Autoencoder(nn.Module):
         self.table = table
         self.pictures = pictures
         self.noise = noise
+        self.calibration = calibration
         if table is not None and self.input_shape != (table.width,):
             raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
         expected = getattr(decoder, "dim", self.merge.dim)
@@ -95,7 +99,7 @@ class Autoencoder(nn.Module):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one row of the data: columns of a table where there is one, else `input_shape`."""
+        """Shape of one row of the data: columns of a table where there is one, otherwise `input_shape`."""
         return self.table.shape if self.table is not None else self.input_shape
 
     def latent(self, name: str) -> Latent:
@@ -104,7 +108,7 @@ class Autoencoder(nn.Module):
 
     @property
     def category(self) -> Latent | None:
-        """The latent that is the label (observed or supervised), else the one that holds classes, if just one does."""
+        """The latent that is the label (observed or supervised), otherwise the only one that holds classes, if any."""
         categories = [latent for latent in self.latents if latent.is_category]
         labelled = [latent for latent in categories if latent.label in ("observed", "supervised")]
         return labelled[0] if labelled else categories[0] if len(categories) == 1 else None
@@ -206,4 +210,7 @@ class Autoencoder(nn.Module):
             raise AAEError(
                 "This model has no class or cluster output; train semi-supervised, few-labels or clustering."
             )
-        return category.posterior(self.trunk(x)).mean  # type: ignore[misc]  # what is encoded has a trunk
+        found = category.posterior(self.trunk(x)).mean  # type: ignore[misc]  # what is encoded has a trunk
+        if self.calibration == 1:
+            return found
+        return (self.calibration * found.clamp(min=torch.finfo(found.dtype).tiny).log()).softmax(-1)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from torch.nn import Module, ModuleList
 
 from aae.system.errors import AAEError, unknown
+from aae.system.renaming import old_arguments
 
 __all__ = ["component", "describe", "fits", "get_params", "rebuild"]
 
@@ -84,6 +85,8 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
             f"class of your own, pass it: components=[{name}] in Python, or --components MODULE:{name} to a command."
         )
     signature = inspect.signature(known[name])
+    current = old_arguments(known[name])  # a model file of an older version; the user need not know
+    spec = {key if current.get(key) in spec else current.get(key, key): value for key, value in spec.items()}
     for key in spec:
         if key != "type" and key not in signature.parameters:
             raise unknown(f"argument of {name}", key, signature.parameters)

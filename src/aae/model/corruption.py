@@ -1,7 +1,7 @@
 """Corruptions of the input: what a denoising autoencoder has to undo. Active while training only.
 
 Vincent et al., *Stacked Denoising Autoencoders*, JMLR 11 (2010), section 3.3 names the three.
-`corrupt` applies one regardless of mode, for pictures and measurements.
+`corrupt` applies one regardless of mode, for images and measurements.
 """
 
 import torch

@@ -10,7 +10,7 @@ from aae.model.own_parts import check_arguments, check_attributes
 from aae.model.parts import Adversary, Divergence, Penalty, Posterior, Prior
 from aae.system.errors import AAEError, unknown
 
-__all__ = ["Latent", "check_latents"]
+__all__ = ["Latent", "check_latents", "condition_of"]
 
 MAX_LATENTS = 1000
 ROLES = ("none", "conditioned", "observed", "supervised")
@@ -87,7 +87,7 @@ class Latent(nn.Module):
     @overload
     def rules(self, kind: Literal["divergence"]) -> list[Divergence]: ...
     @overload
-    def rules(self, kind: Literal["generator_loss", "given"]) -> list[Adversary]: ...
+    def rules(self, kind: Literal["generator_loss"]) -> list[Adversary]: ...
     def rules(self, kind: str) -> list[Any]:
         """The matching rules that have a method ``kind``, such as ``"generator_loss"``."""
         return [rule for rule in self.matching if hasattr(rule, kind)]
@@ -211,19 +211,29 @@ def check_latents(latents: Iterable[Latent], features: int | None) -> None:
         if width != features:
             raise AAEError(f"Latent {latent.name!r} takes {width} features, but the trunk gives {features}.")
         for rule in latent.matching:
-            _check_given(latent, rule, latents)
+            _check_condition(latent, rule, latents)
 
 
-def _check_given(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> None:
-    given = getattr(rule, "given", None)
-    if given is None:
+def condition_of(rule: object) -> str | None:
+    """Name of the latent whose class the discriminator of a rule sees, or None."""
+    if not hasattr(rule, "conditional"):
+        return getattr(rule, "given", None)  # the name in 0.1, which rules of one's own may have
+    name: str | None = rule.conditional
+    return name
+
+
+def _check_condition(latent: Latent, rule: nn.Module, latents: Sequence[Latent]) -> None:
+    name = condition_of(rule)
+    if name is None:
         return
-    condition = next((other for other in latents if other.name == given), None)
+    condition = next((other for other in latents if other.name == name), None)
     if condition is None or condition is latent or not condition.is_category or condition.posterior is None:
-        raise AAEError(f"Latent {latent.name!r} is matched given {given!r}, which must be another latent with classes.")
+        raise AAEError(
+            f"Latent {latent.name!r} is matched conditional on {name!r}, which must be another latent with classes."
+        )
     classes = getattr(getattr(rule, "discriminator", None), "classes", condition.dim)
     if classes != condition.dim or latent.label == "conditioned":
         raise AAEError(
-            f"Latent {latent.name!r} is matched given {given!r} of {condition.dim} classes, so it needs "
+            f"Latent {latent.name!r} is matched conditional on {name!r} of {condition.dim} classes, so it needs "
             f"Discriminator(..., classes={condition.dim}), and labels cannot condition it as well."
         )

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from aae.distributed import shards
 from aae.model.component import component
 from aae.model.posteriors import SoftCategory
+from aae.system.renaming import renamed_arguments
 
 __all__ = ["KL", "MMD", "Adversarial", "MutualInformation"]
 
@@ -129,6 +130,7 @@ class MutualInformation(nn.Module):
 
 
 @component
+@renamed_arguments(given="conditional")
 class Adversarial(nn.Module):
     r"""A discriminator distinguishes prior samples from codes; the encoder learns to fool it.
 
@@ -141,16 +143,16 @@ class Adversarial(nn.Module):
             reads each row by itself (no batch norm) may have an attribute ``rowwise = True``: the joint
             schedule then needs one pass through it instead of three.
         weight: Factor on the encoder's loss. It does not change the discriminator's.
-        given: Name of a categorical latent. The discriminator sees the class that the model infers beside the
+        conditional: Name of a categorical latent. The discriminator sees the class that the model infers beside the
             codes and beside the samples. The codes of every class must then follow the prior, so that they carry
             no information on the class (the effect of the label in the paper's section 4, without labels).
     """
 
-    def __init__(self, discriminator: nn.Module, weight: float = 1.0, given: str | None = None) -> None:
+    def __init__(self, discriminator: nn.Module, weight: float = 1.0, conditional: str | None = None) -> None:
         super().__init__()
         self.discriminator = discriminator
         self.weight = weight
-        self.given = given
+        self.conditional = conditional
 
     def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         real, fake = self._logits(codes, samples, labels)

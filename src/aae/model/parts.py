@@ -66,7 +66,7 @@ class Adversary(Part, Protocol):
 
     discriminator: nn.Module
     weight: float
-    given: str | None
+    conditional: str | None
 
     def discriminator_loss(self, codes: Tensor, samples: Tensor, labels: Tensor | None, /) -> Tensor: ...
 

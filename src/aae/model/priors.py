@@ -178,7 +178,7 @@ class MixturePrior(nn.Module):
 
 
 def _condition_on(weights: Tensor, labels: Tensor | None) -> Tensor:
-    """All weight on the label's component where the label is known, else ``weights`` ``(n, K)``."""
+    """All weight on the label's component where the label is known, otherwise ``weights`` ``(n, K)``."""
     if labels is None:
         return weights
     # No branch on the values: reading them would make a GPU wait.

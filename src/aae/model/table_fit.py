@@ -106,7 +106,7 @@ def _needs_double(rows: np.ndarray, ignored: np.ndarray) -> bool:
 
 
 def needs_double(cells: np.ndarray) -> bool:
-    """Whether the cells of one column ``(N,)`` of numbers have to be float64 to be told apart."""
+    """Whether the cells of one column ``(N,)`` of numbers have to be float64 to be distinguished."""
     if cells.dtype == object:
         return False
     rows = cells[:, None]

@@ -10,7 +10,7 @@ Four phases exist; those that a model does not need are left out:
 The *alternating* schedule takes them in this order, each with its own pass through the encoder
 and its own optimiser (Makhzani et al., section 2; the tutorial). The *joint* schedule adds
 reconstruction, generator and classification into one loss on one pass, and trains the
-discriminators on the same codes: within that pass where they read each row by itself, else in a
+discriminators on the same codes: within that pass where they read each row by itself, otherwise in a
 phase of their own.
 """
 
@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from aae.distributed import shards
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
-from aae.model.latent import Latent
+from aae.model.latent import Latent, condition_of
 from aae.model.parts import Adversary, Part
 from aae.system.errors import AAEError, unknown
 
@@ -288,8 +288,8 @@ def _condition(latent: Latent, batch: Batch) -> Tensor | None:
 
 def _discriminator_labels(rule: Adversary, latent: Latent, batch: Batch, codes: dict[str, Tensor]) -> Tensor | None:
     """Labels that a discriminator sees beside the codes: those of the data, or the classes that the model infers."""
-    given = getattr(rule, "given", None)
-    return _condition(latent, batch) if given is None else codes[given].detach().argmax(1)
+    name = condition_of(rule)
+    return _condition(latent, batch) if name is None else codes[name].detach().argmax(1)
 
 
 def _prior_sample(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:

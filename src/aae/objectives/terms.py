@@ -1,7 +1,7 @@
 r"""Terms for few labels: additions to the classification phase, off in the faithful presets.
 
 Each is a component called as ``term(model, teacher, batch)`` that returns a loss and its metrics.
-The teacher is the exponential moving average of the model where one is kept, else the model.
+The teacher is the exponential moving average of the model where one is kept, otherwise the model.
 """
 
 from collections.abc import Iterator
@@ -132,7 +132,7 @@ class InterpolationConsistency(nn.Module):
     r"""Between two rows the prediction must change linearly, so that classes change where there are few rows.
 
     :math:`KL(\lambda t_i + (1 - \lambda) t_j \,\|\, q(y \mid \lambda x_i + (1 - \lambda) x_j))` with
-    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, else the teacher's
+    :math:`\lambda` uniform from 0.5 to 1. The target :math:`t` is the class where it is known, otherwise the teacher's
     prediction (Verma et al., arXiv 1903.03825). If few labels are badly placed, whole groups of rows take a
     neighbour's class, and smoothness around each row keeps them there; this brings them back. It helps early in the
     training: later, predictions that are also certain between rows are better, so the weight falls to zero.

@@ -178,24 +178,24 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
         raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
     parts = len(data.classes) or 10
     prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
-    independent = options.independent and role == "observed" and options.prior == "gaussian"
-    if independent:
+    by_label = options.conditional and role == "observed" and options.prior == "gaussian"
+    if by_label:
         prior = GaussianPrior(options.z, options.prior_std, components=parts)
-    conditioned = bool(labels) and (options.y == "none" or independent)
+    conditioned = bool(labels) and (options.y == "none" or by_label)
     if conditioned and getattr(prior, "components", None) is None:
         raise AAEError(
             f"Labels would select a component of the prior, but the {options.prior} prior has none; use --labels 0, "
             "or --set prior=ring, grid or swiss-roll."
         )
-    given = "y" if options.independent and role in ("supervised", "clusters") and options.variables == 1 else None
-    classes = parts if conditioned else _classes(options, data, role) if given else 0
+    conditional = "y" if options.conditional and role in ("supervised", "clusters") and options.variables == 1 else None
+    classes = parts if conditioned else _classes(options, data, role) if conditional else 0
     rules = _pick(
         "matching",
         options.matching,
         {
             "none": lambda: [],
             "adversarial": lambda: [
-                Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, given)
+                Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, conditional)
             ],
             "kl": lambda: [KL(options.kl_weight)],
             "mmd": lambda: [MMD(options.mmd_weight)],

@@ -29,14 +29,14 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
             raise AAEError(f"seconds must be a number above zero, not {seconds}.")
         length = {"max_seconds": min(seconds, length.get("max_seconds", math.inf))}
     elif not length.keys() & {"epochs", "steps"}:
-        length["steps"] = max(options.least_steps, round(options.epochs * steps_per_epoch))
+        length["steps"] = max(options.min_steps, round(options.epochs * steps_per_epoch))
     terms = build_terms(options, data)
     rates = {
         "reconstruction": options.lr,
         "adversarial": options.lr_adversarial or options.lr,
         "classification": options.lr_classification or options.lr,
     }
-    adversarial = options.momentum_adversarial
+    adversarial = options.beta1_adversarial
     return Settings(
         **length,  # type: ignore[arg-type]  # the names are those of arguments
         batch_size=options.batch_size,
@@ -44,17 +44,17 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
         schedule=options.schedule,
         optimizer=options.optimizer,
         learning_rate=rates,
-        momentum={
-            "reconstruction": options.momentum,
-            "adversarial": options.momentum if adversarial is None else adversarial,
-            "classification": options.momentum,
+        beta1={
+            "reconstruction": options.beta1,
+            "adversarial": options.beta1 if adversarial is None else adversarial,
+            "classification": options.beta1,
         },
-        decay=options.decay,
+        lr_schedule=options.lr_schedule,
         reconstruction_weight=_reconstruction(options, data),
         class_weights=options.class_weight,  # type: ignore[arg-type]  # names are resolved
         terms=terms,
         extras=build_extras(options, terms),
-        ema=options.ema,
+        ema_decay=options.ema_decay,
     )
 
 

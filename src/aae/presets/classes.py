@@ -78,7 +78,7 @@ def uneven_frequencies(data: Dataset, split: Split) -> list[float] | None:
 
     Labels are often drawn evenly from uneven classes, and then do not tell. A classifier that is told that all classes
     are as frequent calls many rows by a rare one. The nearest labelled row is asked only where it is right for nine
-    labelled rows of ten. With few labels of classes that are hard to tell apart nothing is known.
+    labelled rows of ten. With few labels of classes that are hard to distinguish nothing is known.
 
     Args:
         data: The data set.

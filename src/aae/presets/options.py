@@ -61,7 +61,7 @@ class Options:
     y: str = _option(
         "none",
         "role of the class: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
-        "labels, else clusters)",
+        "labels, otherwise clusters)",
         heading="Categorical latent",
     )
     clusters: int = _option(
@@ -91,7 +91,7 @@ class Options:
     temperature: float | None = _option(
         None, "temperature of Gumbel-softmax samples; off: use the probabilities", "arXiv 1611.01144", off=None
     )
-    independent: bool = _option(
+    conditional: bool = _option(
         False, "condition the discriminator of z on the class (observed or inferred), so that z cannot encode it"
     )
     merge: str = _option("concatenate", "how y and z are combined for the decoder: concatenate, or sum (§7)")
@@ -105,7 +105,7 @@ class Options:
     discriminator_dropout: float = _option(0.0, "dropout probability of hidden units")
 
     epochs: float = _option(10, "passes over the training data", heading="Training")
-    least_steps: int = _option(2000, "minimum number of steps: small data sets get more epochs")
+    min_steps: int = _option(2000, "minimum number of steps: small data sets get more epochs")
     batch_size: int = _option(256, "batch size")
     labelled_batch_size: int = _option(100, "size of the additional batch of labelled examples")
     schedule: str = _option("joint", "joint (one encoder pass per step), or alternating (the paper's phases)", "§2")
@@ -113,32 +113,34 @@ class Options:
     lr: float = _option(1e-3, "learning rate")
     lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
     lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
-    momentum: float = _option(0.9, "momentum of sgd, or beta1 of adam")
-    momentum_adversarial: float | None = _option(
-        None, "momentum of the adversarial phases; same: as momentum", same=None
+    beta1: float = _option(0.9, "beta1 of Adam, or momentum of SGD")
+    beta1_adversarial: float | None = _option(
+        None, "beta1 of the adversarial phases; same: as beta1", same=None
     )
-    decay: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)")
+    lr_schedule: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)")
     # Auto: so that the loss of few labels is not dwarfed by that of many values.
     reconstruction: float | None = _option(
         0.01,
         "weight of the reconstruction loss (nats); mean: 1 / number of values; auto: 2 / number of values",
         mean=0.0, auto=None,
     )  # fmt: skip
-    ema: float | None = _option(0.99, "decay of the moving average of the weights; the average is saved", off=None)
+    ema_decay: float | None = _option(
+        0.99, "decay of the moving average of the weights; the average is saved", off=None
+    )
 
     split_clusters: bool = _option(
         False, "split clusters that contain two groups; needs augmentation", heading="Clusters"
     )
     restarts: int = _option(1, "number of starts; training continues from the one with the highest mutual information")
 
-    adversarial_radius: float = _option(
+    vat_radius: float = _option(
         0.0,
         "virtual adversarial training: radius as a fraction of the distance to the nearest neighbour",
         "arXiv 1704.03976",
         "Few labels",
         off=0.0,
     )
-    adversarial_weight: float = _option(1.0, "weight of virtual adversarial training")
+    vat_weight: float = _option(1.0, "weight of virtual adversarial training")
     interpolation: float = _option(0.0, "weight of interpolation consistency", "arXiv 1903.03825", off=0.0)
     neighbour_targets: float = _option(
         0.0, "initial fraction of training with targets from nearest neighbours", off=0.0
@@ -157,15 +159,15 @@ class Options:
         0.0, "its weight decays as this power of the remaining fraction of training", constant=0.0
     )
     degrees: float | None = _option(
-        None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, else 0", auto=None
+        None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, otherwise 0", auto=None
     )
     scale: float = _option(0.2, "augmentation: scaling")
     shift: float = _option(0.14, "augmentation: shift as a fraction of the side")
-    shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, else 0", auto=None)
+    shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, otherwise 0", auto=None)
 
 
 # Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).
-_SHARES = ("dropout", "discriminator_dropout", "momentum", "momentum_adversarial", "ema", "scale", "neighbour_targets")
+_SHARES = ("dropout", "discriminator_dropout", "beta1", "beta1_adversarial", "ema_decay", "scale", "neighbour_targets")
 _POSITIVE = ("prior_std", "temperature", "epochs", "lr", "lr_adversarial", "lr_classification")
 _LEAST = {"members": 1, "channels": 1, "clusters": 1, "variables": 1, "batch_size": 2, "labelled_batch_size": 2}
 
@@ -176,6 +178,14 @@ RENAMED = {
     "dividing": "split_clusters",
     "neighbours": "neighbour_targets",
     "frequencies": "class_prior",
+    "momentum": "beta1",
+    "momentum_adversarial": "beta1_adversarial",
+    "decay": "lr_schedule",
+    "ema": "ema_decay",
+    "least_steps": "min_steps",
+    "adversarial_radius": "vat_radius",
+    "adversarial_weight": "vat_weight",
+    "independent": "conditional",
 }
 
 

@@ -36,11 +36,11 @@ class Preset:
     wide: Mapping[str, Any] = field(default_factory=dict)
 
 
-_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema": None, "batch_norm": False}
+_PLAIN = {"reconstruction": 1.0, "matching": "none", "ema_decay": None, "batch_norm": False}
 _SEMI_SUPERVISED = {
     "y": "supervised",
     "baseline_targets": "auto",
-    "adversarial_radius": 0.2,  # without it the error stays near 5 %
+    "vat_radius": 0.2,  # without it the error stays near 5 %
     # Without it, a quarter of a class is misclassified for some label draws; with three times the weight too.
     "interpolation": 0.3,
     "transformation": 2.0,  # without it 1.7 % instead of 1.4 % after 6 passes; a larger weight does not help
@@ -48,14 +48,14 @@ _SEMI_SUPERVISED = {
     "reconstruction": None,  # a larger weight: worse classifier; below 1 / number of values: worse style
     # The style is short and matched within each class, so that the class has to come from y: the accuracy of a probe
     # on the style is close to chance.
-    "independent": True,
+    "conditional": True,
     "z": 6,
     "z_weight": 1.0,
-    "momentum": 0.0,  # with momentum, codes and discriminator oscillate and do not converge
+    "beta1": 0.0,  # with momentum, codes and discriminator oscillate and do not converge
     "discriminator_hidden": (256, 256),  # wider ones take a third of the time of a step
     "batch_size": 100,  # as in the paper: with 256 there are too few steps if all rows have labels
     "epochs": 20,
-    "least_steps": 1000,
+    "min_steps": 1000,
 }
 NARROW, WIDE = 50, 256  # columns
 # Chosen on the 22 tables of benchmarks/outside.py together, three draws each: docs/research-notes.md.
@@ -66,14 +66,14 @@ _FEW_LABELS_VECTORS = {
     "batch_norm": False,
     "baseline_targets": 1.0,
     "z": 2,  # a longer style encodes the class, and then samples of a class show any class
-    "independent": False,
+    "conditional": False,
     "z_weight": 0.1,
-    "momentum": 0.9,
+    "beta1": 0.9,
     "discriminator_hidden": (64, 64),
     "consistency": 0.0,
     "interpolation": 0.0,
     "neighbour_targets": 0.0,
-    "adversarial_radius": 0.0,  # where labels are too few for a good first guess, it confirms a bad one
+    "vat_radius": 0.0,  # where labels are too few for a good first guess, it confirms a bad one
     # Through a short style the decoder can say little of a row, and more weight would have the class say the rest.
     "reconstruction": 1e-4,
     "batch_size": 128,
@@ -81,7 +81,7 @@ _FEW_LABELS_VECTORS = {
     "lr": 2e-3,
     "y_weight": 0.02,
     "epochs": 15,
-    "least_steps": 400,
+    "min_steps": 400,
 }
 # Of hundreds of columns, as pixels are, one network learns more than from the baselines, which see them one by one.
 _FEW_LABELS_WIDE = {
@@ -90,10 +90,10 @@ _FEW_LABELS_WIDE = {
     "dropout": 0.0,
     "batch_norm": True,
     "baseline_targets": "auto",
-    "adversarial_radius": 0.5,
+    "vat_radius": 0.5,
     "reconstruction": 0.0,
     "lr": 1e-3,
-    "least_steps": 300,
+    "min_steps": 300,
 }
 
 # On wine, breast cancer and digits more steps change nothing, and smaller batches give better clusters.
@@ -107,17 +107,17 @@ _CLUSTERING_VECTORS = {
     "consistency_fade": 0.0,
     "interpolation": 0.0,
     "neighbour_targets": 0.0,
-    "adversarial_radius": 0.2,
-    "independent": False,
+    "vat_radius": 0.2,
+    "conditional": False,
     "z": 10,
     "z_weight": 0.1,
-    "momentum": 0.9,
+    "beta1": 0.9,
     "reconstruction": 0.01,
     "batch_size": 128,
     "lr": 1e-3,
     "lr_adversarial": None,
     "epochs": 20,
-    "least_steps": 600,
+    "min_steps": 600,
 }
 
 PRESETS: dict[str, Preset] = {
@@ -145,13 +145,13 @@ PRESETS: dict[str, Preset] = {
             "labelled_batch_size": 128,
             "epochs": 20,
         },
-        {"hidden": (256, 256, 256, 256), "least_steps": 1000},
+        {"hidden": (256, 256, 256, 256), "min_steps": 1000},
         {"hidden": (128, 128, 128, 128)},
     ),
     "supervised": Preset(
         "AAE conditioned on the label, so that the code holds only style (§4)",
         None,
-        {"y": "observed", "independent": True, "z": 2, "z_weight": 1.0, "epochs": 20},
+        {"y": "observed", "conditional": True, "z": 2, "z_weight": 1.0, "epochs": 20},
     ),
     "semi-supervised": Preset(
         "Semi-supervised classifier with a style code: the paper's model, for any data (§5)",
@@ -171,18 +171,18 @@ PRESETS: dict[str, Preset] = {
             "lr": 2e-3,
             "lr_adversarial": 1e-3,
             "y_weight": 0.1,
-            "independent": True,
+            "conditional": True,
             "z": 6,
             "z_weight": 0.3,
-            "momentum": 0.5,  # without it the classifier learns slowly, with more the style does not converge
+            "beta1": 0.5,  # without it the classifier learns slowly, with more the style does not converge
             "consistency": 1.0,
             "interpolation": 0.3,  # as in semi-supervised, like the reconstruction
             "baseline_targets": "auto",
-            "neighbour_targets": 0.2,  # without it a whole unlabelled kind, such as crossed sevens, is misclassified
+            "neighbour_targets": 0.2,  # without it unlabelled subpopulations such as crossed sevens are misclassified
             "reconstruction": None,
             "discriminator_hidden": (256, 256),
             "epochs": 8,
-            "least_steps": 2000,
+            "min_steps": 2000,
         },
         _FEW_LABELS_VECTORS,
         wide=_FEW_LABELS_WIDE,
@@ -204,16 +204,16 @@ PRESETS: dict[str, Preset] = {
             "consistency_fade": 2.0,  # with a constant weight, clusters that were split merge again
             "interpolation": 0.3,  # without it crossed sevens (an eighth of the sevens) join the twos on some seeds
             "neighbour_targets": 0.4,
-            "independent": True,
+            "conditional": True,
             "z": 6,
             "z_weight": 0.3,
-            "momentum": 0.5,
+            "beta1": 0.5,
             "reconstruction": None,
             "batch_size": 128,
             "lr": 2e-3,
             "lr_adversarial": 1e-3,
             "epochs": 8,  # half of a training of 4 for each start, and the other half for the best one
-            "least_steps": 2000,
+            "min_steps": 2000,
         },
         _CLUSTERING_VECTORS,
     ),
@@ -226,7 +226,7 @@ PRESETS: dict[str, Preset] = {
             "clusters": 20,
             "z": 2,
             "merge": "sum",
-            "adversarial_radius": 0.2,
+            "vat_radius": 0.2,
             "epochs": 20,
         },
     ),

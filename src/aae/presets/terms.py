@@ -13,9 +13,9 @@ __all__ = ["build_terms"]
 
 
 def _virtual_adversarial(options: Options, data: Dataset) -> nn.Module | None:
-    if not options.adversarial_radius:
+    if not options.vat_radius:
         return None
-    return VirtualAdversarial(options.adversarial_radius, options.adversarial_weight)
+    return VirtualAdversarial(options.vat_radius, options.vat_weight)
 
 
 def _interpolation(options: Options, data: Dataset) -> nn.Module | None:

@@ -1,6 +1,6 @@
-"""Pictures, the HTML report and the speed benchmark of a run.
+"""Plots, the HTML report and the speed benchmark of a run.
 
-A new picture belongs here. May import `aae.runs` and the rooms below it.
+A new plot belongs here. May import `aae.runs` and the packages below it.
 """
 
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """This room can be called, for the public function `aae.report` has its name: it writes the report of a run."""
+    """The package can be called, because the public function `aae.report` has its name: it writes a run's report."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         from aae.report.gallery import report

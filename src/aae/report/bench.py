@@ -12,20 +12,17 @@ import torch
 
 from aae.data.dataset import Dataset
 from aae.data.sources import load_data
-from aae.data.splits import Split
 from aae.distributed.fabric import make_fabric
-from aae.model.autoencoder import Autoencoder
 from aae.presets.presets import PRESETS, resolve
 from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.runs.prepare import prepare
 from aae.system.files import check_output_path
 from aae.system.progress import spinner
-from aae.training.precision import Precision, choose_precision, supports_bf16
-from aae.training.settings import Settings
+from aae.training.precision import choose_precision, supports_bf16
 from aae.training.trainer import Trainer
 
-__all__ = ["SHOWN", "auto_precision", "bench", "same_model", "step_times"]
+__all__ = ["SHOWN", "bench", "same_model", "step_times"]
 
 PASSES = 500  # the tutorial's length
 BLOCKS = 5
@@ -50,7 +47,8 @@ def step_times(
         ``ms_per_step`` (median of the blocks), ``microseconds_per_row``, ``rows_per_second`` and
         ``minutes_500_epochs``.
     """
-    model, settings, split = _prepared(preset, data, changes)
+    labels = PRESETS[preset].labels
+    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 1_000_000})
     trainer = Trainer(model, data, split, settings, 0, make_fabric(device), precision=precision)
     times = []
     for block in range(BLOCKS + 1):
@@ -72,18 +70,6 @@ def step_times(
     }
 
 
-def _prepared(preset: str, data: Dataset, changes: dict[str, Any]) -> tuple[Autoencoder, Settings, Split]:
-    labels = PRESETS[preset].labels
-    model, settings, split, _ = prepare(preset, data, labels, "random", 0, changes, {"steps": 1_000_000})
-    return model, settings, split
-
-
-def auto_precision(preset: str, data: Dataset, device: str) -> Precision:
-    """What ``--precision auto`` takes for a preset with its own options."""
-    model, settings, _ = _prepared(preset, data, {})
-    return choose_precision("auto", model, settings.batch_size, torch.device(device))
-
-
 def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     """Time a preset on every available device, print a table (or JSON) and draw the bar chart.
 
@@ -101,17 +87,14 @@ def bench(preset: str, data: str, as_json: bool, out: Path) -> None:
     other: list[tuple[str, float]] = []
     lines, notes = [], []
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        with spinner(f"Timing a pass in each precision on {device}"):
-            auto = auto_precision(preset, rows, device)
-        found[f"{device}_auto_precision"] = auto.name
-        trial = f" (one pass {auto.reason})" if auto.reason else ""
-        notes.append(f"--precision auto selects {auto.name} on {device}{trial}.")
-        for name, changes, precision in _settings(preset, device, auto.name):
+        auto = found[f"{device}_auto_precision"] = choose_precision("auto", torch.device(device))
+        notes.append(f"--precision auto selects {auto} on {device}.")
+        for name, changes, precision in _settings(preset, device, auto):
             with spinner(f"Timing {SHOWN[name]} in {precision} on {device}"):
                 measured = {key: round(v, 3) for key, v in step_times(preset, rows, changes, device, precision).items()}
             if name == "ours":
                 found |= {f"{device}_ours_{precision}_{key}": value for key, value in measured.items()}
-            if name != "ours" or precision == auto.name:
+            if name != "ours" or precision == auto:
                 found |= {f"{device}_{name}_{key}": value for key, value in measured.items()}
                 group = other if name == "ours" else bars
                 group.append((f"{device}, {SHOWN[name]}", measured["microseconds_per_row"]))
@@ -136,7 +119,7 @@ def _settings(preset: str, device: str, precision: str) -> list[tuple[str, dict[
 def same_model(preset: str) -> dict[str, Any]:
     """Options that train the tutorial's model as the preset trains its own: its schedule, batch size and averaging."""
     own = resolve(preset)
-    return {"recipe": "tutorial", **{name: getattr(own, name) for name in ("schedule", "batch_size", "ema")}}
+    return {"recipe": "tutorial", **{name: getattr(own, name) for name in ("schedule", "batch_size", "ema_decay")}}
 
 
 def _print_table(lines: Sequence[Sequence[str]], notes: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a run, by name, and the report with all pictures that suit its model."""
+"""The plots of a run, by name, and the report with all plots that suit its model."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,13 +31,13 @@ from aae.training.train import Result
 
 __all__ = ["PICTURES", "draw_picture", "report", "write_run_report"]
 
-SHOWN = 10  # rows in a picture of reconstructions
+SHOWN = 10  # rows in a plot of reconstructions
 POINTS = 5000  # points on a map
-NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  # pictures with names of classes
+NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  # plots with names of classes
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
 TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
-FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "precision_trial", "reading", "changes",
+FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
          "length", "devices", "machine", "versions")
 SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers " \
               "of threads or processes round differently"
@@ -215,7 +215,7 @@ def _codes_caption(run: Run) -> str:
 
 
 def _prior_name(run: Run) -> str:
-    """What the prior of the style is called: by its option if the run was made from a preset, else by its class."""
+    """What the prior of the style is called: by its option in a run of a preset, otherwise by its class."""
     named = run.config.get("options", {}).get("prior")
     named = "Gaussian" if named == "gaussian" else named
     return str(named or type(run.model.style.prior).__name__ if run.model.style is not None else "")
@@ -252,7 +252,7 @@ def _curves_caption(run: Run) -> str:
 Caption = str | Callable[[Run], str]
 Picture = tuple[Callable[[Run], Figure], Caption]
 
-# In the order of the report, which omits pictures that do not suit the model.
+# In the order of the report, which omits plots that do not suit the model.
 PICTURES: dict[str, Picture] = {
     "features": (_features, _features_caption),
     "latent": (_latent, _codes_caption),
@@ -276,19 +276,19 @@ PICTURES: dict[str, Picture] = {
     ),
     "columns": (_columns, "The distribution of each column: test rows (filled) and an equal number of samples (line)."),
 }
-# The pictures that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
+# The plots that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
 SIGNS = {"accuracy": ("curves",), "style": ("styles", "latent")}
 
 
 def caption_of(kind: str, run: Run) -> str:
-    """What a picture shows, and what to look for in the picture of this run."""
+    """What a plot shows, and what to look for in the plot of this run."""
     caption = PICTURES[kind][1]
     text = caption if isinstance(caption, str) else caption(run)
     return f"{text} {_class_numbers(run)}".strip() if kind in NAMED else text
 
 
 def _class_numbers(run: Run) -> str:
-    """Which classes are shown by number, because the font of pictures cannot write their names; empty if none is."""
+    """Which classes are shown by number, because the font of plots cannot write their names; empty if none is."""
     numbered = plots.numbered_classes(run.data.classes or run.model.classes)
     shown = [f"{number} is {name}" for number, name in list(numbered.items())[:MAX_LISTED]]
     more = ["..."] if len(numbered) > MAX_LISTED else []
@@ -296,16 +296,16 @@ def _class_numbers(run: Run) -> str:
 
 
 def _progress_text(kind: str, run: Run) -> str:
-    """Progress message while a picture is drawn."""
+    """Progress message while a plot is drawn."""
     rows = min(len(run.data.test_x), NEIGHBOURS)
     return f"Drawing {kind}" + (f" of {rows:,} rows" if kind == "features" else "")
 
 
 def draw_picture(path: Path, kind: str, out: Path) -> str:
-    """Draw one picture of a run to a file.
+    """Draw one plot of a run to a file.
 
     Raises:
-        AAEError: Unknown kind, or the picture does not suit the model.
+        AAEError: Unknown kind, or the plot does not suit the model.
     """
     if kind not in PICTURES:
         raise unknown("picture", kind, PICTURES)
@@ -337,7 +337,7 @@ def report(run: str | Path | Run | Result, components: Iterable[type] = ()) -> P
 
 
 def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
-    """Write the report of a run with every picture that suits its model."""
+    """Write the report of a run with every plot that suits its model."""
     signs = signs_of_undertraining(run.model, run.directory.history().columns(), figures)
     drawn: dict[str, tuple[str, Figure]] = {}
     with spinner("Drawing the report") as show:

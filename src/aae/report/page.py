@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML file with its figures, pictures and settings."""
+"""The report of a run: one self-contained HTML file with its metrics, plots and settings."""
 
 import base64
 import math
@@ -11,7 +11,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from aae.evaluation.by_class import ENTRIES, ByClass
-from aae.evaluation.intervals import Share
 from aae.evaluation.measures import MEASURES, detail, is_detail, known, label_of, measured, value_text
 from aae.evaluation.sample_quality import ENTRY
 from aae.report.plots.drawing import png
@@ -45,8 +44,8 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         title: Its heading.
         figures: ``{key: (caption, figure)}`` in display order.
         facts: Settings; nested dictionaries and lists are flattened.
-        results: The flat dictionary of `aae evaluate --json`; the known figures become headlines.
-        warnings: What a reader must know before trusting the figures, one sentence each.
+        results: The flat dictionary of `aae evaluate --json`; the known metrics become headlines.
+        warnings: What a reader must know before trusting the results, one sentence each.
         commands: The command lines that make the run and its report anew.
         by_class: How well each class is found.
         options: What was set for the training, folded away under a heading.
@@ -82,15 +81,13 @@ def _for_table(results: Mapping[str, object]) -> dict[str, object]:
 
 def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:
     """For each class its name, labelled test rows, recall and precision; those found least come first."""
-    def percent(value: float, rows: int) -> str:
+    def percent(value: float, interval: Sequence[float]) -> str:
         if math.isnan(value):
             return "\N{EN DASH}"
-        low, high = Share(value, int(rows)).interval
-        return f"{value:.1f}{NARROW}% ({low:.1f} to {high:.1f})"
+        return f"{value:.1f}{NARROW}% ({interval[0]:.1f} to {interval[1]:.1f})"
 
-    predicted = found.confusion.sum(0)
-    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k], found.support[k]),
-             percent(found.precision[k], predicted[k])) for k in found.worst()]
+    return [(str(found.classes[k]), f"{found.support[k]:,}", percent(found.recall[k], found.recall_interval[k]),
+             percent(found.precision[k], found.precision_interval[k])) for k in found.worst()]
 
 
 def _confused(found: ByClass) -> list[tuple[str, str, str, str]]:
@@ -106,7 +103,7 @@ def _template() -> Any:
 
 
 def _headlines(results: Mapping[str, object]) -> list[dict[str, str]]:
-    """The figures at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
+    """The metrics at the top: label, value with unit, which direction is good, interval and rows, and meaning."""
     return [
         {"label": measure.label, "value": value_text(key, results, NARROW), "better": measure.better,
          "detail": "; ".join(detail(key, results)).replace(" %", f"{NARROW}%"), "meaning": measure.meaning}

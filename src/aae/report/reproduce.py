@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from aae.presets.meanings import set_words
+from aae.presets.meanings import meaning_of, set_words
 from aae.presets.options import Options
 from aae.report.page import Option, flatten, format_value
 
@@ -21,7 +21,7 @@ def reproduce(config: Mapping[str, Any], place: Path, pictures: Sequence[str]) -
     Args:
         config: The configuration of the run.
         place: Its directory.
-        pictures: The pictures of its report.
+        pictures: The plots of its report.
 
     Returns:
         One string for each command; without the training if the run was made from no preset or from rows in memory.
@@ -73,6 +73,6 @@ def _reading(name: str, value: object) -> list[str]:
 
 def option_rows(config: Mapping[str, Any]) -> list[Option]:
     """Every option of a run with its value, and its meaning in one line where that is known."""
-    meanings = {each.name: str(each.metadata.get("meaning", "")) for each in fields(Options)}
-    return [Option(name, format_value(value), meanings.get(name, ""))
+    known = {each.name for each in fields(Options)}
+    return [Option(name, format_value(value), meaning_of(name) if name in known else "")
             for name, value in flatten(config.get("options", {}))]

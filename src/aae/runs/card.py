@@ -1,4 +1,4 @@
-"""The model card (README) next to the weights: the model, its training data, its figures and how to load it."""
+"""The model card (README) next to the weights: the model, its training data, its metrics and how to load it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
     Args:
         model: The model.
         config: The run's configuration.
-        figures: Its test-set figures.
+        figures: Its test-set metrics.
         folder: The folder with ``spec.json`` and ``weights.safetensors``.
 
     Raises:
@@ -57,7 +57,7 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
 
 
 def _line(key: str, measure: Measure, figures: Mapping[str, Any]) -> str:
-    """The cells of a figure: name, value, interval and rows, and what it means."""
+    """The cells of a metric: name, value, interval and rows, and what it means."""
     meaning = ", ".join(filter(None, (measure.meaning, measure.better)))
     return " | ".join((measure.label, value_text(key, figures), "; ".join(detail(key, figures)), meaning))
 

@@ -18,7 +18,7 @@ __all__ = ["View", "other_rows", "own_rows", "with_model_classes"]
 
 
 class View(NamedTuple):
-    """Data to judge a model on, their split, and sentences on what a reader of the figures must know."""
+    """Data to judge a model on, their split, and sentences on what a reader of the metrics must know."""
 
     data: Dataset
     split: Split

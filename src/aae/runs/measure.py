@@ -1,4 +1,4 @@
-"""Measures a run on its test rows and keeps the figures beside it."""
+"""Measures a run on its test rows and keeps the metrics beside it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["evaluate", "measure_run", "saved_run"]
 def evaluate(
     run: str | Path | Run | Result, data: str | None = None, components: Iterable[type] = ()
 ) -> dict[str, Any]:
-    """The figures of a model on test rows, as `aae evaluate --json` prints them.
+    """The metrics of a model on test rows, as `aae evaluate --json` prints them.
 
     Args:
         run: A run directory, an opened run, or the result of a training, which may have been kept in memory.
@@ -40,8 +40,15 @@ def evaluate(
         return measure_run(run)
     if run.path is not None:
         return measure_run(saved_run(run))
-    figures = measure(run.model, run.data, run.split)
+    figures = _figures(run)
     return {"data": run.data.name, "steps": run.step, "seconds": round(run.seconds, 2), **figures}
+
+
+def _figures(run: Run | Result) -> dict[str, float]:
+    """Those of cross-validation, where it tested the model."""
+    if run.cross_validation is not None:
+        return run.cross_validation.figures
+    return measure(run.model, run.data, run.split)
 
 
 def saved_run(result: Result) -> Run:
@@ -55,13 +62,13 @@ def saved_run(result: Result) -> Run:
     from aae.training.rundir import RunDir
 
     directory = RunDir(result.path)
-    return Run(directory, directory.config(), result.model.cpu(), result.data, result.split)
+    return Run(directory, directory.config(), result.model.cpu(), result.data, result.split, result.cross_validation)
 
 
 def measure_run(run: Run, data: str | None = None) -> dict[str, Any]:
     """The flat object of `aae evaluate --json`; for the run's own data it is also saved in the run directory."""
     with spinner("Evaluating"):
-        figures = measure(run.model, run.data, run.split)
+        figures = _figures(run)
     config = run.config
     last = run.directory.history()
     facts: dict[str, Any] = {

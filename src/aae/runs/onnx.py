@@ -56,7 +56,8 @@ def export_onnx(run: Path, out: Path) -> str:
     The batch size is free. The encoder reads rows ``x``, float32 or, for columns that need it, float64: images
     divided by 255; columns of a table as they are, with a category as its index in the list in ``model.json``, -1
     for one that is not in it, NaN for an empty cell, and dates as seconds since 1970 (UTC). It
-    returns the code of each latent under the name of the latent; for a category these are the probabilities.
+    returns the code of each latent under the name of the latent; for a category these are the probabilities before
+    calibration (to the power ``calibration`` in ``model.json``, normalised, they are those of `aae predict`).
     The decoder takes one input for each latent.
 
     Args:
@@ -181,4 +182,5 @@ def _description(model: Autoencoder, encoded: list[str], every: list[str]) -> di
         "decoder": {"file": "decoder.onnx", "inputs": {name: ["rows", dims[name]] for name in every}, "output": "x"},
         "classes": model.classes,
         "probabilities": model.category.name if model.category is not None and model.category.name in encoded else None,
+        "calibration": model.calibration,
     }

@@ -24,6 +24,7 @@ from aae.model.component import fits
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
+from aae.runs.cross_validation import CrossValidation, saved_cross_validation, with_all_labels
 from aae.runs.prepare import LENGTHS
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
@@ -31,6 +32,10 @@ from aae.training.rundir import RunDir
 
 __all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
 
+NO_FOLDS = (
+    "The cross-validation of this run did not finish, so these metrics are of rows that the model was trained on and "
+    "too optimistic; `aae train PRESET --out RUN --resume` finishes it."
+)
 OF_FILES = ("decimal", "delimiter", "encoding", "missing")  # options that say how a table is written
 
 
@@ -43,11 +48,14 @@ class Run:
     model: Autoencoder
     data: Dataset
     split: Split
-    notes: tuple[str, ...] = ()  # what a reader of its figures must know of its data
+    cross_validation: CrossValidation | None = None
+    notes: tuple[str, ...] = ()  # what a reader of its metrics must know of its data
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """Class probabilities of the test rows; several pictures need them."""
+        """Class probabilities of the test rows; several plots need them."""
+        if self.cross_validation is not None:
+            return self.cross_validation.probabilities
         return inference.classify(self.model, self.data.test_x)
 
     @cached_property
@@ -113,9 +121,13 @@ def open_run(
     for note in rows.notes if data is not None or view.notes else ():  # those of unchanged data were said in training
         say(f"Note: {note}")
     rows, split, notes = with_model_classes(view, model.classes)
+    folds = None
+    if rows.cross_validated and not view.notes:
+        folds = saved_cross_validation(directory, rows)
+        notes = notes if folds is not None else (*notes, NO_FOLDS)
     for note in notes:
         say(f"Warning: {note}")
-    return Run(directory, config, model, rows, split, notes)
+    return Run(directory, config, model, rows, split, folds, notes)
 
 
 def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
@@ -141,7 +153,8 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
         reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
     elif model is not None and is_array_file(spec):
         reading = replace(reading, pictures=model.pictures or PictureFormat())
-    return load_data(spec, reading, *((model.table, model.classes or []) if model is not None else ()))
+    rows = load_data(spec, reading, *((model.table, model.classes or []) if model is not None else ()))
+    return with_all_labels(rows, config["seed"]) if config.get("cross_validated") else rows
 
 
 def read_config(run: RunDir) -> dict[str, Any]:
@@ -160,8 +173,8 @@ def read_config(run: RunDir) -> dict[str, Any]:
         raise AAEError(f"{run.path / 'config.json'} gives {config['seed']} as seed; a seed is 0 or more, below 2^63.")
     if "data_facts" in config and not valid_facts(config["data_facts"]):
         raise AAEError(f"{run.path / 'config.json'} has an invalid description of the data; copy the file again.")
-    if "changes" in config:  # runs of older versions use old names
-        config["changes"] = current_names(config["changes"])[0]
+    for name in {"changes", "options"} & config.keys():  # runs of older versions use old names
+        config[name] = current_names(config[name])[0]
     return config
 
 
@@ -208,6 +221,6 @@ def reading_for(model: Autoencoder) -> ReadOptions:
     """
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
-    # A model that was not trained on a folder, or by a version that always cut, says nothing else.
+    # A model that was not trained on a folder, or by a version that always cut, says nothing more.
     how = (model.pictures or PictureFormat(fit="crop")).for_others()
     return ReadOptions(image_size=model.shape[0], colour=len(model.shape) == 3, pictures=how)

@@ -12,7 +12,7 @@ from aae.system.files import read_checksummed, read_json
 
 __all__ = ["Overview", "find_runs", "look_at", "main_figure"]
 
-# The figures by which runs are told apart, the first that a run has.
+# The metrics by which runs are compared, the first that a run has.
 _MAIN = {
     "test_error": "test error {:.2f} %",
     "cluster_error": "cluster error {:.2f} %",
@@ -50,12 +50,12 @@ class Overview:
 
     @property
     def figure(self) -> str:
-        """The main figure, or what there is in its place."""
+        """The main metric, or what there is in its place."""
         return main_figure(self.figures) or ("not evaluated" if self.state == "finished" else self.state)
 
 
 def main_figure(figures: Mapping[str, Any]) -> str | None:
-    """The error, or the figure that a model without one is judged by."""
+    """The error, or the metric that a model without one is judged by."""
     return next((text.format(figures[name]) for name, text in _MAIN.items() if name in figures), None)
 
 

@@ -13,6 +13,7 @@ from aae.data.summary import describe_split, warnings_about
 from aae.model.autoencoder import Autoencoder
 from aae.presets.options import renamed
 from aae.presets.presets import resolve
+from aae.runs.cross_validation import choose_test_rows, shared_time
 from aae.runs.prepare import default_labels, prepare
 from aae.system import generators
 from aae.training.settings import Settings
@@ -87,9 +88,10 @@ def plan_training(
     changes = renamed(changes or {})
     resolve(preset, changes)
     rows = load_data(data, reading or ReadOptions())
+    rows = choose_test_rows(rows, preset, changes, labels, split, seed)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
-    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
+    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)
 

@@ -18,9 +18,10 @@ from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
 from aae.training.settings import Settings
 
-__all__ = ["LENGTHS", "default_labels", "long_note", "prepare", "resolve_for"]
+__all__ = ["LENGTHS", "Length", "default_labels", "long_note", "prepare", "resolve_for"]
 
 LENGTHS = ("epochs", "steps", "seconds", "max_seconds")  # in a run's configuration
+Length = dict[str, float | int]  # of a training, by the name of its unit
 LONG = 2.5  # times the preset's own length
 
 
@@ -36,7 +37,7 @@ def prepare(
     split: str | Split,
     seed: int,
     changes: Mapping[str, Any],
-    length: dict[str, float | int],
+    length: Length,
 ) -> tuple[Autoencoder, Settings, Split, dict[str, Any]]:
     """Build the model (initialised from the seed), settings, split and options of a preset."""
     options = resolve_for(preset, changes, data)
@@ -51,7 +52,7 @@ def prepare(
 def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tuple[str, ...]:
     """A note if a training is much longer than the preset's own, on as many rows."""
     steps = max(1, rows // settings.batch_size)  # of one pass, about
-    own = max(options["least_steps"], options["epochs"] * steps)
+    own = max(options["min_steps"], options["epochs"] * steps)
     times = (settings.steps or (settings.epochs or 0) * steps) / own
     if times < LONG:
         return ()
@@ -62,11 +63,14 @@ def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tupl
 
 
 def default_labels(preset: str, data: Dataset) -> int:
-    """Number of labels a preset uses: its own number for the bundled data sets, else all.
+    """Number of labels a preset uses: its own number for the bundled data sets, otherwise all.
 
-    If nearly every row is labelled, the labels of a sixth of the rows are kept for validation.
+    If nearly every row is labelled, the labels of a sixth of the rows are kept for validation, unless cross-validation
+    tests the model.
     """
     available = int((data.y >= 0).sum()) if data.classes else 0
+    if data.cross_validated:
+        return available
     if data.held is not None and available:  # test and validation rows are among them
         available -= int((data.y[data.held] >= 0).sum()) + min(VALIDATION_ROWS, len(data.y) // 6)
     wanted = PRESETS[preset].labels

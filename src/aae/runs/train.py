@@ -1,5 +1,6 @@
 """Trains a preset, and resumes an interrupted run."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from aae.model.autoencoder import Autoencoder
 from aae.presets.classes import prior_note
 from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
+from aae.runs.calibrate import calibrate
+from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
 from aae.runs.open import load_run_data, read_config
-from aae.runs.prepare import default_labels, long_note, prepare
+from aae.runs.prepare import Length, default_labels, long_note, prepare
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
@@ -71,7 +74,7 @@ def train_preset(
         precision: As for `aae.train`.
         devices: As for `aae.train`.
         num_nodes: As for `aae.train`.
-        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch.
+        **loop: Passed to `aae.train`: checkpoint_every, tensorboard, progress, watch, fit_noise.
 
     Raises:
         AAEError: Any error that the user can fix.
@@ -83,7 +86,7 @@ def train_preset(
         torch.Size([3, 10])
     """
     given = {"epochs": epochs, "steps": steps, "seconds": seconds}
-    length: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    length: Length = {name: value for name, value in given.items() if value is not None}
     if len(length) > 1:
         raise UsageError(f"Give one of epochs, steps and seconds, not {' and '.join(length)}.")
     if max_seconds is not None:
@@ -96,12 +99,13 @@ def train_preset(
     reading = reading or ReadOptions()
     reading = reading if label_column is None else replace(reading, label_column=label_column)
     rows = load_data(data, reading)
+    rows = choose_test_rows(rows, preset, changes, labels, split, seed)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split if isinstance(split, Split) else split_data(rows, labels, split, seed)
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))
-    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, length)
+    model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
@@ -113,8 +117,28 @@ def train_preset(
         "changes": changes,
         "length": length,
         "options": options,
+        **({"cross_validated": True} if rows.cross_validated else {}),
     }
-    return train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
+    result = train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
+    return _tested(result, preset, seed, changes, length, loop)
+
+
+def _tested(
+    result: Result, preset: str, seed: int, changes: Mapping[str, Any], length: Length, loop: Mapping[str, Any]
+) -> Result:
+    """Cross-validate a training that needs it and has ended, and calibrate a classifier."""
+    run = None if result.path is None else RunDir(result.path)
+    if result.data.cross_validated and not result.interrupted:
+        found = None if run is None else saved_cross_validation(run, result.data)
+        group, shown = loop["group"], loop.get("progress", True)
+        try:
+            result.cross_validation = found or cross_validate(preset, result.data, seed, changes, length, group, shown)
+        except KeyboardInterrupt:
+            result.interrupted = signal.SIGINT
+    calibrate(result)
+    if run is not None and result.cross_validation is not None and result.is_rank_zero:
+        result.cross_validation.save(run)
+    return result
 
 
 def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +171,8 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
         place[name] = place[name] or config[name]
     loop["group"] = launch(**place)
     data, model, settings, split = _rebuild(config, path)
-    return train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
+    result = train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
+    return _tested(result, config["preset"], config["seed"], config["changes"], config["length"], loop)
 
 
 def _rebuild(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoencoder, Settings, Split]:
@@ -155,9 +180,10 @@ def _rebuild(config: dict[str, Any], path: str | Path) -> tuple[Dataset, Autoenc
     data = load_run_data(config, path)
     largest = max((file.stat().st_size for file in RunDir(path).checkpoints.glob("step-*")), default=0)
     with Budget(largest + MEMORY_MARGIN):
-        arguments = (config[name] for name in ("labels", "split", "seed", "changes", "length"))
+        labels, split, seed, changes = (config[name] for name in ("labels", "split", "seed", "changes"))
         try:
-            model, settings, split, _ = prepare(config["preset"], data, *arguments)
+            length = shared_time(data, config["length"])
+            model, settings, split, _ = prepare(config["preset"], data, labels, split, seed, changes, length)
         except AAEError:
             check_unchanged(RunDir(path), data)  # which explains an error about changed data better
             raise

@@ -16,7 +16,7 @@ from aae.evaluation import inference
 from aae.evaluation.baselines import MAX_VALUES
 from aae.evaluation.committee import Committee, misfit, sharpened
 from aae.model.autoencoder import Autoencoder
-from aae.runs.prepare import prepare, resolve_for
+from aae.runs.prepare import Length, prepare, resolve_for
 from aae.training.settings import Settings
 from aae.training.train import train
 
@@ -31,9 +31,6 @@ ROWS = 10_000  # over which labels spread
 WEIGHT = 0.5  # of the baseline targets, if they are needed; 2 makes no difference
 CERTAIN = 0.8  # of the entropy of equal classes: a committee above that knows too little to teach
 CAUTION = (0.2, 0.35, 0.6, 1.0)  # powers of the network's probabilities, which are too certain
-
-
-Length = dict[str, float | int]
 
 
 class Settled(NamedTuple):
@@ -88,7 +85,7 @@ def settle_targets(
         return Settled(dict(changes), length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, short)
     rows = replace(data, notes=("First, a short trial with half of the labels.",))
-    result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress)
+    result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress, fit_noise=False)
     if result.interrupted:
         raise KeyboardInterrupt
     left = {name: value - result.seconds * name.endswith("seconds") for name, value in length.items()}

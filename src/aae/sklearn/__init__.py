@@ -1,4 +1,4 @@
 """The models as scikit-learn estimators, one file for each.
 
-May import `aae.runs` and the rooms below it.
+May import `aae.runs` and the packages below it.
 """

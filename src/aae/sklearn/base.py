@@ -266,7 +266,7 @@ class Coder(TransformerMixin, Estimator):
             X: Rows, as for `fit`.
 
         Returns:
-            ``(N, codes)``, float32 for float32 rows, else float64.
+            ``(N, codes)``, float32 for float32 rows, otherwise float64.
         """
         codes = self._apply(X, lambda model, x: model.encode(x))
         kind = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64

@@ -20,8 +20,8 @@ __all__ = ["AAEOutlierDetector"]
 LEAST_SPREAD = 0.4  # of scores, whose spread is near 1; most rows may be equal
 
 # Weak matching and strong noise: reconstructions of pixels must stay close to the training rows and to nothing else.
-_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "least_steps": 600, "epochs": 15}
-_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "least_steps": 100, "epochs": 4}
+_PIXELS = {"z": 32, "z_weight": 0.005, "corruption_level": 0.3, "hidden": (400, 400), "min_steps": 600, "epochs": 15}
+_COLUMNS = {"z_weight": 0.02, "corruption_level": 3.0, "hidden": (128, 128), "min_steps": 100, "epochs": 4}
 _OUTLIERS = {"prior_std": 1.0, "batch_size": 128, "corruption": "gaussian", "discriminator_hidden": (128, 128)}
 
 

@@ -1,4 +1,4 @@
-"""Helpers for every room: errors and their wording, files, tensors as bytes, memory limits, progress bars, the machine.
+"""Helpers for every package: errors and their wording, files, tensors as bytes, memory limits, progress bars, hardware.
 
-Nothing here knows what a model is. May import no other room.
+Nothing here knows what a model is. May import no other package.
 """

@@ -154,11 +154,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def row_progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+def row_progress(text: str, total: int, show: bool = True) -> Iterator[Callable[[int], None]]:
     """Show on standard error how many of ``total`` rows are done. Yields a function that counts more rows as done."""
     console = stderr_console()
     columns = (_TEXT, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-    hidden = _silent() or _output.quiet or not console.is_terminal
+    hidden = not show or _silent() or _output.quiet or not console.is_terminal
     with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         task = progress.add_task(printable(text), total=total)
         yield lambda count: progress.advance(task, count)

@@ -56,9 +56,10 @@ class Result:
     notes: list[str] = field(default_factory=list)
     interrupted: int = 0  # the signal that ended it; 0 if none did
     is_rank_zero: bool = True  # rank zero alone writes and evaluates
+    cross_validation: Any = None  # an `aae.runs.cross_validation.CrossValidation`, if that tested the model
 
     def __repr__(self) -> str:
-        """What was trained on what, for how long, and its newest figures, in a few lines."""
+        """What was trained on what, for how long, and its newest metrics, in a few lines."""
         codes = ", ".join(f"{latent.name} ({latent.dim})" for latent in self.model.latents)
         weights = sum(parameter.numel() for parameter in self.model.parameters())
         names = [name for name in self.history.columns() if name not in ("step", "epoch", "seconds")]
@@ -69,7 +70,7 @@ class Result:
             f"Result: {self.step:,} steps in {self.seconds:.0f} s{stopped}, {self.path or 'kept in memory only'}",
             f"model: latents {codes}; {weights:,} parameters",
             repr(self.data),
-            *textwrap.wrap(f"newest figures: {figures}" if figures else "no figures", 100, max_lines=6),
+            *textwrap.wrap(f"newest metrics: {figures}" if figures else "no metrics", 100, max_lines=6),
             *([f"{len(self.notes)} notes in .notes"] if self.notes else []),
         ])
 
@@ -95,6 +96,7 @@ class Loop:
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
+        self.fit_noise = True
         self.warnings: list[str] = []  # notes of what looks wrong with the data
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
@@ -323,7 +325,8 @@ class Loop:
             self._checkpoint()
             self.history.write(self.directory.metrics)
         self.trainer.finish()  # after the checkpoint, so that the training can be continued as it was
-        attach_noise(self.trainer.averaged, self.data, self.split)
+        if self.fit_noise:
+            attach_noise(self.trainer.averaged, self.data, self.split)
         if self.directory is not None:
             save_model(self.trainer.averaged, self.directory.model)
             if self.notes:

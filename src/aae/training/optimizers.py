@@ -8,7 +8,7 @@ import torch
 from aae.objectives.phases import Phase
 from aae.training.settings import Settings
 
-__all__ = ["decay_factor", "make_optimizer", "restore_optimizer", "set_rate"]
+__all__ = ["lr_factor", "make_optimizer", "restore_optimizer", "set_rate"]
 
 
 def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> torch.optim.Optimizer:
@@ -27,8 +27,8 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
     ]
     sgd = settings.optimizer == "sgd"
     for group in groups:
-        momentum = settings.momentum[group["kind"]]
-        group |= {"momentum": momentum} if sgd else {"betas": (momentum, 0.999)}
+        beta1 = settings.beta1[group["kind"]]
+        group |= {"momentum": beta1} if sgd else {"betas": (beta1, 0.999)}
     return torch.optim.SGD(groups, fused=True) if sgd else torch.optim.Adam(groups, fused=True, capturable=captured)
 
 
@@ -40,11 +40,11 @@ def set_rate(group: dict[str, Any], rate: float) -> None:
         group["lr"] = rate
 
 
-def decay_factor(decay: str, progress: float) -> float:
+def lr_factor(schedule: str, progress: float) -> float:
     """Factor on the learning rate when ``progress`` (0 to 1) of the training is over."""
-    if decay == "cosine":
+    if schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    if decay == "steps":
+    if schedule == "steps":
         return 0.1 ** ((progress >= 0.01) + (progress >= 0.2))
     return 1.0
 

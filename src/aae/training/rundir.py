@@ -26,7 +26,7 @@ LOCK = ".lock"
 _TYPES: dict[str, Any] = {
     "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
     "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
-    "data_facts": dict[str, Any], "data_in_memory": bool,
+    "data_facts": dict[str, Any], "data_in_memory": bool, "cross_validated": bool,
     "notes": list[str], "versions": dict[str, str],
 }  # fmt: skip
 
@@ -55,6 +55,7 @@ class RunDir:
         self.metrics = self.path / "metrics.csv"
         self.report = self.path / "report.html"
         self.rows = self.path / "rows.npz"
+        self.folds = self.path / "cross_validation.npz"
 
     def make(self) -> None:
         """Make the directory.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from aae.system.errors import AAEError, unknown
+from aae.system.renaming import renamed_arguments
 from aae.training.extras.protocol import Extra
 
 __all__ = ["Settings"]
@@ -15,6 +16,7 @@ LENGTHS = ("epochs", "steps", "max_seconds")  # one of the first two, the third,
 PHASES = ("reconstruction", "adversarial", "classification")
 
 
+@renamed_arguments(momentum="beta1", decay="lr_schedule", ema="ema_decay")
 @dataclass(frozen=True)
 class Settings:
     """Settings of one training.
@@ -24,22 +26,21 @@ class Settings:
         steps: Number of steps.
         max_seconds: The most seconds that the training takes; alone, the seconds that it takes. The decay of the
             learning rate follows the steps or the time, whichever is nearer to its end.
-        batch_size: Rows that a step reads.
-        labelled_batch_size: Labelled rows that a step reads besides, for a supervised latent.
+        batch_size: Rows of a step.
+        labelled_batch_size: Additional labelled rows of a step, for a supervised latent.
         schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
         optimizer: ``"adam"`` or ``"sgd"``.
         learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),
             ``adversarial`` (discriminator and generator) and ``classification``.
-        momentum: Momentum of SGD, or Adam's decay of the mean gradient, by the same three names.
-        decay: ``"constant"``, ``"cosine"`` to zero, or ``"steps"``: a tenth after 1 % and again
-            after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
+        beta1: Adam's beta1, or the momentum of SGD, by the same three names.
+        lr_schedule: How the learning rate falls: ``"constant"`` (it does not), ``"cosine"`` to zero, or ``"steps"``: to
+            a tenth after 1 % and again after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
         classification_weight: Factor on the cross-entropy of labelled rows.
         class_weights: Factor on that of a row of each class, in their order; None: all count the same.
         terms: Terms for few labels (see `aae.objectives.terms`).
         extras: Additions to the training (see `aae.training.extras`); they act in this order.
-        ema: Decay of the moving average of the weights that is evaluated and saved; with None the last
-            weights are.
+        ema_decay: Decay of the moving average of the weights, which is evaluated and saved; None: the last weights are.
     """
 
     epochs: float | None = None
@@ -52,14 +53,14 @@ class Settings:
     learning_rate: Mapping[str, float] = field(
         default_factory=lambda: {"reconstruction": 1e-3, "adversarial": 1e-3, "classification": 1e-3}
     )
-    momentum: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.9))
-    decay: str = "constant"
+    beta1: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.9))
+    lr_schedule: str = "constant"
     reconstruction_weight: float = 1.0
     classification_weight: float = 1.0
     class_weights: Sequence[float] | None = None
     terms: Sequence[nn.Module] = ()
     extras: Sequence[Extra] = ()
-    ema: float | None = None
+    ema_decay: float | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in LENGTHS if getattr(self, name) is not None]
@@ -72,7 +73,7 @@ class Settings:
                 raise AAEError(f"{name} must be a number above zero, not {getattr(self, name)}.")
         for name, values in (
             ("optimizer", ("adam", "sgd")),
-            ("decay", ("constant", "cosine", "steps")),
+            ("lr_schedule", ("constant", "cosine", "steps")),
             ("schedule", ("joint", "alternating")),
         ):
             if getattr(self, name) not in values:

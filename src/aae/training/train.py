@@ -53,6 +53,7 @@ def train(
     progress: bool = True,
     watch: Watch | None = None,
     info: Mapping[str, Any] | None = None,
+    fit_noise: bool = True,
     group: ProcessGroup | None = None,
 ) -> Result:
     """Train a model.
@@ -82,6 +83,7 @@ def train(
         watch: Called with the model and the share of the training that is over, at each evaluation; an
             exception that it raises ends the training.
         info: More entries for the run's ``config.json``, such as the preset's name.
+        fit_noise: Learn how the cells of a table vary, for `aae.sample`; False for models that are not kept.
         group: A process group that is ready; it replaces ``device``, ``precision``, ``devices`` and ``num_nodes``.
 
     Raises:
@@ -95,9 +97,7 @@ def train(
     fabric = group.fabric
     run = RunDir(out) if out is not None else None
     board = _tensorboard(run) if tensorboard else None
-    # Of a batch as large as the data at most; batch norm needs two rows, whatever a process's share is.
-    rows = max(2, min(settings.batch_size, len(data.x)) // group.world_size)
-    chosen = group.broadcast_result(lambda: choose_precision(group.precision, model, rows, fabric.device))
+    chosen = group.broadcast_result(lambda: choose_precision(group.precision, fabric.device))
     memory = None if run is None or resume or not group.is_rank_zero else _remember(data)
     config = {
         **({} if info and "data" in info else source),
@@ -105,8 +105,7 @@ def train(
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
         "device": fabric.device.type,
-        "precision": chosen.name,
-        **({"precision_trial": chosen.reason} if chosen.reason else {}),
+        "precision": chosen,
         "devices": group.world_size,
         "machine": describe_machine(),
         **(info or {}),
@@ -118,7 +117,7 @@ def train(
     torch.manual_seed(seed)
     with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
         group.barrier()  # machines may differ in how long they take to read the data
-        trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen.name)
+        trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen)
         if run is not None:
             # The model is described before the training, so that a part that cannot be saved is refused in time. The
             # trainer is made first, so that settings that are refused leave no directory behind.
@@ -132,6 +131,7 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        loop.fit_noise = fit_noise
         if memory is not None:
             loop.warnings = memory.warnings
             loop.notes += memory.warnings
@@ -194,7 +194,7 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
 
     Raises:
         AAEError: Rows of another shape, or outside [0, 1] for a Bernoulli likelihood, or a part that returns something
-            else than it should.
+            other than it should.
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")

@@ -18,7 +18,7 @@ from aae.system.errors import AAEError
 from aae.system.machine import keep_freed_memory
 from aae.training.average import Average, average_weight
 from aae.training.capture import CapturedStep
-from aae.training.optimizers import decay_factor, make_optimizer, restore_optimizer, set_rate
+from aae.training.optimizers import lr_factor, make_optimizer, restore_optimizer, set_rate
 from aae.training.precision import autocast
 from aae.training.reducer import reduced_loss
 from aae.training.settings import Settings
@@ -63,7 +63,7 @@ class Trainer:
         if shard is not None:
             share_batch_norm(self.model)
         # The moving average is the teacher, and it is evaluated and saved; without one the model itself is.
-        self._average = None if settings.ema is None else Average(self.model)
+        self._average = None if settings.ema_decay is None else Average(self.model)
         self.averaged = self.model if self._average is None else self._average.model
         self.losses.teacher = self.averaged
         self.batches = Batches(
@@ -134,7 +134,7 @@ class Trainer:
         for extra in self.extras:
             changed = extra.before_step(self, progress)
             progress = progress if changed is None else changed
-        factor = self.rate_factor * decay_factor(self.settings.decay, progress)
+        factor = self.rate_factor * lr_factor(self.settings.lr_schedule, progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 set_rate(group, self.settings.learning_rate[group["kind"]] * factor)
@@ -144,8 +144,8 @@ class Trainer:
                 module.train()
         batch = self.batches.at(self.step, progress)
         metrics = self._run_phases(batch) if self.captured is None else self.captured(batch)
-        if self._average is not None and self.settings.ema is not None:
-            self._average.update(average_weight(self.settings.ema, self.steps_since_restart))
+        if self._average is not None and self.settings.ema_decay is not None:
+            self._average.update(average_weight(self.settings.ema_decay, self.steps_since_restart))
         self.step += 1
         for extra in self.extras:
             extra.after_step(self, metrics)

@@ -1,4 +1,4 @@
 """Hyperparameter search for a preset with Optuna, and its report.
 
-What a search tries, and how trials are judged, belongs here. May import `aae.report`, `aae.runs` and the rooms below.
+What a search tries, and how trials are judged, belongs here. May import `aae.report`, `aae.runs` and packages below.
 """

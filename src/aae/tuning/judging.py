@@ -29,7 +29,7 @@ class PrunedError(Exception):
 
 @dataclass(frozen=True)
 class ValidationJudge:
-    """Judges a trial by its figure on the validation rows, which it reports at tenths of the training."""
+    """Judges a trial by its metric on the validation rows, which it reports at tenths of the training."""
 
     data: Dataset
     split: Split

@@ -44,7 +44,7 @@ _SPACE: dict[str, tuple[Range, Any]] = {
     "information_weight": (
         (1.0, 300.0, True), lambda o: o.y in ("clusters", "auto") and "information" in o.y_matching
     ),
-    "adversarial_radius": ((0.05, 1.0, True), lambda o: o.adversarial_radius > 0),
+    "vat_radius": ((0.05, 1.0, True), lambda o: o.vat_radius > 0),
     "interpolation": ((0.2, 5.0, True), lambda o: o.interpolation > 0),
     "transformation": ((0.5, 5.0, True), lambda o: o.transformation > 0),
     "consistency": ((0.2, 5.0, True), lambda o: o.consistency > 0),
@@ -74,7 +74,7 @@ class Search:
 
     @property
     def figure(self) -> str:
-        """Name of the figure that was minimised."""
+        """Name of the metric that was minimised."""
         return self.judge.figure
 
 
@@ -115,7 +115,7 @@ def tune(
         seed: Seed of label draw, training and proposals.
         changes: Settings that are fixed, ``{name: value}``.
         reading: How a path is read.
-        progress: Show a progress bar for each trial, and its figure.
+        progress: Show a progress bar for each trial, and its metric.
         **loop: Passed to `train_preset`: epochs, steps, seconds or max_seconds, device, precision.
 
     Raises:
@@ -152,7 +152,7 @@ def tune(
             raise _SurplusError
         chosen = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in space.items()}
         train = functools.partial(train_preset, preset, rows, labels=labels, split=split, seed=seed,
-                                  changes=fixed | chosen, progress=progress, **loop)  # fmt: skip
+                                  changes=fixed | chosen, progress=progress, fit_noise=False, **loop)  # fmt: skip
         try:
             return judge(train, trial)
         except UsageError:

@@ -200,10 +200,10 @@ def test_a_start_may_be_skipped_after_a_divergence_in_a_timed_training():
     assert restarts_of(trainer).number == 3
 
 
-@pytest.mark.parametrize("ema", [0.9, None])
+@pytest.mark.parametrize("ema_decay", [0.9, None])
 @pytest.mark.parametrize("better", [False, True])
-def test_a_training_that_ends_early_keeps_the_best_start(ema, better):
-    trainer = trainer_of(ema=ema)
+def test_a_training_that_ends_early_keeps_the_best_start(ema_decay, better):
+    trainer = trainer_of(ema_decay=ema_decay)
     steps_of(trainer, 4)
     first = {name: value.clone() for name, value in trainer.averaged.state_dict().items()}
     steps_of(trainer, 2)

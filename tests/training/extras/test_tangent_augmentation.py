@@ -115,7 +115,7 @@ def test_a_training_lets_it_learn_from_its_rows(listed):
 
 
 def test_the_options():
-    nothing = {"adversarial_radius": 0.0, "interpolation": 0.0}
+    nothing = {"vat_radius": 0.0, "interpolation": 0.0}
     options = resolve("semi-supervised", nothing | {"transformation": 0.6, "transformation_scale": 1.5})
     (term,) = build_terms(options, aae.load_data("digits"))
     assert (term.weight, term.change.scale) == (0.6, 1.5)

@@ -1,4 +1,4 @@
-"""Pictures: every function takes arrays or a model and returns a `matplotlib.figure.Figure`.
+"""Plots: every function takes arrays or a model and returns a `matplotlib.figure.Figure`.
 
 Nothing here uses pyplot or changes the global settings of matplotlib, so the functions may be called
 from anywhere, in any order. `save` writes a figure to a file.

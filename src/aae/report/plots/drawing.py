@@ -1,4 +1,4 @@
-"""Helpers for all pictures: style, colours, text, tiles of images, and saving a figure."""
+"""Helpers for all plots: style, colours, text, tiles of images, and saving a figure."""
 
 import io
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def colours(count: int) -> list[str]:
 
 
 def marker(number: int) -> str:
-    """The marker of a class: together with its colour, 100 classes are told apart."""
+    """The marker of a class: together with its colour, 100 classes can be distinguished."""
     return MARKERS[number // len(PALETTE) % len(MARKERS)]
 
 
@@ -112,7 +112,7 @@ def to_pixels(images: np.ndarray, what: str) -> np.ndarray:
 
     Args:
         images: Grey, RGB or RGBA images.
-        what: Name of the picture, for the error message.
+        what: Name of the plot, for the error message.
 
     Raises:
         AAEError: The rows are vectors, there are none, or the number of channels is not 1, 3 or 4.
@@ -156,7 +156,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        raise AAEError(f"A picture ends in {', '.join(_METADATA)}, and {path.name!r} does not; change its ending.")
+        raise AAEError(f"The file of a plot ends in {', '.join(_METADATA)}, not as {path.name!r} does; rename it.")
     if not path.parent.is_dir():
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
 

@@ -31,6 +31,7 @@ __all__ = ["feature_map", "latent_map", "prior_range"]
 
 MOST_POINTS = 10_000
 MOST_NAMES = 30
+AROUND = 15  # points among which a class needs the majority for its name to be written there
 LARGE_NAMES = 12  # with more, they are written smaller
 NO_LABEL = "x"
 PRIOR_SAMPLES = 200_000
@@ -95,7 +96,6 @@ def feature_map(points: np.ndarray, labels: np.ndarray | None = None,
     figure, axes, handles, texts = _new_map(points, labels, classes, "Features")
     hide_axes(axes)
     set_title(axes, axes.get_title(loc="left") + "\nin two dimensions, by t-SNE")
-    axes.set_aspect("equal", adjustable="datalim")
     _add_names(figure, handles, texts)
     return figure
 
@@ -158,7 +158,9 @@ def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str
     present = [k for k in np.unique(labels) if k >= 0]
     short = shorten(names, 12)
     for k in present if len(present) <= MOST_NAMES else []:
-        _label_class(axes, _densest(points[labels == k]), short[k], len(present) > LARGE_NAMES)
+        place = _densest(points[labels == k])
+        if _most_around(place, points, labels == k):
+            _label_class(axes, place, short[k], len(present) > LARGE_NAMES)
     shown = [(marker(k), colours(k + 1)[k], names[k]) for k in present]
     if (labels < 0).any():
         shown.append((blank, STYLE["rest"], "no label" if present else "rows"))
@@ -170,6 +172,12 @@ def _densest(points: np.ndarray) -> np.ndarray:
     """The point whose nearest third is closest: it lies inside a cluster, while a mean may lie between two."""
     distances, _ = cKDTree(points).query(points, k=[min(len(points), max(20, len(points) // 3))])
     return points[distances[:, 0].argmin()]
+
+
+def _most_around(place: np.ndarray, points: np.ndarray, member: np.ndarray) -> bool:
+    """Whether most points around a place are members: where classes overlap, names would cover each other."""
+    _, nearest = cKDTree(points).query(place, k=min(len(points), AROUND))
+    return bool(member[np.atleast_1d(nearest)].mean() > 0.5)
 
 
 def _label_class(axes: Axes, place: np.ndarray, name: str, small: bool) -> None:

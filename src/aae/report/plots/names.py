@@ -1,4 +1,4 @@
-"""Names as a picture can show them: on one line, short, all different, and in characters that its font has."""
+"""Names as a plot can show them: on one line, short, all different, and in characters that its font has."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def _characters(fonts: tuple[str, ...]) -> frozenset[int]:
 
 
 def _lacking(text: str) -> set[str]:
-    """Characters of a text that the font of pictures lacks; some names are bold."""
+    """Characters of a text that the font of plots lacks; some names are bold."""
     known = _characters(tuple(findfont(FontProperties(weight=weight)) for weight in ("normal", "bold")))
     return {character for character in text if ord(character) not in known and not character.isspace()}
 
@@ -30,7 +30,7 @@ def drawable(text: str) -> str:
 
 
 def class_names(classes: Sequence[str | int | float] | None, count: int, length: int = 24) -> list[str]:
-    """Names of ``count`` classes or clusters for a picture, each of ``length`` characters at most and all different.
+    """Names of ``count`` classes or clusters for a plot, each of ``length`` characters at most and all different.
 
     Unnamed ones are numbered, and so are those whose names the font cannot write (`numbered_classes`).
     """
@@ -40,7 +40,7 @@ def class_names(classes: Sequence[str | int | float] | None, count: int, length:
 
 
 def numbered_classes(classes: Sequence[str | int | float] | None) -> dict[str, str]:
-    """What the pictures call the classes whose names the font cannot write: ``{"class 3": name}``."""
+    """What the plots call the classes whose names the font cannot write: ``{"class 3": name}``."""
     names = enumerate(map(_one_line, classes or []))
     return {f"class {k}": name for k, name in names if _lacking(name)}
 

@@ -1,4 +1,4 @@
-"""Pictures of a model's outputs: the decoded latent grid, styles by class, samples, reconstructions, mistakes."""
+"""Plots of a model's outputs: the decoded latent grid, styles by class, samples, reconstructions, mistakes."""
 
 import math
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def _check_images(model: Autoencoder, what: str) -> None:
 
 
 def _columns(model: Autoencoder, category: Latent) -> tuple[list[str], str]:
-    """Names of the values of a category, and what they are: classes if learned from labels, else clusters."""
+    """Names of the values of a category, and what they are: classes if learned from labels, otherwise clusters."""
     labelled = category.label != "none"
     return class_names(model.classes if labelled else None, category.dim), "class" if labelled else "cluster"
 

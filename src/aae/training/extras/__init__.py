@@ -1,4 +1,4 @@
-"""Extras: what a training does besides its step, one file for each. The trainer calls all of them by one protocol.
+"""Extras: what a training does beside its step, one file for each. The trainer calls all of them by one protocol.
 
 A new extra (a callback) belongs here.
 """

@@ -52,7 +52,7 @@ def class_shift(logits: Tensor, prior: Tensor, margin: float = MARGIN, capped: b
         count = (wanted[worst] * len(logits)).ceil() if share[worst] < wanted[worst] else wanted[worst] * len(logits)
         shift[worst] += _step(logits + shift, worst, int(count))
         share = _shares(logits + shift)
-    if (share - prior).abs().sum() >= (before - prior).abs().sum():  # rows that are all alike cannot be told apart
+    if (share - prior).abs().sum() >= (before - prior).abs().sum():  # rows that are all alike cannot be distinguished
         return torch.zeros_like(prior)
     return shift - shift.mean()
 

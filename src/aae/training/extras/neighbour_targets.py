@@ -40,26 +40,26 @@ class NeighbourTargets(Extra):
     others, drawn from the ``pool`` nearest ones. :math:`a` is one at first and falls linearly to zero in the second
     half of that time.
 
-    A kind of row without any label (sevens with a bar, where all labelled sevens have none) is at first undecided
+    A subpopulation without any label (sevens with a bar, where all labelled sevens have none) is at first undecided
     between two classes. The first pass decides by chance resemblances which class takes it, and everything that smooths
-    the classes keeps it there. Distances are a better guide for such a kind. For single rows they are wrong far more
-    often than a trained network, so their share falls to zero early. An isolated kind needs a wide neighbourhood to
-    reach its class; one close to another class, such as closed fours, needs a narrow one. The square favours the
-    majority among the neighbours, which a network is slow to follow on a rare kind of row.
+    the classes keeps it there. Distances are a better guide for it. For single rows they are wrong far more often than
+    a trained network, so their share falls to zero early. An isolated subpopulation needs a wide neighbourhood to reach
+    its class; one close to another class, such as closed fours, needs a narrow one. The square favours the majority
+    among the neighbours, which a network is slow to follow on a rare subpopulation.
 
     In wide neighbourhoods a class with few labels loses its rows to the class next to it. Where the running frequency
     of a class is more than 1.5 times its frequency in the prior, or less than 1 / 1.5 of it, :math:`\bar t` is scaled
     back to that bound: distribution alignment (Berthelot et al., *ReMixMatch*, arXiv 1911.09785) with a margin. Without
-    the margin, kinds of row that fit two classes equally go to the class that is too rare. For clusters there is
-    neither scaling nor squaring: no frequencies are right where there are more clusters than kinds of row, and squaring
-    without frequencies to protect small clusters would let the large ones take all rows.
+    the margin, subpopulations that fit two classes equally go to the class that is too rare. For clusters there is
+    neither scaling nor squaring: no frequencies are right where there are more clusters than subpopulations, and
+    squaring without frequencies to protect small clusters would let the large ones take all rows.
 
     Label spreading (Zhou et al., *Learning with Local and Global Consistency*, 2004) on the same rows starts from the
     labels alone. Here the predictions of the network spread, so that badly placed labels do not mislead a whole class.
 
     Args:
         until: Share of the training after which the teacher's own prediction is the target.
-        neighbours: Number of rows in the mean besides the nearest one.
+        neighbours: Number of rows in the mean in addition to the nearest one.
         pool: Number of nearest rows from which those are drawn.
         rows: Number of rows stored to find neighbours among; at most half of them are labelled. Among few rows the
             nearest are far away and of other classes.

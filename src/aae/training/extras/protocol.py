@@ -13,7 +13,7 @@ __all__ = ["Extra"]
 
 @runtime_checkable
 class Extra(Protocol):
-    """Something a training does besides its step, such as restarts; other libraries call it a callback.
+    """Something a training does in addition to its step, such as restarts; other libraries call it a callback.
 
     The trainer calls its extras in the order in which the settings list them. An extra inherits from this class and
     overrides the methods it needs; the others do nothing. Its constructor arguments are kept under their own names and

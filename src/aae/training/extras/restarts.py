@@ -1,4 +1,4 @@
-"""Several starts of one training, of which the best continues."""
+"""Several starts of one training; the best one continues."""
 
 import copy
 from collections.abc import Mapping

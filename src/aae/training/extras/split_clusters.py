@@ -36,9 +36,9 @@ class _Halves(NamedTuple):
 class SplitClusters(Extra):
     r"""Gives the head of a cluster that can be given up to a cluster that holds two groups of rows.
 
-    Mutual information alone does not undo what the first pass has decided: two kinds of row that share a cluster stay
+    Mutual information alone does not undo what the first pass has decided: two subpopulations that share a cluster stay
     in it for good. To separate them, the model would have to pass through a state in which rows are undecided, while
-    other clusters are empty or share one kind.
+    other clusters are empty or share one subpopulation.
 
     Distances are measured between the features under the class head, averaged over changed copies of a row, in units of
     the spread of those copies: in directions in which the copies of one row spread, distance means little. In plain
@@ -52,17 +52,17 @@ class SplitClusters(Extra):
     comes from the smallest cluster if that has less than ``spare`` of its share in the prior and at most half the rows
     of the smaller half. Otherwise it comes from the smaller of the two neighbouring clusters that are closest together,
     if the halves are ``margin`` times as far apart and neither half is small enough to be given up itself: a small,
-    remote kind, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both heads begin
-    as the old one, plus and minus a step towards the two halves; the losses do the rest. They also move the rows of the
-    cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM Algorithm for
-    Mixture Models*, Neural Computation 12, 2000, with other criteria.)
+    remote subpopulation, such as sevens with a bar, would lose its head again, and its rows would be scattered. Both
+    heads begin as the old one, plus and minus a step towards the two halves; the losses do the rest. They also move the
+    rows of the cluster that was given up to the nearest cluster. (Split and merge of mixtures: Ueda et al., *SMEM
+    Algorithm for Mixture Models*, Neural Computation 12, 2000, with other criteria.)
 
     Classes with labels are not split.
 
     Args:
         change: Module that changes rows ``(N, *shape)`` but keeps their meaning.
         least: Smallest distance of two halves that count as two groups.
-        margin: How many times as far apart the halves must be as the two clusters of which one is given up.
+        margin: How many times as far apart the halves must be as the two clusters, one of which is given up.
         spare: Share of the rows, over the cluster's frequency in the prior, below which a cluster is given up first.
         begin: Share of the training before which nothing is split.
         end: Share after which nothing is split: the last groups need time to separate.

@@ -1,0 +1,150 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aae.data.dataset import Dataset, ReadOptions
+from aae.data.sources import load_data
+from aae.evaluation.intervals import Share
+from aae.runs import cross_validation, train
+from aae.runs.cross_validation import ENOUGH, choose_test_rows, pooled, shared_time, with_all_labels
+from aae.runs.measure import evaluate
+from aae.runs.open import open_run
+from aae.runs.train import resume_run, train_preset
+from helpers.runs import SMALL
+
+CHANGES = {**SMALL, "network": "mlp", "batch_size": 16, "labelled_batch_size": 16}
+ROWS = 60
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table whose classes the first column separates; ten rows have no label."""
+    rng = np.random.default_rng(0)
+    y = np.arange(ROWS) % 2
+    lines = [f"{3 * k + rng.normal():.3f},{rng.normal():.3f},{['no', 'yes'][k]}" for k in y]
+    lines[:10] = [line.rsplit(",", 1)[0] + "," for line in lines[:10]]
+    file = tmp_path_factory.mktemp("table") / "table.csv"
+    file.write_text("\n".join(["a,b,class", *lines]))
+    return file
+
+
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train_preset("few-labels", table, label_column="class", changes=CHANGES, steps=10, out=out, progress=False)
+
+
+def read(table):
+    return load_data(table, ReadOptions(label_column="class"))
+
+
+def test_a_model_learns_from_all_labels_and_folds_test_it_once_each(run):
+    assert len(run.split.labelled) == 50
+    assert len(run.data.x) == ROWS
+    figures = evaluate(run)
+    assert (figures["test_error_rows"], figures["test_labelled"], figures["cross_validation_folds"]) == (50, 50, 5)
+    wrong = run.cross_validation.probabilities.argmax(1) != run.data.test_y
+    assert figures["test_error"] == pytest.approx(100 * wrong.mean())
+    assert np.sum(figures["confusion"]) == 50
+    assert figures["baseline_logistic_regression_rows"] == 50
+
+
+def test_no_training_sees_the_labels_that_test_it(table, monkeypatch):
+    seen = []
+
+    def remember(model, data, settings, *, split, **_):
+        seen.append(np.concatenate([data.x[split.labelled], data.test_x]))
+        assert not (data.x[:, None] == data.test_x[None]).all(2).any()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cross_validation, "train", remember)
+    result = train_preset("few-labels", table, label_column="class", changes=CHANGES, steps=2, progress=False)
+    assert result.interrupted
+    assert [len(rows) for rows in seen] == [50]
+
+
+def test_a_run_opened_again_has_the_same_figures_and_probabilities(run):
+    opened = open_run(run.path)
+    assert opened.notes == ()
+    np.testing.assert_array_equal(opened.probabilities, run.cross_validation.probabilities)
+    assert evaluate(opened) == evaluate(run) == json.loads((run.path / "evaluation.json").read_text())
+
+
+def test_an_interrupted_cross_validation_is_told_and_finished_by_resume(table, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "cross_validate", stop)
+        arguments = {"label_column": "class", "changes": CHANGES, "steps": 2, "progress": False}
+        assert train_preset("few-labels", table, out=tmp_path / "run", **arguments).interrupted
+    (note,) = open_run(tmp_path / "run").notes
+    assert "did not finish" in note
+    result = resume_run(tmp_path / "run", progress=False)
+    assert result.cross_validation is not None
+    assert result.step == 2
+    assert open_run(tmp_path / "run").notes == ()
+
+
+def test_changed_data_are_not_judged_by_the_folds_of_others(table, tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text(table.read_text())
+    arguments = {"label_column": "class", "changes": CHANGES, "steps": 2, "progress": False}
+    train_preset("few-labels", file, out=tmp_path / "run", **arguments)
+    file.write_text(table.read_text().replace("yes", "no", 1))
+    run = open_run(tmp_path / "run")
+    assert run.cross_validation is None
+    assert any("changed since training" in note for note in run.notes)
+    assert any("too optimistic" in note for note in run.notes)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"labels": 20}, {"split": "tutorial"}, {"preset": "aae"}, {"held_out": False}, {"rows": 7 * ENOUGH}],
+    ids=str,
+)
+def test_rows_held_out_by_the_user_or_enough_of_them_test_without_folds(chosen):
+    rows = chosen.get("rows", 100)
+    y = np.arange(rows) % 2
+    test = rows // 5
+    x = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+    data = Dataset("rows", x[test:], y[test:], x[:test], y[:test], ["a", "b"],
+                   test_held_out=chosen.get("held_out", True))  # fmt: skip
+    arguments = {"labels": None, "split": "random", "preset": "few-labels"} | chosen
+    found = choose_test_rows(data, arguments["preset"], {}, arguments["labels"], arguments["split"], 0)
+    assert found is data
+    usual = choose_test_rows(replace(data, test_held_out=True), "few-labels", {}, None, "random", 0)
+    assert usual.cross_validated == (rows == 100)
+
+
+def test_the_only_row_of_a_class_is_always_learned(table):
+    data = read(table)
+    y = np.where(np.arange(len(data.y)) == np.flatnonzero(data.y == 1)[0], 2, data.y)
+    found = with_all_labels(replace(data, y=y, classes=[*data.classes, "once"]), 0)
+    assert 2 in found.y
+    assert 2 not in found.test_y
+    assert len(found.test_y) == 49
+
+
+def test_pooled_figures_weigh_folds_by_their_rows():
+    folds = [
+        {
+            "test_rows": 10,
+            "test_labelled": 10,
+            "squared_error": 1.0,
+            **Share(10.0, 10).entries("test_error"),
+            "elbo": 2.0,
+        },
+        {"test_rows": 30, "test_labelled": 30, "squared_error": 2.0, **Share(50.0, 30).entries("test_error")},
+    ]
+    expected = {"test_rows": 40, "test_labelled": 40, "squared_error": 1.75, **Share(40.0, 40).entries("test_error")}
+    assert pooled(folds) == pytest.approx(expected)
+
+
+def test_all_trainings_share_the_seconds(table):
+    data = choose_test_rows(read(table), "few-labels", {}, None, "random", 0)
+    assert shared_time(data, {"seconds": 12.0, "max_seconds": 24.0}) == {"seconds": 2.0, "max_seconds": 4.0}
+    assert shared_time(data, {"steps": 12}) == {"steps": 12}
+    assert shared_time(read(table), {"seconds": 12.0}) == {"seconds": 12.0}
