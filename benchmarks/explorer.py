@@ -81,7 +81,7 @@ def section(results: dict[str, Any]) -> str:
         "## Size and speed", "",
         f"MNIST, 10,000 test rows first, then training rows; measured with `python benchmarks/explorer.py` in "
         f"Chromium without a graphics card, {results['machine']}.", "",
-        "| rows | file | first picture after | decoding an image | zooming, frames a second | processor time of a frame |",
+        "| rows | file | first picture after | decoding an image | frames a second, zooming | processor time of each |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for rows, one in results["pages"].items():
@@ -94,7 +94,10 @@ def write(text: str) -> None:
     """Put the section in its place in the document."""
     before = PAGE.read_text("utf-8") if PAGE.exists() else "# The explorer\n"
     found = re.search(r"^## Size and speed\n.*?(?=^## |\Z)", before, re.M | re.S)
-    after = before.replace(found[0], text + "\n" * (found.end() < len(before))) if found else f"{before.rstrip()}\n\n{text}"
+    if found:
+        after = before.replace(found[0], text + "\n" * (found.end() < len(before)))
+    else:
+        after = f"{before.rstrip()}\n\n{text}"
     PAGE.write_text(after, "utf-8")
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from helpers import explorer_pages
 
 ARGUMENTS = [
@@ -57,7 +58,7 @@ class Visit:
 
     @property
     def labels(self):
-        return {row: name for row, name in self.run("() => [...aaeExplorer.labels.given]")}
+        return dict(self.run("() => [...aaeExplorer.labels.given]"))
 
     @property
     def said(self):

@@ -1,6 +1,7 @@
 """The page in a real browser: map, row, decoder, lists, keys."""
 
 import pytest
+
 from helpers.explorer_pages import CLASSES, HOSTILE, LEFT, RIGHT, ROWS, payload, table
 
 WAIT = 100  # milliseconds, for a picture to be drawn

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from helpers.explorer_pages import ROWS, payload
-from helpers.models import CLASSES, autoencoder, category, heads, style
 
 from aae.explorer.arrays import pack
 from aae.explorer.decoder import decoder_entries
-from aae.model.networks import ConvDecoder, MLPTrunk
 from aae.model.autoencoder import Autoencoder
+from aae.model.networks import ConvDecoder, MLPTrunk
+from helpers.explorer_pages import ROWS, payload
+from helpers.models import CLASSES, autoencoder, category, heads, style
 
 DECODE = "codes => codes.map(code => Array.from(aaeExplorer.decoding.decoder.decode(code)))"
 MERGE = "latents => latents.map(each => Array.from(aaeExplorer.decoding.decoder.merge(each)))"

@@ -1,6 +1,7 @@
 """Labelling in a real browser: keys, undo, the browser's storage, labels.csv, the labelling page."""
 
 import pytest
+
 from helpers.explorer_pages import CLASSES, HOSTILE, labelling, payload
 
 
@@ -186,7 +187,7 @@ def test_labelling_without_classes(visit):
 def test_a_browser_without_storage(visit, tmp_path):
     one = visit(labelling())
     frame = tmp_path / "frame.html"
-    frame.write_text('<iframe sandbox="allow-scripts allow-downloads" width="800" height="700" src="page0.html"></iframe>')
+    frame.write_text('<iframe sandbox="allow-scripts" width="800" height="700" src="page0.html"></iframe>')
     one.page.goto(frame.as_uri())
     inside = one.page.frames[1]
     inside.wait_for_function("() => window.aaeExplorer")

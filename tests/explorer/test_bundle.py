@@ -18,7 +18,8 @@ def test_the_bundle_is_what_the_source_gives(tmp_path):
         pytest.skip("node or explorer/node_modules is missing: run `make explorer`; the bundle is not compared")
     subprocess.run([node, source / "build.mjs", tmp_path], check=True, timeout=60)
     for name in FILES:
-        assert (tmp_path / name).read_text("utf-8") == (STATIC / name).read_text("utf-8"), f"{name}: run `make explorer`"
+        now, kept = ((folder / name).read_text("utf-8") for folder in (tmp_path, STATIC))
+        assert now == kept, f"{name}: run `make explorer`"
 
 
 def test_nothing_that_the_policy_forbids():
