@@ -34,18 +34,18 @@ def evaluate(model: Autoencoder, data: Dataset, split: Split | None = None) -> d
 
     Returns:
         Some of ``test_error``, ``validation_error``, ``cluster_error``, ``style_leak`` (accuracy of a linear probe on
-        the style; for a model without a class latent also as ``class_readable``, because there a high value is
-        good), ``prior_classifier_accuracy`` (of a classifier of codes and prior samples; chance is 50)
-        and ``prior_mismatch`` (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and
-        ``judge_accuracy`` (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes),
-        ``calibration_error`` (`aae.evaluation.calibration`) and ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``, ``log_likelihood``,
-        ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and ``baseline_random_forest``, the test errors
-        of these on the same labels (percent); ``squared_error``, ``pca_squared_error`` (of PCA with as many components
-        as the code is long), ``denoising_error``, ``noisy_error`` (summed over a row's values). Metrics that need
-        labels are of the ``test_labelled`` of the ``test_rows``, or of the ``validation_labelled`` of the
-        ``validation_rows``. An error or accuracy ``NAME`` has its number of
-        rows, ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`);
-        what a linear probe reads also has ``NAME_chance``, the share of the most frequent class.
+        the style; for a model without a class latent also as ``class_readable``, because there a high value is good),
+        ``prior_classifier_accuracy`` (of a classifier of codes and prior samples; chance is 50) and ``prior_mismatch``
+        (the same, in points above 50), ``component_accuracy``, ``conditional_accuracy`` and ``judge_accuracy``
+        (`aae.evaluation.conditional`), ``balanced_accuracy`` (the mean over classes), ``calibration_error``
+        (`aae.evaluation.calibration`) and ``recall_NAME`` for each class (percent); ``reconstruction_loss``, ``elbo``,
+        ``log_likelihood``, ``log_likelihood_se`` (nats); ``baseline_logistic_regression`` and
+        ``baseline_random_forest``, the test errors of these on the same labels (percent); ``squared_error``,
+        ``pca_squared_error`` (of PCA with as many components as the code is long), ``denoising_error``, ``noisy_error``
+        (summed over a row's values). Metrics that need labels are of the ``test_labelled`` of the ``test_rows``, or of
+        the ``validation_labelled`` of the ``validation_rows``. An error or accuracy ``NAME`` has its number of rows,
+        ``NAME_rows``, and its 95 % interval, ``NAME_low`` to ``NAME_high`` (`aae.evaluation.intervals.Share`); what a
+        linear probe reads also has ``NAME_chance``, the share of the most frequent class.
     """
     validation = split.validation if split is not None else np.arange(0)
     values: dict[str, float] = {"test_rows": len(data.test_x), "test_labelled": int((data.test_y >= 0).sum())}
