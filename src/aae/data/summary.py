@@ -128,8 +128,8 @@ def _unlabelled_test(data: Dataset) -> list[str]:
         return []
     test = len(data.test_x)
     if not single_labels(data.y):  # of a labels file
-        return [f"No error can be measured: all labels are for training, and the {test:,} test examples have none. Label "
-                "more examples, or provide test data."]  # fmt: skip
+        return [f"No error can be measured: all labels are for training, and the {test:,} test examples have none. "
+                "Label more examples, or provide test data."]  # fmt: skip
     rows = f"the {test:,} test examples have none" if test else "there are no test examples"
     return [f"No labelled example was held out for testing, because a class would lose its only label; {rows}. Label "
             "more examples, or provide test data."]  # fmt: skip
