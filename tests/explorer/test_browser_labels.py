@@ -102,6 +102,7 @@ def test_a_labels_file_is_loaded(visit):
     assert one.download().endswith("30.png,emu\nabsent.png,cat\n")
     one.page.keyboard.press("Backspace")
     assert one.labels == {}
+    assert one.page.get_by_role("button", name="Download labels.csv").is_disabled()
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -136,6 +137,12 @@ def test_spellings_in_a_file_are_asked_about(visit):
     one.page.get_by_role("button", name="Yes, use “dog”").click()
     one.page.wait_for_function("() => aaeExplorer.labels.given.size === 2")
     assert one.labels == {0: "dog", 2: "dog"}
+    one.page.locator("input[type=file]").set_input_files(
+        {"name": "l.csv", "mimeType": "text/csv", "buffer": b"file,label\n0.png,owl\n2.png,Owl\n"}
+    )
+    one.page.get_by_role("button", name="No, “Owl” is another class").click()
+    one.page.wait_for_function("() => aaeExplorer.labels.given.get(2) === 'Owl'")
+    assert one.labels == {0: "owl", 2: "Owl"}
 
 
 def test_quotes_and_commas_in_names(visit):
