@@ -72,7 +72,7 @@ def test_another_label_in_the_data_is_said(visit):
 def test_two_spellings_of_a_class_are_asked_about(visit, typed):
     one = visit(payload())
     one.focus(30)
-    one.page.get_by_label("New or other class").fill(typed)
+    one.page.get_by_label("New or other class", exact=True).fill(typed)
     one.page.keyboard.press("Enter")
     assert "There is a class “cat”." in one.page.locator("dialog[open]").inner_text()
     one.page.keyboard.press("Enter")
@@ -83,7 +83,7 @@ def test_another_class_of_a_similar_name(visit):
     one = visit(payload(classes=["spaniel", "class 1"]))
     one.focus(30)
     for typed, asked in (("spaniels", True), ("class 2", False), ("terrier", False)):
-        one.page.get_by_label("New or other class").fill(typed)
+        one.page.get_by_label("New or other class", exact=True).fill(typed)
         one.page.keyboard.press("Enter")
         assert one.page.locator("dialog[open]").count() == asked, typed
         if asked:
