@@ -174,7 +174,7 @@ def test_no_line_of_names(folder):
 @pytest.mark.parametrize(("text", "sentence"), [
     ("name,label\n", r"labels.csv has no column 'file'; its first line should be file,label"),
     ("a,b\n", r"no column 'file' and no column 'label'"), ("", "no column 'file' and no column 'label'"),
-    ("file,label\n", "has no rows; give a file and its label in each line"),
+    ("file,label\n", "has no rows; write file and label of one image in each line"),
     ("image,path,label\na.png,b,c\n", "has the columns 'image' and 'path'; call the one that holds the file 'file'"),
     ("file,label,label\na.png,b,c\n", "labels.csv has 2 columns called 'label'; rename or remove all but one"),
     ("file,target\na.png,0.13\ncat/0.png,0.71\ncat/1.png,0.52\n", "labels.csv: the column 'target' looks like a meas"),

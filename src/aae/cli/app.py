@@ -25,6 +25,7 @@ from aae.cli.explore import explore
 from aae.cli.export import bench, export
 from aae.cli.look import evaluate, plot, presets, report, show_data
 from aae.cli.past import info, list_runs
+from aae.cli.suggest import suggest
 from aae.cli.train import train, tune
 from aae.cli.use import encode, predict, reconstruct, sample
 from aae.system.errors import AAEError, UsageError, first_line, printable
@@ -80,9 +81,10 @@ def _add(name: str, command: Callable[..., Any]) -> None:
 
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
-    "presets": presets, "data": show_data, "train": train, "tune": tune, "evaluate": evaluate, "report": report,
-    "explore": explore, "predict": predict, "encode": encode, "reconstruct": reconstruct, "sample": sample,
-    "plot": plot, "export": export, "bench": bench, "runs": list_runs, "info": info,
+    "presets": presets, "data": show_data, "train": train, "suggest": suggest, "tune": tune,
+    "evaluate": evaluate, "report": report, "explore": explore, "predict": predict, "encode": encode,
+    "reconstruct": reconstruct, "sample": sample, "plot": plot, "export": export, "bench": bench, "runs": list_runs,
+    "info": info,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     _add(_name, _command)

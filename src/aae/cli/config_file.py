@@ -17,6 +17,7 @@ from aae.system.files import utf8, write_atomically
 __all__ = ["changes_in", "read_config_file", "without_other_lengths", "write_config_file"]
 
 SET = "set"  # the table of options that --set changes
+FLAGS = {"from": "start"}  # keys that are not the names of parameters
 LENGTHS = ("epochs", "steps", "seconds")
 # What one call does, which is no setting of a training.
 _ONCE = ("config", "write_config", "dry_run", "resume", "quiet", "changes")
@@ -43,7 +44,7 @@ def read_config_file(context: typer.Context, file: Path | None) -> Path | None:
     known = [str(option.name) for option in context.command.params if option.name not in _ONCE]
     options: dict[str, Any] = {}
     for key, value in found.items():
-        name = key.replace("-", "_")
+        name = FLAGS.get(key, key.replace("-", "_"))
         if name not in known:
             raise unknown(f"option of aae train in {file} called", key, known)
         if isinstance(value, list | dict):
@@ -86,7 +87,8 @@ def write_config_file(context: typer.Context, changes: Mapping[str, Any], file: 
     }
     lengths = without_other_lengths(context, {name: values.pop(name, None) for name in LENGTHS})
     lines = [f"# Options of `aae train`, written by aae {__version__}: aae train --config {file.name}", ""]
-    lines += [f"{name} = {_toml(value)}" for name, value in (values | lengths).items()]
+    keys = {name: key for key, name in FLAGS.items()}
+    lines += [f"{keys.get(name, name)} = {_toml(value)}" for name, value in (values | lengths).items()]
     lines += ["", f"[{SET}]  # `aae presets {values['preset']}` lists all options"]
     for name, value in changes.items():
         known = name in Options.__dataclass_fields__

@@ -23,6 +23,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "aae train few-labels --data photos --write-config photos.toml",
         "aae train --config photos.toml --out runs/photos",
         "aae train few-labels --out runs/photos --resume",
+        "aae train few-labels --data photos --labels-file labels.csv --from runs/first",
+    ),
+    "suggest": (
+        "aae suggest photos --n 20 --out next.csv",
+        "aae suggest runs/first --n 20 --labels-file labels.csv --out more.csv",
     ),
     "tune": ("aae tune few-labels --data patients.csv --label-column diagnosis --trials 30",),
     "evaluate": ("aae evaluate RUN", "aae evaluate RUN --data new.csv --json",

@@ -17,6 +17,7 @@ from aae.cli.options import (
     Fit,
     Ignore,
     ImageSize,
+    KeyColumn,
     Kind,
     LabelColumn,
     LabelsFile,
@@ -64,6 +65,7 @@ def show_data(
     data: Annotated[str, typer.Argument(metavar="SPEC", help="Data, as --data of `aae train`.", show_default=False)],
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
+    key_column: KeyColumn = None,
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
@@ -148,7 +150,7 @@ def _among_images(file: Path, *sources: str | None) -> str | None:
 def evaluate(
     context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
-    components: Components = None,
+    labels_file: LabelsFile = None, key_column: KeyColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Evaluate a run on its test set."""
     from aae.runs.measure import measure_run

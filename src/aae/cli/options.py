@@ -56,7 +56,12 @@ ImageSize = Annotated[
     int | None, typer.Option(help="Side length of images from a folder, 8 to 128; default: their own, at most 64.")
 ]
 LabelsFile = Annotated[
-    str | None, typer.Option(help="CSV file with columns file,label, for a folder of images.", metavar="FILE")
+    str | None,
+    typer.Option(help="CSV file of labels: file,label for images, index,label or KEY,label for rows.", metavar="FILE"),
+]
+KeyColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of a table that identifies its rows in --labels-file; not learned from.", metavar="NAME"),
 ]
 Test = Annotated[str | None, typer.Option(help="Test data; default: a part of --data.", metavar="SPEC")]
 Strict = Annotated[

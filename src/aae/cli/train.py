@@ -20,6 +20,7 @@ from aae.cli.options import (
     Fit,
     Ignore,
     ImageSize,
+    KeyColumn,
     Kind,
     LabelColumn,
     Labels,
@@ -54,6 +55,10 @@ def train(
         float | None, typer.Option(help="Training time in seconds; the schedule is fitted to it.")
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Time limit in seconds; training may end earlier.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Start from the weights of a run; takes a third of the steps."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     schedule: Annotated[str | None, typer.Option(help="Update schedule: joint or alternating.")] = None,
     device: Device = "auto",
@@ -65,6 +70,7 @@ def train(
     changes: Changes = None,
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
+    key_column: KeyColumn = None,
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
@@ -116,7 +122,7 @@ def train(
         write_config_file(context, options, write_config)
         typer.echo(f"Options: {write_config}")
     if dry_run:
-        settled = {"labels": labels, "split": split, "seed": seed, "changes": options, **length}
+        settled = {"labels": labels, "split": split, "seed": seed, "changes": options, "start": start, **length}
         _show_plan(preset, data, settled, read_options(context))
     if write_config is not None or dry_run:
         return
@@ -129,7 +135,8 @@ def train(
         given = {name for name, source in sources.items() if source.endswith(("COMMANDLINE", "DEFAULT_MAP"))}
         fixed = sorted(given - {"preset", "out", "resume", "report", "device", "precision", "quiet", *processes, *loop})
         if fixed:
-            names = ", ".join("--" + name.replace("_", "-").replace("changes", "set") for name in fixed)
+            names = ", ".join("--" + name.replace("_", "-").replace("changes", "set").replace("start", "from")
+                              for name in fixed)  # fmt: skip
             raise UsageError(f"--resume takes every setting from the run; drop {names}.")
         place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
         from aae.runs.train import resume_run
@@ -147,6 +154,7 @@ def train(
             seed=seed,
             changes=options,
             **length,
+            start=start,
             reading=read_options(context),
             out=out,
             device=device,
@@ -204,6 +212,7 @@ def tune(
     changes: Changes = None,
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
+    key_column: KeyColumn = None,
     label_column: LabelColumn = None,
     test: Test = None,
     strict: Strict = False,
@@ -258,6 +267,7 @@ def tune(
         "--labels": labels,
         "--label-column": label_column,
         "--labels-file": labels_file,
+        "--key-column": key_column,
         "--image-size": image_size,
         "--test": test,
         "--fit": fit,

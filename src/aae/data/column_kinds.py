@@ -15,8 +15,9 @@ COLUMN_KINDS = ("number", "category", "date", "text")
 
 
 def ignored_names(reading: "ReadOptions") -> list[str]:
-    """The columns that the user wants ignored, without blanks at the ends of their names."""
+    """The columns that the user wants ignored, without blanks at the ends of their names, and the key column."""
     names = [reading.ignore] if isinstance(reading.ignore, str) else reading.ignore or ()
+    names = [*names, *([] if reading.key_column is None else [reading.key_column])]
     return list(dict.fromkeys(str(name).strip() for name in names))
 
 

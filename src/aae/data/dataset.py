@@ -74,7 +74,10 @@ class ReadOptions:
 
     Args:
         image_size: Side of the images of a folder; if None, the median of their shorter sides, 64 at most.
-        labels_file: CSV file with the columns ``file`` and ``label`` for the images of a folder.
+        labels_file: CSV file with the columns ``file`` and ``label`` for the images of a folder, ``index`` and
+            ``label`` for numbered rows, or the key column and ``label``. Rows that it does not name keep the label
+            that the data have; of images, and of digits, MNIST and IDX folders, only those that it names are labelled.
+        key_column: Column of a table that identifies its rows in a labels file; it is not learned from.
         test: Path to rows to test on; if None, a part of the data is held out.
         strict: Stop at an image that cannot be read or a category that is not known, instead of going on without it.
         colour: Whether images keep their colours; if None, they do if any image has colours.
@@ -94,6 +97,7 @@ class ReadOptions:
 
     image_size: int | None = None
     labels_file: str | None = None
+    key_column: str | None = None
     test: str | None = None
     strict: bool = False
     colour: bool | None = None

@@ -48,7 +48,8 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
     if test is None:
         x, values = (pictures.x, values) if used.all() else (pictures.x[used], values[used])
         keys = RowKeys(FILE, files[used], files[:0])
-        return RawData(name, x, values, str(folder), notes=tuple(notes), pictures=pictures.how, keys=keys)
+        return RawData(name, x, values, str(folder), notes=tuple(notes), pictures=pictures.how, keys=keys,
+                       labels_file=file)  # fmt: skip
     rest = used & ~test
     raw = RawData(name, pictures.x[rest], values[rest], str(folder), notes=tuple(notes), pictures=pictures.how)
     raw.test, raw.keys = (pictures.x[test], values[test]), RowKeys(FILE, files[rest], files[test])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,9 +18,11 @@ from aae.model.table_fit import extreme_notes, fit_table
 from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "check_named", "hold_out", "leave_one_of_each", "single_labels", "stored", "with_test_rows"]
+__all__ = ["RawData", "check_named", "few_labels", "few_labels_note", "hold_out", "leave_one_of_each", "single_labels",
+           "stored", "with_test_rows"]  # fmt: skip
 
 LISTED = 10  # names that a sentence lists
+ENOUGH_LABELS = 200  # of which a fifth says something about the error
 
 
 AnyRows = TypeVar("AnyRows", np.ndarray, NpyRows)  # in memory, or left on the disk
@@ -41,6 +44,7 @@ class RawData(Generic[AnyRows]):
     kinds: dict[int, dict[str, Any]] = field(default_factory=dict)  # what else a table keeps of a column
     row_name: Callable[[int], str] = row_name  # what a row is called in messages
     keys: RowKeys | None = None  # names of the rows, if these are no numbers
+    labels_file: Path | None = None  # a file that labels came from
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -57,7 +61,9 @@ def with_test_rows(
     if given is not None:
         test, notes, where = (given.x, given.labels), (*notes, *given.notes), given.where
     if test is None:
-        rest, held = hold_out(labels.y, len(raw.x))
+        few = raw.labels_file is not None and few_labels(labels.y)
+        rest, held = hold_out(labels.y, len(raw.x), few)
+        notes = (*notes, *few_labels_note(raw, labels.y, few))
         x, y, test_x = raw.x[rest], labels.y[rest], raw.x[held]
         table, more = _fitted(raw, x, table)
         x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
@@ -136,13 +142,34 @@ def check_named(table: Table, named: bool, where: str) -> None:
         raise AAEError(f"{where} has named columns, but the model was trained without names; use .npz or .npy.")
 
 
-def hold_out(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def few_labels(y: np.ndarray) -> bool:
+    """Whether there are so few labels that none of them should be kept from the training."""
+    known = int((y >= 0).sum())
+    return 0 < known < min(ENOUGH_LABELS, len(y) / 2)
+
+
+def few_labels_note(raw: RawData[Any], y: np.ndarray, few: bool) -> tuple[str, ...]:
+    """What follows from few labels, as a sentence."""
+    if not few or raw.labels_file is None:
+        return ()
+    return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training; test rows are held "
+            "out from those without a label.",)  # fmt: skip
+
+
+def hold_out(y: np.ndarray, count: int, few: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the training rows, and of a fixed tenth for testing (a fifth of sets below 10,000 rows).
 
     Test rows are taken from the labelled rows if there are any, balanced over the classes; the last label of a
     class is not taken. If every class has a single label, test rows are taken from the rows without one.
+
+    Of a ``few`` labels none is taken: test rows are those that a data set without labels would have, as long as they
+    get no label, so that they stay the same while more and more rows are labelled.
     """
     known = np.flatnonzero(y >= 0)
+    if few:
+        order = np.random.default_rng(0).permutation(count)
+        held = np.sort(order[y[order] < 0][: math.ceil(count * (0.2 if count < 10_000 else 0.1))])
+        return np.setdiff1d(np.arange(count), held), held
     if single_labels(y):
         known, pool = known[:0], np.flatnonzero(y < 0)
     else:

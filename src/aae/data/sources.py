@@ -22,6 +22,7 @@ from aae.data.label_columns import label_cells
 from aae.data.labels import ClassName
 from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
+from aae.data.row_labels import add_labels, keys_of_table, only_labels_of_file
 from aae.data.table_files import read_table, table_rows
 from aae.data.tables import readable, style_of, table_kind
 from aae.model.pictures import PictureFormat
@@ -31,8 +32,9 @@ from aae.system.errors import AAEError, UsageError, unknown
 __all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
-OF_FOLDERS = ("image_size", "labels_file", "colour", "fit")  # options for folders of images alone
-OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind")
+OF_FOLDERS = ("image_size", "colour", "fit")  # options for folders of images alone
+OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind",
+             "key_column")  # fmt: skip
 
 
 def load_data(
@@ -74,10 +76,11 @@ def load_data(
                        f"{type(spec).__name__}; save arrays with numpy.savez(path, x=rows, y=labels).")  # fmt: skip
     path, kind = Path(spec), _kind(spec)
     if kind in ("named", "idx"):
-        if reading.given():
-            name = next(iter(reading.given()))
+        name = next((name for name in reading.given() if name != "labels_file"), None)
+        if name is not None:
             raise UsageError(f"{spec} has a fixed format and fixed test rows; drop --{name.replace('_', '-')}.")
-        return load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
+        data = load_builtin(str(spec)) if kind == "named" else from_arrays(path.name, *read_idx_folder(path))
+        return only_labels_of_file(data, reading, str(spec))
     if kind is not None:
         return _load_path(path, kind, reading, table, classes)
     if path.is_file() and path.suffix.lower() in ENDINGS:
@@ -104,10 +107,12 @@ def _load_frame(
         if not file.rows:
             raise AAEError(f"{where}: there are no rows.")
         file.style = style_of(reading)
+        keys = keys_of_table(file, reading, where, needed=True)
         labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
         file.notes = frame_notes(frame)
         with readable(where):
             raw = table_rows(file, type(frame).__name__, where, labels, reading, table, typed=True)
+        raw = add_labels(replace(raw, keys=keys), reading, classes)
     except UsageError:
         raise
     except AAEError as error:
@@ -151,7 +156,7 @@ def _load_path(
 ) -> Dataset:
     _check_options(str(path), kind, reading)
     large = large_file(path, reading, table, classes)
-    raw: RawData[Any] = _read_raw(path, kind, reading, table) if large is None else large[0]
+    raw: RawData[Any] = _read_raw(path, kind, reading, table, classes) if large is None else large[0]
     given = None
     if reading.test is not None:
         given = _read_test_rows(Path(reading.test), raw, reading, table or raw.table(raw.x))
@@ -169,15 +174,16 @@ def _check_options(path: str, kind: str, reading: ReadOptions) -> None:
             raise UsageError(f"{flag} is for tables (.csv, .parquet); {path} is not one.")
 
 
-def _read_raw(path: Path, kind: str, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
+def _read_raw(
+    path: Path, kind: str, reading: ReadOptions, table: Table | None, known: Sequence[ClassName] | None = None
+) -> RawData[np.ndarray]:
     """The rows at a path."""
     if kind == "images":
         from aae.data.image_folder import read_image_folder
 
         return read_image_folder(path, reading)
-    if kind == "table":
-        return read_table(path, reading, table)
-    return read_array_file(path, reading.pictures)
+    raw = read_table(path, reading, table) if kind == "table" else read_array_file(path, reading.pictures)
+    return add_labels(raw, reading, known)
 
 
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
@@ -192,6 +198,7 @@ def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: 
         of_test.notes = tuple(f"{path}: {note}" for note in of_test.notes)
         return of_test
     if kind == ("table" if named else "arrays"):
-        return _read_raw(path, kind, replace(reading, test=None, pictures=raw.pictures), table)
+        alike = replace(reading, test=None, labels_file=None, pictures=raw.pictures)
+        return _read_raw(path, kind, alike, table)
     kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")

@@ -9,6 +9,7 @@ import numpy as np
 from aae.data.arrays import NpyRows
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, digests_of, list_some
+from aae.data.raw import single_labels
 from aae.data.splits import Split
 from aae.model.table import Table
 
@@ -126,6 +127,9 @@ def _unlabelled_test(data: Dataset) -> list[str]:
     if not data.test_held_out or not (data.y >= 0).any() or (data.test_y >= 0).any():
         return []
     test = len(data.test_x)
+    if not single_labels(data.y):  # of a labels file
+        return [f"No error can be measured: all labels are for training, and the {test:,} test examples have none. "
+                "Label more examples, or provide test data."]  # fmt: skip
     rows = f"the {test:,} test examples have none" if test else "there are no test examples"
     return [f"No labelled example was held out for testing, because a class would lose its only label; {rows}. Label "
             "more examples, or provide test data."]  # fmt: skip

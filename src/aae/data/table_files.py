@@ -1,6 +1,7 @@
 """Tables as rows: which of a file's columns are learned from, and what is said about them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aae.data.dataset import ReadOptions
 from aae.data.known_columns import rows_of, unused_note
 from aae.data.label_columns import label_cells
 from aae.data.raw import RawData, check_named
+from aae.data.row_labels import keys_of_table
 from aae.data.tables import TableFile, open_table, readable
 from aae.data.text_columns import Column
 from aae.model.table import Table
@@ -47,8 +49,9 @@ def read_table(path: Path, reading: ReadOptions, table: Table | None = None) -> 
 def _read_table(path: Path, reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     where, name = str(path), Path(path.name.removesuffix(".gz")).stem
     file = open_table(path, reading, hints=table is not None)
+    keys = keys_of_table(file, reading, where, needed=table is None or reading.labels_file is not None)
     labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
-    return table_rows(file, name, where, labels, reading, table)
+    return replace(table_rows(file, name, where, labels, reading, table), keys=keys)
 
 
 def table_rows(

@@ -77,7 +77,7 @@ def unpack(path: Path, reading: ReadOptions, table: Table | None) -> UnpackedTab
     Raises:
         AAEError: The file is damaged, a column cannot be used, or the cache cannot be written.
     """
-    stat, options = path.stat(), asdict(replace(reading, test=None, strict=False))
+    stat, options = path.stat(), asdict(replace(reading, test=None, strict=False, labels_file=None))
     source = [FORMAT, str(path.resolve()), stat.st_size, stat.st_mtime_ns, options, describe(table)]
     key = hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]
     folder = cache_folder() / "tables" / key

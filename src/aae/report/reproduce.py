@@ -49,6 +49,7 @@ def train_words(config: Mapping[str, Any]) -> list[str]:
     words += ["--seed", str(config["seed"])]
     for name, value in config.get("length", {}).items():
         words += [_flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
+    words += ["--from", str(config["from"])] if "from" in config else []
     words += [part for pair in set_words(config.get("changes", {})) for part in ("--set", pair)]
     for name, value in config.get("reading", {}).items():
         words += _reading(name, value)

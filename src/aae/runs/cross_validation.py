@@ -9,9 +9,10 @@ import numpy as np
 
 from aae.data.arrays import read_numpy
 from aae.data.dataset import Dataset
+from aae.data.row_keys import RowKeys, keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
-from aae.evaluation import inference
+from aae.evaluation import conditional, inference
 from aae.evaluation.baselines import FOLDS, fold_numbers
 from aae.evaluation.figures import class_figures, evaluate
 from aae.evaluation.intervals import Share
@@ -98,7 +99,7 @@ def choose_test_rows(
     if chosen or data.is_image or data.held is not None:
         return data
     y = np.concatenate([data.test_y, data.y])
-    few = 0 < int((data.test_y >= 0).sum()) < ENOUGH and np.bincount(y[y >= 0]).max() > 1
+    few = int((data.test_y >= 0).sum()) < ENOUGH and np.bincount(y[y >= 0], minlength=1).max() > 1
     if not few or resolve_for(preset, changes, data).y != "supervised":
         return data
     return replace(with_all_labels(data, seed), notes=(*data.notes, NOTE))
@@ -108,7 +109,10 @@ def with_all_labels(data: Dataset, seed: int) -> Dataset:
     """The data with all rows to train on. Test rows are those that have a fold, though they are trained on, too."""
     x, y = np.concatenate([data.test_x, data.x]), np.concatenate([data.test_y, data.y])
     rows, _ = _folds(y, seed)
-    return replace(data, x=x, y=y, test_x=x[rows], test_y=y[rows], test_held_out=False, cross_validated=True)
+    keys = keys_of(data)
+    names = np.concatenate([keys.test, keys.train])
+    return replace(data, x=x, y=y, test_x=x[rows], test_y=y[rows], test_held_out=False, cross_validated=True,
+                   keys=RowKeys(keys.name, names, names[rows]))  # fmt: skip
 
 
 def _folds(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,14 +145,13 @@ def cross_validate(
         data: The data of `with_all_labels`.
         seed: Seed of the folds and of each training.
         changes: Options that differ from the preset.
-        length: Length of all trainings together if in seconds, else of each one.
+        length: Length of all trainings together if in seconds, otherwise of each one.
         group: The processes that train.
         progress: Show progress bars.
 
     Raises:
         KeyboardInterrupt: A training was interrupted.
     """
-    rows, folds = _folds(data.y, seed)
     rows, folds = _folds(data.y, seed)
     numbers = np.unique(folds)
     length = shared_time(data, length)
@@ -161,7 +164,9 @@ def cross_validate(
             part = replace(data, x=data.x[kept], y=data.y[kept], test_x=data.x[out], test_y=data.y[out], notes=())
             split = Split(np.flatnonzero(part.y >= 0), np.flatnonzero(part.y < 0), np.arange(0))
             model, settings, *_ = prepare(preset, part, len(split.labelled), split, seed, changes, length)
-            result = train(model, part, settings, split=split, seed=seed, group=group, progress=False)
+            sampled = len(out) >= conditional.FEWEST  # only then does `evaluate` sample from the model
+            result = train(model, part, settings, split=split, seed=seed, group=group, progress=False,
+                           fit_noise=sampled)  # fmt: skip
             if result.interrupted:
                 raise KeyboardInterrupt
             found.append(evaluate(result.model, part, split))

@@ -30,13 +30,14 @@ from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
 from aae.training.rundir import RunDir
 
-__all__ = ["Run", "load_run_data", "of_new_files", "open_run", "read_config", "read_options", "reading_for"]
+__all__ = ["Run", "load_run_data", "load_run_model", "of_new_files", "open_run", "read_config", "read_options",
+           "reading_for"]  # fmt: skip
 
 NO_FOLDS = (
     "The cross-validation of this run did not finish, so these metrics are of rows that the model was trained on and "
     "too optimistic; `aae train PRESET --out RUN --resume` finishes it."
 )
-OF_FILES = ("decimal", "delimiter", "encoding", "missing")  # options that say how a table is written
+OF_FILES = ("decimal", "delimiter", "encoding", "missing", "key_column")  # options that say how a table is written
 
 
 @dataclass
@@ -90,7 +91,7 @@ def open_run(
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
         strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
-        given: How the other data are written, if they are a table.
+        given: How the other data are written, if they are a table; a labels file may also be of the run's own data.
         components: Classes of your own that the model is made of.
 
     Raises:
@@ -99,14 +100,13 @@ def open_run(
     directory = RunDir(path)
     config = read_config(directory)
     chosen = of_new_files(ReadOptions(), given).chosen
+    labels_file = None if given is None else given.labels_file
+    if data is None and labels_file is not None:
+        config["reading"] = {**config.get("reading", {}), "labels_file": labels_file}
     if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
-        raise UsageError(f"--{chosen[0]} describes a table given with --data; {data or 'there'} is none.")
-    if not directory.model.is_dir():
-        raise AAEError(
-            f"{path} has no model yet, because its training did not finish; continue with `aae train "
-            f"{config.get('preset', 'PRESET')} --out {path} --resume`."
-        )
-    model = load(directory.model, components)
+        flag = chosen[0].replace("_", "-")
+        raise UsageError(f"--{flag} describes a table given with --data; {data or 'there'} is none.")
+    model = load_run_model(directory, config, components)
     rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
@@ -128,6 +128,20 @@ def open_run(
     for note in notes:
         say(f"Warning: {note}")
     return Run(directory, config, model, rows, split, folds, notes)
+
+
+def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterable[type] = ()) -> Autoencoder:
+    """The model of a run.
+
+    Raises:
+        AAEError: The training did not finish, or the model cannot be read.
+    """
+    if not directory.model.is_dir():
+        raise AAEError(
+            f"{directory.path} has no model yet, because its training did not finish; continue with `aae train "
+            f"{config.get('preset', 'PRESET')} --out {directory.path} --resume`."
+        )
+    return load(directory.model, components)
 
 
 def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
@@ -195,15 +209,17 @@ def _other_data(
     data: str, model: Autoencoder, config: dict[str, Any], strict: bool, given: ReadOptions | None
 ) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
+    labels_file = None if given is None else given.labels_file
     if is_image_source(data):
-        return load_data(data, replace(reading_for(model), strict=strict), classes=model.classes or [])
+        alike = replace(reading_for(model), strict=strict, labels_file=labels_file)
+        return load_data(data, alike, classes=model.classes or [])
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
         reading = replace(of_new_files(options, given), label_column=options.label_column, strict=strict)
     elif is_array_file(data):
         reading = ReadOptions(pictures=model.pictures or PictureFormat())
-    return load_data(data, reading, model.table, model.classes or [])
+    return load_data(data, replace(reading, labels_file=labels_file), model.table, model.classes or [])
 
 
 def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> ReadOptions:

@@ -1,6 +1,7 @@
 """What a training would be, without training: data, split, model, settings and how long it takes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from aae.presets.options import renamed
 from aae.presets.presets import resolve
 from aae.runs.cross_validation import choose_test_rows, shared_time
 from aae.runs.prepare import default_labels, prepare
+from aae.runs.start import shortened, start_from
 from aae.system import generators
 from aae.training.settings import Settings
 
@@ -68,6 +70,7 @@ def plan_training(
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     reading: ReadOptions | None = None,
+    start: str | Path | None = None,
     **length: float | int,
 ) -> Plan:
     """Build what `aae.train_preset` would train with the same arguments; nothing is trained or written.
@@ -80,6 +83,7 @@ def plan_training(
         seed: Seed of everything random.
         changes: Options that differ from the preset.
         reading: Options for reading a path.
+        start: A run whose weights are the start.
         **length: One of epochs, steps and seconds, or none for the preset's own; and max_seconds.
 
     Raises:
@@ -91,7 +95,11 @@ def plan_training(
     rows = choose_test_rows(rows, preset, changes, labels, split, seed)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
+    if start is not None:
+        changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
+    if start is not None:
+        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)
 

@@ -21,6 +21,7 @@ from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
 from aae.runs.open import load_run_data, read_config
 from aae.runs.prepare import Length, default_labels, long_note, prepare
+from aae.runs.start import shortened, start_from
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
@@ -46,6 +47,7 @@ def train_preset(
     steps: int | None = None,
     seconds: float | None = None,
     max_seconds: float | None = None,
+    start: str | Path | None = None,
     reading: ReadOptions | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -68,6 +70,7 @@ def train_preset(
         steps: Length in steps.
         seconds: Length in seconds, to which the schedule is fitted.
         max_seconds: The most seconds that the training takes; it ends earlier when it is done.
+        start: A run whose weights are the start, as far as they fit; the preset's own length is then a third.
         reading: Options for reading a path.
         out: Run directory; None: keep everything in memory.
         device: As for `aae.train`.
@@ -105,7 +108,11 @@ def train_preset(
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))
+    if start is not None and not rows.cross_validated:  # the folds start anew and need the whole length
+        changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
+    if start is not None:
+        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
@@ -117,6 +124,7 @@ def train_preset(
         "changes": changes,
         "length": length,
         "options": options,
+        **({} if start is None else {"from": str(Path(start).resolve())}),
         **({"cross_validated": True} if rows.cross_validated else {}),
     }
     result = train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)

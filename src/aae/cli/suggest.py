@@ -1,0 +1,83 @@
+"""The command `suggest`: which rows to label next."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aae.cli.options import (
+    Categories,
+    Components,
+    Decimal,
+    Delimiter,
+    Device,
+    Encoding,
+    Fit,
+    Ignore,
+    ImageSize,
+    KeyColumn,
+    Kind,
+    LabelColumn,
+    LabelsFile,
+    Missing,
+    Out,
+    Precision,
+    Seed,
+    Test,
+    read_options,
+)
+from aae.system.errors import counted, printable
+
+__all__ = ["suggest"]
+
+
+def suggest(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="SPEC_OR_RUN", help="Run directory, or data as --data of `aae train`.",
+                            show_default=False)
+    ],
+    n: Annotated[int, typer.Option("--n", help="Number of rows to propose.", min=1, show_default=False)],
+    out: Out,
+    labels_file: LabelsFile = None,
+    key_column: KeyColumn = None,
+    label_column: LabelColumn = None,
+    seed: Seed = 0,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data, to train a clustering.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of that training.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of that training in seconds.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Time limit of that training in seconds.")] = None,
+    device: Device = "auto", precision: Precision = "auto", image_size: ImageSize = None, test: Test = None,
+    fit: Fit = None, categories: Categories = None, decimal: Decimal = None, delimiter: Delimiter = None,
+    encoding: Encoding = None, missing: Missing = None, ignore: Ignore = None, kind: Kind = None,
+    components: Components = None,
+) -> None:  # fmt: skip
+    """Propose rows to label next: typical ones at first, those that the model is uncertain of later.
+
+    Writes a CSV file with an empty column `label` to fill in, and a page to label the rows in with keys. Without a run,
+    a clustering is trained first, without labels; it is kept beside the output.
+    """
+    from aae.runs.suggest import suggest as choose
+    from aae.runs.suggest import write_suggestions
+    from aae.system.files import check_output_path
+
+    check_output_path(out, ".csv")
+    training: dict[str, Any] = {"epochs": epochs, "steps": steps, "seconds": seconds, "max_seconds": max_seconds,
+                                "device": device, "precision": precision}  # fmt: skip
+    keep = out.with_name(f"{out.stem}-clustering")
+    found = choose(source, n, reading=read_options(context), seed=seed, keep=keep, **training)
+    write_suggestions(found, out)
+    typer.echo(printable(f"{counted(len(found.rows), 'row')} to label: {out}"))
+    page = out.with_suffix(".html")
+    _write_page(found, page)
+    typer.echo(printable(f"Label them in: {page}"))
+
+
+def _write_page(found: Any, out: Path) -> None:
+    """The page to label the rows in."""
+    from aae.data.labels import class_indices
+    from aae.explorer.labelling import label_page
+
+    classes = found.data.classes or found.model.classes or []
+    proposed = None if found.proposed is None else class_indices(found.proposed, classes)
+    label_page(found.data, found.rows, found.reasons, proposed, out, found.model)
