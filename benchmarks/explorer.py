@@ -79,8 +79,8 @@ def section(results: dict[str, Any]) -> str:
     """The section of the page."""
     lines = [
         "## Size and speed", "",
-        f"MNIST, 10,000 test rows first, then training rows; measured with `python benchmarks/explorer.py` in "
-        f"Chromium without a graphics card, {results['machine']}.", "",
+        f"Rows of MNIST; measured with `python benchmarks/explorer.py` in Chromium without a graphics card, "
+        f"{results['machine']}.", "",
         "| rows | file | first picture after | decoding an image | frames a second, zooming | processor time of each |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip

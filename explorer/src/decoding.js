@@ -52,7 +52,7 @@ export class DecoderPanel {
     Object.assign(this, { page, decoding, decoder: decoding.decoder, state: page.state });
     this.values = this.decoder.latents.flatMap((latent) => middle(latent));
     this.direct = null; // a merged code that was set as a whole, on the map
-    this.result = h("div", { class: "result" });
+    this.result = h("div", { class: decoding.output.type === "image" ? "result" : "result cells" });
     this.strip = h("div", {});
     this.walkBox = h("div", {});
     this.controls = this.decoder.latents.map((latent) => (latent.kind === "category" ? this._classes(latent) : this._sliders(latent)));

@@ -13,7 +13,7 @@ export class Labelling {
     Object.assign(this, { page, labels: page.labels, state: page.state, advance });
     this.said = h("p", { class: "said", role: "status" });
     this.buttons = h("div", { class: "buttons classes", role: "group", "aria-label": "Classes" });
-    this.input = h("input", { type: "text", id: "new-class", list: "class-names", autocomplete: "off", maxlength: "200", placeholder: "New or other class" });
+    this.input = h("input", { type: "text", id: "new-class", list: "class-names", autocomplete: "off", maxlength: "200", placeholder: "New class" });
     this.names = h("datalist", { id: "class-names" });
     this.form = h("form", { class: "new-class", onsubmit: (event) => { event.preventDefault(); this._typed(); } },
       h("label", { class: "sr", for: "new-class", text: "New or other class" }), this.input, this.names, h("button", { type: "submit", text: "Label" }));

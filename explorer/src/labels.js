@@ -46,11 +46,11 @@ export class Labels {
   }
 
   // A known class that a typed name may be another spelling of, or null.
-  similar(name) {
-    if (this.classes.includes(name)) return null;
+  similar(name, classes = this.classes) {
+    if (classes.includes(name)) return null;
     const plain = folded(name);
-    return this.classes.find((known) => folded(known) === plain)
-      ?? this.classes.find((known) => oneLetterApart(folded(known), plain)) ?? null;
+    return classes.find((known) => folded(known) === plain)
+      ?? classes.find((known) => oneLetterApart(folded(known), plain)) ?? null;
   }
 
   // The label of a row in the data themselves, or null.
@@ -65,18 +65,11 @@ export class Labels {
     this._save();
   }
 
-  clear(rows) {
-    const labelled = rows.filter((row) => this.given.has(row));
-    if (!labelled.length) return;
-    this.steps.push(labelled.map((row) => [row, this.given.get(row)]));
-    for (const row of labelled) this.given.delete(row);
-    this._save();
-  }
-
   // Takes the last labelling back; returns its rows, or null if there is none.
   undo() {
     const step = this.steps.pop();
     if (!step) return null;
+    if (step.elsewhere) this.elsewhere = step.elsewhere;
     for (const [row, before] of step) {
       if (before === undefined) this.given.delete(row);
       else this.given.set(row, before);
@@ -116,16 +109,21 @@ export class Labels {
       if (place.has(at) && place.get(at) !== value) twice.push(name);
       place.set(at, value);
     }
-    const names = [...new Set([...found.values(), ...foreign.values()])];
+    const spellings = [];
     const known = [...this.classes];
-    const spellings = names.map((name) => [name, this.similar(name)]).filter(([, other]) => other);
-    return { found, foreign, twice, spellings, known };
+    for (const name of new Set([...found.values(), ...foreign.values()])) {
+      const other = this.similar(name, known);
+      if (other) spellings.push([name, other]);
+      else known.push(name);
+    }
+    return { found, foreign, twice, spellings };
   }
 
   // Takes what was read; `meant` gives the class for spellings. Returns the rows that had another label.
   take(read, meant = new Map()) {
     const changed = [];
     const step = [];
+    step.elsewhere = new Map(this.elsewhere);
     for (const [row, name] of read.found) {
       const label = meant.get(name) ?? name;
       this.addClass(label);

@@ -13,8 +13,9 @@ export class RowView {
     this.page = page;
     this.decoding = decoding;
     this.body = h("div", { class: "row-body" });
+    this.spoken = h("p", { class: "sr", role: "status" });
     this.title = h("span", { class: "row-name" });
-    this.element = section("Row", { class: "card row" }, this.body);
+    this.element = section("Row", { class: "card row" }, this.spoken, this.body);
     this.element.querySelector("h2").append(" ", this.title);
     page.state.on("focus labels", () => this.show());
     page.state.on("walk", () => this.show());
@@ -31,6 +32,7 @@ export class RowView {
       return;
     }
     this.title.textContent = String(data.keys[row]);
+    this.spoken.textContent = [rowName(data, row), ...facts(data, this.page.labels, row).map((pair) => pair.join(" "))].join(", ");
     const part = data.part[row] ? "training row" : "test row";
     this.body.replaceChildren(...[
       this._pictures(row),

@@ -72,7 +72,7 @@ def test_another_label_in_the_data_is_said(visit):
 def test_two_spellings_of_a_class_are_asked_about(visit, typed):
     one = visit(payload())
     one.focus(30)
-    one.page.get_by_label("New or other class").fill(typed)
+    one.page.get_by_label("New or other class", exact=True).fill(typed)
     one.page.keyboard.press("Enter")
     assert "There is a class “cat”." in one.page.locator("dialog[open]").inner_text()
     one.page.keyboard.press("Enter")
@@ -83,7 +83,7 @@ def test_another_class_of_a_similar_name(visit):
     one = visit(payload(classes=["spaniel", "class 1"]))
     one.focus(30)
     for typed, asked in (("spaniels", True), ("class 2", False), ("terrier", False)):
-        one.page.get_by_label("New or other class").fill(typed)
+        one.page.get_by_label("New or other class", exact=True).fill(typed)
         one.page.keyboard.press("Enter")
         assert one.page.locator("dialog[open]").count() == asked, typed
         if asked:
@@ -102,6 +102,7 @@ def test_a_labels_file_is_loaded(visit):
     assert one.download().endswith("30.png,emu\nabsent.png,cat\n")
     one.page.keyboard.press("Backspace")
     assert one.labels == {}
+    assert one.page.get_by_role("button", name="Download labels.csv").is_disabled()
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -136,6 +137,12 @@ def test_spellings_in_a_file_are_asked_about(visit):
     one.page.get_by_role("button", name="Yes, use “dog”").click()
     one.page.wait_for_function("() => aaeExplorer.labels.given.size === 2")
     assert one.labels == {0: "dog", 2: "dog"}
+    one.page.locator("input[type=file]").set_input_files(
+        {"name": "l.csv", "mimeType": "text/csv", "buffer": b"file,label\n0.png,owl\n2.png,Owl\n"}
+    )
+    one.page.get_by_role("button", name="No, “Owl” is another class").click()
+    one.page.wait_for_function("() => aaeExplorer.labels.given.get(2) === 'Owl'")
+    assert one.labels == {0: "owl", 2: "Owl"}
 
 
 def test_quotes_and_commas_in_names(visit):
