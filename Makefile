@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test portable check lint faults fuzz setup clean
+.PHONY: demo test portable check lint faults fuzz explorer setup clean
 
 demo: setup
 	$(BIN)/python examples/demo.py
@@ -32,6 +32,10 @@ lint: check
 # Every fault and every hostile input; docs/reliability.md holds what came of them.
 faults fuzz: setup
 	$(BIN)/python benchmarks/reliability.py $@
+
+# The page of `aae explore`: bundles explorer/ into the package, with the versions of its package-lock.json.
+explorer:
+	cd explorer && npm ci && npm run build
 
 setup: $(READY)
 

@@ -13,11 +13,14 @@ import pytest
 import torch
 
 from aae.cli.app import main
+from aae.evaluation import baselines
 from helpers.harness import command
 from helpers.runs import THREADS, Processes, train_small
 from helpers.written import write_idx, write_picture
 
 torch.set_num_threads(THREADS)
+# Forests of a hundred trees take most of the time of a small training and its evaluation.
+TREES, baselines.TREES = baselines.TREES, 10
 
 _MNIST_MISSING = "MNIST is not at $AAE_DATA_DIR/mnist; set AAE_DATA_DIR to the folder that holds mnist/"
 
@@ -41,6 +44,12 @@ def pytest_terminal_summary(terminalreporter):
 def seed():
     """Every test draws from a generator in the same state."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def whole_forests(monkeypatch):
+    """Forests as users have them, for tests of how well something is learned."""
+    monkeypatch.setattr(baselines, "TREES", TREES)
 
 
 @pytest.fixture

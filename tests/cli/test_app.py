@@ -69,6 +69,7 @@ def test_from_training_to_everything_else(cli, folder):
     shares = ("test_error", "validation_error", "style_leak", "prior_classifier_accuracy", "conditional_accuracy",
               "judge_accuracy", "baseline_logistic_regression", "baseline_random_forest")
     assert found.keys() == FACTS | {
+        "calibration_error",
         *(f"{name}{end}" for name in shares for end in ("", "_rows", "_low", "_high")), "style_leak_chance",
         "reconstruction_loss", "squared_error", "prior_mismatch",
         "log_likelihood", "log_likelihood_se", "test_rows", "test_labelled", "validation_rows", "validation_labelled",
@@ -94,7 +95,7 @@ def test_from_training_to_everything_else(cli, folder):
                                    "examples; lower is better")
     assert lines["Prior mismatch"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
     assert lines["Labels"] == "50"
-    assert printed[-11].split() == ["class", "recall", "precision", "support"]
+    assert printed[-11].replace(" (95 % interval)", "").split() == ["class", "recall", "precision", "support"]
     assert {line.split()[0] for line in printed[-10:]} == set("0123456789")
 
     assert cli("predict", "run", "digits", "--out", "labels.csv").out == "360 predictions: labels.csv\n"

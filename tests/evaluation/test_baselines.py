@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
 
 import aae
 from aae.data.dataset import Dataset
@@ -13,6 +12,7 @@ from aae.evaluation.baselines import (
     cross_validated_errors,
     fold_numbers,
     pca_squared_error,
+    random_forest,
 )
 from aae.runs.open import open_run
 
@@ -47,7 +47,7 @@ def test_errors_beside_a_models(trained):
     run = open_run(trained("semi-supervised"))
     found = baseline_errors(run.model, run.data, run.split)
     x, y = (run.data.x[run.split.labelled].reshape(len(run.split.labelled), -1) / 255, run.data.y[run.split.labelled])
-    forest = RandomForestClassifier(random_state=0).fit(x.astype(np.float32), y)
+    forest = random_forest(0).fit(x.astype(np.float32), y)
     test = (run.data.test_x.reshape(len(run.data.test_x), -1) / 255).astype(np.float32)
     assert found["random_forest"] == pytest.approx(100 * np.mean(forest.predict(test) != run.data.test_y))
     assert list(found) == list(REPORTED)

@@ -19,6 +19,8 @@ def test_they_are_those_of_scipy():
     found = wilson(*np.array(pairs).T)
     assert found == pytest.approx(np.array([(100 * low, 100 * high) for low, high in expected]), abs=1e-9)
     assert np.isnan(wilson(np.array([0]), np.array([0]))).all()
+    for rows in (*range(1, 40), 360, 1000):  # rounding must not put a share outside its interval
+        assert (Share(0.0, rows).interval[0], Share(100.0, rows).interval[1]) == (0.0, 100.0)
 
 
 @pytest.mark.parametrize("true", [0.01, 0.1, 0.5])

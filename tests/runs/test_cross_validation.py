@@ -54,7 +54,8 @@ def test_a_model_learns_from_all_labels_and_folds_test_it_once_each(run):
 def test_no_training_sees_the_labels_that_test_it(table, monkeypatch):
     seen = []
 
-    def remember(model, data, settings, *, split, **_):
+    def remember(model, data, settings, *, split, fit_noise, **_):
+        assert not fit_noise  # nothing samples from models that ten rows test
         seen.append(np.concatenate([data.x[split.labelled], data.test_x]))
         assert not (data.x[:, None] == data.test_x[None]).all(2).any()
         raise KeyboardInterrupt

@@ -63,6 +63,11 @@ def test_few_labels_are_enough(fitted):
     assert fitted.n_iter_ == 300
 
 
+@pytest.fixture(scope="module")
+def expected():
+    return classifier(5).fit(X, Y).predict_proba(X)
+
+
 @pytest.mark.parametrize("y", [
     np.where(Y < 0, np.nan, Y),
     np.array([None if v < 0 else v for v in Y], dtype=object),
@@ -72,11 +77,11 @@ def test_few_labels_are_enough(fitted):
     pl.Series([None if v < 0 else int(v) for v in Y]),
     Y.astype(float),
 ], ids=["nan", "none", "list", "pandas", "pandas-na", "polars", "float"])
-def test_every_way_of_having_no_label(y):
+def test_every_way_of_having_no_label(y, expected):
     found = classifier(5).fit(X, y)
     assert found.classes_.tolist() == [0, 1, 2]
     assert found.classes_.dtype.kind == "i"
-    assert np.array_equal(found.predict_proba(X), classifier(5).fit(X, Y).predict_proba(X))
+    assert np.array_equal(found.predict_proba(X), expected)
 
 
 @pytest.mark.parametrize("missing", [-1, np.nan, None], ids=str)
@@ -251,7 +256,7 @@ def test_clusters_of_given_frequencies():
     assert np.array_equal(found, (order >= 380).astype(int))
 
 
-def test_few_labels_of_a_class_that_is_rare_among_the_rows():
+def test_few_labels_of_a_class_that_is_rare_among_the_rows(whole_forests):
     digits = load_digits()
     frequent, rare = (np.flatnonzero(digits.target == digit)[:count] for digit, count in ((0, 178), (1, 12)))
     rows = digits.data[np.concatenate([frequent, rare])]
@@ -262,7 +267,7 @@ def test_few_labels_of_a_class_that_is_rare_among_the_rows():
 
 
 @pytest.mark.parametrize(("seed", "labels"), [(0, 1), (1, 2)])
-def test_a_class_of_three_in_a_hundred(seed, labels):
+def test_a_class_of_three_in_a_hundred(seed, labels, whole_forests):
     """40 labels, one or two of the rare class: at least as good as logistic regression, which finds next to none."""
     draw = np.random.default_rng(seed)
     truth = (draw.random(6000) < 0.03).astype(int)

@@ -295,8 +295,14 @@ SPOILT = {
 }
 
 
+@pytest.fixture(scope="module")
+def unspoilt(tmp_path_factory):
+    """The final state of the same training without a divergence."""
+    return final_state(train_small("aae", steps=40, out=tmp_path_factory.mktemp("runs") / "straight").path)
+
+
 @pytest.mark.parametrize(("what", "step"), [(what, step) for what in SPOILT for step in (0, 3, 29, 39)][:-1])
-def test_a_training_recovers_from_its_first_divergence(what, step, tmp_path, monkeypatch):
+def test_a_training_recovers_from_its_first_divergence(what, step, unspoilt, tmp_path, monkeypatch):
     """Steps before the losses are first read, between readings, after a checkpoint, and the last one."""
     take, spoilt = Trainer.train_step, []
 
@@ -317,8 +323,7 @@ def test_a_training_recovers_from_its_first_divergence(what, step, tmp_path, mon
     assert note in json.loads((tmp_path / "run" / "config.json").read_text())["notes"]
     state = final_state(tmp_path / "run")
     assert state["rate_factor"] == 0.1
-    straight = final_state(train_small("aae", steps=40, out=tmp_path / "straight").path)
-    rates = [[group["lr"] for group in one["optimizers"]["joint"]["param_groups"]] for one in (state, straight)]
+    rates = [[group["lr"] for group in one["optimizers"]["joint"]["param_groups"]] for one in (state, unspoilt)]
     assert rates[0] == pytest.approx([0.1 * rate for rate in rates[1]])
     steps = [row["step"] for row in result.history.rows]
     assert steps == sorted(steps)

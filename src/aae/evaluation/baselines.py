@@ -25,12 +25,21 @@ __all__ = [
     "cross_validated_errors",
     "fold_numbers",
     "pca_squared_error",
+    "random_forest",
 ]
+
+TREES = 100  # of a forest
+
+
+def random_forest(seed: int, **settings: Any) -> RandomForestClassifier:
+    """A random forest that is not fitted."""
+    return RandomForestClassifier(TREES, random_state=seed, **settings)
+
 
 BASELINES: dict[str, Callable[[int], Any]] = {
     "logistic_regression": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
-    "random_forest": lambda seed: RandomForestClassifier(random_state=seed),
-    "extra_trees": lambda seed: ExtraTreesClassifier(random_state=seed),
+    "random_forest": random_forest,
+    "extra_trees": lambda seed: ExtraTreesClassifier(TREES, random_state=seed),
 }
 REPORTED = ("logistic_regression", "random_forest")  # beside the error of a model
 MAX_VALUES = 2_000_000  # of labelled rows, to which they are fitted: a forest would take minutes for more

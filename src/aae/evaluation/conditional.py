@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
 
 from aae.data.dataset import Dataset
 from aae.evaluation import inference
+from aae.evaluation.baselines import random_forest
 from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
 from aae.system.errors import AAEError
@@ -45,7 +45,7 @@ def conditional_accuracy(model: Autoencoder, data: Dataset, seed: int = 0) -> di
     most = max(FEWEST, min(MAX_ROWS, MAX_VALUES // math.prod(model.input_shape)))
     known = np.sort(generator.permutation(known)[:most])
     test = np.sort(generator.permutation(test)[:most])
-    judge = RandomForestClassifier(random_state=seed).fit(_flat(model, data.x[known]), data.y[known])
+    judge = random_forest(seed).fit(_flat(model, data.x[known]), data.y[known])
     own = Share(float(100 * judge.score(_flat(model, data.test_x[test]), data.test_y[test])), len(test))
     if own.percent < GOOD_JUDGE:
         return {}

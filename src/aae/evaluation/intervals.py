@@ -26,8 +26,9 @@ def wilson(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
     share, z = counts / n, ndtri((1 + LEVEL) / 2)
     middle = share + z**2 / (2 * n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    edges = np.stack([middle - half, middle + half]) / (1 + z**2 / n)
-    return 100 * edges.clip(0, 1).T
+    low, high = (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
+    # Exactly at the ends, so that rounding never puts the share outside.
+    return 100 * np.stack([np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)], -1)
 
 
 class Share(NamedTuple):

@@ -13,6 +13,7 @@ import torch
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
+from aae.evaluation.baselines import random_forest
 from aae.evaluation.noise import fit_noise
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
@@ -136,13 +137,12 @@ def forest_accuracy(rows: np.ndarray, samples: np.ndarray, seed: int = 0) -> flo
         samples: As many samples.
         seed: Seed of the forest and of the folds.
     """
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
     x = np.concatenate([rows, samples]).astype(np.float64)
     x = np.concatenate([np.where(np.isnan(x), 0, x), np.isnan(x)[:, np.isnan(x).any(0)]], 1)
     x = x.clip(-1e30, 1e30)  # a forest reads float32
     y = np.repeat([0, 1], [len(rows), len(samples)])
-    forest = RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
+    forest = random_forest(seed, min_samples_leaf=2)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return float(100 * cross_val_score(forest, x, y, cv=folds).mean())

@@ -83,7 +83,7 @@ def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list
     }  # fmt: skip
     if shown.x.ndim > 2:
         is_bytes = shown.x.dtype == np.uint8
-        sheets, notes = sprite_sheets(shown.x if is_bytes else np.uint8(255 * shown.x.clip(0, 1) + 0.5))
+        sheets, notes = sprite_sheets(shown.x if is_bytes else (255 * shown.x.clip(0, 1) + 0.5).astype(np.uint8))
         return entries | {"data": "images", "thumbnails": sheets}, notes
     if table is not None and table.has_units:
         columns, notes = table_columns(table, shown.x)

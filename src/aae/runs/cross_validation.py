@@ -12,7 +12,7 @@ from aae.data.dataset import Dataset
 from aae.data.row_keys import RowKeys, keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
-from aae.evaluation import inference
+from aae.evaluation import conditional, inference
 from aae.evaluation.baselines import FOLDS, fold_numbers
 from aae.evaluation.figures import class_figures, evaluate
 from aae.evaluation.intervals import Share
@@ -145,14 +145,13 @@ def cross_validate(
         data: The data of `with_all_labels`.
         seed: Seed of the folds and of each training.
         changes: Options that differ from the preset.
-        length: Length of all trainings together if in seconds, else of each one.
+        length: Length of all trainings together if in seconds, otherwise of each one.
         group: The processes that train.
         progress: Show progress bars.
 
     Raises:
         KeyboardInterrupt: A training was interrupted.
     """
-    rows, folds = _folds(data.y, seed)
     rows, folds = _folds(data.y, seed)
     numbers = np.unique(folds)
     length = shared_time(data, length)
@@ -165,7 +164,9 @@ def cross_validate(
             part = replace(data, x=data.x[kept], y=data.y[kept], test_x=data.x[out], test_y=data.y[out], notes=())
             split = Split(np.flatnonzero(part.y >= 0), np.flatnonzero(part.y < 0), np.arange(0))
             model, settings, *_ = prepare(preset, part, len(split.labelled), split, seed, changes, length)
-            result = train(model, part, settings, split=split, seed=seed, group=group, progress=False)
+            sampled = len(out) >= conditional.FEWEST  # only then does `evaluate` sample from the model
+            result = train(model, part, settings, split=split, seed=seed, group=group, progress=False,
+                           fit_noise=sampled)  # fmt: skip
             if result.interrupted:
                 raise KeyboardInterrupt
             found.append(evaluate(result.model, part, split))

@@ -10,7 +10,7 @@ from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.train import train
 
 
-def prepared(labelled=40, rows=200, **changes):
+def prepared(labelled=40, rows=200, steps=150):
     """Two classes that are apart, in four columns."""
     y = np.arange(rows) % 2
     x = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
@@ -19,7 +19,7 @@ def prepared(labelled=40, rows=200, **changes):
     data = Dataset("groups", x, y, x[:0], y[:0], ["a", "b"])
     split = Split(numbers[:labelled], numbers[labelled:], numbers[:0])
     options = {"network": "ensemble", "members": 2, "hidden": [8], "layer_norm": False, "baseline_targets": 1.0}
-    return data, split, prepare("few-labels", data, labelled, split, 0, options | changes, {"steps": 150})
+    return data, split, prepare("few-labels", data, labelled, split, 0, options, {"steps": steps})
 
 
 def test_unlabelled_rows_learn_what_the_committee_says():
@@ -34,7 +34,7 @@ def test_targets_follow_from_data_and_seed():
     """So that a training can be resumed."""
     targets = []
     for _ in range(2):
-        data, split, (model, settings, *_) = prepared()
+        data, split, (model, settings, *_) = prepared(steps=2)
         train(model, data, settings, split=split, progress=False)
         extra = next(extra for extra in settings.extras if isinstance(extra, BaselineTargets))
         targets.append(extra._targets)
@@ -43,6 +43,6 @@ def test_targets_follow_from_data_and_seed():
 
 @pytest.mark.parametrize("labelled", [200, 100])
 def test_it_does_nothing_without_unlabelled_rows(labelled):
-    data, split, (model, settings, *_) = prepared(labelled, labelled)
+    data, split, (model, settings, *_) = prepared(labelled, labelled, steps=2)
     train(model, data, settings, split=split, progress=False)
     assert next(e for e in settings.extras if isinstance(e, BaselineTargets)).committee is None

@@ -1,0 +1,34 @@
+// Labels files: CSV as in RFC 4180, with commas, semicolons or tabs.
+
+function quoted(text) {
+  const value = String(text);
+  return /[",\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}
+
+export function writeCsv(rows) {
+  return rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+}
+
+// The rows of a CSV text, as lists of texts; empty lines are left out.
+export function readCsv(text) {
+  const clean = text.replace(/^\ufeff/, "");
+  const first = clean.split(/\r?\n/, 1)[0];
+  const separator = [",", ";", "\t"].reduce((best, mark) => (first.split(mark).length > first.split(best).length ? mark : best));
+  const rows = [];
+  let row = [], field = "", inside = false, wasQuoted = false;
+  const endField = () => { row.push(wasQuoted ? field : field.trim()); field = ""; wasQuoted = false; };
+  const endRow = () => { endField(); if (row.length > 1 || row[0]) rows.push(row); row = []; };
+  for (let k = 0; k < clean.length; k++) {
+    const mark = clean[k];
+    if (inside) {
+      if (mark !== '"') field += mark;
+      else if (clean[k + 1] === '"') { field += '"'; k++; }
+      else inside = false;
+    } else if (mark === '"' && field.trim() === "") { inside = wasQuoted = true; field = ""; }
+    else if (mark === separator) endField();
+    else if (mark === "\n" || mark === "\r") endRow();
+    else field += mark;
+  }
+  if (field || row.length) endRow();
+  return rows;
+}

@@ -1,0 +1,173 @@
+// Giving labels: classes as buttons and keys, new classes, undo, labels.csv; the same in both kinds of page.
+import { ask, button, h } from "./dom.js";
+import { count } from "./format.js";
+import { rowName } from "./payload.js";
+
+const NAMED = 5; // rows and names that a sentence lists
+
+const listed = (texts) => texts.slice(0, NAMED).join(", ") + (texts.length > NAMED ? ", …" : "");
+
+export class Labelling {
+  // `advance` moves to the next row after a label.
+  constructor(page, { advance }) {
+    Object.assign(this, { page, labels: page.labels, state: page.state, advance });
+    this.said = h("p", { class: "said", role: "status" });
+    this.buttons = h("div", { class: "buttons classes", role: "group", "aria-label": "Classes" });
+    this.input = h("input", { type: "text", id: "new-class", list: "class-names", autocomplete: "off", maxlength: "200", placeholder: "New class" });
+    this.names = h("datalist", { id: "class-names" });
+    this.form = h("form", { class: "new-class", onsubmit: (event) => { event.preventDefault(); this._typed(); } },
+      h("label", { class: "sr", for: "new-class", text: "New or other class" }), this.input, this.names, h("button", { type: "submit", text: "Label" }));
+    this.file = h("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv", class: "sr", tabindex: "-1", "aria-label": "Labels file", onchange: () => this._load() });
+    this.undoButton = button("Undo", () => this.undo(), { title: "Backspace" });
+    this.download = button("Download labels.csv", () => this.save(), { class: "main" });
+    this.actions = h("div", { class: "buttons" }, button("Skip", () => this.skip(), { title: "Space" }), this.undoButton,
+      h("span", { class: "gap" }), button("Load labels…", () => this.file.click()), this.download, this.file);
+    this.elements = [this.buttons, h("div", { class: "actions" }, this.form, this.actions), this.said];
+    this.state.on("labels", () => this._show());
+    this.state.on("focus selection", () => this._mark());
+    this._show();
+    if (this.labels.given.size) this._say(`${count(this.labels.given.size, "label")} of an earlier visit ${this.labels.given.size === 1 ? "is" : "are"} still here.`);
+    this._warn();
+  }
+
+  _say(text) {
+    this.said.textContent = text;
+  }
+
+  _warn() {
+    if (!this.labels.kept) this._say("This browser does not keep the labels: download labels.csv before you leave the page.");
+  }
+
+  _show() {
+    const counts = this.labels.counts();
+    this.buttons.replaceChildren(...this.labels.classes.map((name) => {
+      const key = this.labels.keyOf.get(name);
+      const each = button("", () => this.give(name), { class: "class", "data-class": name, "aria-keyshortcuts": key ?? null });
+      each.append(h("span", { class: "name", text: name }));
+      if (key && key !== name) each.append(h("kbd", { text: key }));
+      if (counts.get(name)) each.append(h("span", { class: "count", text: `${counts.get(name)}` }));
+      return each;
+    }));
+    if (!this.labels.classes.length) {
+      this.buttons.append(h("p", { class: "hint" }, "No class yet. Press ", h("kbd", { text: "N" }), " and type one; from then on its key is enough."));
+    }
+    this.names.replaceChildren(...this.labels.classes.map((value) => h("option", { value })));
+    this.undoButton.disabled = !this.labels.steps.length;
+    const number = this.labels.given.size + this.labels.elsewhere.size;
+    this.download.disabled = !number;
+    this.download.textContent = number ? `Download labels.csv (${number.toLocaleString("en-GB")})` : "Download labels.csv";
+    this._mark();
+  }
+
+  _mark() {
+    const given = this.labels.given.get(this.state.focused);
+    for (const each of this.buttons.querySelectorAll("button")) each.setAttribute("aria-pressed", String(!this.state.selection.size && each.dataset.class === given));
+  }
+
+  // Labels the selected rows, or the row in focus.
+  give(name) {
+    const rows = this.state.targets();
+    if (!rows.length) return this._say("Choose a row or select some first.");
+    const other = rows.filter((row) => this.labels.ofData(row) !== null && this.labels.ofData(row) !== name);
+    this.labels.set(rows, name);
+    const what = rows.length === 1 ? rowName(this.page.data, rows[0]) : count(rows.length, "row");
+    let text = `${what}: ${name}.`;
+    if (rows.length === 1 && other.length) text += ` In the data its label is ${this.labels.ofData(rows[0])}; yours counts in labels.csv.`;
+    else if (other.length) text += ` ${count(other.length, "of them has", "of them have")} another label in the data; yours counts in labels.csv.`;
+    this._say(text);
+    const selected = this.state.selection.size > 0;
+    if (selected) this.state.select([]);
+    this.state.emit("labels");
+    if (!selected) this.advance();
+    this._warn();
+  }
+
+  key(digit) {
+    const name = this.labels.classOfKey(digit);
+    if (name === undefined) this._say(`No class has the key ${digit}; type a new one with N.`);
+    else this.give(name);
+  }
+
+  skip() {
+    this.advance(true);
+  }
+
+  undo() {
+    const rows = this.labels.undo();
+    if (!rows) return this._say("There is nothing to undo.");
+    this._say(`Taken back: ${rows.length === 1 ? rowName(this.page.data, rows[0]) : count(rows.length, "row")}.`);
+    this.state.emit("labels");
+    if (rows.length === 1) this.state.focus(rows[0]);
+    else this.state.select(rows);
+  }
+
+  async _typed() {
+    const name = this.input.value.trim().replace(/\s+/g, " ");
+    if (!name) return;
+    const chosen = await this._meant(name, this.labels.similar(name));
+    if (chosen === null) return;
+    this.input.value = "";
+    this.input.blur(); // so that keys label again
+    if (!this.state.targets().length) {
+      this.labels.addClass(chosen);
+      this.state.emit("labels");
+      return this._say(`Class ${chosen} added.`);
+    }
+    this.give(chosen);
+  }
+
+  // The class that is meant by a name that looks like another spelling of a known one; null: none.
+  async _meant(name, known) {
+    if (!known) return name;
+    return ask(`There is a class “${known}”. Is “${name}” the same?`, [[`Yes, use “${known}”`, known], [`No, “${name}” is another class`, name], ["Cancel", null]]);
+  }
+
+  save() {
+    const link = h("a", { href: URL.createObjectURL(new Blob([this.labels.csv()], { type: "text/csv" })), download: "labels.csv" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    this._say(`labels.csv holds ${count(this.labels.given.size + this.labels.elsewhere.size, "label")}.`);
+  }
+
+  async _load() {
+    const [file] = this.file.files;
+    if (!file) return;
+    const text = await file.text();
+    this.file.value = "";
+    await this.take(text);
+  }
+
+  async take(text) {
+    const read = this.labels.read(text);
+    if (read.error) return this._say(read.error);
+    if (!read.found.size) {
+      const names = listed([...read.foreign.keys()]);
+      return this._say(names ? `None of the ${count(read.foreign.size, "row")} of this file is in this page (${names}): it is of other data, and nothing was taken.`
+        : "This file holds no labels.");
+    }
+    const meant = new Map();
+    for (const [name, known] of read.spellings) {
+      const chosen = await this._meant(name, known);
+      if (chosen === null) return this._say("Nothing was taken.");
+      meant.set(name, chosen);
+    }
+    const changed = this.labels.take(read, meant);
+    this.state.emit("labels");
+    this._say(this._told(read, changed));
+    this._warn();
+  }
+
+  _told(read, changed) {
+    const { data } = this.page;
+    const parts = [`${count(read.found.size, "label")} taken.`];
+    if (changed.length) {
+      const rows = changed.map(([row, before, label]) => `${rowName(data, row)} (${before} → ${label})`);
+      parts.push(`${count(changed.length, "row")} had another label: ${listed(rows)}.`);
+    }
+    if (read.twice.length) parts.push(`${count(read.twice.length, "row")} occurred with two labels, the later one counts: ${listed(read.twice)}.`);
+    if (read.foreign.size) {
+      parts.push(`${count(read.foreign.size, "row is", "rows are")} not in this page (${listed([...read.foreign.keys()])}): their labels are kept for labels.csv.`);
+    }
+    return parts.join(" ");
+  }
+}
