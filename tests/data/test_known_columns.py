@@ -68,7 +68,7 @@ def test_models_of_older_versions_read_as_they_did():
 
 @pytest.mark.parametrize(("spec", "cells", "sentence"), [
     ({"kind": "whole"}, ["1", "abc", "x"], r"row 1, column a: 'abc' is no number, nor is 'x' in row 2; the model"),
-    ({"kind": "number"}, ["2026-01-02"], "row 0, column a: '2026-01-02' is no number; the model takes"),
+    ({"kind": "number"}, ["2026-01-02"], "row 0, column a: '2026-01-02' is no number; the model accepts"),
     ({"kind": "number"}, pa.array([DAY]), "holds date32.*, but the model takes numbers there"),
     ({"kind": "number", "unit": "kg"}, ["12 g"], "row 0, column a: '12 g', but the model takes numbers in kg there"),
     ({"kind": "number"}, ["1,234"], "row 0, column a: '1,234' may be 1.234 or 1234"),

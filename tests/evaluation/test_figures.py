@@ -27,11 +27,11 @@ VALIDATION = {"validation_rows", "validation_labelled"}
 DENSITY = {"log_likelihood", "log_likelihood_se", *VALIDATION}
 PRIOR = shares("prior_classifier_accuracy") | {"prior_mismatch"}
 MATCHED = ALWAYS | DENSITY | PRIOR
-BY_CLASS = {"balanced_accuracy", *(f"recall_{k}" for k in range(10))}
+BY_CLASS = {"balanced_accuracy", "calibration_error", *(f"recall_{k}" for k in range(10))}
 BASELINES = shares("baseline_logistic_regression", "baseline_random_forest")
 GENERATED = shares("conditional_accuracy", "judge_accuracy")
 CLASSIFIER = MATCHED | BY_CLASS | BASELINES | shares("test_error", "validation_error") | GENERATED
-CLUSTERS = MATCHED | BY_CLASS | shares("cluster_error")
+CLUSTERS = MATCHED | BY_CLASS - {"calibration_error"} | shares("cluster_error")
 NOISY = {"noisy_error", "denoising_error"}
 FOUND = {
     "autoencoder": ALWAYS | VALIDATION | READABLE, "denoising": ALWAYS | VALIDATION | NOISY | READABLE,

@@ -20,6 +20,7 @@ from aae.runs.open import open_run
 from aae.runs.prepare import prepare
 from aae.runs.train import resume_run, train_preset
 from aae.training.rundir import History
+from aae.training.train import Result
 from helpers.fuzzing import JSON, changed, damaged, parts, try_all
 from helpers.runs import SMALL
 
@@ -102,7 +103,10 @@ def run(tmp_path_factory):
 def opened(run, tmp_path, monkeypatch):
     """Write a run's configuration, then open, evaluate and go on with it as far as to the training itself."""
     folder = shutil.copytree(run, tmp_path / "run")
-    monkeypatch.setattr(runs, "train", lambda *arguments, **more: None)
+    def stopped(model, data, settings, *, split, **more):
+        return Result(model, History(), data, split, 0, 0.0, interrupted=2)
+
+    monkeypatch.setattr(runs, "train", stopped)
 
     def read(config):
         (folder / "config.json").write_text(json.dumps(config))

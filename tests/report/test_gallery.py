@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from aae.evaluation import inference
+from aae.evaluation.calibration import raised
 from aae.report import gallery
 from aae.report.gallery import PICTURES, caption_of, draw_picture, write_run_report
 from aae.runs.open import open_run
@@ -142,7 +143,7 @@ def test_the_map_of_features_draws_so_many_rows(trained, monkeypatch):
 def test_features_are_those_of_the_head_of_the_class(trained):
     model, rows = open_run(trained("few-labels")).model, open_run(trained("few-labels")).data.test_x[:30]
     found = model.category.posterior(torch.from_numpy(inference.features(model, rows))).mean.detach().numpy()
-    assert np.allclose(found, inference.classify(model, rows), atol=1e-5)
+    assert np.allclose(raised(found, model.calibration), inference.classify(model, rows), atol=1e-5)
 
 
 def test_the_two_maps_stand_beside_each_other(copied, monkeypatch):

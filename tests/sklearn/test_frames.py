@@ -181,7 +181,7 @@ def test_columns_of_new_frames_are_checked_as_everywhere_in_scikit_learn():
     assert np.array_equal(codes, model.transform(pl.from_pandas(FRAME)))
     with pytest.warns(UserWarning, match="valid feature names"), pytest.raises(ValueError, match="expecting 2 feat"):
         model.transform([["Ulm"]])
-    with pytest.raises(AAEError, match=r"X, row 0, column size: 'big' is no number.*; the model takes nothing else"):
+    with pytest.raises(AAEError, match=r"X, row 0, column size: 'big' is no number.*; the model accepts nothing else"):
         model.transform(FRAME.assign(size="big"))
 
 
