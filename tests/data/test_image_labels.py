@@ -71,6 +71,14 @@ def test_looser_names_that_are_clear_are_told(folder, name, k):
     assert notes[1] == f"1 row names its image differently, such as {name!r} for {FILES[k]!r}."
 
 
+def test_names_that_begin_or_end_with_a_space(folder):
+    files = [*FILES, " led.png", "led.png"]
+    for name in files[-2:]:
+        (folder / name).write_bytes(b"")
+    labels, _ = read(folder, "file,label\n led.png,one\nled.png,two\n a.png ,three\n", files=files)
+    assert labels == ["three", None, None, None, None, "one", "two"]
+
+
 def test_forms_of_accents(folder):
     files = [unicodedata.normalize("NFD", "père.png"), unicodedata.normalize("NFC", "mère.png")]
     text = "file,label\npère.png,1\nmère.png,2\n"

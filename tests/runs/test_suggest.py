@@ -1,6 +1,7 @@
 """Suggestions: from data, from a run, with labels; and starting a training from a run."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,9 +60,14 @@ def test_data_without_a_model(folder, tmp_path, monkeypatch):
     assert trained == [("clustering", {"clusters": 20}, None)]
     config = read_config(RunDir(tmp_path / "kept"))
     write_checksummed(tmp_path / "kept" / "config.json", {**config, "changes": {"clusters": 20}})
+    resumed = SimpleNamespace(model=load(tmp_path / "kept" / "model"), interrupted=0)
+    monkeypatch.setattr(module, "resume_run", lambda path: resumed)
     again = suggest(folder / "rows.npz", 4, reading=reading, keep=tmp_path / "kept", steps=2, device="cpu")
     assert np.array_equal(again.rows, found.rows)
-    with pytest.raises(AAEError, match="kept holds a run of other data, seed or length; remove it"):
+    resumed.interrupted = 2  # one that was interrupted is not taken for a clustering
+    with pytest.raises(KeyboardInterrupt):
+        suggest(folder / "rows.npz", 4, reading=reading, keep=tmp_path / "kept", steps=2, device="cpu")
+    with pytest.raises(AAEError, match=r"kept holds a run with another seed; give .*kept in place of the data"):
         suggest(folder / "rows.npz", 4, keep=tmp_path / "kept", steps=2, device="cpu", seed=1)
     assert len(trained) == 1
     assert (len(found.rows), found.proposed, found.run) == (4, None, tmp_path / "kept")

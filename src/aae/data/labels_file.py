@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aae.data.labels import read_labels
+from aae.data.row_keys import INDEX
 from aae.system.errors import AAEError
 from aae.system.files import csv_text
 
@@ -80,6 +81,8 @@ def match_labels(path: Path, kind: KeyKind, finder: Finder, where: str) -> Match
     problems, otherwise, twice = [], [], 0
     for line, name, label in rows:
         found = finder.find(name)
+        if isinstance(found, str) and name != name.strip():
+            found = finder.find(name.strip())
         if isinstance(found, str):
             problems.append(f"line {line} ({found})")
             continue
@@ -129,9 +132,10 @@ def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, st
         if not kind.is_key(first) or isinstance(finder.find(first), str):
             missing = [name for name, known in ((kind.name, kind.known), ("label", LABEL_NAMES))
                        if not any(cell == name or letters(cell) in known for cell in head)]  # fmt: skip
+            advice = ", or name the column that identifies the rows with --key-column" if kind.name == INDEX else ""
             raise AAEError(
                 f"{path} has no column {' and no column '.join(map(repr, missing))}; its first line should be "
-                f"{kind.name},label."
+                f"{kind.name},label{advice}."
             )
         notes.append(f"{path.name} has no line of names; its columns are read as {kind.name} and label.")
         columns, body = (0, 1), lines
@@ -144,8 +148,9 @@ def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, st
         raise AAEError(f"{path} has no rows; write {kind.name} and label of one {kind.of_row} in each line.")
     rows = []
     for line in body:
-        cells = [csv_text(cell.strip()) for cell in line.cells] + [""] * len(head)
-        rows.append((line.number, cells[columns[0]], cells[columns[1]] or None))
+        cells = [*line.cells, *[""] * len(head)]
+        # The names of files may begin or end with a space.
+        rows.append((line.number, csv_text(cells[columns[0]]), csv_text(cells[columns[1]].strip()) or None))
     return rows, head[columns[1]] if body is not lines else "label", notes
 
 

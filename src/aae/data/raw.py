@@ -152,8 +152,7 @@ def few_labels_note(raw: RawData[Any], y: np.ndarray, few: bool) -> tuple[str, .
     """What follows from few labels, as a sentence."""
     if not few or raw.labels_file is None:
         return ()
-    return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training; test rows are held "
-            "out from those without a label.",)  # fmt: skip
+    return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training.",)
 
 
 def hold_out(y: np.ndarray, count: int, few: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,8 @@ from aae.evaluation.typical import comparable, typical_rows, uncertain_rows
 from aae.model.autoencoder import Autoencoder
 from aae.runs.open import load_run_data, load_run_model, read_config
 from aae.runs.prepare import LENGTHS
-from aae.runs.train import train_preset
-from aae.system.errors import AAEError, UsageError
+from aae.runs.train import resume_run, train_preset
+from aae.system.errors import AAEError, UsageError, counted
 from aae.system.files import check_output_path, csv_cell, write_atomically
 from aae.system.progress import say, spinner
 from aae.training.rundir import RunDir
@@ -138,12 +138,17 @@ def _clustering(
         config = read_config(RunDir(keep))
         length = {name: value for name, value in training.items() if value is not None and name in LENGTHS}
         wanted = {"preset": "clustering", "changes": changes, "seed": seed, "length": length, **source_entries(source)}
-        if any(config.get(name) != value for name, value in wanted.items()):
-            raise AAEError(f"{keep} holds a run of other data, seed or length; remove it, or choose another --out.")
-        model = load_run_model(RunDir(keep), config)
+        differ = [name for name, value in wanted.items() if config.get(name) != value]
+        if differ:
+            raise AAEError(f"{keep} holds a run with another {differ[0]}; give {keep} in place of the data to use it, "
+                           "remove it, or choose another --out.")  # fmt: skip
+        say(f"Note: the clustering in {keep} is used again; remove that directory to train another.")
+        result = resume_run(keep)  # which goes on if it was interrupted
+        if result.interrupted:
+            raise KeyboardInterrupt
+        model = result.model.cpu()
         if model.shape != data.shape:
             raise AAEError(f"{source} was read in another way for {keep}; remove it, or choose another --out.")
-        say(f"Note: the clustering in {keep} is used again; remove that directory to train another.")
         return keep, model
     say(f"Note: first, a clustering of the rows is trained; it is kept in {keep}.")
     plain = replace(reading, labels_file=None)
@@ -186,7 +191,7 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
     else:
         rows, sizes = typical_rows(features, n, known)
         far = " that no label is near to" if len(labelled) else ""
-        reasons = [f"typical of {size:,} rows{far}" for size in sizes]
+        reasons = [f"typical of {counted(int(size), 'row')}{far}" for size in sizes]
     proposed = None
     if probabilities is not None and classes:
         proposed = [str(classes[k]) for k in probabilities[rows].argmax(1)]
