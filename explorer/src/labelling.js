@@ -26,7 +26,11 @@ export class Labelling {
     this.state.on("labels", () => this._show());
     this.state.on("focus selection", () => this._mark());
     this._show();
-    if (this.labels.given.size) this._say(`${count(this.labels.given.size, "label")} of an earlier visit ${this.labels.given.size === 1 ? "is" : "are"} still here.`);
+    const { count: kept, elsewhere } = this.labels;
+    if (kept) {
+      const away = elsewhere.size ? `, ${elsewhere.size === kept ? "" : `${elsewhere.size.toLocaleString("en-GB")} of them `}of rows that are not in this page` : "";
+      this._say(`${count(kept, "label")} of an earlier visit ${kept === 1 ? "is" : "are"} still here${away}.`);
+    }
     this._warn();
   }
 
@@ -53,7 +57,7 @@ export class Labelling {
     }
     this.names.replaceChildren(...this.labels.classes.map((value) => h("option", { value })));
     this.undoButton.disabled = !this.labels.steps.length;
-    const number = this.labels.given.size + this.labels.elsewhere.size;
+    const number = this.labels.count;
     this.download.disabled = !number;
     this.download.textContent = number ? `Download labels.csv (${number.toLocaleString("en-GB")})` : "Download labels.csv";
     this._mark();
@@ -95,10 +99,11 @@ export class Labelling {
   undo() {
     const rows = this.labels.undo();
     if (!rows) return this._say("There is nothing to undo.");
-    this._say(`Taken back: ${rows.length === 1 ? rowName(this.page.data, rows[0]) : count(rows.length, "row")}.`);
+    if (!rows.length) this._say("Taken back: the labels of the file.");
+    else this._say(`Taken back: ${rows.length === 1 ? rowName(this.page.data, rows[0]) : count(rows.length, "row")}.`);
     this.state.emit("labels");
     if (rows.length === 1) this.state.focus(rows[0]);
-    else this.state.select(rows);
+    else if (rows.length) this.state.select(rows);
   }
 
   async _typed() {
@@ -126,7 +131,7 @@ export class Labelling {
     const link = h("a", { href: URL.createObjectURL(new Blob([this.labels.csv()], { type: "text/csv" })), download: "labels.csv" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    this._say(`labels.csv holds ${count(this.labels.given.size + this.labels.elsewhere.size, "label")}.`);
+    this._say(`labels.csv holds ${count(this.labels.count, "label")}.`);
   }
 
   async _load() {
@@ -140,11 +145,7 @@ export class Labelling {
   async take(text) {
     const read = this.labels.read(text);
     if (read.error) return this._say(read.error);
-    if (!read.found.size) {
-      const names = listed([...read.foreign.keys()]);
-      return this._say(names ? `None of the ${count(read.foreign.size, "row")} of this file is in this page (${names}): it is of other data, and nothing was taken.`
-        : "This file holds no labels.");
-    }
+    if (!read.found.size && !read.foreign.size) return this._say("This file holds no labels.");
     const meant = new Map();
     for (const [name, known] of read.spellings) {
       const chosen = await this._meant(name, known);
@@ -158,15 +159,16 @@ export class Labelling {
   }
 
   _told(read, changed) {
-    const { data } = this.page;
-    const parts = [`${count(read.found.size, "label")} taken.`];
+    const parts = read.found.size ? [`${count(read.found.size, "label")} taken.`] : [];
     if (changed.length) {
-      const rows = changed.map(([row, before, label]) => `${rowName(data, row)} (${before} → ${label})`);
+      const rows = changed.map(([name, before, label]) => `${name} (${before} → ${label})`);
       parts.push(`${count(changed.length, "row")} had another label: ${listed(rows)}.`);
     }
     if (read.twice.length) parts.push(`${count(read.twice.length, "row")} occurred with two labels, the later one counts: ${listed(read.twice)}.`);
     if (read.foreign.size) {
-      parts.push(`${count(read.foreign.size, "row is", "rows are")} not in this page (${listed([...read.foreign.keys()])}): their labels are kept for labels.csv.`);
+      const names = listed([...read.foreign.keys()]);
+      parts.push(read.foreign.size === 1 ? `1 row of this file is not in this page (${names}); its label is kept and saved with yours.`
+        : `${count(read.foreign.size, "row")} of this file are not in this page (${names}); their labels are kept and saved with yours.`);
     }
     return parts.join(" ");
   }

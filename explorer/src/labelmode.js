@@ -65,7 +65,7 @@ export function labelPage(page, main, header) {
     ].filter(Boolean));
     stage.querySelector(".propose")?.append(h("span", { text: `Yes, ${name}` }), h("kbd", { text: "Enter" }));
     progress.value = labels.given.size;
-    where.textContent = done() ? `All ${data.count} rows are labelled: download labels.csv.`
+    where.textContent = done() ? `${data.count === 1 ? "The row is" : `All ${data.count} rows are`} labelled: download labels.csv.`
       : `Row ${row + 1} of ${data.count}, ${labels.given.size} labelled`;
     for (const each of labelling.buttons.querySelectorAll("button")) each.classList.toggle("proposed", each.dataset.class === name && own === undefined);
     [...tiles.children].forEach((tile, k) => tile[k === row ? "setAttribute" : "removeAttribute"]("aria-current", "true"));

@@ -1,5 +1,6 @@
 // The labels that are given in the page: undo, the browser's storage, labels.csv.
 import { readCsv, writeCsv } from "./csv.js";
+import { rowName } from "./payload.js";
 
 const folded = (name) => name.normalize("NFKC").toLowerCase().replace(/[\s_-]+/g, "");
 
@@ -25,7 +26,7 @@ export class Labels {
     this.elsewhere = new Map(); // key of a row that this page does not show -> name
     this.steps = []; // for undo: lists of [row, name before or undefined]
     this.kept = true; // whether the browser keeps them
-    this.rowOf = new Map(data.keys.map((key, row) => [String(key).trim(), row]));
+    this.rowOf = new Map(data.keys.map((key, row) => [String(key), row])); // exact: a file's name may end with a space;
     // A class whose name is a digit has that key; the others take the free ones in order.
     for (const name of data.classes) if (/^\d$/.test(name)) this.keyOf.set(name, name);
     for (const name of data.classes) this.addClass(name);
@@ -65,6 +66,11 @@ export class Labels {
     this._save();
   }
 
+  // How many there are, those of rows that this page does not show among them.
+  get count() {
+    return this.given.size + this.elsewhere.size;
+  }
+
   // Takes the last labelling back; returns its rows, or null if there is none.
   undo() {
     const step = this.steps.pop();
@@ -93,18 +99,19 @@ export class Labels {
   read(text) {
     const [head, ...lines] = readCsv(text);
     if (!head) return { error: "The file is empty." };
-    const key = head.indexOf(this.data.key);
-    const label = head.indexOf("label");
+    const titles = head.map((title) => title.trim());
+    const key = head.includes(this.data.key) ? head.indexOf(this.data.key) : titles.indexOf(this.data.key);
+    const label = titles.indexOf("label");
     if (key < 0 || label < 0) {
       const missing = key < 0 ? this.data.key : "label";
-      return { error: `The file has no column “${missing}”; its columns are ${head.slice(0, 8).join(", ")}.` };
+      return { error: `The file has no column “${missing}”; its columns are ${titles.slice(0, 8).join(", ")}.` };
     }
     const found = new Map(), foreign = new Map();
     const twice = [];
     for (const line of lines) {
-      const [name, value] = [line[key]?.trim() ?? "", line[label]?.trim() ?? ""];
+      const [name, value] = [line[key] ?? "", line[label]?.trim() ?? ""];
       if (!name || !value) continue;
-      const row = this.rowOf.get(name) ?? this.rowOf.get(String(Number(name)));
+      const row = this._rowOf(name, line.exact[key]);
       const [place, at] = row === undefined ? [foreign, name] : [found, row];
       if (place.has(at) && place.get(at) !== value) twice.push(name);
       place.set(at, value);
@@ -119,7 +126,18 @@ export class Labels {
     return { found, foreign, twice, spellings };
   }
 
-  // Takes what was read; `meant` gives the class for spellings. Returns the rows that had another label.
+  // The row that a field of a labels file names: exactly, else without the spaces around it if it has no quotes, else
+  // by its number.
+  _rowOf(name, exact) {
+    const plain = exact ? name : name.trim();
+    const row = this.rowOf.get(name) ?? this.rowOf.get(plain);
+    if (row !== undefined || !plain.trim()) return row;
+    const number = this.rowOf.get(String(Number(plain)));
+    return typeof this.data.keys[number] === "number" ? number : undefined;
+  }
+
+  // Takes what was read; `meant` gives the class for spellings. Labels of rows that are not in this page are kept for
+  // labels.csv. Returns the rows that had another label: [name, before, now].
   take(read, meant = new Map()) {
     const changed = [];
     const step = [];
@@ -128,14 +146,18 @@ export class Labels {
       const label = meant.get(name) ?? name;
       this.addClass(label);
       const before = this.given.get(row) ?? this.ofData(row);
-      if (before !== null && before !== label) changed.push([row, before, label]);
+      if (before !== null && before !== label) changed.push([rowName(this.data, row), before, label]);
       step.push([row, this.given.get(row)]);
       this.given.set(row, label);
     }
-    if (step.length) {
-      for (const [key, name] of read.foreign) this.elsewhere.set(key, meant.get(name) ?? name);
-      this.steps.push(step);
+    for (const [key, name] of read.foreign) {
+      const label = meant.get(name) ?? name;
+      this.addClass(label);
+      const before = this.elsewhere.get(key) ?? label;
+      if (before !== label) changed.push([key, before, label]);
+      this.elsewhere.set(key, label);
     }
+    this.steps.push(step);
     this._save();
     return changed;
   }

@@ -98,7 +98,7 @@ def test_a_labels_file_is_loaded(visit):
     assert "3 labels taken." in one.said
     assert "1 row had another label: 0.png (cat → dog)." in one.said
     assert "1 row occurred with two labels, the later one counts: 30.png." in one.said
-    assert "1 row is not in this page (absent.png)" in one.said
+    assert "1 row of this file is not in this page (absent.png); its label is kept" in one.said
     assert one.download().endswith("30.png,emu\nabsent.png,cat\n")
     one.page.keyboard.press("Backspace")
     assert one.labels == {}
@@ -110,13 +110,48 @@ def test_a_labels_file_is_loaded(visit):
     ("name,label\na,b\n", "The file has no column “file”; its columns are name, label."),
     ("file,class\na,b\n", "The file has no column “label”; its columns are file, class."),
     ("file,label\n", "This file holds no labels."),
-    ("file,label\na,b\nc,d\n", "None of the 2 rows of this file is in this page (a, c): it is of other data, and nothing was taken."),  # noqa: E501
 ])  # fmt: skip
 def test_a_file_without_labels_of_these_rows(visit, text, said):
     one = visit(payload())
     load(one, text)
     assert one.said == said
     assert one.labels == {}
+
+
+@pytest.mark.parametrize("entries", [labelling(classes=[], proposed=None), payload(classes=[], label=None, prediction=None)],
+                         ids=["label", "explore"])  # fmt: skip
+def test_labels_of_the_first_round_are_saved_with_those_of_the_second(visit, entries):
+    one = visit(entries)
+    load(one, "file,label\na.png,owl\nb.png,emu\n")
+    assert one.said == ("2 rows of this file are not in this page (a.png, b.png); their labels are kept and saved with "
+                        "yours.")  # fmt: skip
+    assert one.labels == {}
+    one.focus(0)
+    one.page.keyboard.press("2")  # the classes of the file have keys
+    assert one.download() == "file,label\n0.png,emu\na.png,owl\nb.png,emu\n"
+    one.page.reload()
+    assert "3 labels of an earlier visit are still here, 2 of them of rows that are not in this page" in one.said
+    load(one, "file,label\na.png,emu\n")
+    assert "1 row had another label: a.png (owl → emu)." in one.said
+    one.page.keyboard.press("Backspace")
+    assert one.said == "Taken back: the labels of the file."
+    assert one.download().endswith("a.png,owl\nb.png,emu\n")
+
+
+def test_names_that_begin_or_end_with_a_space(visit):
+    names = [" a.png", "a.png ", "a.png", "b.png"]
+    one = visit(labelling(keys=names, classes=["cat"]))
+    for _ in names:
+        one.page.keyboard.press("1")
+    text = one.download()
+    assert text == 'file,label\n" a.png",cat\n"a.png ",cat\na.png,cat\nb.png,cat\n'
+    one.page.reload()
+    assert one.labels == dict.fromkeys(range(4), "cat")
+    load(one, text.replace("cat", "dog").replace('"', ""))
+    assert one.labels == dict.fromkeys(range(4), "dog")
+    load(one, 'file,label\n"b.png ",owl\n b.png , emu\n')  # quoted, the space is meant: another file
+    assert one.labels == {0: "dog", 1: "dog", 2: "dog", 3: "emu"}
+    assert "1 row of this file is not in this page (b.png )" in one.said
 
 
 @pytest.mark.parametrize("text", [
