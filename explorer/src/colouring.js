@@ -1,6 +1,6 @@
 // What the map can be coloured by: each way gives every row a group, and groups names and colours.
 import { categoryColour, categoryShape, stepColour } from "./colours.js";
-import { cell, percent } from "./format.js";
+import { cell, percent, wholeDay } from "./format.js";
 import { confidence } from "./payload.js";
 
 const STEPS = 7;
@@ -9,23 +9,24 @@ function categories(names, index, none = "none") {
   return { names, index, none, colour: categoryColour, shape: categoryShape };
 }
 
-// Groups of equal width between the 1st and the 99th percentile of a number.
-function steps(values, text) {
+// Groups of equal width between the 1st and the 99th percentile of a number; `whole` rounds where they meet.
+function steps(values, text, whole = (value) => value) {
   const sorted = Float64Array.from(values).filter(Number.isFinite).sort();
   const low = sorted[Math.floor(0.01 * (sorted.length - 1))] ?? 0;
   const high = sorted[Math.ceil(0.99 * (sorted.length - 1))] ?? 0;
-  const count = high > low ? STEPS : 1;
-  const edges = Array.from({ length: count + 1 }, (_, k) => low + ((high - low) * k) / count);
+  const edges = [...new Set(Array.from({ length: STEPS + 1 }, (_, k) => whole(low + ((high - low) * k) / STEPS)))];
+  const count = Math.max(1, edges.length - 1);
   const index = Int16Array.from(values, (value) => {
     if (!Number.isFinite(value)) return -1;
-    return Math.min(count - 1, Math.max(0, Math.floor(((value - low) / (high - low || 1)) * count)));
+    const above = edges.findIndex((edge, k) => k > 0 && value < edge);
+    return above < 0 ? count - 1 : above - 1;
   });
   const names = Array.from({ length: count }, (_, k) => {
-    if (count === 1) return text(low);
+    if (count === 1) return high > low ? `${text(low)} to ${text(high)}` : text(low);
     if (k === 0) return `below ${text(edges[1])}`;
     return k === count - 1 ? `${text(edges[k])} or more` : `${text(edges[k])} to ${text(edges[k + 1])}`;
   });
-  return { names, index, none: "empty", colour: (k) => stepColour(k, count), shape: () => "disc" };
+  return { names, index, none: "empty", colour: (k) => stepColour(k, count), shape: () => "disc", ranges: true };
 }
 
 function ofColumn(column) {
@@ -37,7 +38,9 @@ function ofColumn(column) {
   if (column.levels && column.kind !== "number") {
     return categories(column.levels, Int16Array.from(column.values, (v) => (Number.isFinite(v) ? v : -1)), "empty or unknown");
   }
-  return steps(column.values, (value) => cell(column, value));
+  const text = (value) => cell(column, value);
+  if (column.kind === "date" && column.clock === false) return steps(column.values.map(wholeDay), text, wholeDay);
+  return steps(column.values, text);
 }
 
 // The ways there are for these data: [{key, title, groups()}].

@@ -64,10 +64,22 @@ export class DecoderPanel {
         this.decoder.latents.every((latent) => latent.prior) ? button("Draw from the prior", () => this.drawPrior()) : null]),
       this.strip, this.walkBox);
     this.state.on("walk", () => this._showWalk());
-    this.state.on("focus", () => this._enable());
+    this.state.on("focus", () => this._focused());
     this._enable();
     this._show();
     this._showWalk();
+  }
+
+  // The decoder follows the row in focus, when it is next seen.
+  _focused() {
+    this._enable();
+    this.behind = true;
+    if (!this.element.closest("[hidden]")) this.follow();
+  }
+
+  follow() {
+    if (this.behind) this.useRow();
+    this.behind = false;
   }
 
   _enable() {
@@ -104,7 +116,7 @@ export class DecoderPanel {
       this._show();
     }));
     const show = () => buttons.forEach((each, k) => each.setAttribute("aria-pressed", String(this.values[latent.start + k] > 0.5)));
-    return { element: h("fieldset", {}, h("legend", { text: `Class ${latent.name}` }), h("div", { class: "buttons many" }, buttons)), show };
+    return { element: h("fieldset", {}, h("legend", { text: `${latent.clusters ? "Cluster" : "Class"} ${latent.name}` }), h("div", { class: "buttons many" }, buttons)), show };
   }
 
   _set(values) {

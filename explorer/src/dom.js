@@ -37,6 +37,25 @@ export function ask(question, answers) {
   });
 }
 
+const SCROLLERS = ".scroll, .classes, .legend, .buttons.many, .panel .tiles";
+
+// Lets boxes that scroll fade out at the bottom as long as there is more below.
+export function fadeScrollers() {
+  let planned = false;
+  const look = () => {
+    planned = false;
+    for (const box of document.querySelectorAll(SCROLLERS)) box.classList.toggle("more", box.scrollHeight - box.clientHeight - box.scrollTop > 4);
+  };
+  const plan = () => {
+    if (!planned) requestAnimationFrame(look);
+    planned = true;
+  };
+  document.addEventListener("scroll", plan, { capture: true, passive: true });
+  window.addEventListener("resize", plan);
+  new MutationObserver(plan).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
+  plan();
+}
+
 // A canvas for an image of `width` by `height` values; enlarged by CSS.
 export function canvas(width, height, label, attributes = {}) {
   return h("canvas", { width, height, role: "img", "aria-label": label, ...attributes });

@@ -26,11 +26,17 @@ const KEYS = [
   ["M", "go to the map"],
 ];
 
+function noMistakes(data) {
+  if (!data.prediction) return "This model does not predict classes, so it has no mistakes to list.";
+  return data.label.some((label) => label >= 0) ? "No row with a label is predicted wrong."
+    : "None of these rows has a label in the data, so no mistake is known.";
+}
+
 function lists(page) {
   const { data, state } = page;
   const all = [
-    ["mistakes", "Mistakes", "Most confident mistakes, the most confident first", "No labelled test row is predicted wrong."],
-    ["uncertain", "Unsure", "Rows the model is least sure of", "This model does not predict classes."],
+    ["mistakes", "Mistakes", "Most confident mistakes, the most confident first", noMistakes(data)],
+    ["uncertain", "Unsure", "Rows the model is least sure of", "This model predicts neither classes nor clusters."],
     ["unusual", "Unusual", "Rows least like any other, the most unusual first", "There is nothing to compare these rows by."],
   ];
   const tabs = all.map(([name, title, explanation, empty]) => {
@@ -47,7 +53,7 @@ function decoderTab(page) {
   const { decoding, error } = Decoding.of(page.data);
   if (!decoding) return { tab: error && { name: "decoder", title: "Decoder", element: h("p", { class: "hint", text: error }) } };
   const panel = new DecoderPanel(page, decoding);
-  return { decoding, panel, tab: { name: "decoder", title: "Decoder", element: panel.element } };
+  return { decoding, panel, tab: { name: "decoder", title: "Decoder", element: panel.element, onShow: () => panel.follow() } };
 }
 
 export function explore(page, main, header) {

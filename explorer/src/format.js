@@ -7,18 +7,25 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(Math.max(digits, Math.ceil(Math.log10(Math.abs(value) + 1))))));
 }
 
+const DAY = 86400;
+
+export function wholeDay(seconds) {
+  return Math.round(seconds / DAY) * DAY;
+}
+
 export function percent(share) {
   if (!Number.isFinite(share)) return "–";
   const value = 100 * share;
   return value > 99.9 && value < 100 ? "> 99.9 %" : `${value.toFixed(value < 10 ? 1 : value >= 99 ? 1 : 0)} %`;
 }
 
-export function date(seconds) {
+// A date; one without a time of the day is the nearest midnight: float32 cannot tell it to the second.
+export function date(seconds, clock = true) {
   if (!Number.isFinite(seconds)) return "–";
-  const moment = new Date(seconds * 1000);
+  const moment = new Date(1000 * (clock ? seconds : wholeDay(seconds)));
   if (Number.isNaN(moment.getTime())) return number(seconds);
   const text = moment.toISOString();
-  return seconds % 86400 === 0 ? text.slice(0, 10) : text.slice(0, 16).replace("T", " ");
+  return clock ? text.slice(0, -8).replace("T", " ") : text.slice(0, -14);
 }
 
 function time(seconds) {
@@ -29,7 +36,7 @@ function time(seconds) {
 export function cell(column, value) {
   if (Number.isNaN(value)) return "empty";
   if (column.levels && column.kind !== "number") return column.levels[Math.round(value)] ?? "unknown";
-  if (column.kind === "date") return date(value);
+  if (column.kind === "date") return date(value, column.clock);
   if (column.kind === "time") return time(value);
   if (column.kind === "bool") return value >= 0.5 ? "true" : "false";
   return column.unit ? `${number(value)} ${column.unit}` : number(value);

@@ -47,9 +47,10 @@ export class Labelling {
     this.buttons.replaceChildren(...this.labels.classes.map((name) => {
       const key = this.labels.keyOf.get(name);
       const each = button("", () => this.give(name), { class: "class", "data-class": name, "aria-keyshortcuts": key ?? null });
-      each.append(h("span", { class: "name", text: name }));
+      // A class named by its own key is shown as the key; the mark tells a count from both.
+      each.append(key === name ? h("kbd", { class: "name", text: name }) : h("span", { class: "name", text: name, title: name }));
       if (key && key !== name) each.append(h("kbd", { text: key }));
-      if (counts.get(name)) each.append(h("span", { class: "count", text: `${counts.get(name)}` }));
+      if (counts.get(name)) each.append(h("span", { class: "count", text: `✓ ${counts.get(name).toLocaleString("en-GB")}`, title: "labels given here" }));
       return each;
     }));
     if (!this.labels.classes.length) {

@@ -42,6 +42,7 @@ export class Legend {
     const shown = [...this.groups.names.keys(), -1].filter((group) => counts.get(group));
     this.entries = new Map(shown.map((group) => [group, this._entry(group, counts.get(group))]));
     this.list.replaceChildren(...[...this.entries.values()].map((entry) => h("li", {}, entry)));
+    this.list.classList.toggle("ranges", Boolean(this.groups.ranges));
     this._mark();
     this.state.emit("colour");
   }
@@ -50,7 +51,7 @@ export class Legend {
     const swatch = h("span", { class: `swatch ${this.groups.shape(group)}`, "aria-hidden": "true" });
     swatch.style.setProperty("--swatch", this.groups.colour(group));
     const name = group < 0 ? this.groups.none : this.groups.names[group];
-    const entry = button("", (event) => this._toggle(group, event), { class: "entry", title: "Hide or show; with Alt: only this" });
+    const entry = button("", (event) => this._toggle(group, event), { class: "entry", title: `${name}: hide or show; with Alt: only this` });
     entry.append(swatch, h("span", { class: "name", text: name }), h("span", { class: "count", text: count.toLocaleString("en-GB") }));
     return entry;
   }

@@ -1,6 +1,6 @@
 // Builds the page from its payload.
 import { Thumbnails } from "./cells.js";
-import { h } from "./dom.js";
+import { fadeScrollers, h } from "./dom.js";
 import { explore } from "./explore.js";
 import { count } from "./format.js";
 import { labelPage } from "./labelmode.js";
@@ -31,6 +31,7 @@ function start() {
   const main = h("main", { class: data.mode });
   document.body.append(header, main, h("footer", {}, h("p", { class: "hint", text: `${data.generator}. This page loads nothing and sends nothing; labels stay in this browser until you download them.` })));
   (data.mode === "label" ? labelPage : explore)(page, main, header);
+  fadeScrollers();
   window.aaeExplorer = page;
 }
 

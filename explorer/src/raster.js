@@ -51,7 +51,8 @@ export class Raster {
     this.stamps = null;
   }
 
-  // `groups` colours and shapes of `index`; points with `faint` set are drawn first and hardly seen.
+  // `groups` colours and shapes of `index`; points with `faint` set are drawn first and hardly seen, and before others
+  // those without a group.
   draw({ points, view, ratio, radius, visible, index, groups, faint, opacity, paper }) {
     const { width, height } = this.canvas;
     const r = radius * ratio;
@@ -65,10 +66,10 @@ export class Raster {
     const top = height / 2 + view.y * scale;
     const { pixels } = this;
     let drawn = 0;
-    for (const pass of faint ? [1, 0] : [0]) {
+    for (const [pass, without] of faint ? [[1, true], [1, false], [0, true], [0, false]] : [[0, true], [0, false]]) {
       const styles = groups.map(({ colour, shape }) => ink(this.stamps.of[shape], rgb(colour), pass ? 0.13 * opacity : opacity));
       for (let k = 0; k < index.length; k++) {
-        if (!visible[k] || (faint && faint[k] !== pass)) continue;
+        if (!visible[k] || index[k] < 0 !== without || (faint && faint[k] !== pass)) continue;
         const x = Math.round(points[2 * k] * scale + left);
         const y = Math.round(top - points[2 * k + 1] * scale);
         const { reach, offsets, keep, outer, middle } = styles[index[k] + 1];

@@ -1,7 +1,9 @@
 """The page in a real browser: map, row, decoder, lists, keys."""
 
+import numpy as np
 import pytest
 
+from aae.explorer.arrays import pack
 from helpers.explorer_pages import CLASSES, HOSTILE, LEFT, RIGHT, ROWS, payload, table
 
 WAIT = 100  # milliseconds, for a picture to be drawn
@@ -107,6 +109,52 @@ def test_decoder_follows_slider_and_map(visit):
     assert one.image("[data-what=decoded]")[0] == pytest.approx(255 / (1 + 2.718281828**-2), abs=3)
     one.page.get_by_role("button", name="Reset").click()
     assert one.image("[data-what=decoded]") == before
+
+
+def test_decoder_follows_the_row_in_focus(visit):
+    one = visit(payload())
+    values = "() => Array.from(aaeExplorer.panel.values)"
+    one.focus(24)
+    assert one.run(values) == pytest.approx([2, 0.8], abs=1e-3)  # its code
+    one.page.keyboard.press("m")
+    one.page.keyboard.press("ArrowRight")
+    assert one.run(values) == pytest.approx([2.2, 0.8], abs=1e-3)
+    one.page.get_by_role("tab", name="Unsure").click()
+    one.focus(0)
+    one.page.get_by_role("tab", name="Decoder").click()
+    assert one.run(values) == [0, 0]
+
+
+def test_clusters_are_called_so(visit):
+    latent = {"name": "y", "dim": 2, "kind": "category", "clusters": True, "prior": None, "names": None, "mean": [0, 0],
+              "std": [0, 0]}  # fmt: skip
+    entries = {"decoder": {**payload()["decoder"], "latents": [latent]}, "prediction": None, "probabilities": None,
+               "lists": {"mistakes": [], "uncertain": [], "unusual": []}}  # fmt: skip
+    one = visit(payload(**entries))
+    panel = one.page.locator("[role=tabpanel]:not([hidden])")
+    assert panel.locator("legend").inner_text() == "Cluster y"
+    assert panel.locator("fieldset button").all_inner_texts() == ["cluster 0", "cluster 1"]
+    one.page.get_by_role("tab", name="Mistakes").click()
+    assert panel.inner_text() == "This model does not predict classes, so it has no mistakes to list."
+    other = visit(payload(label=pack([-1] * ROWS, "i16"), lists=entries["lists"]))
+    other.page.get_by_role("tab", name="Mistakes").click()
+    assert "None of these rows has a label" in other.page.locator("[role=tabpanel]:not([hidden])").inner_text()
+
+
+@pytest.mark.parametrize(("days", "names"), [
+    (np.arange(ROWS), ["below 2024-07-07", "2024-07-07 to 2024-07-12", "2024-07-12 to 2024-07-18",
+                       "2024-07-18 to 2024-07-23", "2024-07-23 to 2024-07-29", "2024-07-29 to 2024-08-03",
+                       "2024-08-03 or more"]),
+    (np.arange(ROWS) % 2, ["2024-07-01 to 2024-07-02"]), (np.zeros(ROWS), ["2024-07-01"]),
+], ids=["many days", "two days", "one day"])  # fmt: skip
+def test_dates_without_times(visit, days, names):
+    column = {"name": "seen", "kind": "date", "clock": False, "values": pack(1719792000 + 86400 * days, "f32"),
+              "levels": None, "unit": None, "texts": None}  # fmt: skip
+    one = visit(table(columns=[column]))
+    one.page.select_option("#colour", label="seen")
+    assert one.page.locator(".entry .name").all_inner_texts() == names
+    one.focus(0)
+    assert one.page.locator("section.row td").first.inner_text() == "2024-07-01"
 
 
 def test_walk_and_prior(visit):

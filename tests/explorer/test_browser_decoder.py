@@ -72,13 +72,15 @@ def test_cells_are_those_of_the_table(visit):
              "whole": False, "low": None, "high": None, "unit": None, "empty_start": None},
             {"name": "rooms", "kind": "number", "start": 5, "width": 1, "offset": 3, "scale": 1, "levels": None,
              "whole": True, "low": None, "high": None, "unit": None, "empty_start": 1},
+            {"name": "due", "kind": "date", "clock": False, "start": 4, "width": 1, "offset": 0, "scale": 80000,
+             "levels": None, "whole": False, "low": None, "high": None, "unit": None, "empty_start": None},
         ]},
     }  # fmt: skip
     one = visit(payload(decoder=decoder, codes=None))
     cells = one.page.locator(".result td")
-    assert cells.all_inner_texts() == ["10 cm", "new", "no", "1970-01-02 12:00", "3"]
+    assert cells.all_inner_texts() == ["10 cm", "new", "no", "1970-01-02 12:00", "3", "1970-01-02"]
     one.run("() => aaeExplorer.panel._set([1])")
-    assert cells.all_inner_texts() == ["12 cm", "old", "yes", "1970-01-02 12:00", "empty"]
+    assert cells.all_inner_texts() == ["12 cm", "old", "yes", "1970-01-02 12:00", "empty", "1970-01-02"]
     one.run("() => aaeExplorer.panel._set([2])")
     assert cells.first.inner_text() == "12.5 cm"
     assert one.page.get_by_role("button", name="Draw from the prior").count() == 0

@@ -85,5 +85,9 @@ def test_lists():
     labels = np.array([1, 0, 0, -1, 1])
     assert mistakes(labels, p) == [0, 1, 2]
     assert uncertain(p) == [2, 1, 0, 3, 4]
-    many = np.full((500, 2), 0.5)
-    assert len(mistakes(np.ones(500, int), many)) == len(uncertain(many)) == 200
+    assert len(mistakes(np.ones(500, int), np.full((500, 2), 0.5))) == 200
+
+
+@pytest.mark.parametrize(("rows", "listed"), [(5, 5), (40, 10), (120, 12), (5000, 200)])
+def test_a_list_holds_a_tenth_of_the_rows(rows, listed):
+    assert uncertain(np.linspace(0.5, 1, rows)[:, None]) == list(range(listed))

@@ -31,7 +31,8 @@ def _column(column: Mapping[str, Any], name: str, cells: np.ndarray) -> dict[str
     kind = _page_kind(column)
     exact = kind in ("category", "bool") or not _needs_text(kind, values)
     return {"name": name, "kind": kind, "unit": column.get("unit"), "levels": _levels_of(column),
-            "values": pack(values, "f32"), "texts": None if exact else cell_texts(column, cells)}  # fmt: skip
+            "clock": _clock(column), "values": pack(values, "f32"),
+            "texts": None if exact else cell_texts(column, cells)}  # fmt: skip
 
 
 def _needs_text(kind: str, values: np.ndarray) -> bool:
@@ -51,7 +52,7 @@ def decoded_columns(table: Table) -> list[dict[str, Any]]:
     columns = []
     for k, column in enumerate(table.columns):
         entry: dict[str, Any] = {"name": names[k], "kind": _page_kind(column), "unit": column.get("unit"),
-                                 "whole": False, "low": None, "high": None, "empty_start": None}  # fmt: skip
+                                 "clock": _clock(column), "whole": False, "low": None, "high": None, "empty_start": None}  # fmt: skip
         if "values" in column:
             entry |= {"start": start, "width": len(column["values"]), "offset": 0.0, "scale": 1.0,
                       "levels": list(column["values"])}  # fmt: skip
@@ -70,6 +71,11 @@ def _page_kind(column: Mapping[str, Any]) -> str:
         return "category"
     kind = str(column.get("kind", "number"))
     return {"whole": "number", "boolean": "bool"}.get(kind, kind)
+
+
+def _clock(column: Mapping[str, Any]) -> bool:
+    """Whether the dates of a column have a time of the day."""
+    return column.get("kind") == "date" and bool(column.get("clock", True))
 
 
 def _levels_of(column: Mapping[str, Any]) -> list[str] | None:

@@ -14,6 +14,7 @@ from aae.model.priors import CategoricalPrior, CubePrior, GaussianPrior
 __all__ = ["describe_latent", "ordered_latents"]
 
 DRAWS = 512  # of a prior that the page cannot draw from itself
+LABELLED = ("observed", "supervised")  # latents that are classes; other categories are clusters
 
 
 def ordered_latents(model: Autoencoder) -> list[Latent]:
@@ -34,13 +35,13 @@ def describe_latent(
         classes: Names of the classes.
     """
     names = None
-    if latent.is_category and latent.label in ("observed", "supervised") and classes and len(classes) == latent.dim:
+    if latent.is_category and latent.label in LABELLED and classes and len(classes) == latent.dim:
         names = [str(name) for name in classes]
     known = np.zeros((0, latent.dim)) if codes is None else codes.astype(np.float64)
     mean, std = (known.mean(0), known.std(0)) if len(known) else (np.zeros(latent.dim), np.zeros(latent.dim))
     return {
         "name": latent.name, "dim": latent.dim, "kind": "category" if latent.is_category else "style",
-        "prior": _prior(latent), "names": names, "mean": mean.round(5).tolist(), "std": std.round(5).tolist(),
+        "clusters": latent.is_category and latent.label not in LABELLED, "prior": _prior(latent), "names": names, "mean": mean.round(5).tolist(), "std": std.round(5).tolist(),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ __all__ = ["mistakes", "nearest_rows", "uncertain", "unusual"]
 
 NEAREST = 10
 LISTED = 200
+SHARE, FEWEST = 10, 10  # a list by rank holds a tenth of the rows, but no fewer than ten
 COMPARED = 5000  # rows that tell what is usual
 
 
@@ -24,6 +25,12 @@ def nearest_rows(features: np.ndarray) -> np.ndarray | None:
     return NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)
 
 
+def _ranked(score: np.ndarray) -> list[int]:
+    """The rows with the largest scores ``(N,)``, the largest first."""
+    count = min(LISTED, max(FEWEST, len(score) // SHARE))
+    return np.argsort(-score, kind="stable")[:count].tolist()
+
+
 def mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
     """Rows whose most probable class is not their label, the most confident first."""
     wrong = np.flatnonzero((labels >= 0) & (probabilities.argmax(1) != labels))
@@ -32,7 +39,7 @@ def mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
 
 def uncertain(probabilities: np.ndarray) -> list[int]:
     """The rows with the least confident predictions, the least first."""
-    return np.argsort(probabilities.max(1), kind="stable")[:LISTED].tolist()
+    return _ranked(-probabilities.max(1))
 
 
 def unusual(model: Autoencoder, shown: Shown) -> list[int]:
@@ -45,4 +52,4 @@ def unusual(model: Autoencoder, shown: Shown) -> list[int]:
         decoded = inference.reconstruct(model, inputs[order], shown.y[order], prepared=True)
     flat = inputs.reshape(len(inputs), -1)
     score = OutlierScore().fit(flat[order], decoded.reshape(len(order), -1), one_unit(shown.x, model.table))
-    return np.argsort(-score(flat), kind="stable")[:LISTED].tolist()
+    return _ranked(score(flat))
