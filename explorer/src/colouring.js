@@ -10,7 +10,7 @@ function categories(names, index, none = "none") {
 }
 
 // Groups of equal width between the 1st and the 99th percentile of a number; `whole` rounds where they meet.
-function steps(values, text, whole = (value) => value) {
+function steps(values, text, { whole = (value) => value, ends = ["below", "or more"] } = {}) {
   const sorted = Float64Array.from(values).filter(Number.isFinite).sort();
   const low = sorted[Math.floor(0.01 * (sorted.length - 1))] ?? 0;
   const high = sorted[Math.ceil(0.99 * (sorted.length - 1))] ?? 0;
@@ -23,8 +23,8 @@ function steps(values, text, whole = (value) => value) {
   });
   const names = Array.from({ length: count }, (_, k) => {
     if (count === 1) return high > low ? `${text(low)} to ${text(high)}` : text(low);
-    if (k === 0) return `below ${text(edges[1])}`;
-    return k === count - 1 ? `${text(edges[k])} or more` : `${text(edges[k])} to ${text(edges[k + 1])}`;
+    if (k === 0) return `${ends[0]} ${text(edges[1])}`;
+    return k === count - 1 ? `${text(edges[k])} ${ends[1]}` : `${text(edges[k])} to ${text(edges[k + 1])}`;
   });
   return { names, index, none: "empty", colour: (k) => stepColour(k, count), shape: () => "disc", ranges: true };
 }
@@ -39,8 +39,9 @@ function ofColumn(column) {
     return categories(column.levels, Int16Array.from(column.values, (v) => (Number.isFinite(v) ? v : -1)), "empty or unknown");
   }
   const text = (value) => cell(column, value);
-  if (column.kind === "date" && column.clock === false) return steps(column.values.map(wholeDay), text, wholeDay);
-  return steps(column.values, text);
+  if (column.kind !== "date") return steps(column.values, text);
+  const ends = ["before", "or later"];
+  return column.clock === false ? steps(column.values.map(wholeDay), text, { whole: wholeDay, ends }) : steps(column.values, text, { ends });
 }
 
 // The ways there are for these data: [{key, title, groups()}].

@@ -142,9 +142,9 @@ def test_clusters_are_called_so(visit):
 
 
 @pytest.mark.parametrize(("days", "names"), [
-    (np.arange(ROWS), ["below 2024-07-07", "2024-07-07 to 2024-07-12", "2024-07-12 to 2024-07-18",
+    (np.arange(ROWS), ["before 2024-07-07", "2024-07-07 to 2024-07-12", "2024-07-12 to 2024-07-18",
                        "2024-07-18 to 2024-07-23", "2024-07-23 to 2024-07-29", "2024-07-29 to 2024-08-03",
-                       "2024-08-03 or more"]),
+                       "2024-08-03 or later"]),
     (np.arange(ROWS) % 2, ["2024-07-01 to 2024-07-02"]), (np.zeros(ROWS), ["2024-07-01"]),
 ], ids=["many days", "two days", "one day"])  # fmt: skip
 def test_dates_without_times(visit, days, names):
