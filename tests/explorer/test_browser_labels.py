@@ -118,8 +118,9 @@ def test_a_file_without_labels_of_these_rows(visit, text, said):
     assert one.labels == {}
 
 
-@pytest.mark.parametrize("entries", [labelling(classes=[], proposed=None), payload(classes=[], label=None, prediction=None)],
-                         ids=["label", "explore"])  # fmt: skip
+@pytest.mark.parametrize("entries", [
+    labelling(classes=[], proposed=None), payload(classes=[], label=None, prediction=None),
+], ids=["label", "explore"])  # fmt: skip
 def test_labels_of_the_first_round_are_saved_with_those_of_the_second(visit, entries):
     one = visit(entries)
     load(one, "file,label\na.png,owl\nb.png,emu\n")

@@ -52,7 +52,8 @@ def decoded_columns(table: Table) -> list[dict[str, Any]]:
     columns = []
     for k, column in enumerate(table.columns):
         entry: dict[str, Any] = {"name": names[k], "kind": _page_kind(column), "unit": column.get("unit"),
-                                 "clock": _clock(column), "whole": False, "low": None, "high": None, "empty_start": None}  # fmt: skip
+                                 "clock": _clock(column), "whole": False, "low": None, "high": None,
+                                 "empty_start": None}  # fmt: skip
         if "values" in column:
             entry |= {"start": start, "width": len(column["values"]), "offset": 0.0, "scale": 1.0,
                       "levels": list(column["values"])}  # fmt: skip

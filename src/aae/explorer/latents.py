@@ -41,7 +41,8 @@ def describe_latent(
     mean, std = (known.mean(0), known.std(0)) if len(known) else (np.zeros(latent.dim), np.zeros(latent.dim))
     return {
         "name": latent.name, "dim": latent.dim, "kind": "category" if latent.is_category else "style",
-        "clusters": latent.is_category and latent.label not in LABELLED, "prior": _prior(latent), "names": names, "mean": mean.round(5).tolist(), "std": std.round(5).tolist(),
+        "clusters": latent.is_category and latent.label not in LABELLED, "prior": _prior(latent), "names": names,
+        "mean": mean.round(5).tolist(), "std": std.round(5).tolist(),
     }  # fmt: skip
 
 
