@@ -7,6 +7,9 @@ import pytest
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
 from aae.evaluation.intervals import Share
+from aae.evaluation.measures import detail
+from aae.report.gallery import OF_FOLDS, write_run_report
+from aae.report.reproduce import train_words
 from aae.runs import cross_validation, train
 from aae.runs.cross_validation import ENOUGH, choose_test_rows, pooled, shared_time, with_all_labels
 from aae.runs.measure import evaluate
@@ -71,6 +74,13 @@ def test_a_run_opened_again_has_the_same_figures_and_probabilities(run):
     assert opened.notes == ()
     np.testing.assert_array_equal(opened.probabilities, run.cross_validation.probabilities)
     assert evaluate(opened) == evaluate(run) == json.loads((run.path / "evaluation.json").read_text())
+
+
+def test_the_report_says_what_is_of_learned_rows_and_its_command_makes_the_same_run(run):
+    words = train_words(open_run(run.path).config)
+    assert "--labels" not in words
+    assert OF_FOLDS in write_run_report(open_run(run.path), evaluate(run)).read_text()
+    assert "by 5-fold cross-validation" in detail("test_error", evaluate(run))
 
 
 def test_an_interrupted_cross_validation_is_told_and_finished_by_resume(table, tmp_path, monkeypatch):

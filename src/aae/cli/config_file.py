@@ -18,6 +18,7 @@ __all__ = ["changes_in", "read_config_file", "without_other_lengths", "write_con
 
 SET = "set"  # the table of options that --set changes
 FLAGS = {"from": "start"}  # keys that are not the names of parameters
+KEYS = {name: key for key, name in FLAGS.items()}
 LENGTHS = ("epochs", "steps", "seconds")
 # What one call does, which is no setting of a training.
 _ONCE = ("config", "write_config", "dry_run", "resume", "quiet", "changes")
@@ -46,7 +47,7 @@ def read_config_file(context: typer.Context, file: Path | None) -> Path | None:
     for key, value in found.items():
         name = FLAGS.get(key, key.replace("-", "_"))
         if name not in known:
-            raise unknown(f"option of aae train in {file} called", key, known)
+            raise unknown(f"option of aae train in {file} called", key, [KEYS.get(name, name) for name in known])
         if isinstance(value, list | dict):
             raise AAEError(f"{file}: {key} takes one value; options that --set changes belong below [set].")
         options[name] = value if isinstance(value, bool) else str(value)
@@ -87,8 +88,7 @@ def write_config_file(context: typer.Context, changes: Mapping[str, Any], file: 
     }
     lengths = without_other_lengths(context, {name: values.pop(name, None) for name in LENGTHS})
     lines = [f"# Options of `aae train`, written by aae {__version__}: aae train --config {file.name}", ""]
-    keys = {name: key for key, name in FLAGS.items()}
-    lines += [f"{keys.get(name, name)} = {_toml(value)}" for name, value in (values | lengths).items()]
+    lines += [f"{KEYS.get(name, name)} = {_toml(value)}" for name, value in (values | lengths).items()]
     lines += ["", f"[{SET}]  # `aae presets {values['preset']}` lists all options"]
     for name, value in changes.items():
         known = name in Options.__dataclass_fields__

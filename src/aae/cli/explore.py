@@ -23,7 +23,7 @@ __all__ = ["explore"]
 def explore(
     context: typer.Context, run: RunPath, out: Out,
     data: Annotated[str | None, typer.Option(help="Data to show instead of the run's own.", metavar="SPEC")] = None,
-    rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.", min=1, max=20_000)] = 5000,
+    rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
     strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
     missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip

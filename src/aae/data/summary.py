@@ -128,6 +128,9 @@ def _unlabelled_test(data: Dataset) -> list[str]:
         return []
     test = len(data.test_x)
     if not single_labels(data.y):  # of a labels file
+        if not data.is_image:
+            return [f"All labels are for training, and the {test:,} test examples have none; training a classifier "
+                    "measures its error by cross-validation."]  # fmt: skip
         return [f"No error can be measured: all labels are for training, and the {test:,} test examples have none. "
                 "Label more examples, or provide test data."]  # fmt: skip
     rows = f"the {test:,} test examples have none" if test else "there are no test examples"

@@ -141,6 +141,8 @@ def detail(key: str, results: Mapping[str, Any]) -> list[str]:
         ['95 % interval: 0.00 to 29.91 %', '9 labelled test examples']
     """
     measure, parts = MEASURES[key], []
+    if "cross_validation_folds" in results and measure.rows in _COUNTS:
+        parts.append(f"by {results['cross_validation_folds']}-fold cross-validation")
     low, high = (results.get(f"{key}_{end}") for end in ("low", "high"))
     if isinstance(low, Real) and isinstance(high, Real):
         low, high = (f"{float(edge):.{measure.digits}f}" for edge in (low, high))

@@ -39,6 +39,11 @@ TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
 FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
          "length", "devices", "machine", "versions")
+BY_THE_CLOCK = "not reproducible: the number of steps depends on the clock; --steps fixes it"
+OF_FOLDS = (
+    "The error rates, classes and mistakes below are those of cross-validation. Maps, reconstructions and samples are "
+    "of the model itself, which has learned the rows shown: they look better than those of new rows."
+)
 SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers " \
               "of threads or processes round differently"
 SAME_ON_GPU = "nearly: the order of summation on a GPU varies"
@@ -354,7 +359,10 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
         facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
         facts["same_seed_same_weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
-        notes = [*run.notes, *config.get("notes", []), *signs.values()]
+        if {"seconds", "max_seconds"} & config.get("length", {}).keys():
+            facts["same_seed_same_weights"] = BY_THE_CLOCK
+        folds = [OF_FOLDS] if run.cross_validation is not None else []
+        notes = [*folds, *run.notes, *config.get("notes", []), *signs.values()]
         commands = reproduce(config, run.directory.path, list(drawn))
         return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
                             option_rows(config), row_sheets(run))

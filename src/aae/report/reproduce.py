@@ -42,7 +42,7 @@ def _from_command(config: Mapping[str, Any]) -> bool:
 def train_words(config: Mapping[str, Any]) -> list[str]:
     """The words after ``aae train`` with which a run was trained, but for ``--out``."""
     words = [str(config["preset"]), "--data", str(config["data"])]
-    if config["labels"] is not None:
+    if config["labels"] is not None and not config.get("cross_validated"):  # a number would hold the others out
         words += ["--labels", str(config["labels"])]
     if config["split"] != "random":
         words += ["--split", str(config["split"])]

@@ -39,8 +39,8 @@ NAMES = ("probabilities", "names", "values")  # in a run's file
 
 NOTE = (
     f"Fewer than {ENOUGH} labelled rows could be held out to test on, so the model learns from all labels, and "
-    f"{FOLDS} more trainings, each without a part of the labels, measure its error (cross-validation); --test FILE or "
-    "--labels N tests on other rows."
+    f"{FOLDS} more trainings, each without a part of the labels, measure its error (cross-validation); to test on "
+    "held-out rows instead, give --test FILE, or fewer labels with --labels N."
 )
 
 

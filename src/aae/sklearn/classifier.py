@@ -92,7 +92,11 @@ class AAEClassifier(ClassifierMixin, Coder):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Probability of each class, ``(N, classes)``, in the order of ``classes_``."""
+        """Probability of each class, ``(N, classes)``, in the order of ``classes_``.
+
+        No labels are held out to calibrate it, so it may be too certain; scikit-learn's ``CalibratedClassifierCV`` does
+        that.
+        """
         return self._apply(X, lambda model, x: {"p": model.classify(x)})["p"].astype(np.float64)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
