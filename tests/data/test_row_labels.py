@@ -178,7 +178,8 @@ def test_few_labels_all_train_on_rows_that_stay():
         assert (data.test_y == -1).all()
         assert len(split_data(data, count).labelled) == len(rest)
         assert any(f"all {count} are for training" in note for note in data.notes)
-        assert any("measures its error by cross-validation" in warning for warning in warnings_about(data)) == (count > 2)
+        said = any("measures its error by cross-validation" in warning for warning in warnings_about(data))
+        assert said == (count > 2)
     every = read(source, "index,label\n" + "".join(f"{k},{k % 2}\n" for k in range(60)))
     assert (every.test_y >= 0).sum() == 12
 
