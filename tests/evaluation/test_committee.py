@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from aae.evaluation.committee import Committee, misfit, mixture_weights, sharpened
+from aae.evaluation.calibration import misfit
+from aae.evaluation.committee import Committee, mixture_weights, sharpened
 
 MEMBERS = ["logistic_regression", "random_forest", "extra_trees", "label_spreading"]
 

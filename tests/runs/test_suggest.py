@@ -12,6 +12,7 @@ from aae.data.row_keys import keys_of
 from aae.data.sources import load_data
 from aae.model.artifact import load
 from aae.runs import suggest as module
+from aae.runs.cross_validation import with_all_labels
 from aae.runs.open import read_config
 from aae.runs.start import start_from
 from aae.runs.suggest import suggest, write_suggestions
@@ -173,6 +174,8 @@ def test_a_third_of_the_length(folder, monkeypatch):
     changes, length = shortened("semi-supervised", data, SMALL, {"max_seconds": 5.0}, (20, "random", 0))
     assert (changes, length) == (SMALL, {"max_seconds": 5.0, "steps": 333})
     assert shortened("semi-supervised", data, SMALL, {"epochs": 3.0}, (20, "random", 0))[1] == {"epochs": 3.0}
+    folds = with_all_labels(data, 0)  # which the plan of --dry-run has to know as well
+    assert shortened("semi-supervised", folds, {}, {}, (20, "random", 0)) == ({}, {})
 
 
 def test_networks_that_do_not_fit(folder):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-__all__ = ["calibration_error", "fit_power", "raised"]
+__all__ = ["calibration_error", "fit_power", "misfit", "raised"]
 
 BINS = 15
 RANGE = 0.1, 3.0  # of the power
@@ -29,9 +29,20 @@ def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
     return round(float(100 * np.abs(gap).sum() / len(y)), 10)
 
 
-def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
-    """Probabilities ``(N, K)`` to a power, normalised: the same answers, surer above 1, less sure below."""
-    logits = power * np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
+def misfit(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean negative log-likelihood of classes ``(N,)`` by probabilities ``(N, K)``; 0 without rows."""
+    return float(-np.log(probabilities[np.arange(len(y)), y]).sum() / max(1, len(y)))
+
+
+def raised(probabilities: np.ndarray, power: float, least: float = float(np.finfo(np.float32).tiny)) -> np.ndarray:
+    """Probabilities ``(N, K)`` to a power, normalised: the same answers, surer above 1, less sure below.
+
+    Args:
+        probabilities: ``(N, K)``.
+        power: Above 0.
+        least: Smaller probabilities count as this one.
+    """
+    logits = power * np.log(np.maximum(probabilities.astype(np.float64), least))
     found = np.exp(logits - logits.max(1, keepdims=True))
     return (found / found.sum(1, keepdims=True)).astype(probabilities.dtype)
 
@@ -48,9 +59,9 @@ def fit_power(probabilities: np.ndarray, y: np.ndarray) -> float:
     """
     if not len(y):
         return 1.0
+    exact = probabilities.astype(np.float64)
 
     def cost(log_power: float) -> float:
-        likely = raised(probabilities, float(np.exp(log_power)))[np.arange(len(y)), y]
-        return float(-np.log(np.maximum(likely, np.finfo(np.float32).tiny)).sum() + CAUTION * log_power**2)
+        return len(y) * misfit(raised(exact, float(np.exp(log_power))), y) + CAUTION * log_power**2
 
     return float(np.exp(minimize_scalar(cost, bounds=tuple(np.log(RANGE)), method="bounded").x))

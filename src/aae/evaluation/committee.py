@@ -9,9 +9,10 @@ from sklearn.base import clone
 from torch import Tensor
 
 from aae.evaluation.baselines import REPORTED, baselines, class_probabilities, fold_numbers
+from aae.evaluation.calibration import misfit, raised
 from aae.evaluation.spreading import row_graph, spread_labels
 
-__all__ = ["Committee", "misfit", "sharpened"]
+__all__ = ["Committee", "sharpened"]
 
 PRIOR_ROWS = 10.0  # rows' worth of belief that all members are equally good
 POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # forests and spread labels are far too cautious
@@ -92,13 +93,7 @@ class Committee:
 
 def sharpened(probabilities: np.ndarray, power: float) -> np.ndarray:
     """Probabilities ``(N, K)`` to a power, normalised, with a little of the uniform distribution."""
-    sharp = np.maximum(probabilities, 1e-9) ** power
-    return (1 - DOUBT) * sharp / sharp.sum(1, keepdims=True) + DOUBT / sharp.shape[1]
-
-
-def misfit(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Mean negative log-likelihood of classes ``(N,)`` by probabilities ``(N, K)``; 0 without rows."""
-    return float(-np.log(probabilities[np.arange(len(y)), y]).sum() / max(1, len(y)))
+    return (1 - DOUBT) * raised(probabilities, power, least=1e-9) + DOUBT / probabilities.shape[1]
 
 
 def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:

@@ -57,8 +57,13 @@ def start_from(model: Autoencoder, path: str | Path) -> str:
 def shortened(
     preset: str, data: Dataset, changes: Mapping[str, Any], length: dict[str, Any], rest: tuple[Any, ...]
 ) -> tuple[dict[str, Any], dict[str, float | int]]:
-    """Changes and length of a training that starts from a run: only that start, and a third of the preset's length."""
+    """Changes and length of a training that starts from a run: only that start, and a third of the preset's length.
+
+    Where cross-validation tests the model nothing changes: its trainings start anew and need the whole length.
+    """
     changes = dict(changes)
+    if data.cross_validated:
+        return changes, length
     if "restarts" not in changes and resolve_for(preset, changes, data).restarts > 1:
         changes["restarts"] = 1
     if length.keys() & {"epochs", "steps", "seconds"}:

@@ -108,7 +108,7 @@ def train_preset(
     group, shown = loop["group"], loop.get("progress", True)
     changes, length, notes = settle_targets(preset, rows, division, seed, changes, length, group, shown)
     rows = replace(rows, notes=(*rows.notes, *notes))
-    if start is not None and not rows.cross_validated:  # the folds start anew and need the whole length
+    if start is not None:
         changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if start is not None:

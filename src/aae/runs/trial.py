@@ -14,7 +14,8 @@ from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference
 from aae.evaluation.baselines import MAX_VALUES
-from aae.evaluation.committee import Committee, misfit, sharpened
+from aae.evaluation.calibration import misfit
+from aae.evaluation.committee import Committee, sharpened
 from aae.model.autoencoder import Autoencoder
 from aae.runs.prepare import Length, prepare, resolve_for
 from aae.training.settings import Settings
