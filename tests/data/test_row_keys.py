@@ -49,7 +49,29 @@ def test_of_test_rows_apart(tmp_path):
     x = np.arange(60, dtype=np.float32).reshape(20, 3)
     np.savez(tmp_path / "a.npz", x=x, x_test=x[:2] + 1)
     np.savez(tmp_path / "b.npz", x=x[:3])
-    for data, count in ((load_data(str(tmp_path / "a.npz")), 2),
-                        (load_data(str(tmp_path / "a.npz"), ReadOptions(test=str(tmp_path / "b.npz"))), 3)):
-        assert keys_of(data).train.tolist() == list(range(20))
-        assert keys_of(data).test.tolist() == list(range(20, 20 + count))
+    data = load_data(str(tmp_path / "a.npz"))
+    assert keys_of(data).train.tolist() == list(range(20))
+    assert keys_of(data).test.tolist() == [20, 21]  # as a labels file numbers them
+    data = load_data(str(tmp_path / "a.npz"), ReadOptions(test=str(tmp_path / "b.npz")))
+    assert keys_of(data).train.tolist() == list(range(20))
+    assert keys_of(data).test.tolist() == [f"{tmp_path / 'b.npz'}: {k}" for k in range(3)]
+
+
+def test_rows_of_a_text_file_have_lines(tmp_path):
+    lines = ["name,size", *(f"{name},{k}" for k, name in enumerate("abcdefghij"))]
+    lines[4:4] = ["# a comment,"]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    keys = keys_of(data := load_data(str(tmp_path / "a.csv"), ReadOptions(kind={"size": "number"})))
+    assert len(data.test_x)
+    for k, row in enumerate(data.test_x[:, -1].astype(int)):
+        number, _, line = keys.of_test(k).partition(" ")
+        assert int(number) == row
+        assert lines[int(line.strip("()").split()[1]) - 1].endswith(f",{row}")
+    (tmp_path / "a.csv").unlink()
+    assert keys.of_test(0) == str(keys.test[0])
+
+
+def test_rows_with_a_key_are_called_by_it(tmp_path):
+    (tmp_path / "a.csv").write_text("who,size\n" + "".join(f"p{k},{k % 4}\n" for k in range(20)))
+    keys = keys_of(load_data(str(tmp_path / "a.csv"), ReadOptions(key_column="who")))
+    assert (keys.name, keys.of_test(0)) == ("who", f"p{keys.test[0][1:]}")

@@ -73,19 +73,22 @@ def test_samples_follow_their_seed(folder, tmp_path):
     assert first == second != third
 
 
-def test_rows_are_shown_as_cells(run):
+def test_rows_are_shown_as_cells(run, folder):
     sheets = {sheet.key: sheet for sheet in row_sheets(run)}
     assert list(sheets) == ["reconstructions", "mistakes", "samples", "distances"]
     names = ["spent", "age", "town", "since"]
-    assert list(sheets["reconstructions"].header) == ["Test row", "", *names, "Label", "Prediction", "Confidence"]
-    assert list(sheets["mistakes"].header) == ["Test row", *names, "Label", "Prediction", "Confidence"]
+    assert list(sheets["reconstructions"].header) == ["Row", "", *names, "Label", "Prediction", "Confidence"]
+    assert list(sheets["mistakes"].header) == ["Row", *names, "Label", "Prediction", "Confidence"]
     assert list(sheets["samples"].header) == names
     for sheet in sheets.values():
         assert all(len(row) == len(sheet.header) for row in sheet.rows)
     wrong = run.probabilities.argmax(1) != run.data.test_y
     assert f"{wrong.sum()} of {len(wrong)} labelled test rows" in sheets["mistakes"].caption
     row = sheets["mistakes"].rows[0]
-    assert wrong[int(row[0].text)]
+    number, line = (int(word.strip("()")) for word in row[0].text.split() if word != "(line")
+    assert wrong[run.data.keys.test.tolist().index(number)]
+    cells = (folder / "data.csv").read_text().splitlines()[line - 1].split(",")
+    assert (cells[0], cells[-1], cells[3]) == (f"c{number:05}", row[-3].text, row[3].text)
     assert {row[-3].text, row[-2].text} == {"yes", "no"}
     assert row[-1].text.endswith("%")
     assert "Gaussian copula" in sheets["distances"].caption

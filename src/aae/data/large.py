@@ -12,7 +12,16 @@ from aae.data.array_files import channels_first
 from aae.data.arrays import NpyRows, check_finite, check_kind, open_rows
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.labels import ClassName, Labels, read_labels
-from aae.data.raw import RawData, check_named, few_labels, few_labels_note, leave_one_of_each, single_labels, stored
+from aae.data.raw import (
+    RawData,
+    check_named,
+    few_labels,
+    few_labels_note,
+    keys_with_test,
+    leave_one_of_each,
+    single_labels,
+    stored,
+)
 from aae.data.row_keys import RowKeys
 from aae.data.row_labels import add_labels, keys_of_table
 from aae.data.tables import LIMITS, TableFile, parquet_size, pyarrow_parquet, readable, style_of, table_kind
@@ -122,6 +131,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     test_x = test_x if table is None else table.as_rows(test_x)
     held_out = given is None
     keys = None if raw.keys is None else RowKeys(raw.keys.name, raw.keys.train, raw.keys.train[held])
+    keys = keys if given is None else keys_with_test(raw, given)
     return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held,
                    keys=keys)  # fmt: skip
 

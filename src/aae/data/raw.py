@@ -18,7 +18,7 @@ from aae.model.table_fit import extreme_notes, fit_table
 from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
-__all__ = ["RawData", "check_named", "few_labels", "few_labels_note", "hold_out", "leave_one_of_each", "single_labels",
+__all__ = ["RawData", "check_named", "few_labels", "few_labels_note", "hold_out", "keys_with_test", "leave_one_of_each", "single_labels",
            "stored", "with_test_rows"]  # fmt: skip
 
 LISTED = 10  # names that a sentence lists
@@ -69,7 +69,8 @@ def with_test_rows(
         x, test_x = (x, test_x) if table is None else (table.as_rows(x), table.as_rows(test_x))
         notes = (*notes, *more)
         every = np.arange(len(raw.x)) if raw.keys is None else raw.keys.train
-        keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held])
+        line = None if raw.row_name is row_name else raw.row_name
+        keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held], line)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
                        test_held_out=True, keys=keys)  # fmt: skip
     if same_images(test[0].shape[1:], raw.x.shape[1:]):
@@ -86,17 +87,16 @@ def with_test_rows(
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
     return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures,
-                   keys=_keys_with_test(raw, given))  # fmt: skip
+                   keys=keys_with_test(raw, given))  # fmt: skip
 
 
-def _keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
+def keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
     """Keys of the training rows and of test rows that the source has, or that were given beside it."""
-    if raw.keys is None:
-        return None
     if given is None:
         return raw.keys
     test = [f"{given.where}: {key}" for key in (range(len(given.x)) if given.keys is None else given.keys.train)]
-    return RowKeys(raw.keys.name, raw.keys.train, np.array(test, dtype=object))
+    own = RowKeys(INDEX, np.arange(len(raw.x)), np.arange(0)) if raw.keys is None else raw.keys
+    return RowKeys(own.name, own.train, np.array(test, dtype=object))
 
 
 def _numbered_together(

@@ -1,5 +1,6 @@
 """What the rows of a data set are called: by file name, row number, or a column that identifies them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,21 @@ class RowKeys:
         name: Heading of their column: ``"file"``, ``"index"``, or the name of a column of the data.
         train: Keys ``(N,)`` of the training rows: texts, or row numbers from 0.
         test: Keys ``(T,)`` of the test rows.
+        line: Says in which line of its file a row begins, by its number; None if the rows have no lines.
     """
 
     name: str
     train: np.ndarray
     test: np.ndarray
+    line: Callable[[int], str] | None = None
+
+    def of_test(self, row: int) -> str:
+        """What a test row is called for a reader: ``7 (line 9)`` for a number, otherwise its key alone."""
+        key = self.test[row]
+        if self.line is None or self.name != INDEX or isinstance(key, str):
+            return str(key)
+        line = self.line(int(key))
+        return f"{key} ({line})" if line.startswith("line") else str(key)  # the file may be gone
 
     def take(self, train: np.ndarray, test: np.ndarray) -> "RowKeys":
         """The keys of some of the training rows and some of the test rows."""

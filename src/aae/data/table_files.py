@@ -61,7 +61,8 @@ def table_rows(
     """The rows of an open table, as a model reads them or, if ``table`` is None, as `learned_columns` does."""
     if table is not None:
         rows, notes = known_rows(file, where, reading, table)
-        return RawData(name, rows, labels, where, notes=tuple(notes), columns=[str(name) for name in table.names])
+        return RawData(name, rows, labels, where, notes=tuple(notes), columns=[str(name) for name in table.names],
+                       row_name=file.style.row_name)  # fmt: skip
     return learned_columns(file, name, where, labels, reading, typed)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from aae.data.row_keys import INDEX, keys_of
 from aae.evaluation import inference, metrics
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
@@ -103,6 +104,15 @@ def _far(table: Table, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(~(np.abs(rows.astype(np.float64) - others) <= limits) & ~np.isnan(rows))
 
 
+def _row_header(run: Run) -> str:
+    name = keys_of(run.data).name
+    return "Row" if name == INDEX else name
+
+
+def _rows_note(run: Run) -> str:
+    return " Rows are numbered from 0, as in the data." if keys_of(run.data).name == INDEX else ""
+
+
 def _class_name(run: Run, number: int) -> Cell:
     return Cell(EMPTY if number < 0 else str(run.data.classes[number]))
 
@@ -124,17 +134,19 @@ def _reconstructions(run: Run) -> Sheet:
     with inference.seeded(run.model, 0):  # for the labels of rows without one
         found = inference.reconstruct(run.model, rows, run.data.test_y[:RECONSTRUCTED])
     classifies = metrics.can_classify(run.model)
-    header, lines = ["Test row", "", *_names(table)], []
+    header, lines = [_row_header(run), "", *_names(table)], []
+    keys = keys_of(run.data)
     header += ["Label", "Prediction", "Confidence"] if classifies else []
     far = _far(table, rows, found)
     for k, (before, after) in enumerate(zip(_texts(table, rows), _texts(table, found), strict=True)):
-        first = [Cell(f"{k}"), Cell("data"), *map(Cell, before)]
+        first = [Cell(keys.of_test(k)), Cell("data"), *map(Cell, before)]
         second = [Cell(""), Cell("reconstruction"), *(Cell(text, bool(far[k, j])) for j, text in enumerate(after))]
         lines.append([*first, *([_class_name(run, run.data.test_y[k]), Cell(""), Cell("")] if classifies else [])])
         lines.append([*second, *([Cell(""), *_prediction(run, k)] if classifies else [])])
-    caption = "Test rows, counted from 0, and the model's mean for each cell. Bold: another category or class, or a " \
-              "number more than half a standard deviation away."
-    return Sheet("reconstructions", "Reconstructions", caption + _columns_note(table), header, lines)
+    caption = "Test rows, and the model's mean for each cell. Bold: another category or class, or a number more than " \
+              "half a standard deviation away."
+    caption += _rows_note(run) + _columns_note(table)
+    return Sheet("reconstructions", "Reconstructions", caption, header, lines)
 
 
 def _mistakes(run: Run) -> Sheet:
@@ -144,12 +156,14 @@ def _mistakes(run: Run) -> Sheet:
     predicted, confidence = run.probabilities.argmax(1), run.probabilities.max(1)
     wrong = np.flatnonzero((labels >= 0) & (predicted != labels))
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKEN]
-    lines = [[Cell(f"{row:,}"), *map(Cell, texts), _class_name(run, labels[row]), *_prediction(run, row)]
+    keys = keys_of(run.data)
+    lines = [[Cell(keys.of_test(row)), *map(Cell, texts), _class_name(run, labels[row]), *_prediction(run, row)]
              for row, texts in zip(shown, _texts(table, run.data.test_x[shown]), strict=True)]  # fmt: skip
     caption = f"{len(wrong):,} of {int((labels >= 0).sum()):,} labelled test rows are misclassified."
     if len(wrong) > len(shown):
         caption += f" These are the {len(shown)} with the highest confidence."
-    header = ["Test row", *_names(table), "Label", "Prediction", "Confidence"]
+    caption += _rows_note(run) if len(shown) else ""
+    header = [_row_header(run), *_names(table), "Label", "Prediction", "Confidence"]
     return Sheet("mistakes", "Mistakes", caption + (_columns_note(table) if len(shown) else ""), header, lines)
 
 

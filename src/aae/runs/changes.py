@@ -9,7 +9,7 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, data_facts, digests_of, list_some, what_changed
 from aae.data.labels import ClassName, class_indices
-from aae.data.row_keys import RowKeys, keys_of
+from aae.data.row_keys import keys_of
 from aae.data.splits import Split, split_data
 from aae.system.errors import AAEError
 from aae.training.rundir import RunDir
@@ -62,7 +62,7 @@ def _rows_of_training(data: Dataset, digests: Digests | None, known: Mapping[str
         names = np.concatenate([keys.test, keys.train])
         test = _occurrences(numbers, known["test"])
         data = replace(data, x=x[~test], y=y[~test], test_x=x[test], test_y=y[test],
-                       keys=RowKeys(keys.name, names[~test], names[test]))  # fmt: skip
+                       keys=replace(keys, train=names[~test], test=names[test]))  # fmt: skip
         numbers = numbers[~test]
         notes = (f"Of its {len(known['test']):,} test rows {test.sum():,} remain; only these are evaluated.",)
     else:
@@ -118,7 +118,7 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
     test_x, test_y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
     notes = _trained_on(np.concatenate([digests.train, digests.test]), known, spec)
     keys = keys_of(data)
-    keys = RowKeys(keys.name, keys.train, np.concatenate([keys.train, keys.test]))
+    keys = replace(keys, test=np.concatenate([keys.train, keys.test]))
     return View(replace(data, test_x=test_x, test_y=test_y, keys=keys), split, notes)
 
 

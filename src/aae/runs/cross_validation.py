@@ -9,7 +9,7 @@ import numpy as np
 
 from aae.data.arrays import read_numpy
 from aae.data.dataset import Dataset
-from aae.data.row_keys import RowKeys, keys_of
+from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import conditional, inference
@@ -112,7 +112,7 @@ def with_all_labels(data: Dataset, seed: int) -> Dataset:
     keys = keys_of(data)
     names = np.concatenate([keys.test, keys.train])
     return replace(data, x=x, y=y, test_x=x[rows], test_y=y[rows], test_held_out=False, cross_validated=True,
-                   keys=RowKeys(keys.name, names, names[rows]))  # fmt: skip
+                   keys=replace(keys, train=names, test=names[rows]))  # fmt: skip
 
 
 def _folds(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
