@@ -6,6 +6,7 @@ import pytest
 
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
+from aae.data.summary import describe_data, describe_split
 from aae.evaluation.intervals import Share
 from aae.evaluation.measures import detail
 from aae.report.gallery import OF_FOLDS, write_run_report
@@ -14,6 +15,7 @@ from aae.runs import cross_validation, train
 from aae.runs.cross_validation import ENOUGH, choose_test_rows, pooled, shared_time, with_all_labels
 from aae.runs.measure import evaluate
 from aae.runs.open import open_run
+from aae.runs.plan import usual_training
 from aae.runs.train import resume_run, train_preset
 from helpers.runs import SMALL
 
@@ -137,6 +139,26 @@ def test_the_only_row_of_a_class_is_always_learned(table):
     assert 2 in found.y
     assert 2 not in found.test_y
     assert len(found.test_y) == 49
+    chosen = choose_test_rows(replace(data, y=y, classes=[*data.classes, "once"]), "few-labels", {}, None, "random", 0)
+    assert chosen.notes[-1] == ("The class 'once' has a single label, which every training learns; the error by "
+                                "cross-validation says nothing about this class.")  # fmt: skip
+    assert "has a single label" not in " ".join(choose_test_rows(data, "few-labels", {}, None, "random", 0).notes)
+
+
+def test_what_a_training_uses_is_said_as_it_does(table, run):
+    used, lines = usual_training(read(table))
+    assert used.cross_validated
+    assert lines == [
+        "aae train few-labels: 60 training examples, 9 of them for validation; 50 of 50 labels used; tested by "
+        "cross-validation over 50 of them.",
+        "aae train aae: 50 training examples, 8 of them for validation; 0 of 40 labels used; 10 test examples.",
+    ]
+    assert describe_split(run.data, run.split, "aae train few-labels") == lines[0]
+    assert describe_data(used)[1:] == ["60 examples, 50 labelled, 10 unlabelled", "", "class  labels",
+                                       "no         25", "yes        25"]  # fmt: skip
+    blank = load_data(table, ReadOptions(ignore=["class"]))
+    assert usual_training(blank)[1] == [
+        "aae train aae: 48 training examples, 8 of them for validation; no labels; 12 test examples."]
 
 
 def test_pooled_figures_weigh_folds_by_their_rows():

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -187,7 +189,22 @@ def test_few_labels_are_judged_by_cross_validation(data, capsys):
         assert len(split.unlabelled) == 72
     assert all(100 * trial.value % 1250 == 0 for trial in found.study.trials)  # of 8 rows, whatever the fold's size
     described = found.judge.describe(found.study.best_value)
-    assert described == f"error by cross-validation over 8 labelled examples: {found.study.best_value:.4g} %"
+    assert described == f"error by cross-validation {found.study.best_value:.4g} % over 8 labelled examples"
+
+
+def test_notes_are_said_once_with_the_rows_that_are_held_out(data, capsys):
+    few = few_labels(data, 4)
+    few = replace(few, y=np.where(np.arange(len(few.y)) == 79, 2, few.y), classes=[0, 1, "once"],
+                  notes=("The column 'a' is empty.",))  # fmt: skip
+    found = search(few, labels=None, progress=True, trials=2)
+    lines = " ".join(capsys.readouterr().err.split())
+    assert lines.count("Note: The column 'a' is empty.") == 1
+    assert "two: 80 training examples, 13 of them for validation; 9 of 9 labels used; 40 test examples." in lines
+    assert "The search does not use the 40 test examples, nor the 40 labels of these." in lines
+    assert "The class 'once' has a single label, which every training learns" in lines
+    assert lines.count("error by cross-validation") == 3  # the note, and a line for each trial
+    assert "cross_validated" not in lines
+    assert found.figure == "cross_validated_error"
 
 
 def test_enough_labels_for_validation_are_used_as_before(data):
@@ -251,7 +268,7 @@ def test_report_and_command(data, tmp_path):
     assert command.startswith("aae train few-labels --data 'my file.csv' --set lr=")
     page = write_search_report(found, tmp_path / "report.html", command).read_text()
     assert "Trial 3" in page
-    assert "validation_error" in page
+    assert "validation error" in page
     assert page.count("data:image/png;base64") == 2
     assert "--set lr=" in page
 

@@ -81,9 +81,12 @@ def show_data(
         Path | None, typer.Option(help="Also write a contact sheet of the images (.png, .svg or .pdf).")
     ] = None,
 ) -> None:
-    """Show how a data set is read: examples, classes, every column of a table, and possible problems."""
+    """Show how a data set is read: examples, classes, every column of a table, what a training would use, and possible
+    problems.
+    """
     from aae.data.sources import load_data
     from aae.data.summary import describe_data, warnings_about
+    from aae.runs.plan import usual_training
     from aae.system.files import check_output_path
 
     if out is not None:
@@ -93,8 +96,8 @@ def show_data(
             raise UsageError(f"{out} would lie among the images of {among}; name a file outside that folder.")
     reading = read_options(context)
     described = _print_columns(data, reading)
-    rows = load_data(data, reading)
-    typer.echo(printable("\n".join(describe_data(rows))))
+    rows, trainings = usual_training(load_data(data, reading))
+    typer.echo(printable("\n".join([*describe_data(rows), "", *trainings])))
     if not described and not rows.is_image:
         from aae.data.column_summary import column_lines, summarize_rows
 

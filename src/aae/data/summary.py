@@ -35,12 +35,15 @@ def describe_data(data: Dataset) -> list[str]:
     rows = len(data.x)
     if data.held is not None:  # the test rows are part of data.x
         rows, labelled = rows - len(data.held), labelled - int((data.y[data.held] >= 0).sum())
-    lines = [
-        f"{data.name}: {kind}",
-        f"{rows} training examples, {labelled} labelled, {rows - labelled} unlabelled",
-        f"{len(data.test_x)} test examples, {test_labelled} labelled",
-    ]
-    if data.classes:
+    counted = f"{labelled} labelled, {rows - labelled} unlabelled"
+    if data.cross_validated:
+        lines = [f"{data.name}: {kind}", f"{rows} examples, {counted}"]
+    else:
+        test = f"{len(data.test_x)} test examples, {test_labelled} labelled"
+        lines = [f"{data.name}: {kind}", f"{rows} training examples, {counted}", test]
+    if data.classes and data.cross_validated:
+        lines += ["", *_labels_by_class(data)]
+    elif data.classes:
         counts = [(str(name), int((data.y == k).sum()), int((data.test_y == k).sum()))
                   for k, name in enumerate(data.classes)]  # fmt: skip
         width = max(5, *(len(name) for name, *_ in counts))
@@ -51,8 +54,22 @@ def describe_data(data: Dataset) -> list[str]:
     return lines
 
 
-def describe_split(data: Dataset, split: Split) -> str:
-    """What a training uses: rows, labels, rows for validation and rows to test on."""
+def _labels_by_class(data: Dataset) -> list[str]:
+    counts = np.bincount(data.y[data.y >= 0], minlength=len(data.classes))
+    width = max(5, *(len(str(name)) for name in data.classes))
+    return [f"{'class':{width}}  labels",
+            *(f"{name!s:{width}}  {count:6}" for name, count in zip(data.classes, counts, strict=True))]  # fmt: skip
+
+
+def describe_split(data: Dataset, split: Split, heading: str | None = None) -> str:
+    """What a training uses: rows, labels, rows for validation and rows to test on.
+
+    Args:
+        data: The data set.
+        split: Its split.
+        heading: Stands before it; the name of the data set if not given.
+    """
+    heading = data.name if heading is None else heading
     held = np.arange(0) if data.held is None else data.held
     rows, available = len(data.x) - len(held), int((data.y >= 0).sum() - (data.y[held] >= 0).sum())
     validation = f", {len(split.validation):,} of them for validation" if len(split.validation) else ""
@@ -60,9 +77,9 @@ def describe_split(data: Dataset, split: Split) -> str:
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     if data.cross_validated:
         tested = f"tested by cross-validation over {test:,} of them"
-        return f"{data.name}: {rows:,} training examples{validation}; {labels}; {tested}."
+        return f"{heading}: {rows:,} training examples{validation}; {labels}; {tested}."
     labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
-    return f"{data.name}: {rows:,} training examples{validation}; {labels}; {test:,} test examples{labelled}."
+    return f"{heading}: {rows:,} training examples{validation}; {labels}; {test:,} test examples{labelled}."
 
 
 def _kinds(table: Table) -> str:

@@ -1,6 +1,6 @@
 """Errors by cross-validation over the labels, for tables that have too few labels to hold some out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +9,8 @@ import numpy as np
 
 from aae.data.arrays import read_numpy
 from aae.data.dataset import Dataset
+from aae.data.facts import list_some
+from aae.data.labels import ClassName
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
@@ -29,6 +31,7 @@ __all__ = [
     "cross_validate",
     "saved_cross_validation",
     "shared_time",
+    "single_label_notes",
     "with_all_labels",
 ]  # fmt: skip
 
@@ -102,7 +105,21 @@ def choose_test_rows(
     few = int((data.test_y >= 0).sum()) < ENOUGH and np.bincount(y[y >= 0], minlength=1).max() > 1
     if not few or resolve_for(preset, changes, data).y != "supervised":
         return data
-    return replace(with_all_labels(data, seed), notes=(*data.notes, NOTE))
+    counts = np.bincount(y[y >= 0], minlength=len(data.classes))
+    single = [data.classes[k] for k in np.flatnonzero(counts == 1)]
+    return replace(with_all_labels(data, seed), notes=(*data.notes, NOTE, *single_label_notes(single)))
+
+
+def single_label_notes(classes: Sequence[ClassName]) -> list[str]:
+    """A sentence on the classes whose only label cannot be held out, so that no error is known of them."""
+    if not classes:
+        return []
+    some = list_some([repr(name) for name in classes])
+    if len(classes) == 1:
+        return [f"The class {some} has a single label, which every training learns; the error by cross-validation says "
+                "nothing about this class."]  # fmt: skip
+    return [f"{len(classes):,} classes have a single label, which every training learns ({some}); the error by "
+            "cross-validation says nothing about these classes."]  # fmt: skip
 
 
 def with_all_labels(data: Dataset, seed: int) -> Dataset:

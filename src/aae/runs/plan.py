@@ -18,9 +18,12 @@ from aae.runs.cross_validation import choose_test_rows, shared_time
 from aae.runs.prepare import default_labels, prepare
 from aae.runs.start import shortened, start_from
 from aae.system import generators
+from aae.system.errors import AAEError
 from aae.training.settings import Settings
 
-__all__ = ["Plan", "count_parameters", "plan_training"]
+__all__ = ["Plan", "count_parameters", "plan_training", "usual_training"]
+
+CLASSIFIER, OTHER = "few-labels", "aae"  # presets that stand for those with and without labels
 
 
 class Plan(NamedTuple):
@@ -102,6 +105,25 @@ def plan_training(
         rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)
+
+
+def usual_training(data: Dataset) -> tuple[Dataset, list[str]]:
+    """The data as trainings with default options use them, and a line for each way in which these divide them.
+
+    A classifier learns from all rows of a table with few labels; other models do not. The data are the classifier's if
+    there are classes.
+    """
+    used = choose_test_rows(data, CLASSIFIER, {}, None, "random", 0) if data.classes else data
+    parts = [(CLASSIFIER, used)] if data.classes else []
+    parts += [(OTHER, data)] if used.cross_validated or not data.classes else []
+    lines = []
+    for preset, rows in parts:
+        try:
+            split = split_data(rows, default_labels(preset, rows))
+            lines.append(describe_split(rows, split, f"aae train {preset}"))
+        except AAEError as error:  # as the training would
+            lines.append(f"aae train {preset}: {error}")
+    return used, lines
 
 
 def count_parameters(model: Autoencoder) -> dict[str, int]:

@@ -22,9 +22,9 @@ from rich.progress import (
 from aae.system.errors import printable
 
 __all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "quiet_output", "row_progress", "say",
-           "sigterm_as_interrupt", "spinner", "stderr_console"]
+           "sigterm_as_interrupt", "spinner", "stderr_console", "without_notes"]
 
-_output = SimpleNamespace(quiet=False)  # of the whole process
+_output = SimpleNamespace(quiet=False, notes=True)  # of the whole process
 BAR_WIDTH = 32  # characters for the bar itself, the percentage and the time left
 _TEXT = TextColumn("{task.description}", markup=False)  # a text of its own would be formatted
 _SHORT_NAMES = {"reconstruction_loss": "rec", "classification_loss": "class", "consistency_loss": "cons"}
@@ -134,7 +134,19 @@ def quiet_output() -> Iterator[None]:
         _output.quiet = before
 
 
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """Show progress and warnings within the block, but no notes: for trainings whose notes were said before."""
+    before, _output.notes = _output.notes, False
+    try:
+        yield
+    finally:
+        _output.notes = before
+
+
 def _is_shown(text: str) -> bool:
+    if not _output.notes and text.startswith("Note"):
+        return False
     return not _output.quiet or text.startswith("Warning")
 
 

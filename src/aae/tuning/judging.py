@@ -14,11 +14,13 @@ from aae.evaluation.figures import validation_figure
 from aae.model.autoencoder import Autoencoder
 from aae.training.train import Result
 
-__all__ = ["FoldJudge", "Judge", "ValidationJudge", "choose_judge"]
+__all__ = ["FoldJudge", "Judge", "ValidationJudge", "choose_judge", "figure_text"]
 
 EVALUATIONS = 10  # evaluations of a trial that are reported to Optuna
 ENOUGH = 200  # labelled validation rows, with which settings can be compared
 CROSS_VALIDATED = "cross_validated_error"
+
+NAMES = {CROSS_VALIDATED: "error by cross-validation"}  # for readers, where the figure's own name does not say it
 
 Train = Callable[..., Result]  # of the preset, with the settings of a trial
 
@@ -55,7 +57,7 @@ class ValidationJudge:
         return value
 
     def describe(self, value: float) -> str:
-        return f"{self.figure} on {self.rows:,} validation rows: {value:.4g}"
+        return f"{figure_text(self.figure, value)} on {self.rows:,} validation rows"
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,21 @@ class FoldJudge:
         return 100 * wrong / seen
 
     def describe(self, value: float) -> str:
-        return f"error by cross-validation over {self.rows:,} labelled examples: {value:.4g} %"
+        return f"{figure_text(self.figure, value)} over {self.rows:,} labelled examples"
 
 
 Judge = ValidationJudge | FoldJudge
+
+
+def figure_text(figure: str, value: float) -> str:
+    """A figure by which trials are judged, with its value.
+
+    Example:
+        >>> figure_text("cross_validated_error", 12.5), figure_text("negative_elbo", 80.25)
+        ('error by cross-validation 12.5 %', 'negative elbo 80.25')
+    """
+    unit = " %" if figure.split("_")[0] in ("validation", "cluster", "cross") else ""
+    return f"{NAMES.get(figure, figure.replace('_', ' '))} {value:.4g}{unit}"
 
 
 def choose_judge(

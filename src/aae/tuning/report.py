@@ -9,6 +9,7 @@ from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from aae.report.page import write_report
+from aae.tuning.judging import NAMES
 from aae.tuning.tune import Search, finished_trials, outcome_of
 
 __all__ = ["best_command", "write_search_report"]
@@ -50,7 +51,8 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
     notes += ["The search was stopped before its last trial."] if search.interrupted else []
     table: dict[str, object] = {f"trial {trial.number + 1}": outcome_of(trial, figure) for trial in finished}
     title = f"{search.study.user_attrs['preset']} on {search.study.user_attrs['data']}: {len(finished)} trials"
-    return write_report(path, title, pictures, search.study.user_attrs, table, notes, [command])
+    facts = {**search.study.user_attrs, "figure": NAMES.get(figure, figure.replace("_", " "))}
+    return write_report(path, title, pictures, facts, table, notes, [command])
 
 
 def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:

@@ -15,19 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aae.data.dataset import Dataset, ReadOptions
-from aae.data.facts import data_facts, digests_of
+from aae.data.facts import Digests, data_facts, digests_of
 from aae.data.sources import load_data
-from aae.data.splits import split_data
-from aae.data.summary import warnings_about
+from aae.data.splits import Split, split_data
+from aae.data.summary import describe_split, warnings_about
 from aae.presets.build import build_model
 from aae.presets.options import Options, renamed
+from aae.runs.cross_validation import single_label_notes
 from aae.runs.prepare import LENGTHS, default_labels, resolve_for
 from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
-from aae.system.progress import say
+from aae.system.progress import say, without_notes
 from aae.tuning import studies
-from aae.tuning.judging import FoldJudge, Judge, PrunedError, choose_judge
+from aae.tuning.judging import FoldJudge, Judge, PrunedError, choose_judge, figure_text
 
 __all__ = ["Search", "space_of", "tune"]
 
@@ -128,17 +131,14 @@ def tune(
     fixed = renamed(changes or {})
     rows = load_data(data, reading or ReadOptions())
     digests = digests_of(rows)
-    for warning in warnings_about(rows, digests) if progress else ():
-        say(f"Warning: {warning}")
     options = resolve_for(preset, fixed, rows)
     labels = default_labels(preset, rows) if labels is None else labels
     division = split_data(rows, labels, split, seed)
     space = space_of(options, fixed)
     length = {name: loop[name] for name in LENGTHS if loop.get(name)}
     judge = choose_judge(build_model(options, rows, len(division.labelled)).eval(), rows, division, seed, length)
-    if progress and isinstance(judge, FoldJudge):
-        say(f"Few labels are left for validation, so trials are evaluated by cross-validation over {judge.rows:,} "
-            "labelled examples: each trains five times.")
+    if progress:
+        _say_how(rows, digests, division, judge)
     settings: dict[str, Any] = {"preset": preset, "data": rows.name, "labels": labels, "split": split, "seed": seed,
                                 "figure": judge.figure, "fixed": fixed, "length": length,
                                 "data_digest": data_facts(rows, digests)["rows_digest"]}
@@ -154,7 +154,8 @@ def tune(
         train = functools.partial(train_preset, preset, rows, labels=labels, split=split, seed=seed,
                                   changes=fixed | chosen, progress=progress, fit_noise=False, **loop)  # fmt: skip
         try:
-            return judge(train, trial)
+            with without_notes():  # which every training would repeat
+                return judge(train, trial)
         except UsageError:
             raise
         except PrunedError as error:
@@ -165,6 +166,25 @@ def tune(
 
     with studies.explain_lost_storage(optuna, storage):
         return Search(opened, judge, *_search(optuna, opened, database, objective, trials, progress))
+
+
+def _say_how(data: Dataset, digests: Digests | None, split: Split, judge: Judge) -> None:
+    """Say what is to be known of the data, which rows are held out, and how trials are judged."""
+    for note in data.notes:
+        say(f"Note: {note}")
+    for warning in warnings_about(data, digests):
+        say(f"Warning: {warning}")
+    say(describe_split(data, split))
+    known = int((data.test_y >= 0).sum())
+    if len(data.test_x):
+        labels = f", nor the {known:,} labels of these" if known else ""
+        say(f"Note: The search does not use the {len(data.test_x):,} test examples{labels}.")
+    if isinstance(judge, FoldJudge):
+        say(f"Few labels are left for validation, so trials are evaluated by cross-validation over {judge.rows:,} "
+            "labelled examples: each trains five times.")
+        single = [data.classes[k] for k in np.unique(data.y[judge.labelled[judge.folds < 0]])]
+        for note in single_label_notes(single):
+            say(f"Note: {note}")
 
 
 def _search(
@@ -228,7 +248,7 @@ def finished_trials(study: Any, *also: str) -> list[Any]:
 def outcome_of(trial: Any, figure: str) -> str:
     """The result of a finished trial and its settings, as text."""
     settings = " ".join(f"{name}={value:.4g}" for name, value in trial.params.items())
-    outcome = "stopped early" if trial.state.name == "PRUNED" else f"{figure} {trial.value:.4g}"
+    outcome = "stopped early" if trial.state.name == "PRUNED" else figure_text(figure, trial.value)
     return f"{'diverged' if 'failure' in trial.user_attrs else outcome} ({settings})"
 
 
