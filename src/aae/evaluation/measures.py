@@ -71,13 +71,21 @@ MEASURES = {
     "conditional_accuracy": Measure("Conditional-generation accuracy", "fraction of samples that an independent "
                                     "classifier assigns to the class they were sampled from", HIGHER, digits=1,
                                     rows="samples"),
+    "sample_accuracy": Measure("Samples told from data", "accuracy of a random forest that distinguishes samples from "
+                               "held-out rows", "50 % is best", digits=1, rows="", headline=False, chance=50.0),
+    "copula_accuracy": Measure("Samples of a copula told from data", "the same for a Gaussian copula", "50 % is best",
+                               digits=1, rows="", headline=False, chance=50.0),
+    "sample_distance": Measure("Distance of samples from data", "mean over columns", "0 is best, 1 worst", unit="",
+                               digits=3, rows="", headline=False),
+    "calibration_power": Measure("Calibration power", "power that the class probabilities are raised to",
+                                 "1 changes nothing", unit="", rows="", headline=False),
     "seconds": Measure("Training time", "", "", unit="", digits=0, rows=""),
 }
 # Other entries, where their key does not say it as well.
 LABELS = {"steps": "Training steps", "test_rows": "Test examples", "validation_rows": "Validation examples",
           "noisy_error": "Squared error of the corrupted input",
           "test_labelled": "Labelled test examples", "validation_labelled": "Labelled validation examples",
-          "cross_validation_folds": "Folds of cross-validation", "calibration_power": "Power of the probabilities"}
+          "cross_validation_folds": "Folds of cross-validation"}
 _DETAILS = ("_rows", "_low", "_high", "_se", "_chance")  # of a metric, shown beside it
 # How many rows the other metrics are of.
 _COUNTS = {"labelled test examples": "test_labelled", "test examples": "test_rows",

@@ -59,7 +59,8 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         raise AAEError(f"The folder {path.parent} does not exist; make it first, or choose another place.")
     pictures = [{"key": key, "caption": caption, "data": base64.b64encode(png(figure, DPI)).decode()}
                 for key, (caption, figure) in figures.items()]
-    rest = {label_of(key): format_value(value) for key, value in flatten(_for_table(results)) if key not in facts}
+    rest = {label_of(key): _result_text(key, value, results) for key, value in flatten(_for_table(results))
+            if key not in facts}
     classes, confused = ([], []) if by_class is None else (_class_rows(by_class), _confused(by_class))
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
@@ -77,6 +78,15 @@ def _for_table(results: Mapping[str, object]) -> dict[str, object]:
         if known(value) and not (name in MEASURES and MEASURES[name].headline) and name not in (*ENTRIES, ENTRY)
         and not name.startswith("recall_") and not is_detail(name)
     }  # fmt: skip
+
+
+def _result_text(key: str, value: object, results: Mapping[str, object]) -> str:
+    """A result with its unit, which direction is good, and what it has to be compared with."""
+    if key not in MEASURES or not isinstance(value, Real):
+        return format_value(value)
+    about = "; ".join(filter(None, [MEASURES[key].meaning, MEASURES[key].better, *detail(key, results)]))
+    text = value_text(key, results)
+    return f"{text} ({about})" if about else text
 
 
 def _class_rows(found: ByClass) -> list[tuple[str, str, str, str]]:
