@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "tune": ("aae tune few-labels --data patients.csv --label-column diagnosis --trials 30",),
     "evaluate": ("aae evaluate RUN", "aae evaluate RUN --data new.csv --json",
+                 "aae evaluate RUN --data new.csv --label-column diagnosis",
                  "aae evaluate RUN --components my_parts:TwoMoons"),
     "report": ("aae report RUN",),
     "explore": ("aae explore RUN --out explorer.html", "aae explore RUN --data photos --rows 20000 --out photos.html"),

@@ -9,7 +9,11 @@ from aae.cli.options import (
     Decimal,
     Delimiter,
     Encoding,
+    KeyColumn,
+    LabelColumn,
+    LabelsFile,
     Missing,
+    OtherData,
     Out,
     RunPath,
     Strict,
@@ -22,10 +26,11 @@ __all__ = ["explore"]
 
 def explore(
     context: typer.Context, run: RunPath, out: Out,
-    data: Annotated[str | None, typer.Option(help="Data to show instead of the run's own.", metavar="SPEC")] = None,
+    data: OtherData = None,
     rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
     strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
-    missing: Missing = None, components: Components = None,
+    missing: Missing = None, labels_file: LabelsFile = None, key_column: KeyColumn = None,
+    label_column: LabelColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write one HTML file to look at a run: a map of its rows, the decoder, lists, and labelling.
 

@@ -8,6 +8,7 @@ import typer
 
 from aae.cli.examples import PICTURE_NAMES, complete_pictures, complete_presets
 from aae.cli.options import (
+    DATA,
     AsJSON,
     Categories,
     Components,
@@ -62,7 +63,7 @@ def presets(
 
 def show_data(
     context: typer.Context,
-    data: Annotated[str, typer.Argument(metavar="SPEC", help="Data, as --data of `aae train`.", show_default=False)],
+    data: Annotated[str, typer.Argument(metavar="SPEC", help=f"Data to show: {DATA}.", show_default=False)],
     image_size: ImageSize = None,
     labels_file: LabelsFile = None,
     key_column: KeyColumn = None,
@@ -153,7 +154,8 @@ def _among_images(file: Path, *sources: str | None) -> str | None:
 def evaluate(
     context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
-    labels_file: LabelsFile = None, key_column: KeyColumn = None, components: Components = None,
+    labels_file: LabelsFile = None, key_column: KeyColumn = None, label_column: LabelColumn = None,
+    components: Components = None,
 ) -> None:  # fmt: skip
     """Evaluate a run on its test set."""
     from aae.runs.measure import measure_run

@@ -16,6 +16,8 @@ from aae.system.errors import UsageError
 if TYPE_CHECKING:
     from aae.data.dataset import ReadOptions
 
+DATA = "digits, mnist, a file (.npz, .npy, .csv, .parquet), or a folder of images or IDX files"
+
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 PresetName = Annotated[
     str,
@@ -31,18 +33,18 @@ Labels = Annotated[
 ]
 SplitHow = Annotated[str, typer.Option(help="How to split the data: random, or tutorial (fixed, in file order).")]
 Seed = Annotated[int, typer.Option(help="Random seed.", min=0, max=2**63 - 1)]
-Data = Annotated[
-    str, typer.Option(help="digits, mnist, a file (.npz, .npy, .csv, .parquet), or a folder of images or IDX files.")
+Data = Annotated[str, typer.Option(help=f"Data to train on: {DATA}.", metavar="SPEC")]
+OtherData = Annotated[
+    str | None, typer.Option("--data", help=f"Data to use instead of the run's own: {DATA}.", metavar="SPEC")
 ]
-OtherData = Annotated[str | None, typer.Option("--data", help="Data to evaluate on instead of the run's own.")]
 Out = Annotated[Path, typer.Option(help="Output file.", show_default=False)]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Label column of a .csv or .parquet file.", metavar="NAME")
+    str | None, typer.Option(help="Column of a table (.csv, .parquet) that holds the labels.", metavar="NAME")
 ]
 Input = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="Input data: as --data of `aae train`, or a single image.", show_default=False
+        metavar="INPUT", help=f"Input data: {DATA}, or a single image.", show_default=False
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print only one flat JSON object.")]
@@ -57,13 +59,14 @@ ImageSize = Annotated[
 ]
 LabelsFile = Annotated[
     str | None,
-    typer.Option(help="CSV file of labels: file,label for images, index,label or KEY,label for rows.", metavar="FILE"),
+    typer.Option(help="CSV file that holds the labels, with the columns file,label for images; for other rows index,label, or "
+        "the key column and label.", metavar="FILE"),
 ]
 KeyColumn = Annotated[
     str | None,
-    typer.Option(help="Column of a table that identifies its rows in --labels-file; not learned from.", metavar="NAME"),
+    typer.Option(help="Column of a table that identifies its rows in --labels-file; the model does not learn from it.", metavar="NAME"),
 ]
-Test = Annotated[str | None, typer.Option(help="Test data; default: a part of --data.", metavar="SPEC")]
+Test = Annotated[str | None, typer.Option(help="Data to test on, in the format of --data; default: a part of --data.", metavar="SPEC")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at an unreadable image or an unknown category.")
 ]

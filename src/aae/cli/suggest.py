@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from aae.cli.options import (
+    DATA,
     Categories,
     Components,
     Decimal,
@@ -34,7 +35,7 @@ __all__ = ["suggest"]
 def suggest(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="SPEC_OR_RUN", help="Run directory, or data as --data of `aae train`.",
+        str, typer.Argument(metavar="SPEC_OR_RUN", help=f"Run directory, or data: {DATA}.",
                             show_default=False)
     ],
     n: Annotated[int, typer.Option("--n", help="Number of rows to propose.", min=1, show_default=False)],

@@ -27,6 +27,7 @@ __all__ = [
     "TableFile",
     "import_pyarrow",
     "missing_texts",
+    "names_of_columns",
     "open_table",
     "parquet_size",
     "pyarrow_parquet",
@@ -139,6 +140,18 @@ def open_table(path: Path, reading: "ReadOptions", hints: bool = False) -> Table
         columns = {name.strip(): table.column(k) for k, name in enumerate(table.column_names)}
         style, schema = replace(style_of(reading, delimiter, hints), row_name=lines), table.schema
         return TableFile(columns, style, notes, index_columns(schema), [] if text else stored_categories(path))
+
+
+def names_of_columns(path: Path, reading: "ReadOptions") -> list[str]:
+    """The names of a table's columns, which a Parquet file gives without reading its cells.
+
+    Raises:
+        AAEError: The file is damaged.
+    """
+    if path.is_dir() or table_kind(path) == "csv":
+        return list(open_table(path, reading, hints=True).columns)
+    with readable(path), pyarrow_parquet().ParquetFile(path, **LIMITS) as file:
+        return [name.strip() for name in file.schema_arrow.names]
 
 
 def _read_parquet(path: Path) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from aae.data.dataset import ReadOptions
 from aae.evaluation.figures import evaluate as measure
 from aae.runs.card import write_card
 from aae.runs.open import Run, open_run
@@ -16,7 +17,10 @@ __all__ = ["evaluate", "measure_run", "saved_run"]
 
 
 def evaluate(
-    run: str | Path | Run | Result, data: str | None = None, components: Iterable[type] = ()
+    run: str | Path | Run | Result,
+    data: str | None = None,
+    components: Iterable[type] = (),
+    reading: ReadOptions | None = None,
 ) -> dict[str, Any]:
     """The metrics of a model on test rows, as `aae evaluate --json` prints them.
 
@@ -24,6 +28,7 @@ def evaluate(
         run: A run directory, an opened run, or the result of a training, which may have been kept in memory.
         data: Other data to test a run directory on; its own if not given.
         components: Classes of your own that the model of a run directory is made of.
+        reading: How the other data are written and where their labels are (``label_column``, ``labels_file``).
 
     Returns:
         ``{name: value}``, as `aae.evaluation.figures.evaluate` names them, and facts such as preset, steps and seconds.
@@ -33,7 +38,7 @@ def evaluate(
         AAEError: The run or the data cannot be read, or other data are given for what is no run directory.
     """
     if isinstance(run, str | Path):
-        return measure_run(open_run(run, data, components=components), data)
+        return measure_run(open_run(run, data, given=reading, components=components), data)
     if data is not None:
         raise AAEError("Other data are read for a run directory; give its path, as in aae.evaluate(path, data).")
     if isinstance(run, Run):

@@ -14,7 +14,7 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.facts import valid_facts
 from aae.data.sources import is_array_file, is_image_source, load_data
 from aae.data.splits import Split
-from aae.data.tables import table_kind
+from aae.data.tables import names_of_columns, table_kind
 from aae.evaluation import inference
 from aae.evaluation.by_class import ByClass, by_class
 from aae.evaluation.sample_quality import SampleQuality, sample_quality
@@ -91,7 +91,8 @@ def open_run(
         path: The run directory.
         data: Other data to use with the model, whose rows are all test rows; those of the run if not given.
         strict: Refuse other data with categories that the model has not seen, or images that cannot be read.
-        given: How the other data are written, if they are a table; a labels file may also be of the run's own data.
+        given: How the other data are written and which column holds their labels, if they are a table; a labels file
+            may also be of the run's own data.
         components: Classes of your own that the model is made of.
 
     Raises:
@@ -99,7 +100,7 @@ def open_run(
     """
     directory = RunDir(path)
     config = read_config(directory)
-    chosen = of_new_files(ReadOptions(), given).chosen
+    chosen = (*of_new_files(ReadOptions(), given).chosen, *(["label_column"] if given and given.label_column else []))
     labels_file = None if given is None else given.labels_file
     if data is None and labels_file is not None:
         config["reading"] = {**config.get("reading", {}), "labels_file": labels_file}
@@ -216,10 +217,33 @@ def _other_data(
     reading = ReadOptions()
     if table_kind(data) is not None:
         options = read_options(config)
-        reading = replace(of_new_files(options, given), label_column=options.label_column, strict=strict)
+        reading = replace(of_new_files(options, given), strict=strict)
+        column = _label_column(data, model, reading, options.label_column, given)
+        reading = replace(reading, label_column=column)
     elif is_array_file(data):
         reading = ReadOptions(pictures=model.pictures or PictureFormat())
     return load_data(data, replace(reading, labels_file=labels_file), model.table, model.classes or [])
+
+
+def _label_column(
+    data: str, model: Autoencoder, reading: ReadOptions, own: str | None, given: ReadOptions | None
+) -> str | None:
+    """The column of another table that holds its labels: the given one, or the run's own.
+
+    Beside a labels file the run's own may be missing.
+
+    Raises:
+        UsageError: The model takes the given column as input.
+    """
+    name = None if given is None else given.label_column
+    if name is not None:
+        if model.table is not None and name.strip() in map(str, model.table.names):
+            raise UsageError(f"The model takes the column {name!r} of {data} as input, so that it cannot hold the "
+                             "labels; name another with --label-column.")  # fmt: skip
+        return name
+    if own is None or given is None or given.labels_file is None:
+        return own
+    return own if own.strip() in names_of_columns(Path(data), reading) else None
 
 
 def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> ReadOptions:
