@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aae.data.column_summary import column_lines, summarize_rows
 from aae.data.dataset import Dataset
 from aae.data.sources import load_data
 from aae.data.splits import split_data
@@ -52,6 +53,19 @@ def test_warnings(vectors):
         "2 of the 10 test examples are also in the training data; results will be too optimistic.",
         "1 of the 50 training examples is a copy of another.",
     ]
+
+
+def test_empty_cells_are_counted_over_all_rows_as_the_columns_are(vectors):
+    x, test = vectors.x.copy(), vectors.test_x.copy()
+    x[:10, 1] = np.nan
+    held_out = replace(vectors, x=x, test_x=test, test_held_out=True)
+    assert warnings_about(held_out) == ["The column 1 is empty in 17 % of the rows."]  # 10 of 58
+    assert warnings_about(replace(held_out, test_held_out=False)) == ["The column 1 is empty in 20 % of the rows."]
+    lines = column_lines(summarize_rows(held_out))
+    assert lines[2].split()[5] + " %" == "17 %"
+    test[0, 2] = np.nan
+    x[:10, 1] = 0
+    assert warnings_about(replace(held_out, test_x=test)) == ["The column 2 is empty in 2 % of the rows."]
 
 
 def test_the_contact_sheet_shows_every_class():

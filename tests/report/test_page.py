@@ -69,6 +69,24 @@ def test_everything_is_escaped_and_nothing_is_loaded(write, figure):
     assert "default-src 'none'" in text
 
 
+def test_only_two_warnings_are_unfolded(write):
+    few, many = write(warnings=["one", "two"]), write(warnings=["one", "two", "three", "four"])
+    assert "<details>" not in few
+    box = many.partition('aria-label="Warnings"')[2].partition("</section>")[0]
+    assert "<summary>2 more</summary>" in box
+    assert box.index("two") < box.index("<details>") < box.index("three")
+
+
+def test_results_below_the_headlines_have_units(write):
+    text = write(results={"sample_accuracy": 71.25, "sample_distance": 0.071, "balanced_accuracy": 90.0, "steps": 3})
+    cells = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', text))
+    assert cells["Training steps"] == "3"
+    assert cells["Samples told from data"].startswith("71.2 % (accuracy of a random forest")
+    assert cells["Samples told from data"].endswith("50 % is best; chance: 50 %)")
+    assert cells["Distance of samples from data"] == "0.071 (mean over columns; 0 is best, 1 worst)"
+    assert cells["Balanced accuracy"] == "90.0 % (mean of the recall over classes; higher is better)"
+
+
 def test_pictures_are_inside_with_their_captions(write, figure):
     text = write({"latent": ("Look at the colours.", figure), "again": ("And again.", figure)})
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', text)

@@ -21,6 +21,10 @@ def test_the_command_says_all_that_was_given():
                      "--max-seconds", "20", "--set", "z=4", "--set", "prior=ring", "--set", "hidden=[8, 8]", "--set",
                      "ema_decay=null", "--label-column", "kind", "--strict", "--device", "cpu", "--precision", "32",
                      "--out", "runs/a-again"]
+    steps = train_words(CONFIG, steps=1234)
+    assert steps[steps.index("--steps") : steps.index("--set")] == ["--steps", "1234"]
+    assert "--max-seconds" not in steps
+    assert train_words(CONFIG | {"length": {"epochs": 2}}, steps=9)[7:9] == ["--epochs", "2"]
     assert "--split tutorial" in " ".join(train_words(CONFIG | {"split": "tutorial"}))
     assert "--labels" not in train_words(CONFIG | {"labels": None})
 

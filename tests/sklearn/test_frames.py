@@ -220,6 +220,19 @@ def test_frames_of_numbers_may_have_empty_cells_too():
         full.predict(holes.to_numpy())
 
 
+def test_samples_have_the_decimals_of_the_data():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    tenths, y = rng.integers(0, 50, 80) / 10, [0, 1] * 4 + [-1] * 72
+    frame = pd.DataFrame({"a": tenths, "c": rng.choice(["x", "y"], 80)})
+    for rows in (frame, tenths[:, None]):
+        drawn = np.asarray(make(AAEClassifier).fit(rows, y).sample(40))[:, 0].astype(np.float64)
+        assert drawn.tolist() == [round(value, 1) for value in drawn.tolist()]
+    single = make(AAEClassifier).fit(tenths[:, None].astype(np.float32), y).sample(40)
+    assert single.dtype == np.float32
+    assert np.array_equal(single, single.round(1))
+
+
 def test_what_is_not_learned_from_is_said_and_empty_in_samples():
     frame = FRAME.assign(name=[f"{k} Main Street" for k in range(N)], id=range(1, N + 1), none=None)
     with pytest.warns(UserWarning, match="ignored") as said:
@@ -334,7 +347,7 @@ def test_arrays_of_numbers_are_read_as_numbers():
         with pytest.raises(ValueError, match="Input X contains NaN"):
             make(AAEEmbedder).fit(rows)
     with pytest.warns(UserWarning, match="X: The column 1 is empty in 33 % of the rows"):  # scikit-learn lets it pass
-        assert make(AAEEmbedder).fit([[1.0, None], *cells[1:]]).sample(2).dtype == np.float32
+        assert make(AAEEmbedder).fit([[1.0, None], *cells[1:]]).sample(2).dtype == np.float64
     with pytest.raises(TypeError, match="must be a string or a real number, not 'dict'"):
         make(AAEEmbedder).fit(np.array([[{}, 1], ["a", 2]], dtype=object))
 

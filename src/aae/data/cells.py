@@ -20,6 +20,7 @@ __all__ = [
     "decoded",
     "is_text",
     "number_text",
+    "share_text",
     "shown",
     "typed_numbers",
     "value_type",
@@ -117,6 +118,16 @@ def typed_numbers(column: Any, where: object, raw_times: bool = False) -> np.nda
 def number_text(value: float) -> str:
     """A number as the name of a category: 1 for 1.0."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def share_text(share: float) -> str:
+    """A share of rows in percent.
+
+    Example:
+        >>> share_text(0.333), share_text(0.001), share_text(0.0)
+        ('33 %', '< 1 %', '0 %')
+    """
+    return "< 1 %" if 0 < share < 0.01 else "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aae.data.cells import CellError, number_text, shown
+from aae.data.cells import CellError, number_text, share_text, shown
 from aae.data.column_choice import TOO_MANY, coded_columns, column_texts, looks_identifying, why_ignored
 from aae.data.columns import infer_columns
 from aae.data.dataset import Dataset, ReadOptions
@@ -130,14 +130,10 @@ def _frequent(cells: np.ndarray) -> str:
     """The most frequent texts with their shares."""
     counts = Counter(text for text in cells.tolist() if text is not None)
     total = counts.total()
-    some = [f"{text if len(text) <= 12 else text[:11] + '…'} {_share(count / total)}"
+    some = [f"{text if len(text) <= 12 else text[:11] + '…'} {share_text(count / total)}"
             for text, count in counts.most_common(FREQUENT)]  # fmt: skip
     more = len(counts) - len(some)
     return ", ".join([*some, f"{more:,} more"] if more else some)
-
-
-def _share(share: float) -> str:
-    return "< 1 %" if 0 < share < 0.01 else "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 def _range(cells: np.ndarray, facts: dict[str, Any]) -> str:
@@ -148,7 +144,7 @@ def _range(cells: np.ndarray, facts: dict[str, Any]) -> str:
     kind, unit = facts.get("kind"), facts.get("unit")
     if kind == "boolean":
         texts = facts.get("texts", ["false", "true"])
-        return f"{texts[1]} {_share(float(known.mean()))}, {texts[0]} {_share(float(1 - known.mean()))}"
+        return f"{texts[1]} {share_text(float(known.mean()))}, {texts[0]} {share_text(float(1 - known.mean()))}"
     ends = [_moment(value, facts) if kind in ("date", "time") else _number(value)
             for value in (known.min(), known.max())]  # fmt: skip
     return (ends[0] if ends[0] == ends[1] else " to ".join(ends)) + (f" {unit}" if unit else "")
@@ -175,7 +171,7 @@ def column_lines(summaries: Sequence[ColumnSummary]) -> list[str]:
     """
     plain = [one for one in summaries if one.plain]
     hidden = set(map(id, plain[SHOWN:])) if len(summaries) > MANY else set()
-    cells = [HEADER, *((one.name, one.kind, one.values, "" if one.empty is None else _share(one.empty), one.use)
+    cells = [HEADER, *((one.name, one.kind, one.values, "" if one.empty is None else share_text(one.empty), one.use)
                        for one in summaries if id(one) not in hidden)]  # fmt: skip
     rows = [[printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in cells]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER))]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.data.cells import share_text
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, digests_of, list_some
 from aae.data.raw import single_labels
@@ -102,7 +103,9 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
         return warnings
     if not data.is_image:
         names = data.table.names if data.table is not None else range(data.shape[0])
-        warnings += column_notes(data.x, names)
+        # Of all rows of the source, as `aae data` shows its columns.
+        rows = np.concatenate([data.x, data.test_x]) if data.test_held_out else data.x
+        warnings += column_notes(rows, names)
     digests = digests or digests_of(data)
     if digests is not None and data.cross_validated:  # every test row is also a training row, of other folds
         digests = replace(digests, test=digests.test[:0])
@@ -121,7 +124,7 @@ def column_notes(rows: np.ndarray, names: Sequence[str | int]) -> list[str]:
     empty = np.isnan(rows).mean(0)
     for k in np.argsort(-empty)[:LISTED_COLUMNS]:
         if empty[k]:
-            notes.append(f"The column {names[k]!r} is empty in {100 * empty[k]:.2g} % of the rows.")
+            notes.append(f"The column {names[k]!r} is empty in {share_text(empty[k])} of the rows.")
     return notes
 
 

@@ -39,7 +39,8 @@ TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
 FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
          "length", "devices", "machine", "versions")
-BY_THE_CLOCK = "not reproducible: the number of steps depends on the clock; --steps fixes it"
+BY_THE_CLOCK = "no: its length was given in seconds; the command under Reproduce gives its number of steps instead, " \
+               "and makes the same run on every machine, but for rounding"
 OF_FOLDS = (
     "The error rates, classes and mistakes below are those of cross-validation. Maps, reconstructions and samples are "
     "of the model itself, which has learned the rows shown: they look better than those of new rows."
@@ -244,11 +245,24 @@ def _reconstructions_caption(run: Run) -> str:
     return "Test examples and their reconstructions."
 
 
+# What the losses of the classification say beside the cross-entropy.
+TERMS = {
+    "baseline_loss": "Simple classifiers: how far predictions are from those of logistic regression, a random forest "
+                     "and spread labels, which unlabelled examples learn.",
+    "consistency_loss": "Consistency: how far predictions change when an example is augmented.",
+    "transformation_loss": "Transformation: the same, under a learned transformation.",
+    "interpolation_loss": "Interpolation: how far predictions for mixed examples are from mixed predictions.",
+    "adversarial_loss": "Virtual adversarial: how far predictions change under the worst small perturbation.",
+}  # fmt: skip
+
+
 def _curves_caption(run: Run) -> str:
     names = [name for name, values in run.directory.history().columns().items() if np.isfinite(values).any()]
     accuracy = {"validation_error", "train_error"} & set(names)
     dotted = any(name.startswith("discriminator_loss") for name in names)
     caption = f"Losses{' and accuracy' if accuracy else ''} during training."
+    explained = [text for name, text in TERMS.items() if name in names]
+    caption += f" {' '.join(explained)}" if explained else ""
     if dotted:
         caption += " The dotted lines mark equilibrium of discriminator and generator: codes look like prior samples."
     return caption
@@ -362,7 +376,8 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         if {"seconds", "max_seconds"} & config.get("length", {}).keys():
             facts["same_seed_same_weights"] = BY_THE_CLOCK
         folds = [OF_FOLDS] if run.cross_validation is not None else []
-        notes = [*folds, *run.notes, *config.get("notes", []), *signs.values()]
-        commands = reproduce(config, run.directory.path, list(drawn))
+        notes = [*signs.values(), *run.notes, *folds, *config.get("notes", [])]
+        steps = int(run.directory.history().last("step") or 0)
+        commands = reproduce(config, run.directory.path, list(drawn), steps)
         return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
                             option_rows(config), row_sheets(run))

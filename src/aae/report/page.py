@@ -22,6 +22,7 @@ __all__ = ["Option", "flatten", "format_value", "write_report"]
 
 DPI = 120
 NARROW = "\N{NARROW NO-BREAK SPACE}"
+NOTED = 2  # warnings; the others are folded away, so that a narrow screen begins with the results
 SHOWN = 12  # classes, and kinds of mistake; the other classes are folded away
 
 
@@ -45,7 +46,8 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
         figures: ``{key: (caption, figure)}`` in display order.
         facts: Settings; nested dictionaries and lists are flattened.
         results: The flat dictionary of `aae evaluate --json`; the known metrics become headlines.
-        warnings: What a reader must know before trusting the results, one sentence each.
+        warnings: What a reader must know before trusting the results, one sentence each; the
+            weightiest first, because only the first two are shown unfolded.
         commands: The command lines that make the run and its report anew.
         by_class: How well each class is found.
         options: What was set for the training, folded away under a heading.
@@ -65,7 +67,7 @@ def write_report(path: Path, title: str, figures: Mapping[str, tuple[str, Figure
     page = _template().render(
         title=title, headlines=_headlines(results), pictures=pictures, results=rest, warnings=list(warnings),
         facts={key: format_value(value) for key, value in flatten(facts)}, commands=list(commands),
-        classes=classes, shown=SHOWN, confused=confused, options=list(options), sheets=list(sheets),
+        classes=classes, shown=SHOWN, noted=NOTED, confused=confused, options=list(options), sheets=list(sheets),
     )
     write_atomically(path, lambda file: file.write(utf8(page)))
     return path

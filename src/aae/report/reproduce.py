@@ -15,19 +15,20 @@ __all__ = ["option_rows", "reproduce"]
 AGAIN = "-again"  # the run's own directory holds the run itself
 
 
-def reproduce(config: Mapping[str, Any], place: Path, pictures: Sequence[str]) -> list[str]:
+def reproduce(config: Mapping[str, Any], place: Path, pictures: Sequence[str], steps: int | None = None) -> list[str]:
     """The command lines that train a run anew, in a directory beside it, and that measure and draw it.
 
     Args:
         config: The configuration of the run.
         place: Its directory.
         pictures: The plots of its report.
+        steps: How many it took, which stand for a length in seconds: machines differ in what they do in that time.
 
     Returns:
         One string for each command; without the training if the run was made from no preset or from rows in memory.
     """
     again = place.with_name(place.name + AGAIN)
-    commands = [["train", *train_words(config), "--out", again]] if _from_command(config) else []
+    commands = [["train", *train_words(config, steps), "--out", again]] if _from_command(config) else []
     made = again if commands else place
     commands += [["evaluate", made, "--json"], ["report", made]]
     commands += [["plot", made, kind, "--out", f"{kind}.png"] for kind in pictures]
@@ -39,15 +40,18 @@ def _from_command(config: Mapping[str, Any]) -> bool:
     return "preset" in config and not config.get("data_in_memory") and config["split"] != "given"
 
 
-def train_words(config: Mapping[str, Any]) -> list[str]:
-    """The words after ``aae train`` with which a run was trained, but for ``--out``."""
+def train_words(config: Mapping[str, Any], steps: int | None = None) -> list[str]:
+    """The words after ``aae train`` with which a run was trained, but for ``--out``; see `reproduce`."""
     words = [str(config["preset"]), "--data", str(config["data"])]
     if config["labels"] is not None and not config.get("cross_validated"):  # a number would hold the others out
         words += ["--labels", str(config["labels"])]
     if config["split"] != "random":
         words += ["--split", str(config["split"])]
     words += ["--seed", str(config["seed"])]
-    for name, value in config.get("length", {}).items():
+    length = config.get("length", {})
+    if steps and {"seconds", "max_seconds"} & length.keys():
+        length = {"steps": steps}
+    for name, value in length.items():
         words += [_flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--from", str(config["from"])] if "from" in config else []
     words += [part for pair in set_words(config.get("changes", {})) for part in ("--set", pair)]

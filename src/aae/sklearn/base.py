@@ -30,7 +30,7 @@ from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
 from aae.runs.prepare import prepare
 from aae.runs.trial import settle_targets
-from aae.sklearn.frames import FrameFormat, empty_notes, learn_rows, not_a_number, types_of, warn
+from aae.sklearn.frames import FrameFormat, empty_notes, in_double, learn_rows, not_a_number, types_of, warn
 from aae.system import generators
 from aae.system.errors import AAEError
 from aae.training.extras.baseline_targets import BaselineTargets
@@ -85,6 +85,7 @@ class Estimator(BaseEstimator):
             _check_whole("max_iter", self.max_iter, 1)
         options = {name: _python_value(value) for name, value in {**changes, **(self.options or {})}.items()}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._double = rows.dtype == np.float64  # of the rows that it returns
         labels = np.full(len(rows), -1) if y is None else y
         table = self._fit_table(rows)
         if table is not None:
@@ -204,7 +205,9 @@ class Estimator(BaseEstimator):
         frame = getattr(self, "_frame", None)
         if frame is not None and self.model_.table is not None:
             return frame.write(rows, self.model_.table)
-        return np.round(rows * 255).astype(np.uint8) if len(self.model_.shape) > 1 else rows
+        if len(self.model_.shape) > 1:
+            return np.round(rows * 255).astype(np.uint8)
+        return in_double(rows) if getattr(self, "_double", False) else rows
 
     def sample(self, n: int = 1, y: Any = None, random_state: int | None = None) -> Any:
         """Draw new rows.

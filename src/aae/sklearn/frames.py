@@ -124,6 +124,7 @@ class FrameFormat:
 
     def write(self, rows: np.ndarray, table: Table) -> Any:
         """The data frame, or array of objects ``(N, D)``, that holds rows ``(N, columns)``; empty where not learned."""
+        rows = in_double(rows)
         known = {str(column["name"]): (column, rows[:, k]) for k, column in enumerate(table.columns)}
         if self.library is None:
             cells = np.full((len(rows), len(self.names)), None, dtype=object)
@@ -142,6 +143,11 @@ class FrameFormat:
         import polars as pl
 
         return pl.DataFrame(dict(zip(self.columns, series, strict=True)))
+
+
+def in_double(rows: np.ndarray) -> np.ndarray:
+    """Numbers of float32 as float64 with the decimals that they are written with: 0.9 in place of 0.8999999762."""
+    return rows.astype(str).astype(np.float64) if rows.dtype == np.float32 else rows
 
 
 Known = tuple[Mapping[str, Any], np.ndarray]

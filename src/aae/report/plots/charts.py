@@ -22,7 +22,7 @@ TUTORIAL_MINUTES = (("tutorial: CPU", 213.0), ("tutorial: M4000", 9.0), ("tutori
 TUTORIAL_ROWS = 500 * 47_000
 _NAMES = {"train_error": "training", "validation_error": "validation", "reconstruction_loss": "training",
           "validation_reconstruction_loss": "validation", "classification_loss": "cross-entropy",
-          "adversarial_loss": "virtual adversarial"}
+          "adversarial_loss": "virtual adversarial", "baseline_loss": "simple classifiers"}
 
 
 @dataclass(frozen=True)
