@@ -350,7 +350,7 @@ WRONG = {
     "unknown input": ("predict RUN digts --out a.csv", 2, "There is no data set 'digts'"),
     "unknown setting": ("train vae --set droput=0.1", 2, "There is no option 'droput'; did you mean 'dropout'?"),
     "setting without a value": ("train vae --set dropout", 2, "--set takes name=value, not 'dropout'"),
-    "setting of a wrong type": ("train vae --set z=two", 2, "The option z takes int or 'off', not 'two'"),
+    "setting of a wrong type": ("train vae --set z=two", 2, "The option z takes a whole number or off, not 'two'"),
     "setting out of range": ("train vae --set lr=NaN", 2, "The option lr must be a number above 0, not nan"),
     "setting of an unknown word": ("train vae --set prior=rng", 2, "There is no prior 'rng'; did you mean 'ring'?"),
     "batch of none": ("train vae --batch-size 0", 2, "The option batch_size must be a number of at least 2, not 0"),

@@ -74,6 +74,8 @@ def test_a_decorated_class_is_known_by_name(monkeypatch):
     ({"type": "Point", "features": 8, "dmi": 2}, "argument of Point 'dmi'; did you mean 'dim'"),
     ({"type": "Point", "features": 8}, "Point is incomplete: missing .* 'dim'"),
     ([{"a": {"type": "Nothing"}}], "'Nothing'"),
+    ({"type": "Point", "features": {"type": "A"}, "dim": [{"type": "B"}, {"type": "A"}]},
+     r"names the components 'A', 'B', which .* pass them: components=\[A, B\] .* --components MODULE:A,B"),
 ])
 def test_damaged_specifications_are_refused(spec, sentence):
     with pytest.raises(AAEError, match=sentence):

@@ -84,13 +84,14 @@ def test_unknown_names(name, changes, sentence):
 
 
 @pytest.mark.parametrize(("name", "value", "wanted"), [
-    ("z", 2.0, "int"), ("z", True, "int"), ("z", "2", "int"), ("z", None, "int"), ("lr", "fast", "float"),
-    ("lr", True, "float"), ("prior", 3, "str"), ("batch_norm", 1, "bool"),
-    ("ema_decay", "fast", "float or null or 'off'"),
-    ("hidden", 16, "list of whole numbers or null"), ("hidden", [], "list of whole numbers"),
+    ("z", 2.0, "a whole number or off"), ("z", True, "a whole number"), ("z", "2", "a whole number"),
+    ("z", None, "a whole number"), ("lr", "fast", "a number"),
+    ("lr", True, "a number"), ("prior", 3, "a word"), ("batch_norm", 1, "true or false"),
+    ("ema_decay", "fast", "a number or off"),
+    ("hidden", 16, r"a list of whole numbers, such as \[500,500\], or auto"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
-    ("class_prior", 0.5, "str or list of numbers above 0"), ("class_prior", [], "list of numbers above 0"),
+    ("class_prior", 0.5, r"a word, or a list of numbers above 0, such as \[1,2.5\]"), ("class_prior", [], "list of numbers above 0"),
     ("class_prior", [1.0, 0.0], "list of numbers above 0"), ("class_prior", [1.1, -0.1], "list of numbers above 0"),
     ("class_prior", [float("nan"), 1], "list of numbers above 0"), ("class_prior", [True, 1], "list of numbers"),
     ("class_prior", ["0.5", 1], "list of numbers above 0"), ("class_prior", [float("inf"), 1], "list of numbers"),

@@ -106,8 +106,9 @@ Changes = Annotated[
 Components = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="MODULE:CLASS",
-        help="Custom class that the model uses, e.g. my_parts:TwoMoons; may be repeated.",
+        metavar="MODULE:CLASS,...",
+        help="Own classes that the model uses, such as my_parts:TwoMoons or my_parts:TwoMoons,MyRule; may be "
+        "repeated.",
         callback=import_components,
         is_eager=True,
     ),

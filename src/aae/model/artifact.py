@@ -89,6 +89,8 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
     folder = _from_hub(str(path)) if on_hub else Path(path)
     if (folder / "model" / "spec.json").is_file():
         folder = folder / "model"
+    if not folder.exists():
+        raise AAEError(f"There is no folder {path}; check the path.")
     if not (folder / "spec.json").is_file():
         raise AAEError(
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."

@@ -7,7 +7,7 @@ without a second, parallel configuration class. A model is itself a component.
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -72,25 +72,43 @@ def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:
         AAEError: An unknown component or argument is named, or an argument is missing or of the wrong type.
     """
     known = _REGISTRY | {cls.__name__: cls for cls in extra}
+    if missing := list(dict.fromkeys(_missing(spec, known))):
+        one = len(missing) == 1
+        raise AAEError(
+            f"The specification names the component{'s' * (not one)} {', '.join(map(repr, missing))}, which this "
+            f"version of aae does not have. If {'it is a class' if one else 'they are classes'} of your own, pass "
+            f"{'it' if one else 'them'}: components=[{', '.join(missing)}] in Python, or --components "
+            f"MODULE:{','.join(missing)} to a command."
+        )
+    return _rebuild(spec, known)
+
+
+def _missing(spec: Any, known: Mapping[str, type]) -> Iterator[str]:
+    """The components that a specification names and that are not known."""
+    if isinstance(spec, dict) and "type" in spec:
+        name = spec["type"]
+        if not isinstance(name, str) or name not in known:
+            yield str(name)
+            return
+    for item in spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ():
+        yield from _missing(item, known)
+
+
+def _rebuild(spec: Any, known: Mapping[str, type]) -> Any:
     if isinstance(spec, list):
-        return [rebuild(item, extra) for item in spec]
+        return [_rebuild(item, known) for item in spec]
     if not isinstance(spec, dict):
         return spec
     if "type" not in spec:
-        return {key: rebuild(value, extra) for key, value in spec.items()}
+        return {key: _rebuild(value, known) for key, value in spec.items()}
     name = spec["type"]
-    if not isinstance(name, str) or name not in known:
-        raise AAEError(
-            f"The specification names the component {name!r}, which this version of aae does not have. If it is a "
-            f"class of your own, pass it: components=[{name}] in Python, or --components MODULE:{name} to a command."
-        )
     signature = inspect.signature(known[name])
     current = old_arguments(known[name])  # a model file of an older version; the user need not know
     spec = {key if current.get(key) in spec else current.get(key, key): value for key, value in spec.items()}
     for key in spec:
         if key != "type" and key not in signature.parameters:
             raise unknown(f"argument of {name}", key, signature.parameters)
-    arguments = {key: rebuild(value, extra) for key, value in spec.items() if key != "type"}
+    arguments = {key: _rebuild(value, known) for key, value in spec.items() if key != "type"}
     try:
         signature.bind(**arguments)
     except TypeError as error:

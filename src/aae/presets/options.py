@@ -217,6 +217,13 @@ def renamed(changes: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+_KINDS: dict[Any, str] = {
+    int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "null",
+    Sequence[int]: "a list of whole numbers, such as [500,500]",
+    Sequence[float]: "a list of numbers above 0, such as [1,2.5]",
+}  # fmt: skip
+
+
 def check_option(name: str, value: Any, kind: Any) -> Any:
     """Check the value of an option and convert it to the type of the option.
 
@@ -267,9 +274,16 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
             return float(value)
         elif option in (int, str, bool) and type(value) is option:
             return value
-    lists = {Sequence[int]: "list of whole numbers", Sequence[float]: "list of numbers above 0"}
-    names = [lists.get(k) or getattr(k, "__name__", str(k)) for k in allowed] + [repr(word) for word in words_of(name)]
-    raise UsageError(f"The option {name} takes {' or '.join(names).replace('NoneType', 'null')}, not {value!r}.")
+    raise UsageError(f"The option {name} takes {_wanted(name, allowed)}, not {value!r}.")
+
+
+def _wanted(name: str, kinds: Sequence[Any]) -> str:
+    """What an option takes, in words; null only if no word stands for it."""
+    words = words_of(name)
+    names = [_KINDS[kind] for kind in kinds if not (kind is type(None) and None in words.values())]
+    *first, last = [*names, *words]
+    some = ", ".join(first)
+    return f"{some}{',' * (len(first) > 1 or ',' in some)} or {last}" if first else last
 
 
 def _is_positive(item: Any, kind: type) -> bool:

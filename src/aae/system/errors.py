@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 MAX_LISTED = 40  # names
+CLOSE = 0.6  # of the letters that a suggested name shares with the given one
 
 
 class AAEError(ValueError):
@@ -75,7 +76,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(known)
     listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else ".")
-    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=CLOSE)
     hint = f"; did you mean {matches[0]!r}?" if matches else "."
     return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}")
 

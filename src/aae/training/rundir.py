@@ -117,6 +117,8 @@ class RunDir:
             AAEError: The directory is not a run, or was written by a newer version.
         """
         file = self.path / "config.json"
+        if not self.path.exists():
+            raise AAEError(f"There is no folder {self.path}; make a run with `aae train PRESET --out {self.path}`.")
         if not file.is_file():
             raise AAEError(
                 f"{self.path} is not a run: it has no config.json. Make one with `aae train PRESET --out {self.path}`."
