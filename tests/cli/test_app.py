@@ -262,7 +262,7 @@ def test_resuming(cli, folder, copied, trained):
     for words in (["--seed", 0], ["--data", "digits"], ["--split", "random"], ["--set", "z=3"], ["--batch-size", 9],
                   ["--labels", 100], ["--max-seconds", 5]):
         done = cli(*again, *words)
-        assert (done.code, done.err) == (2, f"aae: --resume takes every setting from the run; drop {words[0]}.\n")
+        assert (done.code, done.err) == (2, f"aae: --resume takes every option from the run; drop {words[0]}.\n")
     assert contents(run) == before
 
 

@@ -52,15 +52,15 @@ def test_labels_of_other_data_come_from_a_column_or_a_file(folder, run, data, gi
 def test_data_without_labels_have_none(folder):
     data = open_run(folder / "file", str(folder / "new-without.csv")).data
     assert (data.test_y == -1).all()
-    with pytest.raises(UsageError, match="There is no column of .*new-without.csv called 'kind'"):
+    with pytest.raises(UsageError, match=r"There is no column of .*new-without\.csv called 'kind'"):
         open_run(folder / "column", str(folder / "new-without.csv"))
 
 
 def test_a_column_of_labels_that_cannot_be(folder):
     new = str(folder / "new-with.csv")
-    with pytest.raises(UsageError, match="The model takes the column 'x' of .* as input"):
+    with pytest.raises(UsageError, match=r"The model takes the column 'x' of .* as input"):
         open_run(folder / "file", new, given=ReadOptions(label_column="x"))
-    with pytest.raises(UsageError, match="There is no column of .* called 'knd'; did you mean 'kind'"):
+    with pytest.raises(UsageError, match=r"There is no column of .* called 'knd'; did you mean 'kind'"):
         open_run(folder / "file", new, given=ReadOptions(label_column="knd"))
     with pytest.raises(UsageError, match="--label-column describes a table given with --data; there is none"):
         open_run(folder / "file", given=ReadOptions(label_column="kind"))

@@ -67,7 +67,7 @@ def test_the_commands(cli, copied, monkeypatch, tmp_path):
     assert " % " in line
     lines = dict(line.split("  ", 1) for line in cli("info", "copied").out.splitlines())
     told = {name.strip(): text.strip() for name, text in lines.items()}
-    assert told["changed"] == "reconstruction=mean lr=0.5"
+    assert told["options"] == "reconstruction=mean lr=0.5"
     assert told["latent y"].endswith("labels: supervised")
     assert told["classes"] == "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert told["figures"].startswith("test error ")

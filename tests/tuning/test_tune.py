@@ -7,10 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-
-from dataclasses import replace
 
 import numpy as np
 import pytest

@@ -157,7 +157,7 @@ def evaluate(
     labels_file: LabelsFile = None, key_column: KeyColumn = None, label_column: LabelColumn = None,
     components: Components = None,
 ) -> None:  # fmt: skip
-    """Evaluate a run on its test set."""
+    """Evaluate a run on its test examples, or on other data."""
     from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 

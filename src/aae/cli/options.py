@@ -51,7 +51,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print only one flat JSON o
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Devices = Annotated[
     int | None,
-    typer.Option(help="Processes on this machine, one per GPU or sharing the CPU cores. Omit under torchrun."),
+    typer.Option(help="Number of processes on this machine: one per GPU, or sharing the CPU cores. Omit under torchrun."),
 ]
 Precision = Annotated[str, typer.Option(help="auto (32 on a CPU, bf16 on a GPU that has it), 32 or bf16.")]
 ImageSize = Annotated[
@@ -59,14 +59,22 @@ ImageSize = Annotated[
 ]
 LabelsFile = Annotated[
     str | None,
-    typer.Option(help="CSV file that holds the labels, with the columns file,label for images; for other rows index,label, or "
-        "the key column and label.", metavar="FILE"),
+    typer.Option(
+        help="CSV file that holds the labels, with the columns file,label for images; index,label, or the key column "
+        "and label, for other rows.",
+        metavar="FILE",
+    ),
 ]
 KeyColumn = Annotated[
     str | None,
-    typer.Option(help="Column of a table that identifies its rows in --labels-file; the model does not learn from it.", metavar="NAME"),
+    typer.Option(
+        help="Column of a table that identifies its rows in --labels-file; the model does not learn from it.",
+        metavar="NAME",
+    ),
 ]
-Test = Annotated[str | None, typer.Option(help="Data to test on, in the format of --data; default: a part of --data.", metavar="SPEC")]
+Test = Annotated[
+    str | None, typer.Option(help="Data to test on, in the format of --data; default: a part of --data.", metavar="SPEC")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at an unreadable image or an unknown category.")
 ]
@@ -74,13 +82,13 @@ Fit = Annotated[
     str | None, typer.Option(help="How to make images square: crop, pad or stretch.", metavar="HOW")
 ]
 Categories = Annotated[
-    str | None, typer.Option(help="Numeric columns to treat as categories, e.g. ward,zip.", metavar="NAMES")
+    str | None, typer.Option(help="Columns of numbers to treat as categories, such as ward,zip.", metavar="NAMES")
 ]
 Decimal = Annotated[str | None, typer.Option(help="Decimal separator of numbers in a table.", metavar="MARK")]
 Delimiter = Annotated[str | None, typer.Option(help="Field separator of a .csv file.", metavar="MARK")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a .csv file, such as cp1252.", metavar="NAME")]
 Missing = Annotated[
-    str | None, typer.Option(help="Texts that mark missing values in a table, e.g. ?,n/a.", metavar="TEXTS")
+    str | None, typer.Option(help="Texts that mark missing values in a table, such as ?,n/a.", metavar="TEXTS")
 ]
 Ignore = Annotated[
     list[str] | None,
@@ -98,7 +106,7 @@ Changes = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Change an option of the preset; may be repeated. `aae presets NAME` lists them.",
+        help="Set an option of the preset; may be repeated. `aae presets NAME` lists them.",
         autocompletion=complete_options,
     ),
 ]

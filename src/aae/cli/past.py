@@ -41,7 +41,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def info(run: RunPath, components: Components = None) -> None:
-    """Describe a run or a model: data, classes, latents, parameters, settings and metrics."""
+    """Describe a run or a model: data, classes, latents, parameters, options and metrics."""
     from aae.model.artifact import load
     from aae.runs.overview import look_at, main_figure
 
@@ -72,7 +72,7 @@ def _training_lines(run: Any) -> list[tuple[str, str]]:
         ("preset", run.preset),
         ("data", str(config.get("data", "?"))),
         ("labels", f"{config.get('labels', 0)}, split {config.get('split', '?')}, seed {config.get('seed', '?')}"),
-        ("changed", " ".join(pairs) or "nothing"),
+        ("options", " ".join(pairs) or "those of the preset"),
         ("trained", f"{counted(int(steps), 'step')} in {seconds:.0f} s on {config.get('device', '?')}"
                     f" ({config.get('precision', '?')}), {run.when:%Y-%m-%d %H:%M}, aae {versions.get('aae', '?')}"),
     ]  # fmt: skip

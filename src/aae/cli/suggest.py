@@ -38,14 +38,14 @@ def suggest(
         str, typer.Argument(metavar="SPEC_OR_RUN", help=f"Run directory, or data: {DATA}.",
                             show_default=False)
     ],
-    n: Annotated[int, typer.Option("--n", help="Number of rows to propose.", min=1, show_default=False)],
+    n: Annotated[int, typer.Option("--n", help="Number of rows to suggest.", min=1, show_default=False)],
     out: Out,
     labels_file: LabelsFile = None,
     key_column: KeyColumn = None,
     label_column: LabelColumn = None,
     seed: Seed = 0,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the data, to train a clustering.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of that training.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of passes over the data to train the clustering.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps of that training.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of that training in seconds.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Time limit of that training in seconds.")] = None,
     device: Device = "auto", precision: Precision = "auto", image_size: ImageSize = None, test: Test = None,
@@ -53,10 +53,10 @@ def suggest(
     encoding: Encoding = None, missing: Missing = None, ignore: Ignore = None, kind: Kind = None,
     components: Components = None,
 ) -> None:  # fmt: skip
-    """Propose rows to label next: typical ones at first, those that the model is uncertain of later.
+    """Suggest rows to label next: typical ones at first, later those that the model is uncertain about.
 
-    Writes a CSV file with an empty column `label` to fill in, and a page to label the rows in with keys. Without a run,
-    a clustering is trained first, without labels; it is kept beside the output.
+    Writes a CSV file with an empty column `label` to fill in, and a page on which the rows can be labelled with the
+    keyboard. Without a run, a clustering is trained first, without labels; it is kept beside the output.
     """
     from aae.runs.suggest import suggest as choose
     from aae.runs.suggest import write_suggestions

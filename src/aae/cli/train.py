@@ -57,10 +57,10 @@ def train(
     max_seconds: Annotated[float | None, typer.Option(help="Time limit in seconds; training may end earlier.")] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="Start from the weights of a run; takes a third of the steps."),
+        typer.Option("--from", metavar="RUN", help="Start from the weights of a run; by default takes a third of the preset's steps."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="Update schedule: joint or alternating.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="How losses are updated: joint or alternating.")] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     devices: Devices = None,
@@ -85,7 +85,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/PRESET-DATA.")] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out with its own settings (and device, if not given)."),
+        typer.Option("--resume", help="Continue the run in --out with its own options (and its device, if none is given)."),
     ] = False,
     checkpoint_every: Annotated[
         float | None, typer.Option(help="Seconds between checkpoints; default: 30, or more for a large model.")
@@ -117,7 +117,7 @@ def train(
     length = without_other_lengths(context, {"epochs": epochs, "steps": steps, "seconds": seconds})
     length |= {} if max_seconds is None else {"max_seconds": max_seconds}
     if resume and (write_config is not None or dry_run):
-        raise UsageError("--resume continues a run with its own settings; drop --dry-run and --write-config.")
+        raise UsageError("--resume continues a run with its own options; drop --dry-run and --write-config.")
     if write_config is not None:
         write_config_file(context, options, write_config)
         typer.echo(f"Options: {write_config}")
@@ -137,7 +137,7 @@ def train(
         if fixed:
             names = ", ".join("--" + name.replace("_", "-").replace("changes", "set").replace("start", "from")
                               for name in fixed)  # fmt: skip
-            raise UsageError(f"--resume takes every setting from the run; drop {names}.")
+            raise UsageError(f"--resume takes every option from the run; drop {names}.")
         place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
         from aae.runs.train import resume_run
 
@@ -226,7 +226,7 @@ def tune(
     kind: Kind = None,
     out: Annotated[Path | None, typer.Option(help="Output directory; default: runs/tune-PRESET-DATA.")] = None,
 ) -> None:
-    """Search for better settings of a preset on validation data; rerun the command to continue a study."""
+    """Search for better options of a preset on validation data; run the command again to continue a study."""
     from aae.presets.presets import resolve
 
     fixed = parse_changes(changes or [])

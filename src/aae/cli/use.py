@@ -34,7 +34,7 @@ def predict(
         Path | None, typer.Option(help="CSV file to write; default: print the first predictions.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--id", help="Table column that identifies rows, instead of their index.",
+        str | None, typer.Option("--id", help="Column of a table that identifies the rows, instead of their index.",
                                  metavar="COLUMN")
     ] = None,
     devices: Devices = None, strict: Strict = False,
@@ -106,7 +106,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=2**63 - 1)] = 0,
     components: Components = None,
 ) -> None:
-    """Sample from the model: .npz, .png, .csv or .parquet."""
+    """Write samples from the model: .npz, .png, .csv or .parquet."""
     if check_output_path(out, *DECODED) == ".png":
         from aae.report.sheets import sample_sheet as write
     else:

@@ -124,11 +124,11 @@ def validation_figure(model: Autoencoder, data: Dataset, split: Split) -> tuple[
     """
     rows = split.validation[:MAX_VALIDATION_ROWS]
     if len(rows) < 2:
-        raise AAEError(f"{data.name} leaves no validation rows to compare settings on; use fewer labels.")
+        raise AAEError(f"{data.name} leaves no validation examples to compare options on; use fewer labels.")
     if metrics.can_classify(model):
         known = rows[data.y[rows] >= 0]
         if not len(known):
-            raise AAEError(f"No validation row of {data.name} has a label to compare settings on; use fewer labels.")
+            raise AAEError(f"No validation example of {data.name} has a label to compare options on; use fewer labels.")
         return "validation_error", metrics.error_percent(data.y[known], inference.classify(model, data.x[known]))
     labelling, held_out = rows[::2], replace(data, test_x=data.x[rows[1::2]], test_y=data.y[rows[1::2]])
     x, y = held_out.test_x, held_out.test_y

@@ -57,7 +57,7 @@ def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tupl
     if times < LONG:
         return ()
     return (
-        f"This is about {times:.0f} times the preset's own length, for which its settings were chosen; a longer "
+        f"This is about {times:.0f} times the preset's own length, for which its options were chosen; a longer "
         "training may end worse, so compare the validation error with that of the preset's own length.",
     )
 

@@ -17,7 +17,7 @@ __all__ = ["best_command", "write_search_report"]
 MIN_TRIALS = 5  # complete trials that importances need
 _CAPTIONS = {
     "history": "Result of every trial, and the best so far.",
-    "importances": "Importance of each setting, as estimated by Optuna.",
+    "importances": "Importance of each option, as estimated by Optuna.",
 }
 
 
@@ -65,7 +65,7 @@ def _pictures(search: Search) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     if complete >= MIN_TRIALS and len(search.best) > 1:
         draws["importances"] = drawing.plot_param_importances
     else:
-        notes.append(f"The importance of settings needs {MIN_TRIALS} complete trials; there are {complete}.")
+        notes.append(f"The importance of options needs {MIN_TRIALS} complete trials; there are {complete}.")
     drawn = {}
     before = set(pyplot.get_fignums())
     with warnings.catch_warnings():

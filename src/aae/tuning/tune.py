@@ -271,7 +271,7 @@ def _record_settings(study: Any, settings: dict[str, Any], name: str) -> None:
         if key in known and known[key] != value:
             raise UsageError(
                 f"The study {name!r} in this storage has {key} {known[key]!r}, not {value!r}; "
-                "give another --study or --storage, or the same settings to continue it."
+                "give another --study or --storage, or the same options to continue it."
             )
     for key, value in settings.items():
         if key not in known:
