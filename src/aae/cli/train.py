@@ -57,7 +57,9 @@ def train(
     max_seconds: Annotated[float | None, typer.Option(help="Time limit in seconds; training may end earlier.")] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="Start from the weights of a run; by default takes a third of the preset's steps."),
+        typer.Option(
+            "--from", metavar="RUN", help="Start from the weights of a run; the preset's own length is then a third."
+        ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     schedule: Annotated[str | None, typer.Option(help="How losses are updated: joint or alternating.")] = None,
@@ -85,7 +87,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/PRESET-DATA.")] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out with its own options (and its device, if none is given)."),
+        typer.Option("--resume", help="Continue the run in --out with its own options (and device)."),
     ] = False,
     checkpoint_every: Annotated[
         float | None, typer.Option(help="Seconds between checkpoints; default: 30, or more for a large model.")

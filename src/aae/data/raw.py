@@ -19,7 +19,7 @@ from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
 __all__ = ["RawData", "check_named", "few_labels", "few_labels_note", "hold_out", "keys_with_test",
-           "leave_one_of_each", "single_labels",            "stored", "with_test_rows"]  # fmt: skip
+           "leave_one_of_each", "single_labels", "stored", "with_test_rows"]  # fmt: skip
 
 LISTED = 10  # names that a sentence lists
 ENOUGH_LABELS = 200  # of which a fifth says something about the error

@@ -372,7 +372,7 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
         facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
-        facts["options"] = facts.pop("changes", {})  # as the command line calls them
+        facts["options"] = facts.pop("changes", {}) or "those of the preset"  # as the command line calls them
         facts["same_seed_same_weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
         if {"seconds", "max_seconds"} & config.get("length", {}).keys():
             facts["same_seed_same_weights"] = BY_THE_CLOCK
