@@ -99,6 +99,14 @@ def test_the_caption_of_the_curves_names_what_is_drawn(name, said, unsaid, train
     assert unsaid not in caption
 
 
+def test_the_caption_of_the_curves_explains_each_loss():
+    columns = {"step": np.arange(3), "baseline_loss": np.ones(3), "consistency_loss": np.full(3, np.nan)}
+    run = SimpleNamespace(directory=SimpleNamespace(history=lambda: SimpleNamespace(columns=lambda: columns)))
+    caption = caption_of("curves", run)
+    assert "Simple classifiers: how far predictions are from those of logistic regression" in caption
+    assert "Consistency" not in caption
+
+
 def test_reconstructions_of_a_denoiser_are_of_corrupted_rows(trained):
     assert "corrupted" in caption_of("reconstructions", open_run(trained("denoising")))
     assert "corrupted" not in caption_of("reconstructions", open_run(trained("vae")))

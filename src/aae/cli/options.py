@@ -51,7 +51,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print only one flat JSON o
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Devices = Annotated[
     int | None,
-    typer.Option(help="Number of processes on this machine: one per GPU, or sharing the CPU cores. Omit under torchrun."),
+    typer.Option(help="Processes on this machine: one per GPU, or sharing the CPU cores. Omit under torchrun."),
 ]
 Precision = Annotated[str, typer.Option(help="auto (32 on a CPU, bf16 on a GPU that has it), 32 or bf16.")]
 ImageSize = Annotated[
@@ -73,7 +73,7 @@ KeyColumn = Annotated[
     ),
 ]
 Test = Annotated[
-    str | None, typer.Option(help="Data to test on, in the format of --data; default: a part of --data.", metavar="SPEC")
+    str | None, typer.Option(help="Data to test on, in the format of --data; default: part of --data.", metavar="SPEC")
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at an unreadable image or an unknown category.")

@@ -44,7 +44,7 @@ def suggest(
     key_column: KeyColumn = None,
     label_column: LabelColumn = None,
     seed: Seed = 0,
-    epochs: Annotated[float | None, typer.Option(help="Number of passes over the data to train the clustering.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data to train the clustering.")] = None,
     steps: Annotated[int | None, typer.Option(help="Number of steps of that training.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of that training in seconds.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Time limit of that training in seconds.")] = None,
@@ -53,7 +53,7 @@ def suggest(
     encoding: Encoding = None, missing: Missing = None, ignore: Ignore = None, kind: Kind = None,
     components: Components = None,
 ) -> None:  # fmt: skip
-    """Suggest rows to label next: typical ones at first, later those that the model is uncertain about.
+    """Suggest rows to label next: typical ones at first, later those of which the model is unsure.
 
     Writes a CSV file with an empty column `label` to fill in, and a page on which the rows can be labelled with the
     keyboard. Without a run, a clustering is trained first, without labels; it is kept beside the output.
