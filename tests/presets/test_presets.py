@@ -91,7 +91,7 @@ def test_unknown_names(name, changes, sentence):
     ("hidden", 16, r"a list of whole numbers, such as \[500,500\], or auto"), ("hidden", [], "list of whole numbers"),
     ("hidden", [16, 0], "list of whole numbers"), ("hidden", [16.5], "list of whole numbers"),
     ("hidden", [True], "list of whole numbers"), ("hidden", "16", "list of whole numbers"),
-    ("class_prior", 0.5, r"a word, or a list of numbers above 0, such as \[1,2.5\]"),
+    ("class_prior", 0.5, r"a word or a list of numbers above 0, such as \[1,2.5\]"),
     ("class_prior", [], "list of numbers above 0"),
     ("class_prior", [1.0, 0.0], "list of numbers above 0"), ("class_prior", [1.1, -0.1], "list of numbers above 0"),
     ("class_prior", [float("nan"), 1], "list of numbers above 0"), ("class_prior", [True, 1], "list of numbers"),

@@ -1,4 +1,4 @@
-"""The report of a search: the best settings, all trials, and Optuna's plots."""
+"""The report of a search: the best options, all trials, and Optuna's plots."""
 
 import shlex
 import warnings
@@ -22,7 +22,7 @@ _CAPTIONS = {
 
 
 def best_command(search: Search, *arguments: str) -> str:
-    """The command line that trains with the best settings.
+    """The command line that trains with the best options.
 
     Args:
         search: The finished search.
@@ -38,7 +38,7 @@ def write_search_report(search: Search, path: Path, command: str) -> Path:
     Args:
         search: The finished search.
         path: The HTML file.
-        command: The command line of the best settings.
+        command: The command line of the best options.
 
     Raises:
         AAEError: The file cannot be written.

@@ -66,7 +66,7 @@ class Search:
     Args:
         study: Optuna's study, for its own plots and tables.
         judge: How trials were judged.
-        best: The settings of the best trial, ``{name: value}``.
+        best: The options of the best trial, ``{name: value}``.
         interrupted: Whether it was stopped before its last trial.
     """
 
@@ -82,7 +82,7 @@ class Search:
 
 
 def space_of(options: Options, fixed: Mapping[str, Any]) -> dict[str, Range]:
-    """The settings that are searched and their ranges: those the preset uses and the user has not fixed."""
+    """The options that are searched and their ranges: those the preset uses and the user has not fixed."""
     return {name: span for name, (span, used) in _SPACE.items() if name not in fixed and used(options)}
 
 
@@ -101,9 +101,9 @@ def tune(
     progress: bool = True,
     **loop: Any,
 ) -> Search:
-    """Search for settings of a preset; test rows are not used.
+    """Search for options of a preset; test rows are not used.
 
-    The first trial uses the preset's own settings, so that the best trial is never worse on the
+    The first trial uses the preset's own options, so that the best trial is never worse on the
     validation rows. All trials use the same rows, labels and seed.
 
     Args:
@@ -116,13 +116,13 @@ def tune(
         labels: As for `train_preset`.
         split: As for `train_preset`.
         seed: Seed of label draw, training and proposals.
-        changes: Settings that are fixed, ``{name: value}``.
+        changes: Options that are fixed, ``{name: value}``.
         reading: How a path is read.
         progress: Show a progress bar for each trial, and its metric.
         **loop: Passed to `train_preset`: epochs, steps, seconds or max_seconds, device, precision.
 
     Raises:
-        AAEError: Optuna is missing, the storage cannot be opened, the study has other settings,
+        AAEError: Optuna is missing, the storage cannot be opened, the study has other options,
             or the data have no validation rows.
     """
     if trials < 1:
