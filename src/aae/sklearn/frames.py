@@ -124,8 +124,7 @@ class FrameFormat:
 
     def write(self, rows: np.ndarray, table: Table) -> Any:
         """The data frame, or array of objects ``(N, D)``, that holds rows ``(N, columns)``; empty where not learned."""
-        rows = in_double(rows)
-        known = {str(column["name"]): (column, rows[:, k]) for k, column in enumerate(table.columns)}
+        known = {str(column["name"]): (column, _cells_of(column, rows[:, k])) for k, column in enumerate(table.columns)}
         if self.library is None:
             cells = np.full((len(rows), len(self.names)), None, dtype=object)
             for k, name in enumerate(self.names):
@@ -148,6 +147,11 @@ class FrameFormat:
 def in_double(rows: np.ndarray) -> np.ndarray:
     """Numbers of float32 as float64 with the decimals that they are written with: 0.9 in place of 0.8999999762."""
     return rows.astype(str).astype(np.float64) if rows.dtype == np.float32 else rows
+
+
+def _cells_of(column: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
+    number = "values" not in column and column.get("kind", "number") == "number"
+    return in_double(values) if number else values
 
 
 Known = tuple[Mapping[str, Any], np.ndarray]
