@@ -196,7 +196,7 @@ def test_what_cannot_be_resumed(spoil, copied, tmp_path):
     elif spoil in ("python", "newer"):
         rewrite(run / "config.json", **({"format": 99} if spoil == "newer" else {"preset": None}))
     sentence = {
-        "absent": "is not a run: it has no config.json", "preset": "is a run of vae, not of aae",
+        "absent": "There is no folder .*absent; make a run with", "preset": "is a run of vae, not of aae",
         "python": "was not made from a preset", "newer": "which is newer than",
         "checkpoints": "No usable checkpoint in",
     }[spoil]

@@ -185,5 +185,5 @@ def test_networks_that_do_not_fit(folder):
     with pytest.raises(AAEError, match="other layers than that of this preset"):
         train_preset("semi-supervised", folder / "rows.npz", start=folder / "run", changes=other, steps=1,
                      reading=reading, progress=False)  # fmt: skip
-    with pytest.raises(AAEError, match="is not a run"):
+    with pytest.raises(AAEError, match=r"There is no folder .*none; make a run with"):
         start(folder, "none", "labels.csv")

@@ -170,7 +170,7 @@ def test_an_existing_run_is_left_alone(tmp_path):
 
 
 def test_runs_that_cannot_be_resumed(tmp_path):
-    with pytest.raises(AAEError, match=r"is not a run: it has no config.json"):
+    with pytest.raises(AAEError, match=r"There is no folder .*absent; make a run with"):
         train_tiny(out=tmp_path / "absent", resume=True)
     train_tiny(out=tmp_path / "run", steps=2)
     with pytest.raises(AAEError, match=r"The checkpoint belongs to another model or other settings"):
