@@ -310,7 +310,7 @@ def test_paths_that_are_not_names_on_the_hub(hub, path):
 def test_a_folder_that_is_there_is_not_looked_for_on_the_hub(hub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "someone").mkdir()
-    with pytest.raises(AAEError, match="holds no model"):
+    with pytest.raises(AAEError, match="There is no folder someone"):
         load("someone/digits")
     assert not hub
 
