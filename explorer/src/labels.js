@@ -1,7 +1,9 @@
 // The labels that are given in the page: undo, the browser's storage, labels.csv.
-import { readCsv, writeCsv } from "./csv.js";
+import { readCsv, textOf, writeCsv } from "./csv.js";
 import { rowName } from "./payload.js";
 
+// A name without what is not seen at its ends, as the reader of labels files takes it.
+export const tidy = (name) => name.replace(/^[\s\u200b]+|[\s\u200b]+$/g, "");
 const folded = (name) => name.normalize("NFKC").toLowerCase().replace(/[\s_-]+/g, "");
 
 // Whether two names differ by one letter added, left out, changed or swapped. Digits count as meant: run 1, run 2.
@@ -52,6 +54,12 @@ export class Labels {
     const plain = folded(name);
     return classes.find((known) => folded(known) === plain)
       ?? classes.find((known) => oneLetterApart(folded(known), plain)) ?? null;
+  }
+
+  // Whether a name stands for "no label" rather than a class, unless there is such a class.
+  isMark(name) {
+    const plain = name.normalize("NFKC").replace(/[\u2010-\u2015\u2212]/g, "-").toLowerCase().replace(/^-1\.0*$/, "-1");
+    return !this.classes.includes(name) && this.data.marks.includes(plain);
   }
 
   // The label of a row in the data themselves, or null.
@@ -109,7 +117,7 @@ export class Labels {
     const found = new Map(), foreign = new Map();
     const twice = [];
     for (const line of lines) {
-      const [name, value] = [line[key] ?? "", line[label]?.trim() ?? ""];
+      const [name, value] = [textOf(line[key] ?? ""), tidy(textOf(tidy(line[label] ?? "")))];
       if (!name || !value) continue;
       const row = this._rowOf(name, line.exact[key]);
       const [place, at] = row === undefined ? [foreign, name] : [found, row];
@@ -117,13 +125,18 @@ export class Labels {
       place.set(at, value);
     }
     const spellings = [];
+    const marks = [];
     const known = [...this.classes];
     for (const name of new Set([...found.values(), ...foreign.values()])) {
+      if (this.isMark(name)) {
+        marks.push(name);
+        continue;
+      }
       const other = this.similar(name, known);
       if (other) spellings.push([name, other]);
       else known.push(name);
     }
-    return { found, foreign, twice, spellings };
+    return { found, foreign, twice, spellings, marks };
   }
 
   // The row that a field of a labels file names: exactly, else without the spaces around it if it has no quotes, else

@@ -53,6 +53,7 @@ export function readPayload(text) {
     columns,
     classes: raw.classes ?? [],
     notes: raw.notes ?? [],
+    marks: raw.marks ?? [],
     lists: { mistakes: [], uncertain: [], unusual: [], ...raw.lists },
     part: decodeArray(raw.part) ?? new Uint8Array(count),
     map: raw.map && { ...raw.map, points: decodeArray(raw.map.points) },

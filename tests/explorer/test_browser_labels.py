@@ -91,6 +91,50 @@ def test_another_class_of_a_similar_name(visit):
     assert list(one.labels.values()) == ["spaniels", "class 2", "terrier"]
 
 
+@pytest.mark.parametrize("typed", ["NaN", "-1", " -1.0 ", "?", "n/a", "none", "Unlabelled", "−1", "<NA>"])
+def test_what_means_no_label_is_no_class(visit, typed):
+    one = visit(labelling())
+    field = one.page.get_by_label("New or other class", exact=True)
+    field.fill(typed)
+    field.press("Enter")
+    assert one.said == (f"“{typed.strip()}” stands for “no label”, so it is not taken as a class: leave the row without "
+                        "a label with Skip, or give the class another name.")  # fmt: skip
+    assert (one.labels, one.focused) == ({}, 0)
+    assert typed not in one.run("() => aaeExplorer.labels.classes")
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "\u200b"])
+def test_a_blank_is_no_class(visit, typed):
+    one = visit(labelling())
+    field = one.page.get_by_label("New or other class", exact=True)
+    field.fill(typed)
+    field.press("Enter")
+    assert one.said == "Type the name of a class first, or leave the row without a label with Skip."
+    assert one.labels == {}
+
+
+def test_a_class_of_the_data_may_be_called_like_a_mark(visit):
+    one = visit(labelling(classes=["yes", "none"], proposed=None))
+    one.page.get_by_label("New or other class", exact=True).fill("none")
+    one.page.keyboard.press("Enter")
+    one.page.keyboard.press("2")
+    assert one.labels == {0: "none", 1: "none"}
+
+
+def test_marks_in_a_labels_file_are_asked_about(visit):
+    one = visit(labelling())
+    file = {"name": "l.csv", "mimeType": "text/csv", "buffer": b"file,label\n0.png,cat\n2.png,NaN\nz.png,NaN\n3.png,\n"}
+    one.page.locator("input[type=file]").set_input_files(file)
+    assert "“NaN”. Does it mean “no label”?" in one.page.locator("dialog[open]").inner_text()
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_function("() => document.querySelector('.said').textContent")
+    assert (one.labels, one.said) == ({0: "cat"}, "1 label taken. 2 rows are left without a label.")
+    one.page.locator("input[type=file]").set_input_files(file)
+    one.page.get_by_role("button", name="No, “NaN” is a class").click()
+    one.page.wait_for_function("() => aaeExplorer.labels.given.size === 2")
+    assert one.labels == {0: "cat", 2: "NaN"}
+
+
 def test_a_labels_file_is_loaded(visit):
     one = visit(payload())
     load(one, "file,label\n0.png,dog\n2.png,cat\n30.png,owl\nabsent.png,cat\n30.png,emu\n")

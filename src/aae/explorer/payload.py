@@ -16,6 +16,7 @@ from aae.explorer.decoder import decoder_entries
 from aae.explorer.latents import ordered_latents
 from aae.explorer.projection import describe_map
 from aae.explorer.rows import Shown, choose_rows, fingerprint
+from aae.data.labels import MARKS
 from aae.explorer.thumbnails import sprite_sheets
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
@@ -69,7 +70,7 @@ def empty_payload(title: str, storage: str) -> dict[str, Any]:
     """A payload without rows and without a model."""
     return {
         "format": FORMAT, "generator": f"aae {__version__}", "title": title, "storage": storage, "mode": "explore",
-        "run": None, "preset": None, "recipe": None, "map": None, "classes": [], "prediction": None,
+        "marks": sorted(MARKS), "run": None, "preset": None, "recipe": None, "map": None, "classes": [], "prediction": None,
         "probabilities": None, "cluster": None, "neighbours": None, "codes": None, "decoder": None, "reasons": None,
         "proposed": None, "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
     }  # fmt: skip

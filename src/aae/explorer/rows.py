@@ -9,11 +9,10 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
-from aae.system.errors import AAEError, UsageError
+from aae.system.errors import AAEError
 
-__all__ = ["MAX_ROWS", "ROWS", "Shown", "check_count", "choose_rows", "fingerprint"]
+__all__ = ["Shown", "choose_rows", "fingerprint"]
 
-ROWS, MAX_ROWS = 5000, 20_000
 TEST, TRAINING = 0, 1
 SPREAD = 1000  # rows by which the labels of a data set are told from those of another
 
@@ -43,16 +42,6 @@ class Shown:
         """Only the rows where the mask ``(N,)`` holds."""
         keys = [key for key, keep in zip(self.keys, where, strict=True) if keep]
         return Shown(self.x[where], self.y[where], self.part[where], keys, self.key)
-
-
-def check_count(count: int) -> None:
-    """Check how many rows are asked for.
-
-    Raises:
-        UsageError: None, or more than a page can show.
-    """
-    if not 1 <= count <= MAX_ROWS:
-        raise UsageError(f"A page shows 1 to {MAX_ROWS:,} rows, not {count:,}; change --rows.")
 
 
 def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
