@@ -27,16 +27,24 @@ export class Labelling {
     this.state.on("labels", () => this._show());
     this.state.on("focus selection", () => this._mark());
     this._show();
-    const { count: kept, elsewhere } = this.labels;
-    if (kept) {
-      const away = elsewhere.size ? `, ${elsewhere.size === kept ? "" : `${elsewhere.size.toLocaleString("en-GB")} of them `}of rows that are not in this page` : "";
-      this._say(`${count(kept, "label")} of an earlier visit ${kept === 1 ? "is" : "are"} still here${away}.`);
-    }
+    this._greet();
     this._warn();
   }
 
   _say(text) {
     this.said.textContent = text;
+  }
+
+  // Says which labels are here before any is given.
+  _greet() {
+    const { count: kept, elsewhere, ofVisit, replaced } = this.labels;
+    if (!kept) return;
+    const { file, labels } = this.page.data.given;
+    const parts = [labels.length && `${count(labels.length, "label")} of ${file}`, ofVisit && `${count(ofVisit, "label")} of an earlier visit`].filter(Boolean);
+    const away = elsewhere.size ? `, ${elsewhere.size === kept ? "" : `${elsewhere.size.toLocaleString("en-GB")} of them `}of rows that are not in this page` : "";
+    const other = replaced.map(([name, before, label]) => `${name} (${before} → ${label})`);
+    this._say(`${parts.join(" and ")} ${kept === 1 ? "is" : "are"} ${labels.length ? "" : "still "}here${away}${labels.length ? "; labels.csv will hold them, too" : ""}.`
+      + (other.length ? ` ${count(other.length, "row had", "rows had")} another label from an earlier visit: ${listed(other)}.` : ""));
   }
 
   _warn() {

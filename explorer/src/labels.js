@@ -32,7 +32,20 @@ export class Labels {
     // A class whose name is a digit has that key; the others take the free ones in order.
     for (const name of data.classes) if (/^\d$/.test(name)) this.keyOf.set(name, name);
     for (const name of data.classes) this.addClass(name);
-    this._restore();
+    this.seen = []; // labels files whose labels the browser has
+    this.ofVisit = 0; // labels of an earlier visit that are not those of the labels file
+    this.replaced = []; // rows to which the labels file gives another label than an earlier visit
+    const file = new Map(data.given.labels.map(([key, name]) => [String(key), name]));
+    const visit = this._restored();
+    // What was changed after the page had the file counts; a file that the browser has not seen is newer than a visit.
+    const changed = this.seen.includes(data.given.id);
+    for (const [key, name] of visit) {
+      if (file.get(key) === name) continue;
+      if (file.has(key) && !changed) this.replaced.push([key, name, file.get(key)]);
+      else this.ofVisit += 1;
+    }
+    for (const [key, name] of changed ? [...file, ...visit] : [...visit, ...file]) this._put(key, name);
+    if (data.given.id && !changed) this.seen.push(data.given.id);
   }
 
   addClass(name) {
@@ -178,24 +191,29 @@ export class Labels {
   _save() {
     const labels = Object.fromEntries([...[...this.given].map(([row, name]) => [this.data.keys[row], name]), ...this.elsewhere]);
     try {
-      this.storage.setItem(this.name, JSON.stringify({ classes: this.classes, labels }));
+      this.storage.setItem(this.name, JSON.stringify({ classes: this.classes, labels, files: this.seen }));
     } catch {
       this.kept = false;
     }
   }
 
-  _restore() {
+  _put(key, name) {
+    const row = this.rowOf.get(key);
+    this.addClass(name);
+    if (row === undefined) this.elsewhere.set(key, name);
+    else this.given.set(row, name);
+  }
+
+  // The labels of an earlier visit by the names of their rows.
+  _restored() {
     try {
       const saved = JSON.parse(this.storage.getItem(this.name) ?? "{}");
       for (const name of saved.classes ?? []) this.addClass(String(name));
-      for (const [key, name] of Object.entries(saved.labels ?? {})) {
-        const row = this.rowOf.get(key);
-        this.addClass(String(name));
-        if (row === undefined) this.elsewhere.set(key, String(name));
-        else this.given.set(row, String(name));
-      }
+      this.seen = saved.files ?? [];
+      return new Map(Object.entries(saved.labels ?? {}).map(([key, name]) => [key, String(name)]));
     } catch {
       this.kept = false; // private windows and frames may forbid it
+      return new Map();
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers import explorer_pages
 from helpers.explorer_pages import CLASSES, HOSTILE, labelling, payload
 
 
@@ -281,3 +282,36 @@ def test_a_browser_without_storage(visit, tmp_path):
     assert "This browser does not keep the labels" in inside.locator(".said").inner_text()
     inside.locator(".class").first.click()
     assert inside.evaluate("() => aaeExplorer.labels.given.size") == 1
+
+
+GIVEN = {"file": "first.csv", "labels": [["0.png", "owl"], ["z.png", "emu"]], "id": "one"}
+
+
+@pytest.mark.parametrize("entries", [labelling(given=GIVEN, classes=[], proposed=None), payload(given=GIVEN)],
+                         ids=["label", "explore"])  # fmt: skip
+def test_labels_of_a_labels_file_are_there_from_the_start(visit, entries):
+    one = visit(entries)
+    assert one.labels == {0: "owl"}
+    assert one.said == ("2 labels of first.csv are here, 1 of them of rows that are not in this page; labels.csv will "
+                        "hold them, too.")  # fmt: skip
+    one.focus(2)
+    one.page.locator(".class[data-class=emu]").click()
+    assert one.download() == "file,label\n0.png,owl\n2.png,emu\nz.png,emu\n"
+    one.focus(0)
+    one.page.locator(".class[data-class=emu]").click()
+    one.page.reload()
+    assert one.labels == {0: "emu", 2: "emu"}  # what was changed after the file was read
+    assert one.said.startswith("2 labels of first.csv and 2 labels of an earlier visit are here, 1 of them of rows")
+
+
+def test_a_newer_labels_file_counts_more_than_an_earlier_visit(visit, tmp_path):
+    one = visit(labelling())
+    one.page.keyboard.press("1")
+    one.focus(2)
+    one.page.keyboard.press("2")
+    explorer_pages.write(tmp_path / "page0.html", labelling(given=GIVEN))
+    one.page.reload()
+    assert one.labels == {0: "owl", 2: "dog"}
+    assert one.said == ("2 labels of first.csv and 1 label of an earlier visit are here, 1 of them of rows that are not "
+                        "in this page; labels.csv will hold them, too. 1 row had another label from an earlier visit: "
+                        "0.png (cat → owl).")  # fmt: skip
