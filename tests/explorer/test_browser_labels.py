@@ -92,14 +92,14 @@ def test_another_class_of_a_similar_name(visit):
     assert list(one.labels.values()) == ["spaniels", "class 2", "terrier"]
 
 
-@pytest.mark.parametrize("typed", ["NaN", "-1", " -1.0 ", "?", "n/a", "none", "Unlabelled", "−1", "<NA>"])
+@pytest.mark.parametrize("typed", ["NaN", "-1", " -1.0 ", "?", "n/a", "none", "Unlabelled", "\u22121", "<NA>"])
 def test_what_means_no_label_is_no_class(visit, typed):
     one = visit(labelling())
     field = one.page.get_by_label("New or other class", exact=True)
     field.fill(typed)
     field.press("Enter")
-    assert one.said == (f"“{typed.strip()}” stands for “no label”, so it is not taken as a class: leave the row without "
-                        "a label with Skip, or give the class another name.")  # fmt: skip
+    assert one.said == (f"“{typed.strip()}” stands for “no label”, so it is not taken as a class: leave the row "
+                        "without a label with Skip, or give the class another name.")  # fmt: skip
     assert (one.labels, one.focused) == ({}, 0)
     assert typed not in one.run("() => aaeExplorer.labels.classes")
 
@@ -312,6 +312,6 @@ def test_a_newer_labels_file_counts_more_than_an_earlier_visit(visit, tmp_path):
     explorer_pages.write(tmp_path / "page0.html", labelling(given=GIVEN))
     one.page.reload()
     assert one.labels == {0: "owl", 2: "dog"}
-    assert one.said == ("2 labels of first.csv and 1 label of an earlier visit are here, 1 of them of rows that are not "
-                        "in this page; labels.csv will hold them, too. 1 row had another label from an earlier visit: "
+    assert one.said == ("2 labels of first.csv and 1 label of an earlier visit are here, 1 of them of rows that are "
+                        "not in this page; labels.csv will hold them, too. 1 row had another label from an earlier visit: "
                         "0.png (cat → owl).")  # fmt: skip

@@ -302,8 +302,8 @@ def test_too_many_labels_for_a_page(photos, monkeypatch):
     monkeypatch.setattr(payload_module, "MAX_GIVEN", 5)
     payload = run_payload(run, 20)
     assert payload["given"] is None
-    assert payload["notes"][-1] == ("first.csv has 6 labels, too many for the page: its labels.csv will hold only those "
-                                    "that are given here.")  # fmt: skip
+    assert payload["notes"][-1] == ("first.csv has 6 labels, too many for the page: its labels.csv will hold only "
+                                    "those that are given here.")  # fmt: skip
 
 
 def test_in_a_notebook(trained):

@@ -53,7 +53,8 @@ def label_page(
     classes: Sequence[Any] = dataset.classes or (model.classes if model is not None else None) or []
     payload = empty_payload(f"Label {counted(len(rows), 'row')} of {dataset.name}", fingerprint(dataset)) | entries
     payload |= {
-        "given": given_entry(dataset, notes), "mode": "label", "classes": [str(name) for name in classes], "reasons": list(reasons), "notes": notes,
+        "given": given_entry(dataset, notes), "mode": "label", "classes": [str(name) for name in classes],
+        "reasons": list(reasons), "notes": notes,
         "proposed": None if proposed is None else pack(proposed, "i16"),
     }  # fmt: skip
     return write_page(payload, out)

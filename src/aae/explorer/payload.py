@@ -17,9 +17,9 @@ from aae.explorer.arrays import pack
 from aae.explorer.columns import table_columns
 from aae.explorer.decoder import decoder_entries
 from aae.explorer.latents import ordered_latents
+from aae.explorer.page import safe_json
 from aae.explorer.projection import describe_map
 from aae.explorer.rows import Shown, choose_rows, fingerprint
-from aae.explorer.page import safe_json
 from aae.explorer.thumbnails import sprite_sheets
 from aae.model.autoencoder import Autoencoder
 from aae.model.table import Table
@@ -74,8 +74,8 @@ def empty_payload(title: str, storage: str) -> dict[str, Any]:
     """A payload without rows and without a model."""
     return {
         "format": FORMAT, "generator": f"aae {__version__}", "title": title, "storage": storage, "mode": "explore",
-        "marks": sorted(MARKS), "given": None, "run": None, "preset": None, "recipe": None, "map": None, "classes": [], "prediction": None,
-        "probabilities": None, "cluster": None, "neighbours": None, "codes": None, "decoder": None, "reasons": None,
+        "marks": sorted(MARKS), "given": None, "run": None, "preset": None, "recipe": None, "map": None,
+        "classes": [], "prediction": None, "probabilities": None, "cluster": None, "neighbours": None, "codes": None, "decoder": None, "reasons": None,
         "proposed": None, "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
     }  # fmt: skip
 
