@@ -313,5 +313,5 @@ def test_a_newer_labels_file_counts_more_than_an_earlier_visit(visit, tmp_path):
     one.page.reload()
     assert one.labels == {0: "owl", 2: "dog"}
     assert one.said == ("2 labels of first.csv and 1 label of an earlier visit are here, 1 of them of rows that are "
-                        "not in this page; labels.csv will hold them, too. 1 row had another label from an earlier visit: "
-                        "0.png (cat → owl).")  # fmt: skip
+                        "not in this page; labels.csv will hold them, too. 1 row had another label from an earlier "
+                        "visit: 0.png (cat → owl).")  # fmt: skip
