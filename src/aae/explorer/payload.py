@@ -76,7 +76,8 @@ def empty_payload(title: str, storage: str) -> dict[str, Any]:
         "format": FORMAT, "generator": f"aae {__version__}", "title": title, "storage": storage, "mode": "explore",
         "marks": sorted(MARKS), "given": None, "run": None, "preset": None, "recipe": None, "map": None,
         "classes": [], "prediction": None, "probabilities": None, "cluster": None, "neighbours": None,
-        "codes": None, "decoder": None, "reasons": None, "proposed": None, "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
+        "codes": None, "decoder": None, "reasons": None, "proposed": None,
+        "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
     }  # fmt: skip
 
 
