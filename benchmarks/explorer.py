@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,11 @@ def busy(session: Any) -> float:
 
 def section(results: dict[str, Any]) -> str:
     """The section of the page."""
+    text = (f"Rows of MNIST and the decoder of `few-labels`; median of {TIMES} visits in Chromium, which draws by "
+            f"software where there is no graphics card, as here ({results['machine']}, on a core shared with other "
+            "work, which delays the first picture); written by `python benchmarks/explorer.py`.")  # fmt: skip
     lines = [
-        "## Size and speed", "",
-        f"Rows of MNIST and the decoder of `few-labels`; median of {TIMES} visits in Chromium, which draws by software "
-        f"where there is no graphics card, as here ({results['machine']}); written by `python benchmarks/explorer.py`.",
-        "",
+        "## Size and speed", "", *textwrap.wrap(text, 120), "",
         "| rows | file | first picture after | decoding an image | frames a second, zooming | processor time of each |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Pictures of the explorer's pages, for docs/labelling.md and docs/explorer.md.
 
 ``python benchmarks/explorer_pictures.py [RUN]`` makes the explorer and a labelling page of a run (an embedding of
-MNIST, which it trains for some steps if none is given), opens them in Chromium and writes docs/images/labelling.png and
-docs/images/explorer.png. It needs playwright and Chromium, and the MNIST files in ``AAE_DATA_DIR``.
+scikit-learn's digits, which it trains if none is given), opens them in Chromium and writes docs/images/labelling.png and
+docs/images/explorer.png. It needs playwright and Chromium.
 """
 
 import io
@@ -54,7 +54,7 @@ def take(given: str | None) -> None:
         work = Path(folder)
         run = Path(given or work / "embedding")
         if given is None:
-            aae("train", "embedding", "--data", "mnist", "--labels", 100, "--steps", 600, "--out", run, "--no-report")
+            aae("train", "embedding", "--data", "digits", "--labels", 100, "--out", run, "--no-report")
         aae("explore", run, "--out", work / "explorer.html")
         aae("suggest", run, "--n", 20, "--out", work / "labelling.csv")
         with sync_playwright() as playwright:

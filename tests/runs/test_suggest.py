@@ -145,6 +145,12 @@ def test_folders_that_are_taken_as_classes_are_said(tmp_path, monkeypatch, capsy
         *(note for note in data.notes if "label" in note), *notes]  # fmt: skip
 
 
+def test_the_place_of_the_clustering_is_taken(folder, tmp_path):
+    (tmp_path / "next-clustering" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(AAEError, match="next-clustering, where the clustering is kept, is there already and is no run"):
+        suggest(folder / "rows.npz", 3, keep=tmp_path / "next-clustering")
+
+
 def test_labels_of_the_data_are_said(folder, tmp_path, capsys):
     x = np.load(folder / "rows.npz")["x"]
     np.savez(tmp_path / "some.npz", x=x, y=np.where(np.arange(90) < 30, np.arange(90) % 3, -1))

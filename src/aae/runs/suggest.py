@@ -150,6 +150,9 @@ def _clustering(
         if model.shape != data.shape:
             raise AAEError(f"{source} was read in another way for {keep}; remove it, or choose another --out.")
         return keep, model
+    if keep.exists():
+        raise AAEError(f"{keep}, where the clustering is kept, is there already and is no run; remove it, or choose "
+                       "another --out.")  # fmt: skip
     say(f"Note: first, a clustering of the rows is trained; it is kept in {keep}.")
     plain = replace(reading, labels_file=None)
     result = train_preset("clustering", source, seed=seed, changes=changes, reading=plain, out=keep, **training)
