@@ -19,7 +19,7 @@ from explorer import ARGUMENTS, ROOT
 
 IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1200, 760
-COLOURS = 96  # of a picture
+COLOURS = 256  # of a picture
 LABELLED = 7  # rows before the picture is taken
 
 
