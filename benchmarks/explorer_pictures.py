@@ -1,8 +1,8 @@
 """Pictures of the explorer's pages, for docs/labelling.md and docs/explorer.md.
 
 ``python benchmarks/explorer_pictures.py [RUN]`` makes the explorer and a labelling page of a run (an embedding of
-scikit-learn's digits, which it trains if none is given), opens them in Chromium and writes docs/images/labelling.png and
-docs/images/explorer.png. It needs playwright and Chromium.
+scikit-learn's digits, which it trains if none is given), opens them in Chromium and writes docs/images/labelling.png
+and docs/images/explorer.png. It needs playwright and Chromium.
 """
 
 import io
