@@ -1,7 +1,12 @@
 // Labels files: CSV as in RFC 4180, with commas, semicolons or tabs.
 
+const formula = /^'*[=+\-@\t\r]/; // what a spreadsheet would compute; an apostrophe marks it as a text
+
+// The text that a cell holds.
+export const textOf = (cell) => (cell.startsWith("'") && formula.test(cell) ? cell.slice(1) : cell);
+
 function quoted(text) {
-  const value = String(text);
+  const value = typeof text === "string" && formula.test(text) && Number.isNaN(Number(text)) ? `'${text}` : String(text);
   return /[",\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 

@@ -1,6 +1,7 @@
 // Giving labels: classes as buttons and keys, new classes, undo, labels.csv; the same in both kinds of page.
 import { ask, button, h } from "./dom.js";
 import { count } from "./format.js";
+import { tidy } from "./labels.js";
 import { rowName } from "./payload.js";
 
 const NAMED = 5; // rows and names that a sentence lists
@@ -26,16 +27,24 @@ export class Labelling {
     this.state.on("labels", () => this._show());
     this.state.on("focus selection", () => this._mark());
     this._show();
-    const { count: kept, elsewhere } = this.labels;
-    if (kept) {
-      const away = elsewhere.size ? `, ${elsewhere.size === kept ? "" : `${elsewhere.size.toLocaleString("en-GB")} of them `}of rows that are not in this page` : "";
-      this._say(`${count(kept, "label")} of an earlier visit ${kept === 1 ? "is" : "are"} still here${away}.`);
-    }
+    this._greet();
     this._warn();
   }
 
   _say(text) {
     this.said.textContent = text;
+  }
+
+  // Says which labels are here before any is given.
+  _greet() {
+    const { count: kept, elsewhere, ofVisit, replaced } = this.labels;
+    if (!kept) return;
+    const { file, labels } = this.page.data.given;
+    const parts = [labels.length && `${count(labels.length, "label")} of ${file}`, ofVisit && `${count(ofVisit, "label")} of an earlier visit`].filter(Boolean);
+    const away = elsewhere.size ? `, ${elsewhere.size === kept ? "" : `${elsewhere.size.toLocaleString("en-GB")} of them `}of rows that are not in this page` : "";
+    const other = replaced.map(([name, before, label]) => `${name} (${before} → ${label})`);
+    this._say(`${parts.join(" and ")} ${kept === 1 ? "is" : "are"} ${labels.length ? "" : "still "}here${away}${labels.length ? "; labels.csv will hold them, too" : ""}.`
+      + (other.length ? ` ${count(other.length, "row had", "rows had")} another label from an earlier visit: ${listed(other)}.` : ""));
   }
 
   _warn() {
@@ -108,8 +117,9 @@ export class Labelling {
   }
 
   async _typed() {
-    const name = this.input.value.trim().replace(/\s+/g, " ");
-    if (!name) return;
+    const name = tidy(this.input.value).replace(/\s+/g, " ");
+    if (!name) return this._say("Type the name of a class first, or leave the row without a label with Skip.");
+    if (this.labels.isMark(name)) return this._say(`“${name}” stands for “no label”, so it is not taken as a class: leave the row without a label with Skip, or give the class another name.`);
     const chosen = await this._meant(name, this.labels.similar(name));
     if (chosen === null) return;
     this.input.value = "";
@@ -153,10 +163,26 @@ export class Labelling {
       if (chosen === null) return this._say("Nothing was taken.");
       meant.set(name, chosen);
     }
+    const passed = await this._withoutMarks(read);
+    if (passed === null) return this._say("Nothing was taken.");
     const changed = this.labels.take(read, meant);
     this.state.emit("labels");
-    this._say(this._told(read, changed));
+    this._say(`${this._told(read, changed)} ${passed}`.trim());
     this._warn();
+  }
+
+  // Leaves out the rows of a file whose label means "no label"; a sentence on them, or null if nothing is to be taken.
+  async _withoutMarks(read) {
+    let passed = 0;
+    for (const mark of read.marks) {
+      const chosen = await ask(`The file has the label “${mark}”. Does it mean “no label”?`, [["Yes, leave these rows without a label", "none"], [`No, “${mark}” is a class`, "class"], ["Cancel", null]]);
+      if (chosen === null) return null;
+      if (chosen === "class") continue;
+      for (const rows of [read.found, read.foreign]) {
+        for (const [row, name] of [...rows]) passed += name === mark && rows.delete(row);
+      }
+    }
+    return passed ? `${count(passed, "row is", "rows are")} left without a label.` : "";
   }
 
   _told(read, changed) {

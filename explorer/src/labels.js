@@ -1,7 +1,9 @@
 // The labels that are given in the page: undo, the browser's storage, labels.csv.
-import { readCsv, writeCsv } from "./csv.js";
+import { readCsv, textOf, writeCsv } from "./csv.js";
 import { rowName } from "./payload.js";
 
+// A name without what is not seen at its ends, as the reader of labels files takes it.
+export const tidy = (name) => name.replace(/^[\s\u200b]+|[\s\u200b]+$/g, "");
 const folded = (name) => name.normalize("NFKC").toLowerCase().replace(/[\s_-]+/g, "");
 
 // Whether two names differ by one letter added, left out, changed or swapped. Digits count as meant: run 1, run 2.
@@ -30,7 +32,20 @@ export class Labels {
     // A class whose name is a digit has that key; the others take the free ones in order.
     for (const name of data.classes) if (/^\d$/.test(name)) this.keyOf.set(name, name);
     for (const name of data.classes) this.addClass(name);
-    this._restore();
+    this.seen = []; // labels files whose labels the browser has
+    this.ofVisit = 0; // labels of an earlier visit that are not those of the labels file
+    this.replaced = []; // rows to which the labels file gives another label than an earlier visit
+    const file = new Map(data.given.labels.map(([key, name]) => [String(key), name]));
+    const visit = this._restored();
+    // What was changed after the page had the file counts; a file that the browser has not seen is newer than a visit.
+    const changed = this.seen.includes(data.given.id);
+    for (const [key, name] of visit) {
+      if (file.get(key) === name) continue;
+      if (file.has(key) && !changed) this.replaced.push([key, name, file.get(key)]);
+      else this.ofVisit += 1;
+    }
+    for (const [key, name] of changed ? [...file, ...visit] : [...visit, ...file]) this._put(key, name);
+    if (data.given.id && !changed) this.seen.push(data.given.id);
   }
 
   addClass(name) {
@@ -52,6 +67,12 @@ export class Labels {
     const plain = folded(name);
     return classes.find((known) => folded(known) === plain)
       ?? classes.find((known) => oneLetterApart(folded(known), plain)) ?? null;
+  }
+
+  // Whether a name stands for "no label" rather than a class, unless there is such a class.
+  isMark(name) {
+    const plain = name.normalize("NFKC").replace(/[\u2010-\u2015\u2212]/g, "-").toLowerCase().replace(/^-1\.0*$/, "-1");
+    return !this.classes.includes(name) && this.data.marks.includes(plain);
   }
 
   // The label of a row in the data themselves, or null.
@@ -109,7 +130,7 @@ export class Labels {
     const found = new Map(), foreign = new Map();
     const twice = [];
     for (const line of lines) {
-      const [name, value] = [line[key] ?? "", line[label]?.trim() ?? ""];
+      const [name, value] = [textOf(line[key] ?? ""), tidy(textOf(tidy(line[label] ?? "")))];
       if (!name || !value) continue;
       const row = this._rowOf(name, line.exact[key]);
       const [place, at] = row === undefined ? [foreign, name] : [found, row];
@@ -117,13 +138,18 @@ export class Labels {
       place.set(at, value);
     }
     const spellings = [];
+    const marks = [];
     const known = [...this.classes];
     for (const name of new Set([...found.values(), ...foreign.values()])) {
+      if (this.isMark(name)) {
+        marks.push(name);
+        continue;
+      }
       const other = this.similar(name, known);
       if (other) spellings.push([name, other]);
       else known.push(name);
     }
-    return { found, foreign, twice, spellings };
+    return { found, foreign, twice, spellings, marks };
   }
 
   // The row that a field of a labels file names: exactly, else without the spaces around it if it has no quotes, else
@@ -165,24 +191,29 @@ export class Labels {
   _save() {
     const labels = Object.fromEntries([...[...this.given].map(([row, name]) => [this.data.keys[row], name]), ...this.elsewhere]);
     try {
-      this.storage.setItem(this.name, JSON.stringify({ classes: this.classes, labels }));
+      this.storage.setItem(this.name, JSON.stringify({ classes: this.classes, labels, files: this.seen }));
     } catch {
       this.kept = false;
     }
   }
 
-  _restore() {
+  _put(key, name) {
+    const row = this.rowOf.get(key);
+    this.addClass(name);
+    if (row === undefined) this.elsewhere.set(key, name);
+    else this.given.set(row, name);
+  }
+
+  // The labels of an earlier visit by the names of their rows.
+  _restored() {
     try {
       const saved = JSON.parse(this.storage.getItem(this.name) ?? "{}");
       for (const name of saved.classes ?? []) this.addClass(String(name));
-      for (const [key, name] of Object.entries(saved.labels ?? {})) {
-        const row = this.rowOf.get(key);
-        this.addClass(String(name));
-        if (row === undefined) this.elsewhere.set(key, String(name));
-        else this.given.set(row, String(name));
-      }
+      this.seen = saved.files ?? [];
+      return new Map(Object.entries(saved.labels ?? {}).map(([key, name]) => [key, String(name)]));
     } catch {
       this.kept = false; // private windows and frames may forbid it
+      return new Map();
     }
   }
 }

@@ -53,6 +53,8 @@ export function readPayload(text) {
     columns,
     classes: raw.classes ?? [],
     notes: raw.notes ?? [],
+    marks: raw.marks ?? [],
+    given: raw.given ?? { file: "", labels: [], id: "" },
     lists: { mistakes: [], uncertain: [], unusual: [], ...raw.lists },
     part: decodeArray(raw.part) ?? new Uint8Array(count),
     map: raw.map && { ...raw.map, points: decodeArray(raw.map.points) },

@@ -39,6 +39,10 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
     (["train", "vae", "--resume"], 2, "name it with --out"),
     (["train", "vae", "--resume", "--out", "run", "--seed", "3"], 2, "drop --seed"),
     (["train"], 2, "Missing argument"),
+    (["explore", "run", "--rows", "0", "--out", "page.html"], 2, "A page shows 1 to 20,000 rows, not 0"),
+    (["explore", "run", "--out", "page.png"], 2, "page.png should end in .html or .htm"),
+    (["suggest", "photos", "--n", "0", "--out", "next.csv"], 2, "Invalid value for '--n'"),
+    (["suggest", "photos", "--n", "2", "--out", "next.txt"], 2, "next.txt should end in .csv"),
     (["nonsense"], 2, "No such command"),
     (["bench", "vea"], 2, "did you mean 'vae'"),
 ])

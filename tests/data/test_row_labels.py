@@ -168,6 +168,20 @@ def test_marks_of_the_data_for_no_label_are_no_class():
     assert (data.classes, len(labelled(data)), labelled(data)[30]) == ([0, 1], 22, 1)
 
 
+@pytest.mark.parametrize(("kind", "text", "options", "expected"), [
+    ("npy", "index,label\n0,b\n59,a\n3,\n", {}, {0: "b", 59: "a"}),
+    ("npz", "index,label\n0,1\n1,2.0\n2,2\n3,-1\n", {}, {0: "1", 1: "2", 2: "2"}),  # -1: no label
+    ("csv", "id,label\nk05,b\nk59,a\nK00,a\n", {"key_column": "id"}, {"k05": "b", "k59": "a", "k00": "a"}),
+    ("frame", "index,label\n7,b\n8.0,a\n", {}, {7: "b", 8: "a"}),
+    ("digits", "index,label\n7,3\n0,4\n", {}, {7: "3", 0: "4"}),
+])  # fmt: skip
+def test_the_labels_of_the_file_are_known(kind, text, options, expected):
+    data = read("digits" if kind == "digits" else arrays(kind), text, **options)
+    assert (data.given.file, data.given.labels) == ("labels.csv", expected)
+    assert set(data.given.labels) <= {*keys_of(data).train.tolist(), *keys_of(data).test.tolist()}
+    assert load_data("digits").given is None
+
+
 def test_few_labels_all_train_on_rows_that_stay():
     source = arrays("npy")
     before = keys_of(load_data(source)).test

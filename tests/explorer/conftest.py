@@ -98,14 +98,16 @@ class Visit:
 
 @pytest.fixture
 def visit(chromium, tmp_path):
-    """Opens a payload as a page; afterwards nothing may have gone wrong on it."""
+    """Opens a page, or a payload as one; afterwards nothing may have gone wrong on it."""
     contexts, visits = [], []
 
     def open_page(entries, width=1200, **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
         context.set_default_timeout(10_000)
         contexts.append(context)
-        visits.append(Visit(context, explorer_pages.write(tmp_path / f"page{len(visits)}.html", entries)))
+        written = isinstance(entries, Path)
+        address = entries.as_uri() if written else explorer_pages.write(tmp_path / f"page{len(visits)}.html", entries)
+        visits.append(Visit(context, address))
         return visits[-1]
 
     yield open_page

@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers import explorer_pages
 from helpers.explorer_pages import CLASSES, HOSTILE, labelling, payload
 
 
@@ -89,6 +90,50 @@ def test_another_class_of_a_similar_name(visit):
         if asked:
             one.page.get_by_role("button", name="is another class").click()
     assert list(one.labels.values()) == ["spaniels", "class 2", "terrier"]
+
+
+@pytest.mark.parametrize("typed", ["NaN", "-1", " -1.0 ", "?", "n/a", "none", "Unlabelled", "\u22121", "<NA>"])
+def test_what_means_no_label_is_no_class(visit, typed):
+    one = visit(labelling())
+    field = one.page.get_by_label("New or other class", exact=True)
+    field.fill(typed)
+    field.press("Enter")
+    assert one.said == (f"“{typed.strip()}” stands for “no label”, so it is not taken as a class: leave the row "
+                        "without a label with Skip, or give the class another name.")  # fmt: skip
+    assert (one.labels, one.focused) == ({}, 0)
+    assert typed not in one.run("() => aaeExplorer.labels.classes")
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "\u200b"])
+def test_a_blank_is_no_class(visit, typed):
+    one = visit(labelling())
+    field = one.page.get_by_label("New or other class", exact=True)
+    field.fill(typed)
+    field.press("Enter")
+    assert one.said == "Type the name of a class first, or leave the row without a label with Skip."
+    assert one.labels == {}
+
+
+def test_a_class_of_the_data_may_be_called_like_a_mark(visit):
+    one = visit(labelling(classes=["yes", "none"], proposed=None))
+    one.page.get_by_label("New or other class", exact=True).fill("none")
+    one.page.keyboard.press("Enter")
+    one.page.keyboard.press("2")
+    assert one.labels == {0: "none", 1: "none"}
+
+
+def test_marks_in_a_labels_file_are_asked_about(visit):
+    one = visit(labelling())
+    file = {"name": "l.csv", "mimeType": "text/csv", "buffer": b"file,label\n0.png,cat\n2.png,NaN\nz.png,NaN\n3.png,\n"}
+    one.page.locator("input[type=file]").set_input_files(file)
+    assert "“NaN”. Does it mean “no label”?" in one.page.locator("dialog[open]").inner_text()
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_function("() => document.querySelector('.said').textContent")
+    assert (one.labels, one.said) == ({0: "cat"}, "1 label taken. 2 rows are left without a label.")
+    one.page.locator("input[type=file]").set_input_files(file)
+    one.page.get_by_role("button", name="No, “NaN” is a class").click()
+    one.page.wait_for_function("() => aaeExplorer.labels.given.size === 2")
+    assert one.labels == {0: "cat", 2: "NaN"}
 
 
 def test_a_labels_file_is_loaded(visit):
@@ -237,3 +282,36 @@ def test_a_browser_without_storage(visit, tmp_path):
     assert "This browser does not keep the labels" in inside.locator(".said").inner_text()
     inside.locator(".class").first.click()
     assert inside.evaluate("() => aaeExplorer.labels.given.size") == 1
+
+
+GIVEN = {"file": "first.csv", "labels": [["0.png", "owl"], ["z.png", "emu"]], "id": "one"}
+
+
+@pytest.mark.parametrize("entries", [labelling(given=GIVEN, classes=[], proposed=None), payload(given=GIVEN)],
+                         ids=["label", "explore"])  # fmt: skip
+def test_labels_of_a_labels_file_are_there_from_the_start(visit, entries):
+    one = visit(entries)
+    assert one.labels == {0: "owl"}
+    assert one.said == ("2 labels of first.csv are here, 1 of them of rows that are not in this page; labels.csv will "
+                        "hold them, too.")  # fmt: skip
+    one.focus(2)
+    one.page.locator(".class[data-class=emu]").click()
+    assert one.download() == "file,label\n0.png,owl\n2.png,emu\nz.png,emu\n"
+    one.focus(0)
+    one.page.locator(".class[data-class=emu]").click()
+    one.page.reload()
+    assert one.labels == {0: "emu", 2: "emu"}  # what was changed after the file was read
+    assert one.said.startswith("2 labels of first.csv and 2 labels of an earlier visit are here, 1 of them of rows")
+
+
+def test_a_newer_labels_file_counts_more_than_an_earlier_visit(visit, tmp_path):
+    one = visit(labelling())
+    one.page.keyboard.press("1")
+    one.focus(2)
+    one.page.keyboard.press("2")
+    explorer_pages.write(tmp_path / "page0.html", labelling(given=GIVEN))
+    one.page.reload()
+    assert one.labels == {0: "owl", 2: "dog"}
+    assert one.said == ("2 labels of first.csv and 1 label of an earlier visit are here, 1 of them of rows that are "
+                        "not in this page; labels.csv will hold them, too. 1 row had another label from an earlier "
+                        "visit: 0.png (cat → owl).")  # fmt: skip

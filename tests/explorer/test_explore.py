@@ -12,6 +12,7 @@ import torch
 import aae
 from aae.data.row_keys import keys_of
 from aae.evaluation import inference
+from aae.explorer import payload as payload_module
 from aae.explorer.labelling import label_page
 from aae.explorer.payload import run_payload
 from aae.explorer.thumbnails import tile_of
@@ -19,6 +20,7 @@ from aae.runs.open import open_run
 from aae.system.errors import AAEError, UsageError
 from helpers.runs import train_small
 from helpers.unpacked import decode, unpack
+from helpers.written import write_picture
 
 
 def told(text):
@@ -245,6 +247,63 @@ def test_a_run_without_a_model(copied, tmp_path, cli):
     done = cli("explore", path, "--out", tmp_path / "page.html")
     assert done.code == 1
     assert "has no model yet, because its training did not finish" in done.err
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A run of forty pictures, six of which have a label in first.csv, and more labels in second.csv."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        write_picture(root / "photos" / f"{k}.png", rng.integers(0, 256, (10, 10), dtype=np.uint8))
+    for name, count, classes in (("first", 6, "ab"), ("second", 12, "abc")):
+        lines = [f"{k}.png,{classes[k % len(classes)]}\n" for k in range(count)]
+        (root / f"{name}.csv").write_text("file,label\n" + "".join(lines))
+    reading = aae.ReadOptions(labels_file=str(root / "first.csv"))
+    train_small("few-labels", data=str(root / "photos"), reading=reading, out=root / "run")
+    return root
+
+
+@pytest.mark.parametrize("other", [[], ["--data", "photos"]], ids=["its own data", "other data"])
+@pytest.mark.parametrize(("file", "count"), [("first.csv", 6), ("second.csv", 12)])
+def test_labels_of_a_file_are_in_the_page(photos, tmp_path, cli, monkeypatch, other, file, count):
+    monkeypatch.chdir(photos)
+    out = tmp_path / "page.html"
+    done = cli("explore", "run", "--labels-file", file, "--rows", 30, "--out", out, *other)
+    assert done.code == 0, done.err
+    payload = told(out.read_text())
+    classes = "ab" if file == "first.csv" else "abc"
+    expected = {f"{k}.png": classes[k % len(classes)] for k in range(count)}
+    assert dict(payload["given"]["labels"]) == expected
+    assert payload["given"]["file"] == file
+    # Those of classes that the model knows are shown, whatever else is drawn.
+    labels = dict(zip(payload["keys"], unpack(payload["label"]).tolist(), strict=True))
+    known = {key: name for key, name in expected.items() if name in payload["classes"]}
+    assert {key: payload["classes"][k] for key, k in labels.items() if k >= 0} == known
+
+
+@pytest.mark.parametrize(("file", "text", "message"), [
+    ("absent.csv", None, "There is no file absent.csv; check --labels-file."),
+    ("other.csv", "file,label\nx.png,a\n1.png,b\ny.png,b\n",
+     "2 rows of other.csv cannot be used for the images of photos: line 2 ('x.png' is not in the folder)"),
+    ("twice.csv", "file,label\n1.png,a\n1.png,b\n", "line 3 ('1.png' has 'a' and 'b', the first in line 2)"),
+])  # fmt: skip
+def test_a_labels_file_of_other_data(photos, cli, monkeypatch, file, text, message):
+    monkeypatch.chdir(photos)
+    if text is not None:
+        (photos / file).write_text(text)
+    done = cli("explore", "run", "--labels-file", file, "--out", "page.html")
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err.replace(str(photos) + "/", "")
+
+
+def test_too_many_labels_for_a_page(photos, monkeypatch):
+    run = open_run(photos / "run")
+    monkeypatch.setattr(payload_module, "MAX_GIVEN", 5)
+    payload = run_payload(run, 20)
+    assert payload["given"] is None
+    assert payload["notes"][-1] == ("first.csv has 6 labels, too many for the page: its labels.csv will hold only "
+                                    "those that are given here.")  # fmt: skip
 
 
 def test_in_a_notebook(trained):

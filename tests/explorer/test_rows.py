@@ -6,8 +6,9 @@ import pytest
 from aae.data.dataset import Dataset
 from aae.data.row_keys import INDEX, RowKeys
 from aae.data.splits import Split, split_data
+from aae.explorer.count import check_count
 from aae.explorer.lists import mistakes, nearest_rows, uncertain
-from aae.explorer.rows import check_count, choose_rows, fingerprint
+from aae.explorer.rows import choose_rows, fingerprint
 from aae.system.errors import AAEError, UsageError
 
 

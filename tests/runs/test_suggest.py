@@ -1,9 +1,11 @@
 """Suggestions: from data, from a run, with labels; and starting a training from a run."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
@@ -20,6 +22,7 @@ from aae.runs.train import train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.system.files import write_checksummed
 from aae.training.rundir import RunDir
+from helpers.written import write_picture
 
 SMALL = {"network": "mlp", "hidden": [8], "discriminator_hidden": [8], "baseline_targets": 0.0, "batch_norm": False}
 
@@ -109,6 +112,51 @@ def test_a_run_is_used_as_it_is(folder):
 def test_what_cannot_be_asked_for(folder, source, n, options, sentence):
     with pytest.raises(UsageError, match=sentence):
         suggest(folder / source, n, keep=folder / "none", **options)
+
+
+@pytest.mark.parametrize(("places", "n", "notes", "refused"), [
+    (["cat", "dog", "unlabelled"], 99,
+     ["The folders in photos are taken as classes: 16 of 26 images to train on have a label from them, so rows are "
+      "proposed among the 10 others. If they are no classes, move them into photos/unlabelled, or give the labels with "
+      "--labels-file."], "--n 99 is more than the 10 rows of photos that have no label; ask for fewer."),
+    (["cat", "dog"], 5, ["every row has a label already, because folders are taken as classes; rows are proposed as if "
+                         "none had."], None),
+    (["", "unlabelled/cat", "unlabelled/dog"], 99, [], "--n 99 is more than the 24 rows"),
+    (["", "unlabelled"], 5, [], None),
+])  # fmt: skip
+def test_folders_that_are_taken_as_classes_are_said(tmp_path, monkeypatch, capsys, places, n, notes, refused):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for place in places:
+        for k in range(10):
+            write_picture(tmp_path / "photos" / place / f"{k}.png", rng.integers(0, 256, (8, 8), dtype=np.uint8))
+    data = load_data("photos")
+    model = SimpleNamespace(category=None, classes=None)
+    monkeypatch.setattr(module, "_clustering", lambda *_: (tmp_path, model))
+    monkeypatch.setattr(module.inference, "features", lambda model, x: x.reshape(len(x), -1) / 255)
+    if refused is None:
+        assert len(suggest("photos", n).rows) == n
+    else:
+        with pytest.raises(UsageError, match=re.escape(refused)):
+            suggest("photos", n)
+    said = capsys.readouterr().err
+    assert [line.removeprefix("Note: ") for line in said.splitlines() if "label" in line] == [
+        *(note for note in data.notes if "label" in note), *notes]  # fmt: skip
+
+
+def test_the_place_of_the_clustering_is_taken(folder, tmp_path):
+    (tmp_path / "next-clustering" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(AAEError, match="next-clustering, where the clustering is kept, is there already and is no run"):
+        suggest(folder / "rows.npz", 3, keep=tmp_path / "next-clustering")
+
+
+def test_labels_of_the_data_are_said(folder, tmp_path, capsys):
+    x = np.load(folder / "rows.npz")["x"]
+    np.savez(tmp_path / "some.npz", x=x, y=np.where(np.arange(90) < 30, np.arange(90) % 3, -1))
+    with pytest.raises(UsageError, match="--n 99 is more than the 60 rows"):
+        suggest(tmp_path / "some.npz", 99)
+    assert "24 of 84 rows to train on have a label in" in capsys.readouterr().err
 
 
 def test_a_run_without_a_model(folder, tmp_path):

@@ -28,14 +28,19 @@ def explore(
     context: typer.Context, run: RunPath, out: Out,
     data: OtherData = None,
     rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
+    labels_file: LabelsFile = None, label_column: LabelColumn = None, key_column: KeyColumn = None,
     strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
-    missing: Missing = None, labels_file: LabelsFile = None, key_column: KeyColumn = None,
-    label_column: LabelColumn = None, components: Components = None,
+    missing: Missing = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write one HTML file to look at a run: a map of its rows, the decoder, lists, and labelling.
 
     The file needs nothing else and no network. It shows test rows and a draw of the training rows.
     """
+    from aae.explorer.count import check_count
+    from aae.system.files import check_output_path
+
+    check_count(rows)  # before torch is loaded
+    check_output_path(out, ".html", ".htm")
     from aae.explorer.explore import write_explorer
 
     typer.echo(printable(write_explorer(run, out, rows, data, strict, read_options(context))))

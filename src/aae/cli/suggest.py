@@ -58,11 +58,12 @@ def suggest(
     Writes a CSV file with an empty column `label` to fill in, and a page on which the rows can be labelled with the
     keyboard. Without a run, a clustering is trained first, without labels; it is kept beside the output.
     """
-    from aae.runs.suggest import suggest as choose
-    from aae.runs.suggest import write_suggestions
     from aae.system.files import check_output_path
 
-    check_output_path(out, ".csv")
+    check_output_path(out, ".csv")  # before torch is loaded
+    from aae.runs.suggest import suggest as choose
+    from aae.runs.suggest import write_suggestions
+
     training: dict[str, Any] = {"epochs": epochs, "steps": steps, "seconds": seconds, "max_seconds": max_seconds,
                                 "device": device, "precision": precision}  # fmt: skip
     keep = out.with_name(f"{out.stem}-clustering")

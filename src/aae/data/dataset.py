@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.arrays import NpyRows
-from aae.data.row_keys import RowKeys
+from aae.data.row_keys import GivenLabels, RowKeys
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import printable
@@ -37,6 +37,7 @@ class Dataset:
     cross_validated: bool = False  # whether the test rows are training rows, which cross-validation judges
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
     keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
+    given: GivenLabels | None = None  # the labels of a labels file
 
     def __repr__(self) -> str:
         """Sizes, columns, classes and notes in a few lines, without the rows themselves."""

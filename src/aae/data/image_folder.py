@@ -11,6 +11,7 @@ from aae.data.image_files import readable_name
 from aae.data.image_labels import file_labels
 from aae.data.image_structure import structure_of
 from aae.data.images import Pictures, read_images
+from aae.data.labels_file import given_labels
 from aae.data.raw import RawData
 from aae.data.row_keys import FILE, RowKeys
 from aae.model.pictures import PictureFormat
@@ -40,6 +41,7 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
     notes += _in_several_classes(pictures, structure.labels)
     files = np.array([readable_name(name) for name in pictures.files], dtype=object)
     values, used, test = np.array(structure.labels, dtype=object), structure.used, structure.test
+    given = None if file is None else given_labels(file, dict(zip(files.tolist(), labels or (), strict=True)))
     name = folder.name if folder.name not in ("", "..") else folder.resolve().name
     if test is not None and reading.test is not None:
         are = "image of a folder for testing is" if test.sum() == 1 else "images of folders for testing are"
@@ -49,10 +51,10 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
         x, values = (pictures.x, values) if used.all() else (pictures.x[used], values[used])
         keys = RowKeys(FILE, files[used], files[:0])
         return RawData(name, x, values, str(folder), notes=tuple(notes), pictures=pictures.how, keys=keys,
-                       labels_file=file)  # fmt: skip
+                       given=given)  # fmt: skip
     rest = used & ~test
     raw = RawData(name, pictures.x[rest], values[rest], str(folder), notes=tuple(notes), pictures=pictures.how)
-    raw.test, raw.keys = (pictures.x[test], values[test]), RowKeys(FILE, files[rest], files[test])
+    raw.test, raw.keys, raw.given = (pictures.x[test], values[test]), RowKeys(FILE, files[rest], files[test]), given
     return raw
 
 

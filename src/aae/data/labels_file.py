@@ -4,18 +4,18 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aae.data.labels import read_labels
-from aae.data.row_keys import INDEX
+from aae.data.row_keys import INDEX, GivenLabels
 from aae.system.errors import AAEError
 from aae.system.files import csv_text
 
-__all__ = ["Finder", "KeyKind", "Matched", "letters", "match_labels"]
+__all__ = ["Finder", "KeyKind", "Matched", "given_labels", "letters", "match_labels"]
 
 LISTED = 5  # rows that a sentence lists
 # Names of columns, without signs between their letters, that say the same.
@@ -111,6 +111,14 @@ def match_labels(path: Path, kind: KeyKind, finder: Finder, where: str) -> Match
     # Of measurements, which are no classes, the file is named.
     read_labels(list(known.values()), len(known), str(path), name=f"the column {column!r}")
     return Matched(known, len(rows), notes, named)
+
+
+def given_labels(path: Path, labels: Mapping[Any, str | None]) -> GivenLabels:
+    """The labels of a file, by the keys of the rows that they give a class."""
+    known = {key: label for key, label in labels.items() if label is not None}
+    read = read_labels(list(known.values()), len(known), str(path))
+    classes = {key: str(read.classes[k]) for key, k in zip(known, read.y.tolist(), strict=True) if k >= 0}
+    return GivenLabels(path.name, classes)
 
 
 def _rows(path: Path, kind: KeyKind, finder: Finder) -> tuple[list[tuple[int, str, str | None]], str, list[str]]:

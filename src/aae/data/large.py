@@ -104,7 +104,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     rows, path, y = raw.x, raw.where, labels.y
     generator = np.random.default_rng(0)
     known = np.flatnonzero(y >= 0) if labels.classes else None
-    few = raw.labels_file is not None and few_labels(y)
+    few = raw.given is not None and few_labels(y)
     if known is not None and (few or single_labels(y)):
         known = None
     pool = len(rows) if known is None else len(known)
@@ -133,7 +133,7 @@ def on_disk(raw: RawData[NpyRows], labels: Labels, given: RawData[Any] | None, t
     keys = None if raw.keys is None else RowKeys(raw.keys.name, raw.keys.train, raw.keys.train[held])
     keys = keys if given is None else keys_with_test(raw, given)
     return Dataset(raw.name, rows, y, test_x, test_y, labels.classes, notes, table, test_held_out=held_out, held=held,
-                   keys=keys)  # fmt: skip
+                   keys=keys, given=raw.given)  # fmt: skip
 
 
 def _read_rows(raw: RawData[NpyRows], numbers: np.ndarray) -> np.ndarray:

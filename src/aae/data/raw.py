@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from aae.data.arrays import NpyRows, same_images
 from aae.data.dataset import Dataset
 from aae.data.labels import ClassName, Labels, class_indices, read_labels
-from aae.data.row_keys import INDEX, RowKeys
+from aae.data.row_keys import INDEX, GivenLabels, RowKeys
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
@@ -44,7 +43,7 @@ class RawData(Generic[AnyRows]):
     kinds: dict[int, dict[str, Any]] = field(default_factory=dict)  # what else a table keeps of a column
     row_name: Callable[[int], str] = row_name  # what a row is called in messages
     keys: RowKeys | None = None  # names of the rows, if these are no numbers
-    labels_file: Path | None = None  # a file that labels came from
+    given: GivenLabels | None = None  # the labels of a labels file
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -61,7 +60,7 @@ def with_test_rows(
     if given is not None:
         test, notes, where = (given.x, given.labels), (*notes, *given.notes), given.where
     if test is None:
-        few = raw.labels_file is not None and few_labels(labels.y)
+        few = raw.given is not None and few_labels(labels.y)
         rest, held = hold_out(labels.y, len(raw.x), few)
         notes = (*notes, *few_labels_note(raw, labels.y, few))
         x, y, test_x = raw.x[rest], labels.y[rest], raw.x[held]
@@ -72,7 +71,7 @@ def with_test_rows(
         line = None if raw.row_name is row_name else raw.row_name
         keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held], line)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
-                       test_held_out=True, keys=keys)  # fmt: skip
+                       test_held_out=True, keys=keys, given=raw.given)  # fmt: skip
     if same_images(test[0].shape[1:], raw.x.shape[1:]):
         test = test[0].reshape(len(test[0]), *raw.x.shape[1:]), test[1]
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -87,7 +86,7 @@ def with_test_rows(
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
     return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures,
-                   keys=keys_with_test(raw, given))  # fmt: skip
+                   keys=keys_with_test(raw, given), given=raw.given)  # fmt: skip
 
 
 def keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
@@ -150,7 +149,7 @@ def few_labels(y: np.ndarray) -> bool:
 
 def few_labels_note(raw: RawData[Any], y: np.ndarray, few: bool) -> tuple[str, ...]:
     """What follows from few labels, as a sentence."""
-    if not few or raw.labels_file is None:
+    if not few or raw.given is None:
         return ()
     return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training.",)
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from aae.data.dataset import Dataset
 
-__all__ = ["FILE", "INDEX", "RowKeys", "keys_of"]
+__all__ = ["FILE", "INDEX", "GivenLabels", "RowKeys", "keys_of"]
 
 FILE, INDEX = "file", "index"
 
@@ -41,6 +41,19 @@ class RowKeys:
     def take(self, train: np.ndarray, test: np.ndarray) -> "RowKeys":
         """The keys of some of the training rows and some of the test rows."""
         return replace(self, train=self.train[train], test=self.test[test])
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """The labels of a labels file.
+
+    Args:
+        file: Its name.
+        labels: Labels by the keys of the rows that have one there.
+    """
+
+    file: str
+    labels: dict[Any, str]
 
 
 def keys_of(data: "Dataset") -> RowKeys:

@@ -11,7 +11,7 @@ import numpy as np
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.label_columns import label_values
 from aae.data.labels import ClassName, class_indices, class_key, read_labels
-from aae.data.labels_file import KeyKind, Matched, letters, match_labels
+from aae.data.labels_file import KeyKind, Matched, given_labels, letters, match_labels
 from aae.data.raw import RawData
 from aae.data.row_keys import INDEX, RowKeys, keys_of
 from aae.data.tables import TableFile
@@ -147,7 +147,9 @@ def add_labels(raw: RawData[Any], reading: ReadOptions, known: Sequence[ClassNam
     found = match_labels(path, kind, finder, raw.where)
     values, notes = _merged(raw.labels, found, finder, path, range(count), raw.where, known)
     notes = [*raw.notes, *found.read, *notes, *found.named]
-    labelled = replace(raw, labels=values, notes=tuple(notes), labels_file=path)
+    names = None if raw.keys is None else raw.keys.train
+    given = given_labels(path, {row if names is None else names[row]: label for row, label in found.labels.items()})
+    labelled = replace(raw, labels=values, notes=tuple(notes), given=given)
     if raw.test is not None and any(row >= count for row in found.labels):
         of_test = range(count, count + len(raw.test[0]))
         values, more = _merged(raw.test[1], found, finder, path, of_test, f"{raw.where} (test rows)", known)
@@ -232,4 +234,5 @@ def only_labels_of_file(data: Dataset, reading: ReadOptions, where: str) -> Data
         notes.append(f"No row to train on is labelled {', '.join(lost)}; {out:,} test rows of these classes are left "
                      "out of every result.")  # fmt: skip
     return replace(data, y=renumber[y], test_y=renumber[data.test_y], classes=[data.classes[k] for k in present],
-                   notes=(*data.notes, *notes), bundled=False)  # fmt: skip
+                   notes=(*data.notes, *notes), bundled=False,
+                   given=given_labels(path, found.labels))  # fmt: skip

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aae.explorer.count import ROWS, check_count
 from aae.explorer.page import page, write_page
 from aae.explorer.payload import run_payload
-from aae.explorer.rows import MAX_ROWS, ROWS, check_count
 from aae.runs.measure import saved_run
 from aae.runs.open import Run, open_run
 from aae.system.errors import AAEError, UsageError
@@ -18,7 +18,7 @@ from aae.training.train import Result
 if TYPE_CHECKING:
     from aae.data.dataset import ReadOptions
 
-__all__ = ["MAX_ROWS", "ROWS", "Page", "explore", "write_explorer"]
+__all__ = ["Page", "explore", "write_explorer"]
 
 HEIGHT = 720  # pixels
 

@@ -10,7 +10,7 @@ from aae.data.dataset import Dataset
 from aae.data.row_keys import keys_of
 from aae.explorer.arrays import pack
 from aae.explorer.page import write_page
-from aae.explorer.payload import empty_payload, row_entries
+from aae.explorer.payload import empty_payload, given_entry, row_entries
 from aae.explorer.rows import TRAINING, Shown, fingerprint
 from aae.model.autoencoder import Autoencoder
 from aae.system.errors import counted
@@ -53,7 +53,8 @@ def label_page(
     classes: Sequence[Any] = dataset.classes or (model.classes if model is not None else None) or []
     payload = empty_payload(f"Label {counted(len(rows), 'row')} of {dataset.name}", fingerprint(dataset)) | entries
     payload |= {
-        "mode": "label", "classes": [str(name) for name in classes], "reasons": list(reasons), "notes": notes,
+        "given": given_entry(dataset, notes), "mode": "label", "classes": [str(name) for name in classes],
+        "reasons": list(reasons), "notes": notes,
         "proposed": None if proposed is None else pack(proposed, "i16"),
     }  # fmt: skip
     return write_page(payload, out)

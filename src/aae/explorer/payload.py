@@ -1,5 +1,6 @@
 """What the page is told of a run: one JSON object, described in docs/explorer.md."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ import numpy as np
 import torch
 
 from aae._version import __version__
+from aae.data.dataset import Dataset
+from aae.data.labels import MARKS
 from aae.evaluation import inference, metrics
 from aae.explorer import lists
 from aae.explorer.arrays import pack
 from aae.explorer.columns import table_columns
 from aae.explorer.decoder import decoder_entries
 from aae.explorer.latents import ordered_latents
+from aae.explorer.page import safe_json
 from aae.explorer.projection import describe_map
 from aae.explorer.rows import Shown, choose_rows, fingerprint
 from aae.explorer.thumbnails import sprite_sheets
@@ -22,12 +26,13 @@ from aae.model.table import Table
 from aae.runs.open import Run
 from aae.system.errors import AAEError
 
-__all__ = ["FORMAT", "empty_payload", "row_entries", "run_payload"]
+__all__ = ["FORMAT", "empty_payload", "given_entry", "row_entries", "run_payload"]
 
 FORMAT = 1
 CODE_BYTES = 1_500_000  # of codes in a page
 PROBABILITY_BYTES = 1_500_000
 TRIED = 256  # rows whose codes try the precision of the decoder's weights
+MAX_GIVEN = 50_000  # labels of a labels file
 WIDEST = 64  # values of a vector that are shown
 Say = Callable[[str], object]
 
@@ -52,7 +57,7 @@ def run_payload(run: Run, count: int, say: Say = lambda _: None) -> dict[str, An
     payload |= {"run": run.directory.path.resolve().name, "preset": preset,
                 "recipe": config.get("changes", {}).get("recipe")}  # fmt: skip
     entries, more = row_entries(shown, model.table)
-    payload |= entries | _classes_of(run, shown)
+    payload |= entries | _classes_of(run, shown) | {"given": given_entry(run.data, notes)}
     notes += [*more, *payload.pop("class_notes")]
     found = describe_map(model, features, {} if model.trunk is None else codes, say)
     payload["map"] = found | {"points": pack(found["points"], "f32")}
@@ -69,10 +74,24 @@ def empty_payload(title: str, storage: str) -> dict[str, Any]:
     """A payload without rows and without a model."""
     return {
         "format": FORMAT, "generator": f"aae {__version__}", "title": title, "storage": storage, "mode": "explore",
-        "run": None, "preset": None, "recipe": None, "map": None, "classes": [], "prediction": None,
-        "probabilities": None, "cluster": None, "neighbours": None, "codes": None, "decoder": None, "reasons": None,
-        "proposed": None, "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
+        "marks": sorted(MARKS), "given": None, "run": None, "preset": None, "recipe": None, "map": None,
+        "classes": [], "prediction": None, "probabilities": None, "cluster": None, "neighbours": None,
+        "codes": None, "decoder": None, "reasons": None, "proposed": None,
+        "lists": {"mistakes": [], "uncertain": [], "unusual": []}, "notes": [],
     }  # fmt: skip
+
+
+def given_entry(data: Dataset, notes: list[str]) -> dict[str, Any] | None:
+    """The labels of a labels file, which the page saves with those that are given in it."""
+    if data.given is None or not data.given.labels:
+        return None
+    labels = [[int(key) if isinstance(key, np.integer) else key, name] for key, name in data.given.labels.items()]
+    if len(labels) > MAX_GIVEN:
+        notes.append(f"{data.given.file} has {len(labels):,} labels, too many for the page: its labels.csv will hold "
+                     "only those that are given here.")  # fmt: skip
+        return None
+    digest = hashlib.sha256(safe_json(labels).encode()).hexdigest()
+    return {"file": data.given.file, "labels": labels, "id": digest[:16]}
 
 
 def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list[str]]:

@@ -9,11 +9,10 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
-from aae.system.errors import AAEError, UsageError
+from aae.system.errors import AAEError
 
-__all__ = ["MAX_ROWS", "ROWS", "Shown", "check_count", "choose_rows", "fingerprint"]
+__all__ = ["Shown", "choose_rows", "fingerprint"]
 
-ROWS, MAX_ROWS = 5000, 20_000
 TEST, TRAINING = 0, 1
 SPREAD = 1000  # rows by which the labels of a data set are told from those of another
 
@@ -45,21 +44,11 @@ class Shown:
         return Shown(self.x[where], self.y[where], self.part[where], keys, self.key)
 
 
-def check_count(count: int) -> None:
-    """Check how many rows are asked for.
-
-    Raises:
-        UsageError: None, or more than a page can show.
-    """
-    if not 1 <= count <= MAX_ROWS:
-        raise UsageError(f"A page shows 1 to {MAX_ROWS:,} rows, not {count:,}; change --rows.")
-
-
 def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
     """Test rows and a draw of the training rows, half of each where there are enough of both.
 
-    Rows whose labels were trained on come first among the training rows. Rows that are test rows as well, as all of
-    other data than those of the run are, are test rows.
+    Rows of a labels file come first, and training rows whose labels were trained on. Rows that are test rows as well,
+    as all of other data than those of the run are, are test rows.
 
     Args:
         data: The data set.
@@ -74,7 +63,8 @@ def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
     train = _training_rows(data, split, count, generator)
     train = train[~np.isin(keys.train[train], keys.test)]
     tests = min(len(data.test_x), max(count - len(train), count // 2))
-    test = np.sort(generator.permutation(len(data.test_x))[:tests])
+    test = generator.permutation(len(data.test_x))
+    test = np.sort(test[np.argsort(~_named(data, keys.test[test]), kind="stable")][:tests])
     train = np.sort(train[: count - tests])
     if not len(test) + len(train):
         raise AAEError(f"{data.name} has no rows to show.")
@@ -86,10 +76,19 @@ def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
 def _training_rows(data: Dataset, split: Split, count: int, generator: np.random.Generator) -> np.ndarray:
     """Numbers of at most ``count`` training rows; of a large file, others are drawn from all of it."""
     first = generator.permutation(split.labelled)[:count]
+    if data.given is not None:
+        of_file = np.flatnonzero(_named(data, keys_of(data).train))
+        first = np.concatenate([first, generator.permutation(np.setdiff1d(of_file, first))])[:count]
     held = np.arange(0) if data.held is None else data.held
     drawn = generator.choice(len(data.x), min(len(data.x), 2 * count + len(held)), replace=False, shuffle=True)
     rest = drawn[~np.isin(drawn, first) & ~np.isin(drawn, held)]
     return np.concatenate([first, rest])[:count]
+
+
+def _named(data: Dataset, keys: np.ndarray) -> np.ndarray:
+    """Which of some rows have a label in the labels file, as a mask."""
+    labels = {} if data.given is None else data.given.labels
+    return np.array([key in labels for key in keys.tolist()], dtype=bool) if labels else np.zeros(len(keys), dtype=bool)
 
 
 def fingerprint(data: Dataset) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
-from aae.data.row_keys import RowKeys, keys_of
+from aae.data.row_keys import FILE, RowKeys, keys_of
 from aae.data.sources import load_data
 from aae.evaluation import inference
 from aae.evaluation.typical import comparable, typical_rows, uncertain_rows
@@ -97,9 +97,9 @@ def suggest(
         run, (data, model) = Path(source), _of_run(Path(source), reading, training, components)
     else:
         data = load_data(source, reading)
-        _check_count(data, n, str(source))
-        for note in data.notes:
+        for note in (*data.notes, *_own_labels(data, source)):
             say(f"Note: {note}")
+        _check_count(data, n, str(source))
         run, model = _clustering(source, data, reading, seed, keep, training)
     _check_count(data, n, str(source))
     with spinner("Choosing rows"):
@@ -150,12 +150,30 @@ def _clustering(
         if model.shape != data.shape:
             raise AAEError(f"{source} was read in another way for {keep}; remove it, or choose another --out.")
         return keep, model
+    if keep.exists():
+        raise AAEError(f"{keep}, where the clustering is kept, is there already and is no run; remove it, or choose "
+                       "another --out.")  # fmt: skip
     say(f"Note: first, a clustering of the rows is trained; it is kept in {keep}.")
     plain = replace(reading, labels_file=None)
     result = train_preset("clustering", source, seed=seed, changes=changes, reading=plain, out=keep, **training)
     if result.interrupted:
         raise KeyboardInterrupt
     return keep, result.model.cpu()
+
+
+def _own_labels(data: Dataset, source: str | Path) -> list[str]:
+    """That data have labels without a labels file, so that only their other rows are proposed."""
+    free, labelled = _unlabelled(data)
+    if data.given is not None or not len(labelled):  # if all rows have one, that is said where they are chosen
+        return []
+    images = keys_of(data).name == FILE
+    many, have = len(free) + len(labelled), "has" if len(labelled) == 1 else "have"
+    has = f"{len(labelled):,} of {many:,} {'images' if images else 'rows'} to train on {have}"
+    rows = f"rows are proposed among the {len(free):,} others"
+    if not images:
+        return [f"{has} a label in {source}, so {rows}."]
+    return [f"The folders in {source} are taken as classes: {has} a label from them, so {rows}. If they are no "
+            f"classes, move them into {Path(source) / 'unlabelled'}, or give the labels with --labels-file."]
 
 
 def _check_count(data: Dataset, n: int, source: str) -> None:
@@ -175,7 +193,9 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
     """Rows, reasons and proposed classes."""
     free, labelled = _unlabelled(data)
     if not len(labelled) and (data.y >= 0).any():
-        say("Note: every row has a label already; rows are proposed as if none had.")
+        folders = data.given is None and keys_of(data).name == FILE
+        why = ", because folders are taken as classes" if folders else ""
+        say(f"Note: every row has a label already{why}; rows are proposed as if none had.")
     if len(free) + len(labelled) > MAX_ROWS:
         most = max(n, MAX_ROWS - len(labelled))
         say(f"Note: of {len(free):,} rows without a label, {most:,} drawn at random are compared.")
