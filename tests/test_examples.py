@@ -34,7 +34,7 @@ def test_own_parts_trains_draws_saves_and_loads(tmp_path, monkeypatch):
         tmp_path / "run" / "model", components=[script.TwoMoons, script.RowTrunk, script.SlicedWasserstein]
     )
     assert type(model.latent("z").prior).__name__ == "TwoMoons"
-    with pytest.raises(aae.AAEError, match="pass it: components="):
+    with pytest.raises(aae.AAEError, match="pass them: components="):
         aae.load(tmp_path / "run" / "model")
 
 

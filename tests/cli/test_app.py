@@ -523,7 +523,7 @@ def test_tuning_leaves_a_report_and_says_how_to_train(cli, folder):
     words = ["tune", "semi-supervised", "--steps", 2, "--seed", 3, *NARROW]
     done = cli(*words, "--trials", 2)
     assert done.code == 0, done.err
-    assert "Best validation_error on " in done.out
+    assert "Best validation error " in done.out
     command = done.out.strip().splitlines()[-1]
     assert command.startswith("aae train semi-supervised --data digits --steps 2 --seed 3 --set")
     assert "--set lr=" in command

@@ -33,7 +33,7 @@ def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
     (["presets", "vea"], 2, "did you mean 'vae'"),
     (["train", "vea"], 2, "did you mean 'vae'"),
     (["train", "vae", "--set", "droput=0.1"], 2, "did you mean 'dropout'"),
-    (["train", "vae", "--set", "z=two"], 2, "takes int"),
+    (["train", "vae", "--set", "z=two"], 2, "takes a whole number"),
     (["train", "vae", "--stepz", "2"], 2, "No such option"),
     (["train", "vae", "--steps", "two"], 2, "valid integer"),
     (["train", "vae", "--resume"], 2, "name it with --out"),

@@ -59,7 +59,7 @@ def test_the_command_line_comes_before_the_file(cli, folder):
     ('preset = "vae"\nhidden = [8]', 2, "called 'hidden'"),
     ('preset = "vae"\nlabels = [8]', 1, "labels takes one value; options that --set changes belong below [set]"),
     ('preset = "vae"\n[set]\nlrr = 1', 2, "There is no option 'lrr'; did you mean 'lr'?"),
-    ('preset = "vae"\n[set]\nz = "two"', 2, "The option z takes int"),
+    ('preset = "vae"\n[set]\nz = "two"', 2, "The option z takes a whole number"),
     ('preset = "vea"', 2, "did you mean 'vae'?"),
     ('preset = vae', 1, "a.toml is not a TOML file"),
     ('labels = 3', 2, "Missing argument 'PRESET'"),

@@ -47,7 +47,7 @@ def finish(processes, out, steps):
     last = text.strip().splitlines()[-1]
     assert code == 1, text
     assert "Traceback" not in text
-    assert "No usable checkpoint" in last or "has no config.json" in last or "does not exist" in last, last
+    assert "No usable checkpoint" in last or "has no config.json" in last or "There is no folder" in last, last
     assert not checkpoints(out)
     shutil.rmtree(out, ignore_errors=True)
     code, text = processes.run(*command(out, steps))

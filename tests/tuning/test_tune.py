@@ -172,7 +172,7 @@ def few_labels(data, each):
 
 
 def test_labels_are_needed_to_judge_by(data):
-    with pytest.raises(AAEError, match="No validation row of two has a label"):
+    with pytest.raises(AAEError, match="No validation example of two has a label"):
         search(few_labels(data, 1), labels=None)
 
 

@@ -88,7 +88,7 @@ def _error_line(run: Any, name: str, figures: dict[str, Any]) -> str:
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]
     counts = np.bincount(run.data.test_y[run.data.test_y >= 0])
     uneven = counts.max() > UNEVEN * counts[counts > 0].min()
-    balanced = f"; balanced accuracy, higher is better: {figures['balanced_accuracy']:.1f} %" if uneven else ""
+    balanced = f"; balanced accuracy {figures['balanced_accuracy']:.1f} %" if uneven else ""
     return f"{line} (95 % interval: {low:.2f} to {high:.2f} %{balanced})"
 
 

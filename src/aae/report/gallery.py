@@ -40,7 +40,7 @@ TIMED = 10  # steps of each setting in the chart of training times
 FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
          "length", "devices", "machine", "versions")
 BY_THE_CLOCK = "no: its length was given in seconds; the command under Reproduce gives its number of steps instead, " \
-               "and makes the same run on every machine, but for rounding"
+               "and makes nearly the same run on every machine"
 OF_FOLDS = (
     "The error rates, classes and mistakes below are those of cross-validation. Maps, reconstructions and samples are "
     "of the model itself, which has learned the rows shown: they look better than those of new rows."
