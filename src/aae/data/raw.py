@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,9 @@ import numpy as np
 from aae.data.arrays import NpyRows, same_images
 from aae.data.dataset import Dataset
 from aae.data.labels import ClassName, Labels, class_indices, read_labels
+from aae.data.originals import Originals
 from aae.data.row_keys import INDEX, RowKeys
+from aae.model.frozen import FrozenEncoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.model.table_fit import extreme_notes, fit_table
@@ -45,6 +47,8 @@ class RawData(Generic[AnyRows]):
     row_name: Callable[[int], str] = row_name  # what a row is called in messages
     keys: RowKeys | None = None  # names of the rows, if these are no numbers
     labels_file: Path | None = None  # a file that labels came from
+    encoder: FrozenEncoder | None = None  # the frozen encoder that the rows are vectors of
+    originals: Originals | None = None  # what it read, by the keys of the rows, or by their numbers if these have none
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
@@ -71,7 +75,7 @@ def with_test_rows(
         every = np.arange(len(raw.x)) if raw.keys is None else raw.keys.train
         keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held])
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
-                       test_held_out=True, keys=keys)  # fmt: skip
+                       test_held_out=True, keys=keys, encoder=raw.encoder, originals=raw.originals)  # fmt: skip
     if same_images(test[0].shape[1:], raw.x.shape[1:]):
         test = test[0].reshape(len(test[0]), *raw.x.shape[1:]), test[1]
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -86,7 +90,8 @@ def with_test_rows(
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
     return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures,
-                   keys=_keys_with_test(raw, given))  # fmt: skip
+                   keys=_keys_with_test(raw, given), encoder=raw.encoder,
+                   originals=_originals_with_test(raw, given))  # fmt: skip
 
 
 def _keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
@@ -97,6 +102,16 @@ def _keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | 
         return raw.keys
     test = [f"{given.where}: {key}" for key in (range(len(given.x)) if given.keys is None else given.keys.train)]
     return RowKeys(raw.keys.name, raw.keys.train, np.array(test, dtype=object))
+
+
+def _originals_with_test(raw: RawData[Any], given: RawData[Any] | None) -> Originals | None:
+    """What the encoder read, of the training rows and of test rows from beside them."""
+    if raw.originals is None or given is None or given.originals is None:
+        return raw.originals
+    if raw.keys is None:  # rows go by their numbers, test rows after the others
+        return replace(raw.originals, more=given.originals.by(range(len(raw.x), len(raw.x) + len(given.x))))
+    keys = range(len(given.x)) if given.keys is None else given.keys.train.tolist()
+    return replace(raw.originals, more=given.originals.by(f"{given.where}: {key}" for key in keys))
 
 
 def _numbered_together(
