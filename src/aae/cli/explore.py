@@ -9,10 +9,12 @@ from aae.cli.options import (
     Decimal,
     Delimiter,
     Encoding,
+    Features,
     Missing,
     Out,
     RunPath,
     Strict,
+    TextColumn,
     read_options,
 )
 from aae.system.errors import printable
@@ -25,7 +27,8 @@ def explore(
     data: Annotated[str | None, typer.Option(help="Data to show instead of the run's own.", metavar="SPEC")] = None,
     rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
     strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
-    missing: Missing = None, components: Components = None,
+    missing: Missing = None, features: Features = None, text_column: TextColumn = None,
+    components: Components = None,
 ) -> None:  # fmt: skip
     """Write one HTML file to look at a run: a map of its rows, the decoder, lists, and labelling.
 

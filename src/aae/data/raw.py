@@ -16,7 +16,7 @@ from aae.data.row_keys import INDEX, RowKeys
 from aae.model.frozen import FrozenEncoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
-from aae.model.table_fit import extreme_notes, fit_table
+from aae.model.table_fit import extreme_notes, fit_table, fit_vectors
 from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
@@ -52,6 +52,8 @@ class RawData(Generic[AnyRows]):
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
+        if self.encoder is not None:
+            return fit_vectors(rows)
         return fit_table(rows, self.columns, self.values, self.kinds) if rows.ndim == 2 else None
 
 
@@ -136,7 +138,7 @@ def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[T
     given, table = table is not None, table or raw.table(rows)
     if table is None or not isinstance(raw.x, np.ndarray):
         return table, []
-    if given and table.named:  # it was said when they were read
+    if raw.encoder is not None or (given and table.named):  # it was said when they were read, or no one can act on it
         return table, []
     return table, extreme_notes(table, raw.x, raw.where, raw.row_name)
 
