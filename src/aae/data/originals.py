@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from aae.model.frozen import IMAGE
 
@@ -38,8 +39,11 @@ class Originals:
         side = self.rows.shape[1]  # type: ignore[union-attr]
         out = np.zeros((len(found), side, side, 3), np.uint8)
         for k, picture in enumerate(found):
-            if picture is not None and picture.shape[:2] == (side, side):
-                out[k] = picture if picture.ndim == 3 else picture[..., None]
+            if picture is not None:
+                # Those of another source may have another size.
+                same = picture.shape[:2] == (side, side)
+                fitted = picture if same else np.asarray(Image.fromarray(picture).resize((side, side)))
+                out[k] = fitted if fitted.ndim == 3 else fitted[..., None]
         return out
 
     def texts(self, keys: Iterable[Any]) -> list[str]:

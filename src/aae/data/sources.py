@@ -34,7 +34,7 @@ __all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "colour", "fit")  # options for folders of images alone
 OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind",
-             "key_column")  # fmt: skip
+             "key_column", "text_column")  # fmt: skip
 
 
 def load_data(

@@ -221,7 +221,10 @@ def _other_data(
     if model.frozen_encoder is not None and not is_array_file(data):
         own = read_options(config)
         new = replace(of_new_files(own, given), label_column=own.label_column, strict=strict, labels_file=labels_file)
-        return load_data(data, reading_for(model, new, given, own), model.table, model.classes or [])
+        reading = reading_for(model, new, given, own)
+        if table_kind(data) is None:  # the texts of a folder, or images
+            reading = replace(reading, text_column=None, label_column=None)
+        return load_data(data, reading, model.table, model.classes or [])
     if is_image_source(data):
         alike = replace(reading_for(model), strict=strict, labels_file=labels_file)
         return load_data(data, alike, classes=model.classes or [])

@@ -48,8 +48,8 @@ def text_features(
     found = opened(reading, TEXT).rows([where], ids, list(names), compute, f"Encoding the texts of {name}")
     if not empty:
         return found
-    are = "text is empty and" if empty == 1 else "texts are empty and"
-    return found._replace(notes=[*found.notes, f"{empty:,} of {len(texts):,} {are} read as a text without words."])
+    are = "is empty; it is read as a text" if empty == 1 else "are empty; they are read as texts"
+    return found._replace(notes=[*found.notes, f"{empty:,} of {len(texts):,} texts {are} without words."])
 
 
 def read_text_column(path: Path, reading: ReadOptions) -> RawData[np.ndarray]:
