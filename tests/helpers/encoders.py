@@ -25,9 +25,9 @@ def save_model(path, nodes, inputs, outputs, weights=(), domains=()):
     return path
 
 
-def image_encoder(folder, outputs=("pooler_output",), scale=1.0, side=SIDE, batch="N", kind=TensorProto.FLOAT, **settings):
+def image_encoder(folder, outputs=("pooler_output",), scale=1.0, batch="N", kind=TensorProto.FLOAT, **settings):
     """An encoder of images in a folder; ``scale`` makes another one of it, ``settings`` are its preprocessing."""
-    pixels, channels = (batch, 3, side, side), (batch, 3, side * side)
+    pixels, channels = (batch, 3, SIDE, SIDE), (batch, 3, SIDE * SIDE)
     nodes = [
         helper.make_node("Mul", ["pixel_values", "scale"], ["map"]),
         helper.make_node("Reshape", ["map", "flat"], ["channels"]),
@@ -35,9 +35,10 @@ def image_encoder(folder, outputs=("pooler_output",), scale=1.0, side=SIDE, batc
         helper.make_node("ReduceMean", ["channels"], ["pooler_output"], axes=[2], keepdims=0),
         helper.make_node("ReduceMean", ["channels"], ["everything"], axes=[0, 1, 2], keepdims=0),
     ]
-    shapes = {"pooler_output": channels[:2], "last_hidden_state": (batch, side * side, 3), "map": pixels, "everything": ()}
+    shapes = {"pooler_output": channels[:2], "last_hidden_state": (batch, SIDE * SIDE, 3), "map": pixels,
+              "everything": ()}  # fmt: skip
     dtype = np.float16 if kind == TensorProto.FLOAT16 else np.float32
-    weights = [("scale", np.array(scale, dtype)), ("flat", np.array([0, 3, side * side]))]
+    weights = [("scale", np.array(scale, dtype)), ("flat", np.array([0, 3, SIDE * SIDE]))]
     save_model(folder / "model.onnx", nodes, [("pixel_values", kind, pixels)],
                [(name, kind, shapes[name]) for name in outputs], weights)  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSING | settings))

@@ -93,8 +93,8 @@ Kind = Annotated[
 Features = Annotated[
     str | None,
     typer.Option(
-        help="Frozen encoder (ONNX file, folder, or Hugging Face Hub name) that turns images or texts into vectors; of a "
-        "run, where its own lies now.",
+        help="Frozen encoder (ONNX file, folder, or Hugging Face Hub name) that makes vectors of images or texts; for "
+        "a run, where its encoder lies now.",
         metavar="ENCODER",
     ),
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from aae.data.dataset import ReadOptions
 from aae.data.features.folders import image_features, read_text_files
 from aae.data.features.texts import read_text_column, text_features
-from aae.data.image_files import readable_name
+from aae.data.image_files import TEXTS, readable_name
 from aae.data.image_structure import structure_of
 from aae.data.images import read_images
 from aae.data.tables import table_kind
@@ -19,6 +19,8 @@ from aae.system.errors import AAEError, UsageError
 
 __all__ = ["Encoded", "read_encoded"]
 
+HEAD = 2**16  # bytes of the first line of a table
+
 
 class Encoded(NamedTuple):
     """Vectors ``(N, D)``, notes, and for files their names and the names of the folders that may be their classes."""
@@ -27,6 +29,14 @@ class Encoded(NamedTuple):
     notes: list[str]
     files: list[str] | None = None
     labels: list[str | None] | None = None
+
+
+def _is_one_text(path: Path, reading: ReadOptions) -> bool:
+    """Whether a ``.txt`` file, which may also be a table, is a text: its first line does not name the text column."""
+    if not path.is_file() or path.suffix.lower() not in TEXTS:
+        return False
+    with path.open("rb") as file:
+        return reading.text_column is None or reading.text_column.encode() not in file.readline(HEAD)
 
 
 def read_encoded(path: Path, reading: ReadOptions) -> Encoded:
@@ -41,7 +51,7 @@ def read_encoded(path: Path, reading: ReadOptions) -> Encoded:
     """
     if reading.encoder is None:
         raise UsageError("There is no frozen encoder to read with.")
-    if table_kind(path) is not None:
+    if table_kind(path) is not None and not _is_one_text(path, reading):
         if reading.encoder.kind == IMAGE:
             raise AAEError(f"{path} is a table, and the model was trained on images; give images.")
         if reading.text_column is None:

@@ -42,7 +42,7 @@ def digests_of(data: Dataset) -> Digests | None:
     if data.originals is not None:
         # The vectors of an encoder are rounded by the processor; what it read is the same everywhere.
         keys = keys_of(data)
-        return Digests(_digests_of_originals(data.originals, keys.train), _digests_of_originals(data.originals, keys.test))
+        return Digests(*(_digests_of_originals(data.originals, some) for some in (keys.train, keys.test)))
     return Digests(_digests(data.x), _digests(data.test_x))
 
 

@@ -93,7 +93,8 @@ def folder_rows(folder: Path, reading: ReadOptions, found: FolderFiles, rows: np
     values, used, test = np.array(structure.labels, dtype=object), structure.used, structure.test
     name = folder.name if folder.name not in ("", "..") else folder.resolve().name
     if test is not None and reading.test is not None:
-        are = f"{found.what} of a folder for testing is" if test.sum() == 1 else f"{found.what}s of folders for testing are"
+        one, many = f"{found.what} of a folder for testing is", f"{found.what}s of folders for testing are"
+        are = one if test.sum() == 1 else many
         notes.append(f"{test.sum():,} {are} left out, because --test names others.")
         used, test = used & ~test, None
     if test is None:
@@ -123,7 +124,8 @@ def _lost_classes(found: FolderFiles, labels: Sequence[str | None]) -> list[str]
     every = structure_of([*found.files, *found.skipped]).labels
     lost = sorted({label for label in every if label is not None} - set(labels))
     some = ", ".join(map(repr, lost[:NAMED])) + (" ..." if len(lost) > NAMED else "")
-    return [f"No {found.what} of {'the class' if len(lost) == 1 else 'the classes'} {some} could be read."] if lost else []
+    classes = "the class" if len(lost) == 1 else "the classes"
+    return [f"No {found.what} of {classes} {some} could be read."] if lost else []
 
 
 def _in_several_classes(pictures: Pictures, labels: Sequence[str | None]) -> list[str]:

@@ -200,8 +200,8 @@ def _check_features(path: str, kind: str, reading: ReadOptions) -> None:
         raise UsageError(f"--features is for folders of images or texts, and for a text column; {path} is neither.")
     wrong = next((name for name in OF_FOLDERS if getattr(reading, name) is not None), None)
     if wrong is not None and reading.pictures is None:
-        raise UsageError(f"--{wrong.replace('_', '-')} is not for --features: the encoder's own settings say how images "
-                         "are cut and scaled; drop it.")  # fmt: skip
+        raise UsageError(f"--{wrong.replace('_', '-')} is not for --features: the encoder's own settings say how "
+                         "images are cut and scaled; drop it.")  # fmt: skip
 
 
 def _read_raw(
@@ -256,7 +256,8 @@ def _encoded_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions) -> R
         what = "a table with the same text column" if wanted == "table" else "a folder like that of the training rows"
         raise AAEError(f"--test {path} is not {what}; check the path.")
     how = raw.pictures.for_others() if raw.pictures is not None else None
-    of_test = _read_raw(path, kind, replace(reading, test=None, labels_file=None, pictures=how, encoder=raw.encoder), None)
+    alike = replace(reading, test=None, labels_file=None, pictures=how, encoder=raw.encoder)
+    of_test = _read_raw(path, kind, alike, None)
     if of_test.test is not None:  # it has folders for training and for testing
         of_test.x, of_test.labels = of_test.test
     of_test.notes = tuple(f"{path}: {note}" for note in of_test.notes)

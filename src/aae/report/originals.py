@@ -54,7 +54,8 @@ def typical(run: Run) -> Figure:
     chosen = p.argmax(1)
     labelled = category.label != "none"
     names = [str(name) for name in run.model.classes or []] if labelled else []
-    pictures, shown = [], []
+    pictures: list[np.ndarray] = []
+    shown: list[str] = []
     for k in np.argsort(-np.bincount(chosen, minlength=p.shape[1]), kind="stable"):
         rows = np.flatnonzero(chosen == k)
         if len(rows) and len(pictures) < MOST_CLASSES:

@@ -97,8 +97,8 @@ def export_onnx(run: Path, out: Path) -> str:
         write_atomically(out / f"{name}.onnx", _writer(data))
     write_json(out / "model.json", _description(model, encoded, every))
     if model.frozen_encoder is not None:
-        say(f"Note: the frozen encoder {model.frozen_encoder.name} is not in these files: they read its vectors (output "
-            f"{model.frozen_encoder.output}), so run it first.")
+        say(f"Note: the frozen encoder {model.frozen_encoder.name} is not in these files: they read its vectors "
+            f"(output {model.frozen_encoder.output}), so run it first.")
     return f"{', '.join(f'{name}.onnx' for name in written)}, model.json (largest difference {worst:.1e}): {out}"
 
 

@@ -25,8 +25,8 @@ from aae.model.frozen import IMAGE
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
-from aae.runs.encoders import encoder_of, with_encoder
 from aae.runs.cross_validation import CrossValidation, saved_cross_validation, with_all_labels
+from aae.runs.encoders import encoder_of, with_encoder
 from aae.runs.prepare import LENGTHS
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
@@ -109,7 +109,8 @@ def open_run(
         flag = chosen[0].replace("_", "-")
         raise UsageError(f"--{flag} describes a table given with --data; {data or 'there'} is none.")
     model = load_run_model(directory, config, components)
-    rows = load_run_data(config, path, model, given) if data is None else _other_data(data, model, config, strict, given)
+    own = data is None
+    rows = load_run_data(config, path, model, given) if own else _other_data(str(data), model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
     if rows.shape != model.shape:
@@ -261,7 +262,8 @@ def reading_for(
     """
     reading = with_encoder(reading or ReadOptions(), model.frozen_encoder, given, None if own is None else own.features)
     if model.frozen_encoder is not None:
-        column = None if model.frozen_encoder.kind == IMAGE else reading.text_column or getattr(own, "text_column", None)
+        column = reading.text_column or getattr(own, "text_column", None)
+        column = None if model.frozen_encoder.kind == IMAGE else column
         how = None if model.pictures is None else model.pictures.for_others()
         return replace(reading, pictures=how, text_column=column)
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:

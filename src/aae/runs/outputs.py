@@ -157,7 +157,8 @@ def reading_of(run: Path, strict: bool, given: ReadOptions | None = None) -> Rea
     except AAEError:  # the folder of a model alone, or a name on the hub
         pass
     return replace(of_new_files(own, given), label_column=label_column, strict=strict,
-                   features=given.features or own.features, text_column=given.text_column or own.text_column)  # fmt: skip
+                   features=given.features or own.features,
+                   text_column=given.text_column or own.text_column)  # fmt: skip
 
 
 def _images(path: Path, model: Autoencoder, strict: bool) -> Input:

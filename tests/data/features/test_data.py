@@ -88,7 +88,8 @@ def test_only_new_images_go_through_the_encoder(photos, tmp_path, monkeypatch):
     data = read(photos, folder)
     assert seen == [1]
     assert len(data.x) + len(data.test_x) == len(first.x) + len(first.test_x) + 1
-    every = {**dict(zip(keys_of(data).train, data.x, strict=True)), **dict(zip(keys_of(data).test, data.test_x, strict=True))}
+    keys = [*keys_of(data).train, *keys_of(data).test]
+    every = dict(zip(keys, [*data.x, *data.test_x], strict=True))
     assert np.allclose(every["red/new.png"], 7 / 255)
 
 
@@ -147,7 +148,7 @@ def test_equal_rows_are_told_by_what_was_read(photos, tmp_path):
 
 
 def test_nan_of_an_image_is_named(photos, tmp_path):
-    with pytest.raises(AAEError, match=r"The encoder encoder gives NaN or infinity for blue/0.png; remove it if others"):
+    with pytest.raises(AAEError, match=r"The encoder encoder gives NaN or infinity for blue/0.png; remove it"):
         read(photos, image_encoder(tmp_path / "encoder", scale=float("nan")))
 
 
@@ -174,11 +175,11 @@ def test_what_is_not_for_an_encoder(tmp_path):
     np.savez(tmp_path / "rows.npz", x=np.zeros((9, 4)))
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
     folder = image_encoder(tmp_path / "encoder")
-    with pytest.raises(UsageError, match="--features is for folders of images or texts, and for a text column"):
+    with pytest.raises(UsageError, match=r"--features is for folders of images or texts, and for a text column"):
         read(tmp_path / "rows.npz", folder)
     with pytest.raises(UsageError, match="name the column of its texts with --text-column"):
         read(tmp_path / "rows.csv", folder)
-    with pytest.raises(AAEError, match="is an encoder of images, without the tokenizer.json that texts need"):
+    with pytest.raises(AAEError, match=r"is an encoder of images, without the tokenizer.json that texts need"):
         read(tmp_path / "rows.csv", folder, text_column="a")
     with pytest.raises(UsageError, match=r"digits has a fixed format and fixed test rows; drop --features."):
         read("digits", folder)
@@ -234,7 +235,8 @@ def test_texts_to_test_on(tmp_path):
 def test_empty_cells_of_a_text_column_are_said(tmp_path):
     folder, _ = text_encoder(tmp_path / "encoder")
     extra = [("", "yes"), ("  ", "no")]
-    data = read(write_reviews(tmp_path / "reviews.csv", extra=extra), folder, text_column="review", label_column="liked")
+    reviews = write_reviews(tmp_path / "reviews.csv", extra=extra)
+    data = read(reviews, folder, text_column="review", label_column="liked")
     assert len(data.x) + len(data.test_x) == len(REVIEWS) + 2
     assert "2 of 26 texts are empty; they are read as texts without words." in data.notes
     assert np.isfinite(data.x).all()

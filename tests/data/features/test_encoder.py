@@ -101,7 +101,8 @@ def test_texts_are_the_mean_of_their_own_tokens_whatever_is_beside_them(tmp_path
     folder, table = text_encoder(tmp_path)
     encoder = Encoder(find_encoder(str(folder)))
     texts = ["good film", "bad", "good good good bad book film", "new film"]
-    found = {int(k): row for numbers, rows, _ in encoder.encode_texts(texts) for k, row in zip(numbers, rows, strict=True)}
+    parts = list(encoder.encode_texts(texts))
+    found = {int(k): row for numbers, rows, _ in parts for k, row in zip(numbers, rows, strict=True)}
     for k, text in enumerate(texts):
         assert np.allclose(found[k], words(text, table), atol=1e-6), text
     assert encoder.frozen.kind == "text"

@@ -95,13 +95,14 @@ class FeatureCache:
 
 
 def _joined(
-    ids: Sequence[str], places: dict[str, int], known: Vectors | None, new: list[tuple[np.ndarray, ...]]
+    ids: Sequence[str], places: dict[str, int], known: Vectors | None,
+    new: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> tuple[list[str], Vectors]:
     """The vectors of these rows, as far as they are known or new, and their names."""
     widths = {rows.shape[1] for _, rows, _ in new} | (set() if known is None else {known.x.shape[1]})
     if len(widths) > 1:
-        raise AAEError(f"The encoder gives vectors of different lengths ({', '.join(map(str, sorted(widths)))}); choose "
-                       "another output with --features-output.")  # fmt: skip
+        raise AAEError(f"The encoder gives vectors of different lengths ({', '.join(map(str, sorted(widths)))}); "
+                       "choose another output with --features-output.")  # fmt: skip
     own = list(dict.fromkeys(name for name in ids if name in places))
     names = [*own, *(ids[k] for numbers, _, _ in new for k in numbers)]
     parts = [] if known is None else [_taken(known, [places[name] for name in own])]

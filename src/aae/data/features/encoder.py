@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.features.files import PREPROCESSOR, EncoderFiles, import_package
-from aae.data.features.outputs import CLASS_TOKEN, MEAN, Output, choose_output, pooled
+from aae.data.features.outputs import CLASS_TOKEN, MEAN, choose_output, pooled
 from aae.data.features.preprocessing import Preprocessing, preprocessing_of
 from aae.data.features.tokens import Tokens
 from aae.model.frozen import IMAGE, FrozenEncoder
@@ -72,8 +72,8 @@ class Encoder:
     def _check_image_input(self) -> None:
         where, one = self.files.model, next(iter(self._inputs.values()), None)
         if one is None or len(self._inputs) > 1 or one.type not in FLOATS or len(one.shape) != 4:
-            raise AAEError(f"{where} takes {self._described()}; an encoder of images takes one input, the pixels (N, 3, "
-                           "height, width), so give another file of it, such as vision_model.onnx.")  # fmt: skip
+            raise AAEError(f"{where} takes {self._described()}; an encoder of images takes one input, the pixels (N, "
+                           "3, height, width), so give another file of it, such as vision_model.onnx.")  # fmt: skip
         sides = self.preprocessing.sides
         wanted = [3, *(sides or ())]
         if any(_fixed(own) not in (None, given) for own, given in zip(one.shape[1:], wanted, strict=True)):
@@ -84,12 +84,12 @@ class Encoder:
         strange = [name for name, one in self._inputs.items()
                    if name not in TEXT_INPUTS or one.type not in INTEGERS or len(one.shape) != 2]  # fmt: skip
         if strange or "input_ids" not in self._inputs:
-            raise AAEError(f"{self.files.model} takes {self._described()}; an encoder of texts takes {TEXT_INPUTS[0]} (N, "
-                           f"tokens) and may take {', '.join(TEXT_INPUTS[1:])}, so give another file.")  # fmt: skip
+            raise AAEError(f"{self.files.model} takes {self._described()}; an encoder of texts takes {TEXT_INPUTS[0]} "
+                           f"(N, tokens) and may take {', '.join(TEXT_INPUTS[1:])}, so give another file.")  # fmt: skip
 
     def _described(self) -> str:
         inputs = [f"{one.name} ({', '.join(str(side or 'N') for side in one.shape)})" for one in self._inputs.values()]
-        return f"the inputs {', '.join(inputs)}" if len(inputs) > 1 else f"the input {inputs[0]}" if inputs else "no input"
+        return f"the input{'s' * (len(inputs) != 1)} {', '.join(inputs) or '(none)'}"
 
     def encode_images(self, numbers: np.ndarray, fill: Callable[[int, Preprocessing, np.ndarray], None]) -> Batches:
         """Vectors of images, a batch at a time: the numbers of its rows, and ``(B, D)``.
@@ -112,7 +112,8 @@ class Encoder:
 
         def prepare(k: int, pool: ThreadPoolExecutor) -> "list[Future[None]]":
             rows = buffers[k % 2]
-            return [pool.submit(fill, int(number), preprocessing, rows[place]) for place, number in enumerate(blocks[k])]
+            return [pool.submit(fill, int(number), preprocessing, row)
+                    for row, number in zip(rows, blocks[k], strict=False)]  # fmt: skip
 
         with ThreadPoolExecutor(cores) as pool:
             waiting = prepare(0, pool) if blocks else []

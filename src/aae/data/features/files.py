@@ -115,8 +115,8 @@ def external_files(model: Path) -> list[Path]:
         path = model.parent / location
         real = path.resolve()
         if absolute or ".." in parts or not any(real.is_relative_to(folder) for folder in inside):
-            raise AAEError(f"{model} names weights outside its folder ({location!r:.80}); they are not read, so get the "
-                           "encoder from a source that you trust.")  # fmt: skip
+            raise AAEError(f"{model} names weights outside its folder ({location!r:.80}); they are not read, so get "
+                           "the encoder from a source that you trust.")  # fmt: skip
         if not path.is_file():
             raise AAEError(f"{model} needs the file {location!r:.80} beside it; copy the whole folder of the encoder.")
         found.append(path)
@@ -191,13 +191,13 @@ def _kinds_in(folder: Path) -> list[str]:
 def _in_folder(folder: Path, name: str, place: str, kinds: Sequence[str], given: Path) -> EncoderFiles:
     present = _kinds_in(folder)
     if not present:
-        raise AAEError(f"{folder} has neither {PREPROCESSOR} (for images) nor {TOKENIZER} (for texts), which say what the "
-                       "encoder reads; copy the file that belongs to it.")  # fmt: skip
+        raise AAEError(f"{folder} has neither {PREPROCESSOR} (for images) nor {TOKENIZER} (for texts), which say what "
+                       "the encoder reads; copy the file that belongs to it.")  # fmt: skip
     kind = next((kind for kind in kinds if kind in present), None)
     if kind is None:
         needed = SETTINGS[kinds[0]][0]
-        raise AAEError(f"{name} is an encoder of {present[0]}s, without the {needed} that {kinds[0]}s need; give another "
-                       "--features.")  # fmt: skip
+        raise AAEError(f"{name} is an encoder of {present[0]}s, without the {needed} that {kinds[0]}s need; give "
+                       "another --features.")  # fmt: skip
     if given.is_file():
         return EncoderFiles(name, place, given, folder, kind)
     model = next((path for path in _candidates(folder, kind) if path.is_file()), None)
@@ -232,6 +232,6 @@ def _from_hub(name: str, kinds: Sequence[str]) -> Path:
                 break
     except Exception as error:  # without a network, each version of the library has another
         what = "preprocessor_config.json or tokenizer.json"
-        raise AAEError(f"{name} cannot be downloaded from the Hugging Face Hub ({first_line(error)}); without a network, "
-                       f"give a folder that holds its onnx/model.onnx and {what}.") from error  # fmt: skip
+        raise AAEError(f"{name} cannot be downloaded from the Hugging Face Hub ({first_line(error)}); without a "
+                       f"network, give a folder that holds its onnx/model.onnx and {what}.") from error  # fmt: skip
     return folder

@@ -116,8 +116,8 @@ def read_text_files(folder: Path, reading: ReadOptions, besides: Path | None = N
         read.files.append(name)
     if guessed:
         files = "1 file is" if len(guessed) == 1 else f"{len(guessed):,} files are"
-        read.notes.append(f"{files} not UTF-8, such as {readable_name(guessed[0])}; name their encoding with --encoding "
-                          "if accented letters are wrong.")  # fmt: skip
+        read.notes.append(f"{files} not UTF-8, such as {readable_name(guessed[0])}; name their encoding with "
+                          "--encoding if accented letters are wrong.")  # fmt: skip
     if not read.texts:
         name, reason = next(iter(read.skipped.items()))
         raise AAEError(f"No text in {folder} can be read; {name}: {reason}")

@@ -99,8 +99,8 @@ def _notes(known: Vectors, frozen: FrozenEncoder) -> list[str]:
 def _check_finite(rows: np.ndarray, names: Sequence[str], encoder: Encoder) -> None:
     bad = np.flatnonzero(~np.isfinite(rows).all(1))
     if len(bad):
-        raise AAEError(f"The encoder {encoder.files.name} gives NaN or infinity for {names[bad[0]]}; remove it if others "
-                       "work, or give another --features.")  # fmt: skip
+        raise AAEError(f"The encoder {encoder.files.name} gives NaN or infinity for {names[bad[0]]}; remove it if "
+                       "others work, or give another --features.")  # fmt: skip
 
 
 def opened(reading: ReadOptions, *kinds: str) -> Opened:

@@ -31,7 +31,9 @@ class Output(NamedTuple):
         return self.name if self.pooling is None else f"{self.name}:{self.pooling}"
 
 
-def choose_output(outputs: Sequence[tuple[str, int]], kind: str, request: str | None, tokens: str, where: str) -> Output:
+def choose_output(
+    outputs: Sequence[tuple[str, int]], kind: str, request: str | None, tokens: str, where: str
+) -> Output:
     """The output to read.
 
     Args:

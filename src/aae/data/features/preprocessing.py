@@ -1,4 +1,4 @@
-"""What an encoder of images reads: pictures resized, cropped and normalised as its ``preprocessor_config.json`` says."""
+"""What an encoder of images reads: pictures as its ``preprocessor_config.json`` says."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,8 @@ def preprocessing_of(settings: Mapping[str, Any], where: str) -> Preprocessing:
     if crop_share is not None and shortest is not None and crop is None:  # as ConvNeXt names its crop
         crop = shortest, shortest
         shortest, size = (int(shortest / crop_share), None) if shortest < WHOLE else (None, crop)
-    mean, deviation = (0.0,) * 3, (1.0,) * 3
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    deviation: tuple[float, ...] = (1.0, 1.0, 1.0)
     if reader.switch("do_normalize", "image_mean" in settings):
         mean, deviation = reader.channels("image_mean"), reader.channels("image_std")
         if min(deviation) <= 0:
