@@ -39,16 +39,15 @@ def read_image_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]
     pictures = read_images(folder, reading.image_size, reading.colour, reading.strict, how, file, encoded)
     found = FolderFiles(pictures.files, pictures.skipped, pictures.notes)
     if not encoded:
-        raw = folder_rows(folder, reading, found, pictures.x)
+        raw, labels = folder_rows(folder, reading, found, pictures.x)
     else:
         vectors = image_features(folder, pictures.files, pictures.how, reading)
         found.notes = [*pictures.notes, *vectors.notes]
-        raw = folder_rows(folder, reading, found, vectors.x)
+        raw, labels = folder_rows(folder, reading, found, vectors.x)
         names = {readable_name(name): k for k, name in enumerate(pictures.files)}
         raw.encoder, raw.originals = vectors.encoder, Originals(IMAGE, pictures.x, names)
     raw.pictures = pictures.how
-    if file is None:
-        raw.notes += tuple(_in_several_classes(pictures, structure_of(pictures.files).labels))
+    raw.notes += tuple(_in_several_classes(pictures, labels))
     return raw
 
 
@@ -62,7 +61,7 @@ def read_text_folder(folder: Path, reading: ReadOptions) -> RawData[np.ndarray]:
     read = read_text_files(folder, reading, file)
     vectors = text_features(folder.name, str(folder), read.texts, read.files, reading)
     found = FolderFiles(read.files, read.skipped, [*read.notes, *vectors.notes], TEXT)
-    raw = folder_rows(folder, reading, found, vectors.x)
+    raw, _ = folder_rows(folder, reading, found, vectors.x)
     names = {readable_name(name): k for k, name in enumerate(read.files)}
     raw.encoder, raw.originals = vectors.encoder, Originals(TEXT, read.texts, names)
     return raw
@@ -78,8 +77,10 @@ class FolderFiles:
     what: str = IMAGE
 
 
-def folder_rows(folder: Path, reading: ReadOptions, found: FolderFiles, rows: np.ndarray) -> RawData[np.ndarray]:
-    """Rows with the labels and parts that their folders, or a file of labels, say."""
+def folder_rows(
+    folder: Path, reading: ReadOptions, found: FolderFiles, rows: np.ndarray
+) -> tuple[RawData[np.ndarray], list[str | None]]:
+    """Rows with the labels and parts that their folders, or a file of labels, say; and the labels of all files."""
     file = Path(reading.labels_file) if reading.labels_file is not None else None
     notes, labels = [*_skipped_notes(found), *found.notes], None
     if file is not None:
@@ -99,12 +100,13 @@ def folder_rows(folder: Path, reading: ReadOptions, found: FolderFiles, rows: np
         used, test = used & ~test, None
     if test is None:
         x, values = (rows, values) if used.all() else (rows[used], values[used])
-        return RawData(name, x, values, str(folder), notes=tuple(notes), keys=RowKeys(FILE, files[used], files[:0]),
-                       labels_file=file)  # fmt: skip
+        keys = RowKeys(FILE, files[used], files[:0])
+        raw = RawData(name, x, values, str(folder), notes=tuple(notes), keys=keys, labels_file=file)
+        return raw, structure.labels
     rest = used & ~test
     raw = RawData(name, rows[rest], values[rest], str(folder), notes=tuple(notes))
     raw.test, raw.keys = (rows[test], values[test]), RowKeys(FILE, files[rest], files[test])
-    return raw
+    return raw, structure.labels
 
 
 def _skipped_notes(found: FolderFiles) -> list[str]:
