@@ -85,7 +85,7 @@ def test_changed_files_are_read_again(folder, cache, change, monkeypatch):
     read_images(folder)
     CHANGES[change](folder)
     found = read_images(folder)
-    monkeypatch.setattr(image_cache.ImageCache, "load", lambda self: None)
+    monkeypatch.setattr(image_cache.ImageCache, "load", lambda self, mapped=False: None)
     fresh = read_images(folder)
     assert found.files == fresh.files
     assert np.array_equal(found.x, fresh.x)
@@ -95,7 +95,7 @@ def test_changed_files_are_read_again(folder, cache, change, monkeypatch):
 def test_other_options_are_read_again(folder, cache, options, monkeypatch):
     read_images(folder)
     found = read_images(folder, **options)
-    monkeypatch.setattr(image_cache.ImageCache, "load", lambda self: None)
+    monkeypatch.setattr(image_cache.ImageCache, "load", lambda self, mapped=False: None)
     assert np.array_equal(found.x, read_images(folder, **options).x)
 
 

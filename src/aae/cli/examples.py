@@ -8,16 +8,18 @@ from aae.presets.presets import PRESETS
 __all__ = ["EXAMPLES", "PICTURE_NAMES", "complete_options", "complete_pictures", "complete_presets", "epilog"]
 
 PICTURE_NAMES = (
-    "features", "latent", "manifold", "styles", "samples", "columns", "reconstructions", "curves", "confusion",
-    "mistakes", "time",
+    "features", "latent", "manifold", "styles", "samples", "columns", "reconstructions", "typical",
+    "neighbours", "curves", "confusion", "mistakes", "time",
 )  # fmt: skip
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "presets": ("aae presets", "aae presets few-labels", "aae presets semi-supervised --recipe tutorial"),
-    "data": ("aae data photos", "aae data patients.csv --label-column diagnosis"),
+    "data": ("aae data photos", "aae data patients.csv --label-column diagnosis",
+             "aae data reviews.csv --text-column review --features onnx-community/all-MiniLM-L6-v2-ONNX"),
     "train": (
         "aae train few-labels --data photos",
         "aae train few-labels --data patients.csv --label-column diagnosis",
+        "aae train few-labels --data photos --features onnx-community/dinov2-small",
         "aae train aae --data mnist --set prior=ring --labels 10000 --max-seconds 120",
         "aae train vae --dry-run",
         "aae train few-labels --data photos --write-config photos.toml",

@@ -9,6 +9,7 @@ from aae.cli.options import (
     Decimal,
     Delimiter,
     Encoding,
+    Features,
     KeyColumn,
     LabelColumn,
     LabelsFile,
@@ -17,6 +18,7 @@ from aae.cli.options import (
     Out,
     RunPath,
     Strict,
+    TextColumn,
     read_options,
 )
 from aae.system.errors import printable
@@ -30,7 +32,8 @@ def explore(
     rows: Annotated[int, typer.Option(help="Rows to show, at most 20,000.")] = 5000,
     labels_file: LabelsFile = None, label_column: LabelColumn = None, key_column: KeyColumn = None,
     strict: Strict = False, decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None,
-    missing: Missing = None, components: Components = None,
+    missing: Missing = None, features: Features = None, text_column: TextColumn = None,
+    components: Components = None,
 ) -> None:  # fmt: skip
     """Write one HTML file to look at a run: a map of its rows, the decoder, lists, and labelling.
 

@@ -15,6 +15,8 @@ from aae.cli.options import (
     Decimal,
     Delimiter,
     Encoding,
+    Features,
+    FeaturesOutput,
     Fit,
     Ignore,
     ImageSize,
@@ -28,6 +30,7 @@ from aae.cli.options import (
     RunPath,
     Strict,
     Test,
+    TextColumn,
     read_options,
 )
 from aae.cli.results import class_lines, figure_lines, headlines, report_run
@@ -78,6 +81,9 @@ def show_data(
     missing: Missing = None,
     ignore: Ignore = None,
     kind: Kind = None,
+    features: Features = None,
+    features_output: FeaturesOutput = None,
+    text_column: TextColumn = None,
     out: Annotated[
         Path | None, typer.Option(help="Also write a contact sheet of the images (.png, .svg or .pdf).")
     ] = None,
@@ -99,7 +105,7 @@ def show_data(
     described = _print_columns(data, reading)
     rows, trainings = usual_training(load_data(data, reading))
     typer.echo(printable("\n".join([*describe_data(rows), "", *trainings])))
-    if not described and not rows.is_image:
+    if not described and not rows.is_image and rows.encoder is None:
         from aae.data.column_summary import column_lines, summarize_rows
 
         typer.echo("\n" + "\n".join(column_lines(summarize_rows(rows))))
@@ -116,7 +122,7 @@ def _print_columns(data: str, reading: "ReadOptions") -> bool:
     from aae.data.large import is_large_table
     from aae.data.sources import is_table
 
-    if not is_table(data) or is_large_table(Path(data)):
+    if reading.text_column is not None or not is_table(data) or is_large_table(Path(data)):
         return False
     columns, errors = summarize_table(Path(data), reading)
     typer.echo("\n".join(column_lines(columns)) + "\n")
@@ -129,10 +135,15 @@ def _print_columns(data: str, reading: "ReadOptions") -> bool:
 
 def _write_contact_sheet(rows: "Dataset", out: Path) -> None:
     from aae.data.dataset import as_float
-    from aae.data.summary import contact_rows
+    from aae.data.row_keys import keys_of
+    from aae.data.summary import contact_numbers, contact_rows
     from aae.report import plots
 
-    if not rows.is_image:
+    if rows.originals is not None and rows.originals.are_pictures:
+        keys = keys_of(rows).train[contact_numbers(rows)].tolist()
+        plots.save(plots.samples(as_float(rows.originals.pictures(keys)), title=rows.name), out)
+        typer.echo(printable(f"Contact sheet: {out}"))
+    elif not rows.is_image:
         typer.echo("No contact sheet: the rows are not images.")
     elif rows.shape[2:] not in ((), (1,), (3,), (4,)):
         typer.echo(f"No contact sheet: {rows.shape[2]} channels cannot be shown.")
@@ -155,7 +166,7 @@ def evaluate(
     context: typer.Context, run: RunPath, data: OtherData = None, as_json: AsJSON = False, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None, encoding: Encoding = None, missing: Missing = None,
     labels_file: LabelsFile = None, key_column: KeyColumn = None, label_column: LabelColumn = None,
-    components: Components = None,
+    features: Features = None, text_column: TextColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Evaluate a run on its test examples, or on other data."""
     from aae.runs.measure import measure_run

@@ -101,6 +101,21 @@ Kind = Annotated[
         metavar="COLUMN=KIND",
     ),
 ]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        help="Frozen encoder (ONNX file, folder, or Hugging Face Hub name) that makes vectors of images or texts; for "
+        "a run, where its encoder lies now.",
+        metavar="ENCODER",
+    ),
+]
+FeaturesOutput = Annotated[
+    str | None,
+    typer.Option(help="Output of the encoder: pooled, class_token, mean, or its name.", metavar="NAME"),
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help="Column of a table whose texts --features reads.", metavar="NAME")
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -127,7 +142,7 @@ def read_options(context: typer.Context) -> "ReadOptions":
     """The options of a command that say how data are read."""
     from aae.data.dataset import ReadOptions
 
-    given = {field.name for field in fields(ReadOptions)} - {"chosen"}
+    given = {field.name for field in fields(ReadOptions)} - {"chosen", "encoder", "pictures"}
     options = {name: value for name, value in context.params.items() if name in given}
     options |= {"ignore": list(options.get("ignore") or ()) or None, "kind": _kinds(options.get("kind") or ())}
     return ReadOptions(**options)

@@ -13,6 +13,8 @@ from aae.cli.options import (
     Delimiter,
     Device,
     Encoding,
+    Features,
+    FeaturesOutput,
     Fit,
     Ignore,
     ImageSize,
@@ -25,6 +27,7 @@ from aae.cli.options import (
     Precision,
     Seed,
     Test,
+    TextColumn,
     read_options,
 )
 from aae.system.errors import counted, printable
@@ -51,6 +54,7 @@ def suggest(
     device: Device = "auto", precision: Precision = "auto", image_size: ImageSize = None, test: Test = None,
     fit: Fit = None, categories: Categories = None, decimal: Decimal = None, delimiter: Delimiter = None,
     encoding: Encoding = None, missing: Missing = None, ignore: Ignore = None, kind: Kind = None,
+    features: Features = None, features_output: FeaturesOutput = None, text_column: TextColumn = None,
     components: Components = None,
 ) -> None:  # fmt: skip
     """Suggest rows to label next: typical ones at first, later those of which the model is unsure.

@@ -17,6 +17,8 @@ from aae.cli.options import (
     Device,
     Devices,
     Encoding,
+    Features,
+    FeaturesOutput,
     Fit,
     Ignore,
     ImageSize,
@@ -32,6 +34,7 @@ from aae.cli.options import (
     SplitHow,
     Strict,
     Test,
+    TextColumn,
     parse_changes,
     read_options,
 )
@@ -84,6 +87,9 @@ def train(
     missing: Missing = None,
     ignore: Ignore = None,
     kind: Kind = None,
+    features: Features = None,
+    features_output: FeaturesOutput = None,
+    text_column: TextColumn = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/PRESET-DATA.")] = None,
     resume: Annotated[
         bool,
@@ -226,6 +232,9 @@ def tune(
     missing: Missing = None,
     ignore: Ignore = None,
     kind: Kind = None,
+    features: Features = None,
+    features_output: FeaturesOutput = None,
+    text_column: TextColumn = None,
     out: Annotated[Path | None, typer.Option(help="Output directory; default: runs/tune-PRESET-DATA.")] = None,
 ) -> None:
     """Search for better options of a preset on validation data; run the command again to continue a study."""

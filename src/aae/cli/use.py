@@ -13,11 +13,13 @@ from aae.cli.options import (
     Delimiter,
     Devices,
     Encoding,
+    Features,
     Input,
     Missing,
     Out,
     RunPath,
     Strict,
+    TextColumn,
     read_options,
 )
 from aae.system.errors import UsageError, printable
@@ -39,7 +41,8 @@ def predict(
     ] = None,
     devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None, components: Components = None,
+    encoding: Encoding = None, missing: Missing = None, features: Features = None,
+    text_column: TextColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Predict classes and their probabilities; print the first few, or write all of them as CSV.
 
@@ -61,7 +64,8 @@ def predict(
 def encode(
     context: typer.Context, run: RunPath, rows: Input, out: Out, devices: Devices = None, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None, components: Components = None,
+    encoding: Encoding = None, missing: Missing = None, features: Features = None,
+    text_column: TextColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write the latent codes of every example as .npz or .parquet."""
     from aae.runs.outputs import codes
@@ -88,7 +92,8 @@ def _run_distributed(devices: int | None, work: Callable[[Any], str | None]) -> 
 def reconstruct(
     context: typer.Context, run: RunPath, rows: Input, out: Out, strict: Strict = False,
     decimal: Decimal = None, delimiter: Delimiter = None,
-    encoding: Encoding = None, missing: Missing = None, components: Components = None,
+    encoding: Encoding = None, missing: Missing = None, features: Features = None,
+    text_column: TextColumn = None, components: Components = None,
 ) -> None:  # fmt: skip
     """Write the reconstruction of every example: .npz, .csv or .parquet, or the first few as .png."""
     if check_output_path(out, *DECODED) == ".png":

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from aae.data.arrays import NpyRows
+from aae.data.originals import Originals
 from aae.data.row_keys import GivenLabels, RowKeys
+from aae.model.frozen import FrozenEncoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import printable
@@ -38,6 +40,8 @@ class Dataset:
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
     keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
     given: GivenLabels | None = None  # the labels of a labels file
+    encoder: FrozenEncoder | None = None  # the frozen encoder that the rows are vectors of
+    originals: Originals | None = None  # the pictures or texts that it read, to be shown
 
     def __repr__(self) -> str:
         """Sizes, columns, classes and notes in a few lines, without the rows themselves."""
@@ -92,8 +96,14 @@ class ReadOptions:
         ignore: Columns of a table that are not learned from.
         kind: What columns of a table are, by name: ``"number"``, ``"category"``, ``"date"`` or ``"text"`` (free text,
             which is not learned from); found out for the others.
+        features: A frozen encoder in ONNX that turns images or texts into vectors: its file, its folder, or its name on
+            the Hugging Face Hub.
+        features_output: Which of its outputs: ``"pooled"``, ``"class_token"``, ``"mean"``, or the name of one; if None,
+            the pooled output, else the class token of images and the mean over the tokens of texts.
+        text_column: Column of a table whose texts the encoder reads.
         chosen: Names of options that are meant for this very file, where the others describe a model's own data.
         pictures: How a model's own images became rows, for others to become rows in the same way.
+        encoder: The frozen encoder that a model was trained with; no other may take its place.
     """
 
     image_size: int | None = None
@@ -111,8 +121,12 @@ class ReadOptions:
     missing: str | None = None
     ignore: Sequence[str] | None = None
     kind: Mapping[str, str] | None = None
+    features: str | None = None
+    features_output: str | None = None
+    text_column: str | None = None
     chosen: tuple[str, ...] = ()
     pictures: PictureFormat | None = None
+    encoder: FrozenEncoder | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that differ from the defaults."""

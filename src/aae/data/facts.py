@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from aae.data.arrays import NpyRows, Rows
 from aae.data.dataset import Dataset
 from aae.data.labels import class_key
+from aae.data.originals import Originals
+from aae.data.row_keys import keys_of
 from aae.model.component import fits
 from aae.system.errors import printable
 
@@ -35,7 +37,23 @@ class Digests:
 
 def digests_of(data: Dataset) -> Digests | None:
     """Digests of the rows of a data set; None if they stay on the disk, where reading them all takes too long."""
-    return None if isinstance(data.x, NpyRows) else Digests(_digests(data.x), _digests(data.test_x))
+    if isinstance(data.x, NpyRows):
+        return None
+    if data.originals is not None:
+        # The vectors of an encoder are rounded by the processor; what it read is the same everywhere.
+        keys = keys_of(data)
+        return Digests(*(_digests_of_originals(data.originals, some) for some in (keys.train, keys.test)))
+    return Digests(_digests(data.x), _digests(data.test_x))
+
+
+def _digests_of_originals(originals: Originals, keys: np.ndarray) -> np.ndarray:
+    parts = []
+    for start in range(0, len(keys), CHUNK):
+        some = keys[start : start + CHUNK].tolist()
+        rows: Iterable[bytes] = (text.encode("utf-8", "surrogatepass") for text in originals.texts(some)) \
+            if not originals.are_pictures else (row.tobytes() for row in originals.pictures(some))
+        parts += [hashlib.blake2b(row, digest_size=8).digest() for row in rows]
+    return np.frombuffer(b"".join(parts), dtype="<u8")
 
 
 def _digests(rows: Rows) -> np.ndarray:

@@ -33,12 +33,12 @@ class ImageCache:
     def _place(self, ending: str) -> Path:
         return cache_folder() / "images" / f"{self._key}{ending}"
 
-    def load(self) -> tuple[np.ndarray, dict[str, Any]] | None:
-        """Rows and facts, or None if they are not completely in the cache."""
+    def load(self, mapped: bool = False) -> tuple[np.ndarray, dict[str, Any]] | None:
+        """Rows, left on the disk if ``mapped``, and facts; None if they are not completely in the cache."""
         with suppress(Exception):  # whatever is wrong with the cache, the files themselves can be read
             # Names that are not UTF-8 are escaped, as in every JSON text of Python's.
             facts = json.loads(self._place(".json").read_text("ascii"))
-            x = np.load(self._place(".npy"), allow_pickle=False)
+            x = np.load(self._place(".npy"), "r" if mapped else None, allow_pickle=False)
             if x.dtype == np.uint8 and len(x) == len(facts["files"]):
                 return x, facts
         return None

@@ -1,4 +1,4 @@
-"""The files of a folder of images: the images in it, at any depth, and what else it holds."""
+"""The files of a folder of images, or of texts: those in it, at any depth, and what else it holds."""
 
 import os
 from collections import Counter, deque
@@ -10,13 +10,14 @@ from pathlib import Path
 from aae.system.errors import AAEError
 from aae.system.files import utf8
 
-__all__ = ["ENDINGS", "NEEDS_HEIF", "Found", "find_images", "has_heif", "readable_name"]
+__all__ = ["ENDINGS", "NEEDS_HEIF", "TEXTS", "Found", "find_images", "has_heif", "readable_name"]
 
 HEIF = (".heic", ".heif")
 ENDINGS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm",
     ".pbm", ".pnm", ".tga", *HEIF,
 )  # fmt: skip
+TEXTS = (".txt",)
 # Made by systems and programs, not by the user.
 JUNK = frozenset({
     "__macosx", "$recycle.bin", "system volume information", "@eadir", "lost+found", "__pycache__", "thumbs.db",
@@ -40,6 +41,7 @@ class Found:
     heif: int = 0  # images that need an extra package
     left_out: dict[str, str] = field(default_factory=dict)  # folder -> reason
     empty: list[str] = field(default_factory=list)  # folders without an image, in them or further down
+    what: str = "image"  # what is looked for
 
     def notes(self) -> list[str]:
         """Sentences about what was not read."""
@@ -56,7 +58,7 @@ class Found:
             notes.append(f"{more} more {'folder is' if more == 1 else 'folders are'} not read.")
         if self.empty:
             some = ", ".join(map(readable_name, self.empty[:LISTED])) + (" ..." if len(self.empty) > LISTED else "")
-            hold = "folder holds no image" if len(self.empty) == 1 else "folders hold no images"
+            hold = f"folder holds no {self.what}" if len(self.empty) == 1 else f"folders hold no {self.what}s"
             notes.append(f"{len(self.empty)} {hold}: {some}.")
         return notes
 
@@ -66,7 +68,8 @@ class Found:
         kinds = [f"{number} {SINGLE.get(kind, kind) if number == 1 else kind}" for kind, number in common]
         rest = total - sum(number for _, number in common)
         kinds += [f"{rest} other{'s' * (rest > 1)}"] * (rest > 0)
-        are = "1 file is not an image" if total == 1 else f"{total:,} files are not images"
+        one = "an image" if self.what == "image" else "a text"
+        are = f"1 file is not {one}" if total == 1 else f"{total:,} files are not {self.what}s"
         return f"{are} that can be read: {', '.join(kinds)}"
 
 
@@ -81,8 +84,8 @@ def has_heif() -> bool:
     return True
 
 
-def find_images(folder: Path, besides: Path | None = None) -> Found:
-    """All images of a folder and the folders in it; a file counts as a folder that holds only this file.
+def find_images(folder: Path, besides: Path | None = None, what: str = "image") -> Found:
+    """All images, or texts, of a folder and the folders in it; a file counts as a folder that holds only this file.
 
     Hidden files, what systems leave behind, and run directories are not looked at. A folder that is reached twice
     through links is read once.
@@ -90,11 +93,12 @@ def find_images(folder: Path, besides: Path | None = None) -> Found:
     Args:
         folder: The folder.
         besides: A file in it that is neither an image nor worth a note, such as the file of labels.
+        what: ``"image"`` or ``"text"``.
 
     Raises:
         AAEError: The folder cannot be read.
     """
-    found = Found()
+    found, endings = Found(what=what), ENDINGS if what == "image" else TEXTS
     if folder.is_file():
         if folder.suffix.lower() in HEIF and not has_heif():
             raise AAEError(f"{folder} is an image in HEIC, and {NEEDS_HEIF}.")
@@ -104,7 +108,7 @@ def find_images(folder: Path, besides: Path | None = None) -> Found:
     visited: list[str] = []
     heif: list[str] = []
     for path, entry in _walk(folder, found, visited):
-        kind = _kind(entry)
+        kind = _kind(entry, endings)
         if kind is None:
             try:
                 found.images.append((path, entry.stat()))
@@ -167,17 +171,17 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _kind(entry: "os.DirEntry[str]") -> str | None:
-    """None for an image, otherwise what the entry is called in a note."""
+def _kind(entry: "os.DirEntry[str]", endings: tuple[str, ...]) -> str | None:
+    """None for an image or text that is looked for, otherwise what the entry is called in a note."""
     name = entry.name.lower()
     try:
         if not entry.is_file():
             return "broken links" if entry.is_symlink() else "that are no files"
     except OSError:
         return "broken links"
-    if name.endswith(HEIF) and not has_heif():
+    if endings is ENDINGS and name.endswith(HEIF) and not has_heif():
         return "heif"
-    if name.endswith(ENDINGS):
+    if name.endswith(endings):
         return None
     ending = os.path.splitext(name)[1]
     return readable_name(ending) if 1 < len(ending) <= MAX_ENDING else "without a known ending"

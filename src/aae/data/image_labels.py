@@ -1,26 +1,28 @@
-"""Labels of images from a CSV file with the columns ``file`` and ``label``."""
+"""Labels of images, or of texts, from a CSV file with the columns ``file`` and ``label``."""
 
 import os
 import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from aae.data.image_files import ENDINGS, readable_name
+from aae.data.image_files import ENDINGS, TEXTS, readable_name
 from aae.data.labels_file import KeyKind, match_labels
 
 __all__ = ["file_labels"]
 
+NAMED = (*ENDINGS, *TEXTS)
 FILES = KeyKind("file", frozenset({
     "file", "files", "filename", "filenames", "filepath", "path", "image", "images", "imagename", "imagefile",
-    "imagepath", "imageid", "imagefilename", "img", "imgname", "imgpath", "picture", "photo",
-}), lambda text: text.lower().endswith(ENDINGS), "image")  # fmt: skip
+    "imagepath", "imageid", "imagefilename", "img", "imgname", "imgpath", "picture", "photo", "document", "textfile",
+}), lambda text: text.lower().endswith(NAMED), "image")  # fmt: skip
 
 
 def file_labels(
-    path: Path, folder: Path, files: Sequence[str], unread: Sequence[str] = ()
+    path: Path, folder: Path, files: Sequence[str], unread: Sequence[str] = (), what: str = "image"
 ) -> tuple[list[str | None], list[str]]:
     """The label of each image, and notes; None where the label is empty or the image has no row.
 
@@ -33,14 +35,15 @@ def file_labels(
         folder: The folder of images.
         files: Paths of the images within the folder.
         unread: Paths of those that could not be read; rows may name them.
+        what: What a file is, for messages.
 
     Raises:
         AAEError: The file cannot be read, lacks a column, or has rows that do not name one image or contradict others.
     """
-    finder = _Finder([*files, *unread], folder, path)
-    found = match_labels(path, FILES, finder, f"the images of {folder}")
+    finder = _Finder([*files, *unread], folder, path, what)
+    found = match_labels(path, replace(FILES, of_row=what), finder, f"the {what}s of {folder}")
     alone = sum(k not in found.labels for k in range(len(files)))
-    have = "image has" if alone == 1 else "images have"
+    have = f"{what} has" if alone == 1 else f"{what}s have"
     note = f"{found.lines:,} of {found.lines:,} rows of {path.name} found"
     note += f"; {alone:,} {have} no row and so no label." if alone else "."
     return [found.labels.get(k) for k in range(len(files))], [*found.read, note, *found.named]
@@ -49,8 +52,8 @@ def file_labels(
 class _Finder:
     """Images by the names that a row may give them."""
 
-    def __init__(self, names: Sequence[str], folder: Path, labels: Path) -> None:
-        self.names = list(names)
+    def __init__(self, names: Sequence[str], folder: Path, labels: Path, what: str) -> None:
+        self.names, self._what = list(names), what
         self._folder, self._beside = folder, labels.parent
         self._exact: dict[str, int] = {}
         for k, name in enumerate(self.names):
@@ -85,11 +88,11 @@ class _Finder:
             loose = number > 1
             for form in forms[:1] if loose else forms:
                 key = form if number in (0, 2) else form.casefold()
-                if number == 4 and key.endswith(ENDINGS):
+                if number == 4 and key.endswith(NAMED):
                     continue
                 k = level.get(key)
                 if k == -1:
-                    return f"{name!r} may be several images"
+                    return f"{name!r} may be several {self._what}s"
                 if k is not None:
                     return k, number == 0 and form == forms[0]
         return f"{name!r} {self._absence(forms)}"
@@ -115,7 +118,7 @@ class _Finder:
     def _absence(self, forms: Sequence[str]) -> str:
         for form in forms:
             if ".." not in form.split("/") and (self._folder / form).exists():
-                return "is not an image that is read"
+                return f"is not {'an image' if self._what == 'image' else 'a text'} that is read"
         return "is not in the folder"
 
 

@@ -42,15 +42,18 @@ class Structure:
     notes: list[str] = field(default_factory=list)
 
 
-def structure_of(names: Sequence[str], of_file: Sequence[str | None] | None = None) -> Structure:
-    """Read labels and parts off the paths of images.
+def structure_of(
+    names: Sequence[str], of_file: Sequence[str | None] | None = None, what: str = "image"
+) -> Structure:
+    """Read labels and parts off the paths of images, or of texts.
 
     Args:
         names: Paths within the folder.
         of_file: Labels from a file of labels; folders then are no classes.
+        what: What a file is, for notes.
     """
     root = _wrapper(names)
-    notes = [f"The images are read from its only subfolder, {readable_name(root)}."] if root else []
+    notes = [f"The {what}s are read from its only subfolder, {readable_name(root)}."] if root else []
     inner = [name.removeprefix(root + "/") if root else name for name in names]
     parts = _parts_of(inner, of_file is not None)
     if parts is None:
@@ -60,10 +63,10 @@ def structure_of(names: Sequence[str], of_file: Sequence[str | None] | None = No
     else:
         within = [name.partition("/")[2] if part else name for name, part in zip(inner, parts, strict=True)]
         labels = [_label(name) for name in within] if of_file is None else list(of_file)
-        structure = _with_parts(inner, parts, labels, of_file is not None)
+        structure = _with_parts(inner, parts, labels, of_file is not None, what)
         structure.notes = [*notes, *structure.notes]
     if of_file is None:
-        structure.notes += _class_notes([w for w, used in zip(within, structure.used, strict=True) if used])
+        structure.notes += _class_notes([w for w, used in zip(within, structure.used, strict=True) if used], what)
     return structure
 
 
@@ -109,7 +112,7 @@ def _parts_of(names: Sequence[str], given: bool) -> list[str | None] | None:
 
 
 def _with_parts(
-    names: Sequence[str], parts: Sequence[str | None], labels: list[str | None], given: bool
+    names: Sequence[str], parts: Sequence[str | None], labels: list[str | None], given: bool, what: str
 ) -> Structure:
     part = np.array([one or "" for one in parts], dtype=object)
     labelled = np.array([label is not None for label in labels])
@@ -125,11 +128,11 @@ def _with_parts(
     # Rows that cannot judge a model are not trained on either: they may be what it will be judged by elsewhere.
     silent = np.isin(part, [one for one in have if one not in judging]) & ~labelled
     used = ~(beside | silent)
-    folders = _folders(names)
+    folders = _folders(names, what)
     notes = [f"{folders(used & ~test)} to train on, {folders(test)} to test on."] if test.any() else [
         f"{folders(used)} to train on; some of them are held out to test on."]  # fmt: skip
     if len(judging) > 1:
-        notes.append(f"{folders(part == judging[1], True)} added to the images to train on.")
+        notes.append(f"{folders(part == judging[1], True)} added to the {what}s to train on.")
     if silent.any():
         notes.append(f"{folders(silent, True)} left out, because without labels they cannot test a model; "
                      "`aae predict` reads them.")  # fmt: skip
@@ -139,20 +142,20 @@ def _with_parts(
     return Structure(labels, test if test.any() else None, used, notes)
 
 
-def _folders(names: Sequence[str]) -> Callable[..., str]:
-    """A function that names the folders of some images and counts these."""
+def _folders(names: Sequence[str], what: str) -> Callable[..., str]:
+    """A function that names the folders of some images or texts and counts these."""
 
     def describe(which: np.ndarray, verb: bool = False) -> str:
         count = int(which.sum())
         folders = dict.fromkeys(_first(name) for name, one in zip(names, which, strict=True) if one)
         listed = " and ".join(repr(readable_name(folder)) if folder else "the top" for folder in list(folders)[:3])
         are = (" is" if count == 1 else " are") if verb else ""
-        return f"{count:,} image{'s' * (count != 1)} of {listed}{are}"
+        return f"{count:,} {what}{'s' * (count != 1)} of {listed}{are}"
 
     return describe
 
 
-def _class_notes(names: Sequence[str]) -> list[str]:
+def _class_notes(names: Sequence[str], what: str) -> list[str]:
     """What may surprise about the folders of classes."""
     notes = []
     counts = Counter(label for name in names if (label := _label(name)) is not None)
@@ -161,13 +164,13 @@ def _class_notes(names: Sequence[str]) -> list[str]:
         if label.lower() in MARKS:  # noted where the labels are read
             continue
         if letters in SUSPICIOUS or (not letters and label.isascii()):
-            notes.append(f"The folder {label!r} ({count:,} image{'s' * (count != 1)}) is read as a class; call it "
-                         "'unlabelled' if its images have no label.")  # fmt: skip
+            notes.append(f"The folder {label!r} ({count:,} {what}{'s' * (count != 1)}) is read as a class; call it "
+                         f"'unlabelled' if its {what}s have no label.")  # fmt: skip
         elif _part(label):
-            notes.append(f"The folder {label!r} ({count:,} image{'s' * (count != 1)}) is read as a class.")
+            notes.append(f"The folder {label!r} ({count:,} {what}{'s' * (count != 1)}) is read as a class.")
     deep = [name for name in names if name.count("/") > 1 and _label(name) is not None]
     if deep:
-        lie = "image lies" if len(deep) == 1 else "images lie"
+        lie = f"{what} lies" if len(deep) == 1 else f"{what}s lie"
         notes.append(
             f"{len(deep):,} {lie} in subfolders of the class folders, such as {readable_name(deep[0])}, which counts "
             f"as class {_label(deep[0])!r}; if the subfolders are the classes, move them up."

@@ -49,6 +49,7 @@ def read_images(
     strict: bool = False,
     how: PictureFormat | None = None,
     besides: Path | None = None,
+    mapped: bool = False,
 ) -> Pictures:
     """Read every image of a folder, or load them from the cache.
 
@@ -60,6 +61,7 @@ def read_images(
         strict: Stop at the first image that cannot be read, instead of leaving it out.
         how: What is done to all of them; what it leaves open is decided by the images.
         besides: A file of the folder that need not be an image.
+        mapped: Leave the rows on the disk, in the cache, if there is one.
 
     Raises:
         AAEError: There is no image, one cannot be read under ``strict``, or the size is outside 8 to 128.
@@ -71,13 +73,14 @@ def read_images(
     if not found.images:
         raise AAEError(_no_images(folder, found))
     cache = ImageCache(folder, found.images, (size, colour, how))
-    pictures = _from_cache(cache, how)
+    pictures = _from_cache(cache, mapped)
     if pictures is None:
         names = [name for name, _ in found.images]
         pictures = _read(names, folder if folder.is_dir() else folder.parent, size, colour, how)
         facts = {"files": pictures.files, "skipped": pictures.skipped, "notes": pictures.notes,
                  "how": vars(pictures.how)}  # fmt: skip
         cache.save(pictures.x, facts)
+        pictures = (_from_cache(cache, mapped) if mapped else None) or pictures
     if pictures.skipped and strict:
         name, reason = next(iter(pictures.skipped.items()))
         raise AAEError(f"{folder / name} cannot be read ({reason}); remove it, or read without --strict.")
@@ -98,8 +101,8 @@ def _no_images(folder: Path, found: Found) -> str:
     return f"{folder} holds no images ({', '.join(ENDINGS)}), nor do the folders in it{what}{runs}; check the path."
 
 
-def _from_cache(cache: ImageCache, how: PictureFormat) -> Pictures | None:
-    cached = cache.load()
+def _from_cache(cache: ImageCache, mapped: bool) -> Pictures | None:
+    cached = cache.load(mapped)
     with suppress(KeyError, TypeError, AttributeError, AAEError):
         if cached is not None:
             x, facts = cached

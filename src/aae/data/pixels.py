@@ -18,7 +18,8 @@ from aae.data.image_files import HEIF
 from aae.data.pixel_ranges import Deep, range_of, told_by
 from aae.model.pictures import EACH, PictureFormat
 
-__all__ = ["Seen", "has_colour", "is_uneven", "picture_file", "plain_rows", "read_pictures"]
+__all__ = ["Seen", "has_colour", "is_uneven", "picture_file", "plain_rows", "read_pictures",
+           "whole_picture"]  # fmt: skip
 
 # Pillow goes by the content of a file, and for some other formats it starts programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
@@ -101,7 +102,37 @@ def plain_rows(x: np.ndarray) -> np.ndarray:
 
 
 def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, seen: Seen) -> None:
-    side, mode, data = x.shape[1], "RGB" if x.ndim == 4 else "L", _contents(path)
+    side, mode = x.shape[1], "RGB" if x.ndim == 4 else "L"
+    opaque = _decoded(path, k, mode, side, how, values, seen)
+    if opaque is None:
+        return
+    if opaque.size != (side, side):
+        opaque = _squared(opaque, side, how.fit)
+    x[k] = np.asarray(opaque)
+
+
+def whole_picture(path: str, how: PictureFormat, side: int) -> Image.Image:
+    """An image in colour with its own sides, as `read_pictures` reads it.
+
+    Args:
+        path: The file.
+        how: What is done to it; nothing may be left open.
+        side: Pixels of the shorter side that are needed; a JPEG may come smaller than it is, but not below twice that.
+
+    Raises:
+        Exception: Any, on a damaged file.
+    """
+    image = _decoded(path, 0, "RGB", side, how, ALONE, Seen())
+    if image is None:
+        raise ValueError("the range of its values is not known")
+    return image
+
+
+def _decoded(
+    path: str, k: int, mode: str, side: int, how: PictureFormat, values: int, seen: Seen
+) -> Image.Image | None:
+    """An image upright and without transparency; None if the range of its values is not known yet."""
+    data = _contents(path)
     with Image.open(io.BytesIO(data), formats=_formats(path)) as image:
         if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 2**31):
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit")
@@ -117,20 +148,19 @@ def _read(path: str, k: int, x: np.ndarray, how: PictureFormat, values: int, see
             limits = getattr(how, kind)
             if limits is None:
                 seen.deep[k] = told_by(kind, numbers, values)
-                return
+                return None
             if limits == EACH:
                 limits = range_of([told_by(kind, numbers, ALONE)], kind)[:2]
             seen.scaled[k] = kind, float(((numbers < limits[0]) | (numbers > limits[1])).mean())
             shallow = _scaled(numbers, limits, image if other_bytes is not None else None)
         opaque = _opaque(shallow, k, how, seen).convert(mode)
-        if opaque.size != (side, side):
-            opaque = _squared(opaque, side, how.fit)
-        x[k] = np.asarray(opaque)
+        opaque.load()
         seen.sizes[k] = size
         with suppress(Exception):  # a later page may be damaged
             # An MPO is a photo with a preview or a second view of it.
             if image.format != "MPO" and getattr(image, "is_animated", False):
                 seen.several[k] = True
+        return opaque
 
 
 def _contents(path: str) -> bytes:

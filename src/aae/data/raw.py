@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy as np
 from aae.data.arrays import NpyRows, same_images
 from aae.data.dataset import Dataset
 from aae.data.labels import ClassName, Labels, class_indices, read_labels
+from aae.data.originals import Originals
 from aae.data.row_keys import INDEX, GivenLabels, RowKeys
+from aae.model.frozen import FrozenEncoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
-from aae.model.table_fit import extreme_notes, fit_table
+from aae.model.table_fit import extreme_notes, fit_table, fit_vectors
 from aae.model.unseen import row_name
 from aae.system.errors import AAEError
 
@@ -44,9 +46,13 @@ class RawData(Generic[AnyRows]):
     row_name: Callable[[int], str] = row_name  # what a row is called in messages
     keys: RowKeys | None = None  # names of the rows, if these are no numbers
     given: GivenLabels | None = None  # the labels of a labels file
+    encoder: FrozenEncoder | None = None  # the frozen encoder that the rows are vectors of
+    originals: Originals | None = None  # what it read, by the keys of the rows, or by their numbers if these have none
 
     def table(self, rows: np.ndarray) -> Table | None:
         """How to read the columns, learned from these rows; None for images."""
+        if self.encoder is not None:
+            return fit_vectors(rows)
         return fit_table(rows, self.columns, self.values, self.kinds) if rows.ndim == 2 else None
 
 
@@ -71,7 +77,8 @@ def with_test_rows(
         line = None if raw.row_name is row_name else raw.row_name
         keys = RowKeys(INDEX if raw.keys is None else raw.keys.name, every[rest], every[held], line)
         return Dataset(raw.name, x, y, test_x, labels.y[held], labels.classes, notes, table, pictures=raw.pictures,
-                       test_held_out=True, keys=keys, given=raw.given)  # fmt: skip
+                       test_held_out=True, keys=keys, given=raw.given, encoder=raw.encoder,
+                       originals=raw.originals)  # fmt: skip
     if same_images(test[0].shape[1:], raw.x.shape[1:]):
         test = test[0].reshape(len(test[0]), *raw.x.shape[1:]), test[1]
     if test[0].shape[1:] != raw.x.shape[1:]:
@@ -86,7 +93,8 @@ def with_test_rows(
     x, test_x = (raw.x, test[0]) if table is None else (table.as_rows(raw.x), table.as_rows(test[0]))
     notes = (*notes, *of_test.notes, *more)
     return Dataset(raw.name, x, labels.y, test_x, of_test.y, of_test.classes, notes, table, pictures=raw.pictures,
-                   keys=keys_with_test(raw, given), given=raw.given)  # fmt: skip
+                   keys=keys_with_test(raw, given), given=raw.given, encoder=raw.encoder,
+                   originals=_originals_with_test(raw, given))  # fmt: skip
 
 
 def keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | None:
@@ -96,6 +104,14 @@ def keys_with_test(raw: RawData[Any], given: RawData[Any] | None) -> RowKeys | N
     test = [f"{given.where}: {key}" for key in (range(len(given.x)) if given.keys is None else given.keys.train)]
     own = RowKeys(INDEX, np.arange(len(raw.x)), np.arange(0)) if raw.keys is None else raw.keys
     return RowKeys(own.name, own.train, np.array(test, dtype=object))
+
+
+def _originals_with_test(raw: RawData[Any], given: RawData[Any] | None) -> Originals | None:
+    """What the encoder read, of the training rows and of test rows from beside them."""
+    if raw.originals is None or given is None or given.originals is None:
+        return raw.originals
+    keys = range(len(given.x)) if given.keys is None else given.keys.train.tolist()
+    return replace(raw.originals, more=given.originals.by(f"{given.where}: {key}" for key in keys))
 
 
 def _numbered_together(
@@ -120,7 +136,7 @@ def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[T
     given, table = table is not None, table or raw.table(rows)
     if table is None or not isinstance(raw.x, np.ndarray):
         return table, []
-    if given and table.named:  # it was said when they were read
+    if raw.encoder is not None or (given and table.named):  # it was said when they were read, or no one can act on it
         return table, []
     return table, extreme_notes(table, raw.x, raw.where, raw.row_name)
 

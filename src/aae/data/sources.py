@@ -24,7 +24,7 @@ from aae.data.large import large_file, on_disk
 from aae.data.raw import RawData, with_test_rows
 from aae.data.row_labels import add_labels, keys_of_table, only_labels_of_file
 from aae.data.table_files import read_table, table_rows
-from aae.data.tables import readable, style_of, table_kind
+from aae.data.tables import TableFile, readable, style_of, table_kind
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.system.errors import AAEError, UsageError, unknown
@@ -34,7 +34,7 @@ __all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 FILES = (".npz", ".npy", ".csv", ".tsv", ".parquet")
 OF_FOLDERS = ("image_size", "colour", "fit")  # options for folders of images alone
 OF_TABLES = ("label_column", "categories", "decimal", "delimiter", "encoding", "missing", "ignore", "kind",
-             "key_column")  # fmt: skip
+             "key_column", "text_column")  # fmt: skip
 
 
 def load_data(
@@ -102,6 +102,7 @@ def _load_frame(
     for name in reading.given():
         if name in (*OF_FOLDERS, "delimiter", "encoding"):
             raise UsageError(f"{name} is not for data frames; drop it.")
+    _check_features("a data frame", "table", reading)
     try:
         file = table_of(frame, where)
         if not file.rows:
@@ -111,7 +112,7 @@ def _load_frame(
         labels = None if reading.label_column is None else label_cells(file, reading.label_column, where)
         file.notes = frame_notes(frame)
         with readable(where):
-            raw = table_rows(file, type(frame).__name__, where, labels, reading, table, typed=True)
+            raw = _frame_rows(file, type(frame).__name__, where, labels, reading, table)
         raw = add_labels(replace(raw, keys=keys), reading, classes)
     except UsageError:
         raise
@@ -122,6 +123,16 @@ def _load_frame(
         given = _read_test_rows(Path(reading.test), raw, reading, table or raw.table(raw.x))
     data = with_test_rows(raw, given, table, classes)
     return replace(data, notes=tuple(map(frame_advice, data.notes)))
+
+
+def _frame_rows(
+    file: TableFile, name: str, where: str, labels: np.ndarray | None, reading: ReadOptions, table: Table | None
+) -> RawData[np.ndarray]:  # fmt: skip
+    if reading.text_column is None:
+        return table_rows(file, name, where, labels, reading, table, typed=True)
+    from aae.data.features.texts import text_rows
+
+    return text_rows(file, name, where, labels, reading)
 
 
 def _kind(spec: str | Path) -> Literal["named", "idx", "images", "table", "arrays"] | None:
@@ -155,7 +166,7 @@ def _load_path(
     path: Path, kind: str, reading: ReadOptions, table: Table | None, classes: Sequence[ClassName] | None
 ) -> Dataset:
     _check_options(str(path), kind, reading)
-    large = large_file(path, reading, table, classes)
+    large = None if reading.text_column is not None else large_file(path, reading, table, classes)
     raw: RawData[Any] = _read_raw(path, kind, reading, table, classes) if large is None else large[0]
     given = None
     if reading.test is not None:
@@ -172,6 +183,25 @@ def _check_options(path: str, kind: str, reading: ReadOptions) -> None:
             raise UsageError(f"{flag} is for folders of images and for tables; {path} is neither.")
         if name in OF_TABLES and kind != "table":
             raise UsageError(f"{flag} is for tables (.csv, .parquet); {path} is not one.")
+    _check_features(path, kind, reading)
+
+
+def _check_features(path: str, kind: str, reading: ReadOptions) -> None:
+    """Check that a frozen encoder and what it reads are given together."""
+    if reading.features is None and reading.encoder is None:
+        name = "text_column" if reading.text_column is not None else "features_output"
+        if getattr(reading, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} is for a frozen encoder; name it with --features.")
+        return
+    if kind == "table" and reading.text_column is None:
+        raise UsageError(f"--features reads texts or images, and {path} is a table; name the column of its texts with "
+                         "--text-column.")  # fmt: skip
+    if kind not in ("table", "images"):
+        raise UsageError(f"--features is for folders of images or texts, and for a text column; {path} is neither.")
+    wrong = next((name for name in OF_FOLDERS if getattr(reading, name) is not None), None)
+    if wrong is not None and reading.pictures is None:
+        raise UsageError(f"--{wrong.replace('_', '-')} is not for --features: the encoder's own settings say how "
+                         "images are cut and scaled; drop it.")  # fmt: skip
 
 
 def _read_raw(
@@ -179,15 +209,30 @@ def _read_raw(
 ) -> RawData[np.ndarray]:
     """The rows at a path."""
     if kind == "images":
-        from aae.data.image_folder import read_image_folder
+        from aae.data.image_folder import read_image_folder, read_text_folder
 
-        return read_image_folder(path, reading)
+        return (read_text_folder if _holds_texts(path, reading) else read_image_folder)(path, reading)
+    if reading.text_column is not None:
+        from aae.data.features.texts import read_text_column
+
+        return add_labels(read_text_column(path, reading), reading, known)
     raw = read_table(path, reading, table) if kind == "table" else read_array_file(path, reading.pictures)
     return add_labels(raw, reading, known)
 
 
+def _holds_texts(path: Path, reading: ReadOptions) -> bool:
+    """Whether a folder is read as texts: by the encoder, or by what is in it if the encoder reads both."""
+    if reading.features is None and reading.encoder is None:
+        return False
+    from aae.data.features.folders import reads_texts
+
+    return reads_texts(path, reading)
+
+
 def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: Table | None) -> RawData[np.ndarray]:
     """Test rows from a separate path, read in the same way as the training rows."""
+    if raw.encoder is not None:
+        return _encoded_test_rows(path, raw, reading)
     images, named, kind = raw.x.ndim > 2, table is not None and table.named, _kind(path)
     if images and kind == "images":
         alike = ReadOptions(raw.x.shape[1], strict=reading.strict, colour=raw.x.ndim == 4,
@@ -202,3 +247,18 @@ def _read_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions, table: 
         return _read_raw(path, kind, alike, table)
     kinds = "a folder of images or an .npz file" if images else "a .csv or .parquet file" if named else "an .npz file"
     raise AAEError(f"--test {path} is not {kinds}, like the rows to train on; check the path.")
+
+
+def _encoded_test_rows(path: Path, raw: RawData[Any], reading: ReadOptions) -> RawData[np.ndarray]:
+    """Test rows from a separate path, read by the same encoder as the training rows."""
+    kind, wanted = _kind(path), "table" if reading.text_column is not None else "images"
+    if kind != wanted:
+        what = "a table with the same text column" if wanted == "table" else "a folder like that of the training rows"
+        raise AAEError(f"--test {path} is not {what}; check the path.")
+    how = raw.pictures.for_others() if raw.pictures is not None else None
+    alike = replace(reading, test=None, labels_file=None, pictures=how, encoder=raw.encoder)
+    of_test = _read_raw(path, kind, alike, None)
+    if of_test.test is not None:  # it has folders for training and for testing
+        of_test.x, of_test.labels = of_test.test
+    of_test.notes = tuple(f"{path}: {note}" for note in of_test.notes)
+    return of_test

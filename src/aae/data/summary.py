@@ -14,7 +14,7 @@ from aae.data.raw import single_labels
 from aae.data.splits import Split
 from aae.model.table import Table
 
-__all__ = ["column_notes", "contact_rows", "describe_data", "describe_split", "warnings_about"]
+__all__ = ["column_notes", "contact_numbers", "contact_rows", "describe_data", "describe_split", "warnings_about"]
 
 _NAMES = {"boolean": "truth values", "date": "dates", "time": "times of the day"}
 MIN_LABELS = 3  # labels of a class; with fewer, a split leaves one part without the class
@@ -28,6 +28,8 @@ def describe_data(data: Dataset) -> list[str]:
         channels = data.shape[2] if len(data.shape) == 3 else 1
         colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
         kind = f"{data.shape[0]} x {data.shape[1]} images, {colours}"
+    elif data.encoder is not None:
+        kind = f"{data.encoder.kind}s, each {data.shape[0]} numbers of the frozen encoder {data.encoder.name}"
     elif data.table is not None and data.table.named:
         kind = f"{data.shape[0]} columns, {_kinds(data.table)}"
     else:
@@ -101,7 +103,7 @@ def warnings_about(data: Dataset, digests: Digests | None = None) -> list[str]:
     warnings = [*_few_labels(data), *_unlabelled_test(data)]
     if isinstance(data.x, NpyRows):  # reading every row would take as long as training on them
         return warnings
-    if not data.is_image:
+    if not data.is_image and data.encoder is None:
         names = data.table.names if data.table is not None else range(data.shape[0])
         # Of all rows of the source, as `aae data` shows its columns.
         rows = np.concatenate([data.x, data.test_x]) if data.test_held_out else data.x
@@ -175,9 +177,12 @@ def _copies(digests: Digests) -> list[str]:
 
 def contact_rows(data: Dataset) -> np.ndarray:
     """Images for a contact sheet: as many of each class as there is room for, then some without a label."""
-    if data.held is not None:
-        return data.test_x[:SHEET]
+    return data.test_x[:SHEET] if data.held is not None else data.x[contact_numbers(data)]
+
+
+def contact_numbers(data: Dataset) -> np.ndarray:
+    """Numbers of the training rows on a contact sheet."""
     groups = [np.flatnonzero(data.y == k) for k in (*range(len(data.classes)), -1)]
     groups = [group for group in groups if len(group)]
     each = max(1, SHEET // max(1, len(groups)))
-    return data.x[np.concatenate([group[:each] for group in groups])[:SHEET]]
+    return np.concatenate([group[:each] for group in groups])[:SHEET]

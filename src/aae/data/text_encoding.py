@@ -20,7 +20,9 @@ _RUN = re.compile(r"[^\W\d_\x00-\x7f]{3}")  # no western language has three acce
 _ODD = re.compile(r"[\x80-\x9f£¥¢¯¹¼¾¿Ÿ][a-zß-ÿ]|[a-zß-ÿ][ÀÁÂÃÈÊËÌÍÎÏÐÒÓÔÕÙÚÛÝÞ¿]")
 
 
-def as_utf8(data: bytes, path: Path, encoding: str | None, hint: bool = False) -> tuple[bytes, list[str]]:
+def as_utf8(
+    data: bytes, path: Path, encoding: str | None, hint: bool = False, what: str = "table"
+) -> tuple[bytes, list[str]]:
     """A text file's content in UTF-8 without a byte order mark, and a note if that was guessed.
 
     Raises:
@@ -38,7 +40,7 @@ def as_utf8(data: bytes, path: Path, encoding: str | None, hint: bool = False) -
     if found is None:
         found = _guess(data)
         if found is None:
-            raise AAEError(f"{path} is not a readable table: its encoding is unclear; name it with --encoding.")
+            raise AAEError(f"{path} is not a readable {what}: its encoding is unclear; name it with --encoding.")
         notes = [f"read as {found}; name another encoding with --encoding if accented letters are wrong."]
     try:
         if found != "utf-8":
@@ -46,10 +48,10 @@ def as_utf8(data: bytes, path: Path, encoding: str | None, hint: bool = False) -
         elif encoding is not None and not hint:
             data.decode()
     except (UnicodeError, LookupError) as error:
-        raise AAEError(f"{path} is not a readable table in {found} ({first_line(error)}); name its encoding with "
+        raise AAEError(f"{path} is not a readable {what} in {found} ({first_line(error)}); name its encoding with "
                        "--encoding.") from error  # fmt: skip
     if b"\0" in data[:SAMPLE]:
-        raise AAEError(f"{path} is not a readable table: it holds bytes that are no text.")
+        raise AAEError(f"{path} is not a readable {what}: it holds bytes that are no text.")
     return data, notes
 
 

@@ -48,7 +48,8 @@ def label_page(
     x = np.empty((len(rows), *dataset.shape), dataset.x.dtype)
     x[order] = dataset.x[rows[order]]
     keys = keys_of(dataset)
-    shown = Shown(x, dataset.y[rows], np.full(len(rows), TRAINING), keys.train[rows].tolist(), keys.name)
+    shown = Shown(x, dataset.y[rows], np.full(len(rows), TRAINING), keys.train[rows].tolist(), keys.name,
+                  dataset.originals)  # fmt: skip
     entries, notes = row_entries(shown, dataset.table)
     classes: Sequence[Any] = dataset.classes or (model.classes if model is not None else None) or []
     payload = empty_payload(f"Label {counted(len(rows), 'row')} of {dataset.name}", fingerprint(dataset)) | entries

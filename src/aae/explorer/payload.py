@@ -11,6 +11,7 @@ import torch
 from aae._version import __version__
 from aae.data.dataset import Dataset
 from aae.data.labels import MARKS
+from aae.data.originals import Originals
 from aae.evaluation import inference, metrics
 from aae.explorer import lists
 from aae.explorer.arrays import pack
@@ -34,6 +35,7 @@ PROBABILITY_BYTES = 1_500_000
 TRIED = 256  # rows whose codes try the precision of the decoder's weights
 MAX_GIVEN = 50_000  # labels of a labels file
 WIDEST = 64  # values of a vector that are shown
+TEXT_BYTES, LEAST_LETTERS = 3_000_000, 200  # of all texts in a page; letters of each that are shown in any case
 Say = Callable[[str], object]
 
 
@@ -100,6 +102,8 @@ def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list
         "key": shown.key, "keys": shown.keys, "part": pack(shown.part, "u8"), "label": pack(shown.y, "i16"),
         "shape": list(shown.x.shape[1:]), "columns": [], "thumbnails": None,
     }  # fmt: skip
+    if shown.originals is not None:
+        return _original_entries(shown, shown.originals, entries)
     if shown.x.ndim > 2:
         is_bytes = shown.x.dtype == np.uint8
         sheets, notes = sprite_sheets(shown.x if is_bytes else (255 * shown.x.clip(0, 1) + 0.5).astype(np.uint8))
@@ -112,6 +116,23 @@ def row_entries(shown: Shown, table: Table | None) -> tuple[dict[str, Any], list
     more = shown.x.shape[1] - WIDEST
     notes = [f"The first {WIDEST} of {shown.x.shape[1]:,} columns are shown."] if more > 0 else []
     return entries | {"data": "vectors", "columns": columns}, notes
+
+
+def _original_entries(
+    shown: Shown, originals: Originals, entries: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The pictures or texts that a frozen encoder read, in place of its vectors."""
+    if originals.are_pictures:
+        sheets, notes = sprite_sheets(originals.pictures(shown.keys))
+        return entries | {"data": "images", "thumbnails": sheets}, notes
+    texts = originals.texts(shown.keys)
+    most = max(LEAST_LETTERS, TEXT_BYTES // max(1, len(texts)))
+    long = sum(len(text) > most for text in texts)
+    column = {"name": "text", "kind": "number", "unit": "letters", "levels": None,
+              "values": pack(np.array([len(text) for text in texts]), "f32"),
+              "texts": [text if len(text) <= most else text[:most] + "…" for text in texts]}  # fmt: skip
+    notes = [f"Of {long:,} texts only the first {most:,} letters are shown."] if long else []
+    return entries | {"data": "table", "columns": [column]}, notes
 
 
 def _encoded(model: Autoencoder, shown: Shown) -> tuple[np.ndarray, dict[str, np.ndarray], Shown, list[str]]:
@@ -160,6 +181,9 @@ def _decoding(
     model: Autoencoder, codes: Mapping[str, np.ndarray], classes: Sequence[str], notes: list[str]
 ) -> dict[str, Any]:
     """The decoder, and the codes of the rows that it takes."""
+    if model.frozen_encoder is not None:
+        return {"decoder": {"error": f"the rows are vectors of the frozen encoder {model.frozen_encoder.name}, which "
+                                     "cannot be turned back into what it read; everything else works."}}  # fmt: skip
     with torch.inference_mode():
         merged = model.merge({name: torch.from_numpy(code) for name, code in codes.items()}).float().numpy()
     decoder = decoder_entries(model, merged[:TRIED], codes, classes)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aae.data.dataset import Dataset
+from aae.data.originals import Originals
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.system.errors import AAEError
@@ -27,6 +28,7 @@ class Shown:
         part: 0 for a test row, 1 for a training row, ``(N,)``.
         keys: What each is called in its source.
         key: Heading of these names: ``"file"``, ``"index"`` or a column.
+        originals: The pictures or texts that a frozen encoder read; None: rows are shown as they are.
     """
 
     x: np.ndarray
@@ -34,6 +36,7 @@ class Shown:
     part: np.ndarray
     keys: list[Any]
     key: str
+    originals: Originals | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -41,7 +44,7 @@ class Shown:
     def kept(self, where: np.ndarray) -> "Shown":
         """Only the rows where the mask ``(N,)`` holds."""
         keys = [key for key, keep in zip(self.keys, where, strict=True) if keep]
-        return Shown(self.x[where], self.y[where], self.part[where], keys, self.key)
+        return Shown(self.x[where], self.y[where], self.part[where], keys, self.key, self.originals)
 
 
 def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
@@ -70,7 +73,7 @@ def choose_rows(data: Dataset, split: Split, count: int) -> Shown:
         raise AAEError(f"{data.name} has no rows to show.")
     names = [*keys.test[test].tolist(), *keys.train[train].tolist()]
     return Shown(np.concatenate([data.test_x[test], data.x[train]]), np.concatenate([data.test_y[test], data.y[train]]),
-                 np.repeat([TEST, TRAINING], [len(test), len(train)]), names, keys.name)  # fmt: skip
+                 np.repeat([TEST, TRAINING], [len(test), len(train)]), names, keys.name, data.originals)  # fmt: skip
 
 
 def _training_rows(data: Dataset, split: Split, count: int, generator: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ from aae._version import __version__
 from aae.model import (
     corruption,  # noqa: F401
     ensembles,  # noqa: F401
+    frozen,  # noqa: F401
     likelihoods,  # noqa: F401
     matching,  # noqa: F401
     merging,  # noqa: F401

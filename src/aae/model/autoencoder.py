@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from aae.model.component import component
+from aae.model.frozen import FrozenEncoder
 from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood
 from aae.model.merging import Concatenate
@@ -40,6 +41,8 @@ class Autoencoder(nn.Module):
             are the mean.
         calibration: Power of the class probabilities, learned at the end of the training: they are as sure as they are
             right on labels that were not learned.
+        frozen_encoder: The pretrained encoder whose vectors of images or texts are the rows; it is not part of the
+            model. None: the rows are the data themselves.
 
     Raises:
         AAEError: The parts do not fit together.
@@ -66,6 +69,7 @@ class Autoencoder(nn.Module):
         pictures: PictureFormat | None = None,
         noise: TableNoise | None = None,
         calibration: float = 1.0,
+        frozen_encoder: FrozenEncoder | None = None,
     ) -> None:
         super().__init__()
         check_latents(latents, getattr(trunk, "features", None))
@@ -83,6 +87,7 @@ class Autoencoder(nn.Module):
         self.pictures = pictures
         self.noise = noise
         self.calibration = calibration
+        self.frozen_encoder = frozen_encoder
         if table is not None and self.input_shape != (table.width,):
             raise AAEError(f"The networks read rows of shape {self.input_shape}, but the table gives {table.width}.")
         expected = getattr(decoder, "dim", self.merge.dim)

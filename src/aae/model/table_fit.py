@@ -8,7 +8,7 @@ import numpy as np
 from aae.model.table import Table
 from aae.model.unseen import row_name
 
-__all__ = ["extreme_notes", "fit_table", "needs_double"]
+__all__ = ["extreme_notes", "fit_table", "fit_vectors", "needs_double"]
 
 MIN_PIXELS = 16  # with fewer columns, numbers of one unit are not taken for an image or spectrum
 CLIP = 20.0  # scales from the mean at which the networks' input ends
@@ -67,6 +67,17 @@ def fit_table(
             column["missing"] = True
         columns.append(column | dict(kinds.get(k, {})))
     return Table(columns, bounded, None if bounded else CLIP, float64=double)
+
+
+def fit_vectors(rows: np.ndarray) -> Table:
+    """Learn the mean of every column and one scale for all: columns of an encoder's vectors are on one scale.
+
+    Args:
+        rows: Vectors to learn from, ``(N, columns)``, float32.
+    """
+    means, squares = rows.mean(0, dtype=np.float64), np.square(rows, dtype=np.float64).mean(0)
+    scale = float(np.sqrt((squares - means**2).clip(0).mean())) or 1.0
+    return Table([{"name": k, "mean": float(mean), "scale": scale} for k, mean in enumerate(means)], False, CLIP)
 
 
 def _standardised(

@@ -120,6 +120,7 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
         classes=data.classes if any(latent.classes for latent in latents) else None,
         table=data.table,
         pictures=data.pictures,
+        frozen_encoder=data.encoder,
     )
 
 

@@ -19,6 +19,7 @@ from aae.presets.recipes import RECIPES
 from aae.report import plots
 from aae.report.bench import SHOWN as SETTINGS
 from aae.report.bench import same_model, step_times
+from aae.report.originals import neighbours, photos_of, refuse_vectors, shows_photos, typical
 from aae.report.page import write_report
 from aae.report.reproduce import option_rows, reproduce
 from aae.report.tables import refuse_cells, row_sheets, shows_cells
@@ -33,7 +34,7 @@ __all__ = ["PICTURES", "draw_picture", "report", "write_run_report"]
 
 SHOWN = 10  # rows in a plot of reconstructions
 POINTS = 5000  # points on a map
-NAMED = ("features", "latent", "manifold", "styles", "confusion", "mistakes")  # plots with names of classes
+NAMED = ("features", "latent", "manifold", "styles", "typical", "confusion", "mistakes")  # plots with names of classes
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
 TIMED = 10  # steps of each setting in the chart of training times
 # What the report says of a run beside its options.
@@ -80,6 +81,7 @@ def _map_codes(model: Autoencoder, rows: Rows) -> tuple[np.ndarray, Prior | None
 
 
 def _manifold(run: Run) -> Figure:
+    refuse_vectors(run)
     style = run.model.style
     if style is None or style.dim != 2 or style.prior is None:
         raise AAEError("The latent grid needs a two-dimensional code with a prior; train with --set z=2.")
@@ -88,6 +90,7 @@ def _manifold(run: Run) -> Figure:
 
 
 def _reconstructions(run: Run) -> Figure:
+    refuse_vectors(run)
     refuse_cells(run.model)
     x = inference.prepare(run.model, run.data.test_x[:SHOWN])
     labels = run.data.test_y[:SHOWN]
@@ -115,12 +118,18 @@ def _confusion(run: Run) -> Figure:
 
 
 def _mistakes(run: Run) -> Figure:
+    if shows_photos(run):
+        probabilities, labels = _labelled_predictions(run)
+        photos = photos_of(run, np.flatnonzero(run.data.test_y >= 0))
+        return plots.mistakes(photos, labels, probabilities, run.data.classes)
+    refuse_vectors(run)
     refuse_cells(run.model)
     probabilities, labels = _labelled_predictions(run)
     return plots.mistakes(run.data.test_x[run.data.test_y >= 0], labels, probabilities, run.data.classes)
 
 
 def _columns(run: Run) -> Figure:
+    refuse_vectors(run)
     quality = run.sample_quality
     if quality is None or not shows_cells(run.model):
         raise AAEError("Column distributions need a table with at least 50 test rows and a model with a prior.")
@@ -129,9 +138,15 @@ def _columns(run: Run) -> Figure:
 
 
 def _samples(run: Run) -> Figure:
+    refuse_vectors(run)
     refuse_cells(run.model)
     with inference.seeded(run.model, 0):
         return plots.samples(run.model.sample(64).cpu().numpy())
+
+
+def _styles(run: Run) -> Figure:
+    refuse_vectors(run)
+    return plots.styles(run.model)
 
 
 def _curves(run: Run) -> Figure:
@@ -276,9 +291,17 @@ PICTURES: dict[str, Picture] = {
     "features": (_features, _features_caption),
     "latent": (_latent, _codes_caption),
     "manifold": (_manifold, _manifold_caption),
-    "styles": (lambda run: plots.styles(run.model), _styles_caption),
+    "styles": (_styles, _styles_caption),
     "samples": (_samples, "Decoded samples from the prior: they should look like the data."),
     "reconstructions": (_reconstructions, _reconstructions_caption),
+    "typical": (
+        typical,
+        "The test photos that the model is surest of, a row for each class or cluster: a cluster should show one kind.",
+    ),
+    "neighbours": (
+        neighbours,
+        "Some test photos with their labels, each followed by the test photos that are most like it to the model.",
+    ),
     "curves": (_curves, _curves_caption),
     "confusion": (
         _confusion,

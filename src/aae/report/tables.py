@@ -15,10 +15,11 @@ from aae.runs.open import Run
 from aae.runs.table_output import cell_texts
 from aae.system.errors import AAEError
 
-__all__ = ["Cell", "Sheet", "refuse_cells", "row_sheets", "shows_cells"]
+__all__ = ["Cell", "Sheet", "refuse_cells", "row_sheets", "shows_cells", "text_sheets"]
 
 RECONSTRUCTED, MISTAKEN, DRAWN = 5, 10, 5  # rows of each sheet
 MOST_COLUMNS = 12
+MOST_LETTERS = 300  # of a text
 FAR = 0.5  # standard deviations beyond which a reconstructed number is marked
 EMPTY = "\N{EN DASH}"
 
@@ -43,7 +44,7 @@ class Sheet:
 
 def shows_cells(model: Autoencoder) -> bool:
     """Whether rows are shown as cells: columns with names, or of different units. Others are curves, or images."""
-    return model.table is not None and model.table.has_units
+    return model.table is not None and model.table.has_units and model.frozen_encoder is None
 
 
 def refuse_cells(model: Autoencoder) -> None:
@@ -52,6 +53,8 @@ def refuse_cells(model: Autoencoder) -> None:
     Raises:
         AAEError: Rows are shown as cells.
     """
+    if model.frozen_encoder is not None:
+        raise AAEError("Vectors of a frozen encoder cannot be drawn as images; write them to an .npz file.")
     if shows_cells(model):
         raise AAEError("Rows of a table cannot be drawn as images; `aae report` shows them as cells, and `aae "
                        "reconstruct` and `aae sample` write them to a .csv, .parquet or .npz file.")
@@ -59,6 +62,8 @@ def refuse_cells(model: Autoencoder) -> None:
 
 def row_sheets(run: Run) -> list[Sheet]:
     """The sheets that suit a run; none for images."""
+    if run.model.frozen_encoder is not None:
+        return text_sheets(run)
     if not shows_cells(run.model):
         return []
     sheets: list[Callable[[Run], Sheet]] = [_reconstructions, _mistakes, _samples, _distances]
@@ -69,6 +74,34 @@ def row_sheets(run: Run) -> list[Sheet]:
         except AAEError:
             continue
     return found
+
+
+def text_sheets(run: Run) -> list[Sheet]:
+    """The mistakes of a model of texts; none for photos, which are drawn."""
+    originals, labels = run.data.originals, run.data.test_y
+    if originals is None or originals.are_pictures or not metrics.can_classify(run.model) or not (labels >= 0).any():
+        return []
+    wrong, shown = _most_confident_mistakes(run)
+    keys = keys_of(run.data)
+    texts = originals.texts(keys.test[shown].tolist())
+    lines = [[Cell(keys.of_test(row)), Cell(text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "…"),
+              _class_name(run, labels[row]), *_prediction(run, row)]
+             for row, text in zip(shown, texts, strict=True)]  # fmt: skip
+    header = [_row_header(run), "Text", "Label", "Prediction", "Confidence"]
+    caption = _mistakes_caption(run, wrong, shown) + (_rows_note(run) if len(shown) else "")
+    return [Sheet("mistakes", "Mistakes", caption, header, lines)]
+
+
+def _most_confident_mistakes(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the misclassified test rows, and of those that are shown."""
+    predicted, confidence = run.probabilities.argmax(1), run.probabilities.max(1)
+    wrong = np.flatnonzero((run.data.test_y >= 0) & (predicted != run.data.test_y))
+    return wrong, wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKEN]
+
+
+def _mistakes_caption(run: Run, wrong: np.ndarray, shown: np.ndarray) -> str:
+    caption = f"{len(wrong):,} of {int((run.data.test_y >= 0).sum()):,} labelled test rows are misclassified."
+    return caption + (f" These are the {len(shown)} with the highest confidence." if len(wrong) > len(shown) else "")
 
 
 def _table(run: Run) -> Table:
@@ -153,16 +186,11 @@ def _mistakes(run: Run) -> Sheet:
     table, labels = _table(run), run.data.test_y
     if not metrics.can_classify(run.model) or not (labels >= 0).any():
         raise AAEError("This model is not a classifier, or no test row has a label.")
-    predicted, confidence = run.probabilities.argmax(1), run.probabilities.max(1)
-    wrong = np.flatnonzero((labels >= 0) & (predicted != labels))
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKEN]
+    wrong, shown = _most_confident_mistakes(run)
     keys = keys_of(run.data)
     lines = [[Cell(keys.of_test(row)), *map(Cell, texts), _class_name(run, labels[row]), *_prediction(run, row)]
              for row, texts in zip(shown, _texts(table, run.data.test_x[shown]), strict=True)]  # fmt: skip
-    caption = f"{len(wrong):,} of {int((labels >= 0).sum()):,} labelled test rows are misclassified."
-    if len(wrong) > len(shown):
-        caption += f" These are the {len(shown)} with the highest confidence."
-    caption += _rows_note(run) if len(shown) else ""
+    caption = _mistakes_caption(run, wrong, shown) + (_rows_note(run) if len(shown) else "")
     header = [_row_header(run), *_names(table), "Label", "Prediction", "Confidence"]
     return Sheet("mistakes", "Mistakes", caption + (_columns_note(table) if len(shown) else ""), header, lines)
 

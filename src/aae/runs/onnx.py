@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically, write_json
-from aae.system.progress import spinner
+from aae.system.progress import say, spinner
 
 __all__ = ["export_onnx"]
 
@@ -95,6 +96,9 @@ def export_onnx(run: Path, out: Path) -> str:
     for name, data in written.items():
         write_atomically(out / f"{name}.onnx", _writer(data))
     write_json(out / "model.json", _description(model, encoded, every))
+    if model.frozen_encoder is not None:
+        say(f"Note: the frozen encoder {model.frozen_encoder.name} is not in these files: they read its vectors "
+            f"(output {model.frozen_encoder.output}), so run it first.")
     return f"{', '.join(f'{name}.onnx' for name in written)}, model.json (largest difference {worst:.1e}): {out}"
 
 
@@ -174,7 +178,9 @@ def _description(model: Autoencoder, encoded: list[str], every: list[str]) -> di
     return {
         "aae": __version__,
         "input": {"name": "x", "shape": ["rows", *model.shape], "dtype": "float64" if _double(model) else "float32"},
-        "preprocessing": "divide bytes by 255" if image else "none",
+        "preprocessing": "divide bytes by 255" if image else "none" if model.frozen_encoder is None else
+        f"the output {model.frozen_encoder.output} of the frozen encoder {model.frozen_encoder.name}, not included",
+        "frozen_encoder": None if model.frozen_encoder is None else asdict(model.frozen_encoder),
         "columns": model.table.columns if model.table is not None else None,
         "encoder": {"file": "encoder.onnx", "outputs": {name: ["rows", dims[name]] for name in encoded}}
         if encoded

@@ -21,10 +21,12 @@ from aae.evaluation.sample_quality import SampleQuality, sample_quality
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import fits
+from aae.model.frozen import IMAGE
 from aae.model.pictures import PictureFormat
 from aae.presets.options import current_names
 from aae.runs.changes import other_rows, own_rows, with_model_classes
 from aae.runs.cross_validation import CrossValidation, saved_cross_validation, with_all_labels
+from aae.runs.encoders import encoder_of, with_encoder
 from aae.runs.prepare import LENGTHS
 from aae.system.errors import AAEError, UsageError
 from aae.system.progress import say
@@ -108,7 +110,8 @@ def open_run(
         flag = chosen[0].replace("_", "-")
         raise UsageError(f"--{flag} describes a table given with --data; {data or 'there'} is none.")
     model = load_run_model(directory, config, components)
-    rows = load_run_data(config, path, model) if data is None else _other_data(data, model, config, strict, given)
+    own = data is None
+    rows = load_run_data(config, path, model, given) if own else _other_data(str(data), model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
         rows = replace(rows, x=rows.x.reshape(-1, *model.shape), test_x=rows.test_x.reshape(-1, *model.shape))
     if rows.shape != model.shape:
@@ -145,13 +148,16 @@ def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterab
     return load(directory.model, components)
 
 
-def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder | None = None) -> Dataset:
+def load_run_data(
+    config: dict[str, Any], path: str | Path, model: Autoencoder | None = None, given: ReadOptions | None = None
+) -> Dataset:
     """Read the data of a run again.
 
     Args:
         config: Its configuration.
         path: Its directory, for messages.
         model: If given, columns are read as this model reads them, and images in its size.
+        given: Where its frozen encoder lies now, if not where it was.
 
     Raises:
         AAEError: They are no longer there, or cannot be read.
@@ -162,8 +168,11 @@ def load_run_data(config: dict[str, Any], path: str | Path, model: Autoencoder |
         raise AAEError(f"{path} was trained on rows in memory ({spec}), which cannot be read again; {elsewhere}")
     if Path(spec).is_absolute() and not Path(spec).exists():
         raise AAEError(f"No data at {spec}, which {path} was trained on; put them back, or {elsewhere}")
-    reading = read_options(config)
-    if model is not None and is_image_source(spec):  # whatever was added to the folder since
+    reading = with_encoder(read_options(config), encoder_of(config), given, read_options(config).features)
+    if reading.encoder is not None:
+        if model is not None and model.pictures is not None:
+            reading = replace(reading, pictures=model.pictures.for_others())
+    elif model is not None and is_image_source(spec):  # whatever was added to the folder since
         alike = reading_for(model)
         reading = replace(reading, image_size=alike.image_size, colour=alike.colour, pictures=alike.pictures)
     elif model is not None and is_array_file(spec):
@@ -211,6 +220,13 @@ def _other_data(
 ) -> Dataset:
     """Other data, read in the format of the model: size and colours of images, columns of tables."""
     labels_file = None if given is None else given.labels_file
+    if model.frozen_encoder is not None and not is_array_file(data):
+        own = read_options(config)
+        new = replace(of_new_files(own, given), label_column=own.label_column, strict=strict, labels_file=labels_file)
+        reading = reading_for(model, new, given, own)
+        if table_kind(data) is None:  # the texts of a folder, or images
+            reading = replace(reading, text_column=None, label_column=None)
+        return load_data(data, reading, model.table, model.classes or [])
     if is_image_source(data):
         alike = replace(reading_for(model), strict=strict, labels_file=labels_file)
         return load_data(data, alike, classes=model.classes or [])
@@ -253,12 +269,27 @@ def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> Read
     return ReadOptions(**(own | new), ignore=options.ignore, chosen=tuple(new))
 
 
-def reading_for(model: Autoencoder) -> ReadOptions:
-    """Options for reading a folder of images for a model.
+def reading_for(
+    model: Autoencoder, reading: ReadOptions | None = None, given: ReadOptions | None = None,
+    own: ReadOptions | None = None,
+) -> ReadOptions:  # fmt: skip
+    """Options for reading a folder of images for a model, or whatever its frozen encoder reads.
+
+    Args:
+        model: The model.
+        reading: The other options.
+        given: Where the frozen encoder lies now, and which column holds texts.
+        own: The options of the training.
 
     Raises:
         AAEError: The rows of the model are not square images.
     """
+    reading = with_encoder(reading or ReadOptions(), model.frozen_encoder, given, None if own is None else own.features)
+    if model.frozen_encoder is not None:
+        column = reading.text_column or getattr(own, "text_column", None)
+        column = None if model.frozen_encoder.kind == IMAGE else column
+        how = None if model.pictures is None else model.pictures.for_others()
+        return replace(reading, pictures=how, text_column=column)
     if len(model.shape) not in (2, 3) or model.shape[0] != model.shape[1]:
         raise AAEError(f"The model takes rows of shape {model.shape}, and a folder of images gives square images.")
     # A model that was not trained on a folder, or by a version that always cut, says nothing more.

@@ -14,6 +14,7 @@ from aae.data.array_files import channels_first, read_array_file
 from aae.data.arrays import Rows, check_rows, open_rows
 from aae.data.builtin import is_builtin
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.encoded import read_encoded
 from aae.data.idx import read_idx
 from aae.data.image_files import ENDINGS, readable_name
 from aae.data.image_structure import structure_of
@@ -21,7 +22,7 @@ from aae.data.images import read_images
 from aae.data.labels import class_indices
 from aae.data.parquet_rows import ParquetRows
 from aae.data.raw import check_named
-from aae.data.sources import is_image_source, load_data
+from aae.data.sources import is_array_file, is_image_source, load_data
 from aae.data.table_files import read_known_table
 from aae.data.tables import table_kind
 from aae.evaluation import inference
@@ -75,6 +76,10 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
         raise UsageError(f"--{reading.chosen[0]} is for tables (.csv, .parquet); {spec} is not one.")
     if is_builtin(spec):  # whatever files have the same name
         return _test_rows(load_data(spec))
+    if model is not None and model.frozen_encoder is not None and path.exists() and not is_array_file(spec):
+        return _encoded(path, model, reading or ReadOptions())
+    if reading is not None and reading.features is not None and (model is None or model.frozen_encoder is None):
+        raise AAEError("The model was trained without a frozen encoder; drop --features.")
     table = model.table if model is not None else None
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
         if table is not None:
@@ -91,6 +96,20 @@ def read_input(spec: str, model: Autoencoder | None = None, reading: ReadOptions
 
 def _test_rows(data: Dataset) -> Input:
     return Input(data.test_x, [data.classes[k] if k >= 0 else None for k in data.test_y])
+
+
+def _encoded(path: Path, model: Autoencoder, reading: ReadOptions) -> Input:
+    """All images or texts of a path as vectors of the model's frozen encoder, in their order."""
+    from aae.runs.open import reading_for
+
+    found = read_encoded(path, reading_for(model, reading, reading, reading))
+    for note in found.notes:
+        say(note)
+    if found.files is None or found.labels is None:
+        return Input(found.x)
+    classes = model.classes or []
+    numbers = class_indices(found.labels, classes)
+    return Input(found.x, [classes[k] if k >= 0 else None for k in numbers], found.files)
 
 
 def _array_rows(path: Path, model: Autoencoder | None) -> Input:
@@ -129,13 +148,17 @@ def reading_of(run: Path, strict: bool, given: ReadOptions | None = None) -> Rea
     from aae.runs.open import of_new_files, read_options
     from aae.training.rundir import RunDir
 
+    given = given or ReadOptions()
+
     label_column, own = None, ReadOptions()
     try:
         own = read_options(RunDir(run).config())
         label_column = own.label_column
     except AAEError:  # the folder of a model alone, or a name on the hub
         pass
-    return replace(of_new_files(own, given), label_column=label_column, strict=strict)
+    return replace(of_new_files(own, given), label_column=label_column, strict=strict,
+                   features=given.features or own.features,
+                   text_column=given.text_column or own.text_column)  # fmt: skip
 
 
 def _images(path: Path, model: Autoencoder, strict: bool) -> Input:

@@ -112,7 +112,7 @@ def _of_run(
 ) -> tuple[Dataset, Autoencoder]:
     """Data and model of a run, the data with the labels of a new file."""
     given = [name for name in (*reading.given(), *(k for k, v in training.items() if v is not None))
-             if name not in ("labels_file", "device", "precision")]  # fmt: skip
+             if name not in ("labels_file", "device", "precision", "features")]  # fmt: skip
     if given:
         flag = given[0].replace("_", "-")
         raise UsageError(f"{path} is a run, whose data and training are settled; drop --{flag}.")
@@ -121,7 +121,7 @@ def _of_run(
     model = load_run_model(directory, config, components)
     if reading.labels_file is not None:
         config["reading"] = {**config.get("reading", {}), "labels_file": reading.labels_file}
-    data = load_run_data(config, path, model)
+    data = load_run_data(config, path, model, reading)
     for note in data.notes if reading.labels_file is not None else ():
         say(f"Note: {note}")
     return data, model

@@ -8,6 +8,7 @@ from typing import Any
 
 from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset, ReadOptions
+from aae.data.features.files import encoder_place
 from aae.data.frames import DataFrame
 from aae.data.sources import load_data
 from aae.data.splits import Split, split_data
@@ -19,6 +20,7 @@ from aae.presets.options import renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
+from aae.runs.encoders import encoder_entry
 from aae.runs.open import load_run_data, read_config
 from aae.runs.prepare import Length, default_labels, long_note, prepare
 from aae.runs.start import shortened, start_from
@@ -125,6 +127,7 @@ def train_preset(
         "length": length,
         "options": options,
         **({} if start is None else {"from": str(Path(start).resolve())}),
+        **({} if rows.encoder is None else {"encoder": encoder_entry(rows.encoder, reading)}),
         **({"cross_validated": True} if rows.cross_validated else {}),
     }
     result = train(model, rows, settings, labels=labels, split=split, seed=seed, out=out, info=info, **loop)
@@ -152,7 +155,8 @@ def _tested(
 def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
     """Read options with absolute paths, so that a run can be opened from anywhere."""
     plain: dict[str, Any] = {k: list(v) if k == "ignore" else dict(v) if k == "kind" else v for k, v in given.items()}
-    return {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in plain.items()}
+    absolute = {k: str(Path(v).resolve()) if k in ("labels_file", "test") else v for k, v in plain.items()}
+    return absolute | ({"features": encoder_place(plain["features"])} if "features" in plain else {})
 
 
 @generators.exclusive()

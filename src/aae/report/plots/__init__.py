@@ -9,7 +9,9 @@ from aae.report.plots.columns import column_distributions
 from aae.report.plots.drawing import png, save
 from aae.report.plots.latents import feature_map, latent_map, prior_range
 from aae.report.plots.names import numbered_classes
+from aae.report.plots.photos import photo_rows
 from aae.report.plots.pictures import manifold, mistakes, reconstructions, samples, styles
 
 __all__ = ["column_distributions", "confusion", "curves", "feature_map", "latent_map", "manifold", "mistakes",
-           "numbered_classes", "png", "prior_range", "reconstructions", "samples", "save", "styles", "training_time"]
+           "numbered_classes", "photo_rows", "png", "prior_range", "reconstructions", "samples", "save", "styles",
+           "training_time"]  # fmt: skip
