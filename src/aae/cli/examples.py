@@ -15,7 +15,7 @@ PICTURE_NAMES = (
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "presets": ("aae presets", "aae presets few-labels", "aae presets semi-supervised --recipe tutorial"),
     "data": ("aae data photos", "aae data patients.csv --label-column diagnosis",
-             "aae data reviews.csv --text-column review --features onnx-community/all-MiniLM-L6-v2-ONNX"),
+             "aae data reviews.csv --text-column review --features encoder"),
     "train": (
         "aae train few-labels --data photos",
         "aae train few-labels --data patients.csv --label-column diagnosis",

@@ -26,7 +26,8 @@ MATCHINGS, MATCHING_RATE, MAX_MATCHED = 10, 0.7, 300  # rounds of that of correl
 
 
 def attach_noise(model: Autoencoder, data: Dataset, split: Split, seed: int = 0) -> None:
-    """Learn from the training rows how cells of a table vary, for `inference.sample`; nothing for other models.
+    """Learn from the training rows how cells of a table vary, for `inference.sample`; nothing for other models, or for
+    vectors of other encoders, whose cells nobody looks at.
 
     Args:
         model: The trained model.
@@ -35,7 +36,7 @@ def attach_noise(model: Autoencoder, data: Dataset, split: Split, seed: int = 0)
         seed: Seed of what is drawn.
     """
     count = len(split.labelled) + len(split.unlabelled)
-    if model.table is None or count < 2 or any(latent.prior is None for latent in model.latents):
+    if model.table is None or model.table.vectors or count < 2 or any(latent.prior is None for latent in model.latents):
         return
     chosen = some_rows(split, ROWS, seed)
     rows = model.table.as_rows(np.asarray(data.x[chosen]))

@@ -120,6 +120,8 @@ class MLPTrunk(nn.Module):
         batch_norm: Normalise each hidden layer over the batch.
         noise: Standard deviation of Gaussian noise added to each hidden layer before its ReLU.
         layer_norm: Normalise each hidden layer over its units, row by row, instead.
+        unit_length: Scale every input to one length, the root of its size: of vectors that encoders make, the direction
+            counts.
 
     Raises:
         AAEError: Both norms are asked for.
@@ -133,16 +135,20 @@ class MLPTrunk(nn.Module):
         batch_norm: bool = False,
         noise: float = 0.0,
         layer_norm: bool = False,
+        unit_length: bool = False,
     ) -> None:
         super().__init__()
-        self.shape, self.hidden = tuple(shape), tuple(hidden)
+        self.shape, self.hidden, self.unit_length = tuple(shape), tuple(hidden), unit_length
         self.dropout, self.batch_norm, self.noise, self.layer_norm = dropout, batch_norm, noise, layer_norm
         sizes = (math.prod(shape), *hidden)
         self.features = sizes[-1]
         self.layers = nn.Sequential(*_layers(sizes, dropout, batch_norm, noise, layer_norm=layer_norm))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x.flatten(1))
+        x = x.flatten(1)
+        if self.unit_length:
+            x = math.sqrt(x.shape[1]) * nn.functional.normalize(x)
+        return self.layers(x)
 
 
 @component

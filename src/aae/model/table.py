@@ -52,6 +52,8 @@ class Table(nn.Module):
         clip: Scales from the mean at which the networks' input ends, if the column has no ``clip`` of its own; None:
             nowhere.
         float64: Rows are float64: in float32 a column's differences would drown in its mean.
+        vectors: Rows are vectors that another encoder made, on one scale.
+        roots: Means and scales are of the square roots of the numbers, and negative ones count as zero.
 
     Raises:
         AAEError: A column without one of these, or a scale that is not above zero.
@@ -72,10 +74,13 @@ class Table(nn.Module):
         bounded: bool = False,
         clip: float | None = None,
         float64: bool = False,
+        vectors: bool = False,
+        roots: bool = False,
     ) -> None:
         super().__init__()
         self.columns = [dict(column) for column in columns]
         self.bounded, self.clip, self.float64 = bounded, clip, float64
+        self.vectors, self.roots = vectors, roots
         if clip is not None and not clip > 0:
             raise AAEError(f"A table's input is clipped at a number above zero, not at {clip}.")
         for column in self.columns:
@@ -122,8 +127,8 @@ class Table(nn.Module):
 
     @property
     def has_units(self) -> bool:
-        """Whether its columns have names or units of their own; others are pixels, or points of a curve."""
-        return self.named or not self.bounded
+        """Whether its columns have names or units of their own; others are pixels, points of a curve, or vectors."""
+        return self.named or not (self.bounded or self.vectors)
 
     @property
     def names(self) -> list[str | int]:
@@ -136,6 +141,7 @@ class Table(nn.Module):
         Of an unseen value all one-hots are zero; an empty cell has its indicator besides.
         """
         rows = rows.to(self._float)
+        rows = rows.clamp(min=0).sqrt() if self.roots else rows
         numbers = (rows if self._plain else rows[:, self._numbers]).sub(self._mean).div(self._scale)
         numbers = torch.where(numbers.isnan(), 0.0, numbers)  # an empty cell counts as the mean
         if self.bounded:
@@ -154,6 +160,8 @@ class Table(nn.Module):
         rows = x.new_empty(len(x), len(self.columns), dtype=self._float if self.float64 else x.dtype)
         count = len(self._numbers)
         rows[:, self._numbers] = torch.where(self._constant, 0.0, x[:, :count]) * self._scale + self._mean
+        if self.roots:
+            rows = rows.clamp(min=0).square()
         start = count + len(self._marked)
         for k, column in enumerate(self.columns):
             if "values" in column:
@@ -191,7 +199,8 @@ class Table(nn.Module):
             else:
                 rows[:, k] = _as_numbers(values, rows.dtype, f"column {column['name']}",
                                          lambda row: f"{where}, {found.row_name(found.total + row)}")  # fmt: skip
-                found.add_numbers(column, rows[:, k], column.get("clip", self.clip))
+                if not self.vectors:  # their means are not of the numbers themselves
+                    found.add_numbers(column, rows[:, k], column.get("clip", self.clip))
             found.add_filled(column, rows[:, k])
         found.next_rows(len(rows))
         if unseen is None:

@@ -8,9 +8,13 @@ import numpy as np
 from aae.model.table import Table
 from aae.model.unseen import row_name
 
-__all__ = ["extreme_notes", "fit_table", "fit_vectors", "needs_double"]
+__all__ = ["are_vectors", "extreme_notes", "fit_table", "fit_vectors", "needs_double"]
 
 MIN_PIXELS = 16  # with fewer columns, numbers of one unit are not taken for an image or spectrum
+LEAST_VECTOR = 256  # columns of an embedding
+SEEN = 1000  # rows that are looked at
+MAX_WHOLE = 0.01  # of its numbers besides 0 are whole
+MAX_RATIO = 20.0  # of the spreads of its columns, but for a twentieth at each end
 CLIP = 20.0  # scales from the mean at which the networks' input ends
 FAR = 200.0  # robust spreads from the median beyond which a cell does not count for mean and scale
 FAR_FILL = 8.0  # the same for numbers that programs write into empty cells, as -9999, if no other cell is near them
@@ -41,6 +45,8 @@ def fit_table(
         kinds: What else a `Table` keeps of a column, by column number.
     """
     values, kinds = values or {}, kinds or {}
+    if not values and are_vectors(rows):
+        return fit_vectors(rows, names, kinds)
     numbers = [k for k in range(rows.shape[1]) if k not in values]
     with np.errstate(over="ignore"):
         single = rows.astype(np.float32, copy=False)
@@ -69,15 +75,45 @@ def fit_table(
     return Table(columns, bounded, None if bounded else CLIP, float64=double)
 
 
-def fit_vectors(rows: np.ndarray) -> Table:
+def fit_vectors(
+    rows: np.ndarray, names: Sequence[str] | None = None, kinds: Mapping[int, dict[str, Any]] | None = None
+) -> Table:
     """Learn the mean of every column and one scale for all: columns of an encoder's vectors are on one scale.
 
+    If no number is negative, these are of the square roots.
+
     Args:
-        rows: Vectors to learn from, ``(N, columns)``, float32.
+        rows: Vectors to learn from, ``(N, columns)``.
+        names: Names of the columns; their numbers if not given.
+        kinds: What else a `Table` keeps of a column, by column number.
     """
+    # Few large numbers among many near zero, as a ReLU leaves, would outweigh the rest (Hu et al., arXiv 2006.03806).
+    roots = bool(rows.min() >= 0)
+    rows = np.sqrt(rows) if roots else rows
     means, squares = rows.mean(0, dtype=np.float64), np.square(rows, dtype=np.float64).mean(0)
     scale = float(np.sqrt((squares - means**2).clip(0).mean())) or 1.0
-    return Table([{"name": k, "mean": float(mean), "scale": scale} for k, mean in enumerate(means)], False, CLIP)
+    columns = [{"name": k if names is None else names[k], "mean": float(mean), "scale": scale, **(kinds or {}).get(k, {})}
+               for k, mean in enumerate(means)]  # fmt: skip
+    return Table(columns, vectors=True, roots=roots)
+
+
+def are_vectors(rows: np.ndarray) -> bool:
+    """Whether the rows of an array look like vectors that another encoder made, as embeddings of images or texts.
+
+    They have at least 256 columns of numbers on one scale, hardly any of them whole, without empty cells or columns that
+    stand out, and are no pixels.
+
+    Args:
+        rows: ``(N, columns)``.
+    """
+    if rows.ndim != 2 or rows.shape[1] < LEAST_VECTOR or len(rows) < 2 or rows.dtype.kind != "f":
+        return False
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), SEEN)).astype(int)].astype(np.float64)
+    if not np.isfinite(some).all() or ((some == np.round(some)) & (some != 0)).mean() > MAX_WHOLE:
+        return False
+    spreads = np.sort(some.std(0))
+    low, high = spreads[len(spreads) // 20], spreads[-1 - len(spreads) // 20]
+    return bool(low > 0 and high <= MAX_RATIO * low and not _one_unit(some, np.isnan(some)))
 
 
 def _standardised(

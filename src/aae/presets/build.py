@@ -143,7 +143,7 @@ def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk | EnsembleTr
         "network",
         options.network,
         {
-            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms),
+            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms, unit_length=options.unit_length),
             "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout, **norms),
             "ensemble": lambda: EnsembleTrunk(
                 shape, hidden, options.members, options.dropout, quantile_bins(data, options.bins)

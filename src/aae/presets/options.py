@@ -37,6 +37,7 @@ class Options:
     layer_norm: bool = _option(
         False, "layer norm instead of batch norm in the encoder: independent of the batch, for imbalanced classes"
     )
+    unit_length: bool = _option(False, "scale every input row to one length, for vectors of other encoders (mlp)")
     likelihood: str = _option("auto", "bernoulli or gaussian; auto: bernoulli for grey images")
     corruption: str = _option(
         "none",

@@ -26,6 +26,7 @@ class Preset:
         vectors: Values that differ from ``options`` if rows are vectors or columns of a table, not images.
         narrow: Values that differ from ``vectors`` if there are fewer than 50 columns.
         wide: Values that differ from ``vectors`` if there are at least 256 columns.
+        embeddings: Values that differ from ``wide`` if rows are vectors that another encoder made.
     """
 
     summary: str
@@ -34,6 +35,7 @@ class Preset:
     vectors: Mapping[str, Any] = field(default_factory=dict)
     narrow: Mapping[str, Any] = field(default_factory=dict)
     wide: Mapping[str, Any] = field(default_factory=dict)
+    embeddings: Mapping[str, Any] = field(default_factory=dict)
 
 
 _PLAIN = {"reconstruction": 1.0, "matching": "none", "ema_decay": None, "batch_norm": False}
@@ -94,6 +96,24 @@ _FEW_LABELS_WIDE = {
     "reconstruction": 0.0,
     "lr": 1e-3,
     "min_steps": 300,
+}
+
+# Vectors of another encoder: a mixture and logistic regression teach the network (docs/embeddings.md).
+_EMBEDDINGS = {
+    "network": "mlp",
+    "unit_length": True,
+    "hidden": (512,),
+    "dropout": 0.5,
+    "batch_norm": False,
+    "baseline_targets": 1.0,
+    "vat_radius": 0.0,
+    "transformation": 0.0,
+    "interpolation": 0.0,
+    "batch_size": 128,
+    "labelled_batch_size": 64,
+    "lr": 1e-3,
+    "epochs": 6,
+    "min_steps": 1000,
 }
 
 # On wine, breast cancer and digits more steps change nothing, and smaller batches give better clusters.
@@ -186,6 +206,7 @@ PRESETS: dict[str, Preset] = {
         },
         _FEW_LABELS_VECTORS,
         wide=_FEW_LABELS_WIDE,
+        embeddings={**_EMBEDDINGS, "reconstruction": 1e-4},
     ),
     "clustering": Preset(
         "Clustering with a style code, without labels (§6); for images with convolution and augmentation",
@@ -216,6 +237,7 @@ PRESETS: dict[str, Preset] = {
             "min_steps": 2000,
         },
         _CLUSTERING_VECTORS,
+        embeddings={**_EMBEDDINGS, "y_matching": "adversarial", "reconstruction": 1e-4},
     ),
     "embedding": Preset(
         "2-D embedding with a head for each class or cluster (§7)",
@@ -246,13 +268,16 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None) -> Options:
+def resolve(
+    preset: str, changes: Mapping[str, Any] | None = None, columns: int | None = None, embeddings: bool = False
+) -> Options:
     """Options of a preset after a user's changes, one of which may be ``recipe``, a published setting.
 
     Args:
         preset: Its name.
         changes: Options that differ, ``{name: value}``.
         columns: Number of columns if rows are vectors or columns of a table, not images.
+        embeddings: Whether the rows are vectors that another encoder made.
 
     An option given by an old name issues a `FutureWarning`.
 
@@ -268,6 +293,7 @@ def resolve(preset: str, changes: Mapping[str, Any] | None = None, columns: int 
         options = replace(options, **PRESETS[preset].vectors)
         options = replace(options, **(PRESETS[preset].narrow if columns < NARROW else {}))
         options = replace(options, **(PRESETS[preset].wide if columns >= WIDE else {}))
+        options = replace(options, **(PRESETS[preset].embeddings if embeddings else {}))
     if recipe is not None:
         if recipe not in RECIPES:
             raise unknown("recipe", str(recipe), RECIPES)

@@ -27,7 +27,8 @@ LONG = 2.5  # times the preset's own length
 
 def resolve_for(preset: str, changes: Mapping[str, Any], data: Dataset) -> Options:
     """Options of a preset for a data set; some differ for vectors and tables."""
-    return resolve(preset, changes, None if data.is_image else math.prod(data.shape))
+    embeddings = data.table is not None and data.table.vectors
+    return resolve(preset, changes, None if data.is_image else math.prod(data.shape), embeddings)
 
 
 def prepare(

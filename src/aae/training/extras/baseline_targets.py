@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aae.distributed import shards
 from aae.evaluation.committee import Committee
+from aae.evaluation.vector_committee import VectorCommittee
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.ensembles import EnsembleTrunk
@@ -26,14 +27,15 @@ class BaselineTargets(Extra):
 
     Networks alone overfit a few labels, and what they then say of other rows confirms itself. Here these rows learn
     what a `Committee` says of them (distillation: Hinton et al., arXiv 1503.02531), which is no worse than the labels
-    allow. In columns, a share of a row's values is swapped with another row's, whose class may be another one (SCARF,
+    allow. Vectors of another encoder have a `VectorCommittee`, which needs no labels: its clusters then teach.
+    In columns, a share of a row's values is swapped with another row's, whose class may be another one (SCARF,
     Bahri et al., arXiv 2106.15147): the network cannot repeat the forest's steps, and it ends better than its teachers.
 
     Args:
         weight: Factor on the divergence, beside the cross-entropy of labelled rows.
         swap: Share of the values of columns that another row gives. An ensemble's encoded values are swapped one by
             one.
-        rows: Number of rows stored; at most half of them are labelled.
+        rows: Number of rows stored, of vectors twice as many; at most half of them are labelled.
         seed: Seed of the forests.
     """
 
@@ -43,7 +45,7 @@ class BaselineTargets(Extra):
         check_counts("BaselineTargets", rows=rows)
         check_share("BaselineTargets", swap=swap)
         self.weight, self.swap, self.rows, self.seed = weight, swap, rows, seed
-        self.committee: Committee | None = None
+        self.committee: Committee | VectorCommittee | None = None
         self._columns = True
         self._x: Tensor | None = None  # encoded rows (N, *)
         self._targets: Tensor | None = None  # (N, K)
@@ -52,15 +54,16 @@ class BaselineTargets(Extra):
         """Fit the committee; does nothing where every row has a label, or all labels are of one class."""
         self.committee = None
         category: Any = trainer.model.category
-        x, labels = trainer.some_rows(self.rows)
-        y = labels.cpu().numpy()
+        vectors = trainer.model.table is not None and trainer.model.table.vectors
+        x, labels = trainer.some_rows(2 * self.rows if vectors else self.rows)
+        y = labels.cpu().numpy() if category.classes else np.full(len(labels), -1)
         known = y >= 0
-        if known.all() or len(np.unique(y[known])) < 2:
+        if known.all() or (len(np.unique(y[known])) < 2 and (category.classes or not vectors)):
             return
         weights = trainer.losses.class_weights
         given = None if weights is None else weights.tolist()
         prior = torch.ones(category.dim) / category.dim if category.prior is None else category.prior(1).probs.flatten()
-        self.committee = Committee(self.seed).fit(x, y, prior.double().cpu().numpy(), given)
+        self.committee = (VectorCommittee if vectors else Committee)(self.seed).fit(x, y, prior.double().cpu().numpy(), given)
         self._targets = torch.from_numpy(self.committee.probabilities[~known]).float().to(x.device)
         rows = x[torch.from_numpy(~known).to(x.device)]
         self._columns = x.dim() < 3
