@@ -31,7 +31,8 @@ from aae.system.machine import describe_machine
 LINES = Path(__file__).parent / "results" / "labelling.jsonl"
 PAGE = Path(__file__).parents[1] / "docs" / "labelling.md"
 SETS, LABELS = ("digits", "mnist"), (10, 20, 50)
-NAMES = {"random": "random rows", "typiclust": "TypiClust on the pixels", "suggest": "`aae suggest`"}
+NAMES = {"random": "random rows", "typiclust": "TypiClust on the pixels", "suggest": "`aae suggest`",
+         "clustering": "the same, a third of the steps from the clustering"}  # fmt: skip
 START, END = "<!-- benchmarks/labelling.py -->", "<!-- end -->"
 MOST = 10_000  # rows that are compared, as in `aae suggest`
 NEAR = 20  # neighbours among which a row is typical, as in TypiClust
@@ -44,11 +45,15 @@ def chosen_rows(method: str, data: Dataset, n: int, draw: int, runs: Path, lengt
         return np.random.default_rng(draw).permutation(len(data.x))[:n]
     if method == "typiclust":
         return some[typiclust(data.x[some].reshape(len(some), -1) / 255, n, draw)]
-    run = runs / f"{data.name}-{draw}{''.join(f'-{value:g}' for value in length.values())}"
+    run = clustering_run(data.name, draw, runs, length)
     if not (run / "model").is_dir():
         whole(aae.train_preset("clustering", data.name, seed=draw, changes={"clusters": CLUSTERS}, out=run,
                                progress=False, device="cpu", **length))  # fmt: skip
     return some[typical_rows(comparable(inference.features(load(run), data.x[some])), n).rows]
+
+
+def clustering_run(name: str, draw: int, runs: Path, length: dict[str, Any]) -> Path:
+    return runs / f"{name}-{draw}{''.join(f'-{value:g}' for value in length.values())}"
 
 
 def whole(result: Any) -> Any:
@@ -91,9 +96,11 @@ def one(name: str, n: int, method: str, draw: int, arguments: argparse.Namespace
     """Choose, label, train and measure."""
     data, start = load_data(name), time.perf_counter()
     rows = chosen_rows(method, data, n, draw, arguments.runs, arguments.length)
-    some = only(data, rows)
-    result = whole(aae.train_preset("few-labels", some, labels=n, seed=draw, progress=False, device="cpu",
-                                    **arguments.length))  # fmt: skip
+    some, options = only(data, rows), dict(arguments.length)
+    if method == "clustering":
+        options = {key: max(1, value // 3) for key, value in options.items()}
+        options["start"] = clustering_run(name, draw, arguments.runs, arguments.length)
+    result = whole(aae.train_preset("few-labels", some, labels=n, seed=draw, progress=False, device="cpu", **options))
     return {"set": name, "labels": n, "method": method, "draw": draw, "classes": len(some.classes),
             "error": round(error(result.model, data, some.classes), 3), "length": arguments.length,
             "seconds": round(time.perf_counter() - start), "version": aae.__version__,

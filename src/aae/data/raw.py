@@ -26,6 +26,10 @@ LISTED = 10  # names that a sentence lists
 ENOUGH_LABELS = 200  # of which a fifth says something about the error
 
 
+VECTORS = (
+    "The rows look like vectors that another encoder made (at least 256 columns of numbers on one scale); the presets "
+    "few-labels and clustering have settings for these, which --set changes."
+)
 AnyRows = TypeVar("AnyRows", np.ndarray, NpyRows)  # in memory, or left on the disk
 
 
@@ -138,6 +142,8 @@ def _fitted(raw: RawData[Any], rows: np.ndarray, table: Table | None) -> tuple[T
         return table, []
     if raw.encoder is not None or (given and table.named):  # it was said when they were read, or no one can act on it
         return table, []
+    if table.vectors and not given:
+        return table, [VECTORS]
     return table, extreme_notes(table, raw.x, raw.where, raw.row_name)
 
 

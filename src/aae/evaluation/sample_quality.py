@@ -72,7 +72,8 @@ def sample_quality(model: Autoencoder, data: Dataset, split: Split, seed: int = 
         seed: Seed of what is drawn.
 
     Returns:
-        None without a table, for vectors of another encoder, without a prior to sample from, or with fewer than 50 test rows.
+        None without a table, for vectors of another encoder, without a prior to sample from, or with fewer than 50
+        test rows.
     """
     table, count = model.table, min(len(data.test_x), MAX_ROWS)
     if table is None or table.vectors or count < MIN_ROWS or any(latent.prior is None for latent in model.latents):

@@ -185,7 +185,8 @@ def _decoding(
         return {"decoder": {"error": f"the rows are vectors of the frozen encoder {model.frozen_encoder.name}, which "
                                      "cannot be turned back into what it read; everything else works."}}  # fmt: skip
     if model.table is not None and model.table.vectors:
-        return {"decoder": {"error": "the rows are vectors of another encoder, which have no picture; everything else works."}}
+        return {"decoder": {"error": "the rows are vectors of another encoder, which have no picture; everything else "
+                                     "works."}}  # fmt: skip
     with torch.inference_mode():
         merged = model.merge({name: torch.from_numpy(code) for name, code in codes.items()}).float().numpy()
     decoder = decoder_entries(model, merged[:TRIED], codes, classes)

@@ -76,7 +76,7 @@ def fit_table(
 
 
 def fit_vectors(
-    rows: np.ndarray, names: Sequence[str] | None = None, kinds: Mapping[int, dict[str, Any]] | None = None
+    rows: np.ndarray, names: Sequence[str] | None = None, kinds: Mapping[int, Mapping[str, Any]] | None = None
 ) -> Table:
     """Learn the mean of every column and one scale for all: columns of an encoder's vectors are on one scale.
 
@@ -92,7 +92,8 @@ def fit_vectors(
     rows = np.sqrt(rows) if roots else rows
     means, squares = rows.mean(0, dtype=np.float64), np.square(rows, dtype=np.float64).mean(0)
     scale = float(np.sqrt((squares - means**2).clip(0).mean())) or 1.0
-    columns = [{"name": k if names is None else names[k], "mean": float(mean), "scale": scale, **(kinds or {}).get(k, {})}
+    more = kinds or {}
+    columns = [{"name": k if names is None else names[k], "mean": float(mean), "scale": scale, **more.get(k, {})}
                for k, mean in enumerate(means)]  # fmt: skip
     return Table(columns, vectors=True, roots=roots)
 
@@ -100,8 +101,8 @@ def fit_vectors(
 def are_vectors(rows: np.ndarray) -> bool:
     """Whether the rows of an array look like vectors that another encoder made, as embeddings of images or texts.
 
-    They have at least 256 columns of numbers on one scale, hardly any of them whole, without empty cells or columns that
-    stand out, and are no pixels.
+    They have at least 256 columns of numbers on one scale, hardly any of them whole, without empty cells or columns
+    that stand out, and are no pixels.
 
     Args:
         rows: ``(N, columns)``.

@@ -63,7 +63,8 @@ class BaselineTargets(Extra):
         weights = trainer.losses.class_weights
         given = None if weights is None else weights.tolist()
         prior = torch.ones(category.dim) / category.dim if category.prior is None else category.prior(1).probs.flatten()
-        self.committee = (VectorCommittee if vectors else Committee)(self.seed).fit(x, y, prior.double().cpu().numpy(), given)
+        frequencies = prior.double().cpu().numpy()
+        self.committee = (VectorCommittee if vectors else Committee)(self.seed).fit(x, y, frequencies, given)
         self._targets = torch.from_numpy(self.committee.probabilities[~known]).float().to(x.device)
         rows = x[torch.from_numpy(~known).to(x.device)]
         self._columns = x.dim() < 3
