@@ -1,7 +1,7 @@
 """Few labels, and none, on vectors of frozen encoders: `aae` beside scikit-learn's methods.
 
-``python benchmarks/embeddings.py --photos CIFAR10 --encoders FOLDER`` measures what has not been measured (``--draw 2``:
-one draw) and writes docs/embeddings.md (``--page``: only that). FOLDER is what ``python benchmarks/encoders.py FOLDER``
+``python benchmarks/embeddings.py --photos CIFAR10 --encoders FOLDER`` measures what is missing (``--draw 2``: of one
+draw) and writes docs/embeddings.md (``--page``: only that). FOLDER is what ``python benchmarks/encoders.py FOLDER``
 made; CIFAR10 has photos in ``train/CLASS`` and ``test/CLASS``. The texts are docstrings of ten installed packages, the
 package being the class: 1,000 of each, the first 300 characters without the package's name, a fifth to test on.
 Every method gets the same rows and labels: 4, 25 or 100 of each class, drawn anew by each draw.

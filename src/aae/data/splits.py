@@ -10,7 +10,7 @@ from aae.data.order import RowsExcept
 from aae.data.raw import leave_one_of_each
 from aae.system.errors import AAEError, unknown
 
-__all__ = ["Split", "fingerprint", "some_rows", "split_data"]
+__all__ = ["Split", "evenly", "fingerprint", "some_rows", "split_data"]
 
 SPLITS = ("random", "tutorial")
 FINGERPRINT = 1000  # rows by which data sets are distinguished
@@ -24,6 +24,16 @@ class Split:
     labelled: np.ndarray
     unlabelled: np.ndarray | RowsExcept
     validation: np.ndarray
+
+
+def evenly(rows: int, count: int) -> np.ndarray:
+    """The numbers of at most ``count`` rows, spread evenly: in many sources the rows are sorted by class.
+
+    Example:
+        >>> evenly(9, 3), evenly(2, 3)
+        (array([0, 4, 8]), array([0, 1]))
+    """
+    return np.linspace(0, rows - 1, min(rows, count)).astype(np.int64)
 
 
 def some_rows(split: Split, count: int, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.data.arrays import Rows
-from aae.data.splits import some_rows
+from aae.data.splits import evenly, some_rows
 from aae.evaluation import inference, metrics
 from aae.evaluation.projection import neighbour_plane
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
@@ -55,17 +55,19 @@ def _features(run: Run) -> Figure:
     category = run.model.category
     if category is None or category.posterior is None:
         raise AAEError("This model infers no class or cluster, so it has no features to draw; draw latent instead.")
-    points = neighbour_plane(inference.features(run.model, run.data.test_x[:NEIGHBOURS]))
-    return plots.feature_map(points, run.data.test_y[:NEIGHBOURS], run.data.classes)
+    rows = evenly(len(run.data.test_x), NEIGHBOURS)
+    points = neighbour_plane(inference.features(run.model, run.data.test_x[rows]))
+    return plots.feature_map(points, run.data.test_y[rows], run.data.classes)
 
 
 def _latent(run: Run) -> Figure:
-    codes, prior = _map_codes(run.model, run.data.test_x[:POINTS])
+    rows = evenly(len(run.data.test_x), POINTS)
+    codes, prior = _map_codes(run.model, run.data.test_x[rows])
     training = None
     if shows_cells(run.model):  # a table often has few test rows
         training, _ = _map_codes(run.model, run.data.x[some_rows(run.split, POINTS)])
     what = "Codes" if prior is None else _what_lies_on_the_map(run.model)[0]
-    return plots.latent_map(codes, run.data.test_y[:POINTS], run.data.classes, prior, what, training)
+    return plots.latent_map(codes, run.data.test_y[rows], run.data.classes, prior, what, training)
 
 
 def _map_codes(model: Autoencoder, rows: Rows) -> tuple[np.ndarray, Prior | None]:
@@ -92,8 +94,8 @@ def _manifold(run: Run) -> Figure:
 def _reconstructions(run: Run) -> Figure:
     refuse_vectors(run)
     refuse_cells(run.model)
-    x = inference.prepare(run.model, run.data.test_x[:SHOWN])
-    labels = run.data.test_y[:SHOWN]
+    rows = evenly(len(run.data.test_x), SHOWN)
+    x, labels = inference.prepare(run.model, run.data.test_x[rows]), run.data.test_y[rows]
     corruption = run.model.corruption
     with inference.seeded(run.model, 0):  # for the noise, and for the labels of rows without one
         if corruption is None or not hasattr(corruption, "corrupt"):
@@ -226,7 +228,7 @@ def _features_caption(run: Run) -> str:
 def _codes_caption(run: Run) -> str:
     model = run.model
     what, should = _what_lies_on_the_map(model)
-    colours = _coloured(run.data.test_y[:POINTS])
+    colours = _coloured(run.data.test_y[evenly(len(run.data.test_y), POINTS)])
     caption = f"{what} of test examples{colours}.{' ' + should if colours else ''}"
     caption += " Training rows are shown in grey." if shows_cells(model) else ""
     style = None if model.merged_is_map else model.style

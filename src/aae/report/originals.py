@@ -6,6 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from aae.data.originals import Originals
 from aae.data.row_keys import keys_of
+from aae.data.splits import evenly
 from aae.evaluation import inference
 from aae.report import plots
 from aae.runs.open import Run
@@ -71,12 +72,14 @@ def neighbours(run: Run) -> Figure:
     _originals(run)
     if run.model.trunk is None or len(run.data.test_x) < 2:
         raise AAEError("Neighbours need a model with an encoder and two test rows.")
-    features = inference.features(run.model, run.data.test_x[:COMPARED])
+    compared = evenly(len(run.data.test_x), COMPARED)
+    features = inference.features(run.model, run.data.test_x[compared])
     some = np.linspace(0, len(features) - 1, min(ROWS, len(features))).astype(np.int64)
     count = min(NEAR + 1, len(features))
     near = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(features[some], return_distance=False)
     rows = [np.array([row, *[one for one in found if one != row][: count - 1]])
             for row, found in zip(some, near, strict=True)]  # fmt: skip
-    known = run.data.test_y[some]
+    known = run.data.test_y[compared[some]]
     names = [str(run.data.classes[k]) if k >= 0 else "no label" for k in known]
-    return plots.photo_rows([photos_of(run, one) for one in rows], names, "Test photos and those most like them")
+    photos = [photos_of(run, compared[one]) for one in rows]
+    return plots.photo_rows(photos, names, "Test photos and those most like them")
