@@ -189,3 +189,10 @@ def test_convolutions_go_down_to_about_four_pixels(side):
     trunk = ConvTrunk((side, side), channels=2, features=6)
     convolutions = trunk.layers[: [type(layer) for layer in trunk.layers].index(nn.Flatten)]
     assert 4 <= convolutions(torch.rand(1, 1, side, side).repeat(2, 1, 1, 1)).shape[-1] <= 6
+
+
+def test_of_rows_of_unit_length_only_the_direction_counts():
+    trunk = MLPTrunk((5,), (4,), unit_length=True)
+    x = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    assert_close(trunk(7 * x), trunk(x), terms=5, size=3)
+    assert bool(trunk(torch.zeros(1, 5)).isfinite().all())

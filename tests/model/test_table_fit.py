@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from aae.model.table_fit import extreme_notes, fit_table
+from aae.model.table_fit import are_vectors, extreme_notes, fit_table, fit_vectors
 from helpers.close import assert_close
 
 pytestmark = pytest.mark.numeric
@@ -142,3 +142,48 @@ def test_a_constant_column_is_restored_and_hardly_seen():
     restored = table.restore(torch.full((1, table.width), 3.0))[0]
     assert restored[1:].tolist() == pytest.approx([0.1, 7])
     assert restored[0] != rows[:, 0].mean()
+
+
+def embedding(rows=50, columns=256):
+    return np.random.default_rng(0).normal(size=(rows, columns)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("change", "answer"), [
+    (lambda x: x, True),
+    (lambda x: x.astype(np.float64), True),
+    (lambda x: np.maximum(x, 0), True),  # after a ReLU
+    (lambda x: x / np.linalg.norm(x, axis=1, keepdims=True), True),
+    (lambda x: x[:, :255], False),
+    (lambda x: np.round(10 * x), False),  # counts
+    (lambda x: x * 10.0 ** (np.arange(256) % 4), False),  # columns of several units
+    (lambda x: np.where(np.arange(256) < 40, 1.0, x), False),  # constant columns, as at the border of an image
+    (lambda x: np.where(x > 3, np.nan, x), False),
+    (lambda x: 1 / (1 + np.exp(-9 * x)), False),  # pixels
+    (lambda x: (255 / (1 + np.exp(-x))).astype(np.uint8), False),
+    (lambda x: x[:1], False),
+])  # fmt: skip
+def test_vectors_of_encoders_are_recognised(change, answer):
+    assert are_vectors(change(embedding())) is answer
+
+
+def test_vectors_have_one_scale_and_are_restored():
+    x = embedding() * 3 + 1
+    table = fit_vectors(x, [f"e{k}" for k in range(256)])
+    assert table.vectors
+    assert table.names[:2] == ["e0", "e1"]
+    assert len({column["scale"] for column in table.columns}) == 1
+    read = table(torch.from_numpy(x))
+    assert float(read.square().mean()) == pytest.approx(1, rel=1e-4)
+    assert_close(table.restore(read), x, terms=4, size=20)
+
+
+def test_vectors_without_negative_numbers_are_read_as_square_roots():
+    x = np.maximum(embedding(), 0)
+    table = fit_table(x)
+    assert table.vectors
+    assert table.roots
+    read = table(torch.from_numpy(x))
+    assert_close(read * table.columns[0]["scale"] + torch.tensor([column["mean"] for column in table.columns]),
+                 np.sqrt(x), terms=4, size=4)  # fmt: skip
+    assert_close(table.restore(read), x, terms=8, size=16)
+    assert float(table.restore(torch.full((1, 256), -9.0)).abs().max()) == 0

@@ -41,8 +41,9 @@ class VectorMixture:
         self.seed = seed
         rows = normalize(x - x.mean(0))
         count = min(COMPONENTS, *rows.shape)
-        self.z = normalize(PCA(count, random_state=seed, svd_solver="randomized").fit_transform(rows))
-        self.z = self.z.astype(np.float32)
+        with np.errstate(invalid="ignore"):  # scikit-learn divides by the variance, which equal rows have none of
+            scores = PCA(count, random_state=seed, svd_solver="randomized").fit_transform(rows)
+        self.z = normalize(scores).astype(np.float32)
         self.graph: Any = row_graph(torch.from_numpy(self.z))
 
     def fit_labels(self, y: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
@@ -76,7 +77,7 @@ class VectorMixture:
         counts = np.maximum(p.sum(0), SMALLEST)
         means = (p.T @ self.z) / counts[:, None]
         within = scatter - (means.T * (counts / counts.sum())) @ means
-        within = within + RIDGE * np.trace(within) / len(within) * np.eye(len(within), dtype=within.dtype)
+        within = within + (RIDGE * np.trace(within) / len(within) + SMALLEST) * np.eye(len(within), dtype=within.dtype)
         directions = np.linalg.solve(within, means.T)  # (D, K)
         return np.asarray(self.z @ directions - 0.5 * (means.T * directions).sum(0))
 

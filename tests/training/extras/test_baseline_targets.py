@@ -5,9 +5,11 @@ import torch
 from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference
+from aae.model.table_fit import fit_vectors
 from aae.runs.prepare import prepare
 from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.train import train
+from helpers.vectors import groups, only
 
 
 def prepared(labelled=40, rows=200, steps=150):
@@ -46,3 +48,18 @@ def test_it_does_nothing_without_unlabelled_rows(labelled):
     data, split, (model, settings, *_) = prepared(labelled, labelled, steps=2)
     train(model, data, settings, split=split, progress=False)
     assert next(e for e in settings.extras if isinstance(e, BaselineTargets)).committee is None
+
+
+@pytest.mark.parametrize("preset", ["few-labels", "clustering"])
+def test_vectors_learn_from_a_mixture_with_and_without_labels(preset):
+    x, y = groups(apart=1.0)
+    labels = only(y, 3) if preset == "few-labels" else np.full(len(y), -1)
+    names = ["a", "b", "c"] if preset == "few-labels" else []
+    data = Dataset("vectors", x, labels, x[:0], labels[:0], names, table=fit_vectors(x))
+    split = Split(np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), np.arange(0))
+    options = {"clusters": 3} if preset == "clustering" else {}
+    model, settings, *_ = prepare(preset, data, len(split.labelled), split, 0, options, {"steps": 60})
+    assert model.trunk.unit_length
+    result = train(model, data, settings, split=split, progress=False)
+    found = inference.classify(result.model, x).argmax(1)
+    assert len({(int(a), int(b)) for a, b in zip(found, y, strict=True)}) == 3
