@@ -54,7 +54,7 @@ OTHERS = [saved(COLOUR, kind) for kind in ("EPS", "TGA", "PCX", "ICO", "PDF", "I
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(ImageCache, "load", lambda self: None)
+    monkeypatch.setattr(ImageCache, "load", lambda self, mapped=False: None)
     monkeypatch.setattr(ImageCache, "save", lambda self, x, facts: None)
 
 
