@@ -123,7 +123,7 @@ def read() -> list[dict[str, Any]]:
 
 
 def page(lines: list[dict[str, Any]]) -> str:
-    text = ["# Vectors of frozen encoders", "", " ".join(HEAD.split()), "",
+    text = ["# Vectors of frozen encoders", "", HEAD, "",
             "| data | labels of each class | logistic regression | label spreading | k-means | `aae` |",
             "|---|---|---|---|---|---|"]  # fmt: skip
     for name in SETS:
