@@ -20,6 +20,7 @@ from aae.runs.open import open_run
 from aae.system.errors import AAEError, UsageError
 from helpers.runs import train_small
 from helpers.unpacked import decode, unpack
+from helpers.vectors import groups
 from helpers.written import write_picture
 
 
@@ -340,3 +341,17 @@ def test_labelling_page_without_classes(tmp_path):
     label_page(data, np.arange(1), ["typical"], None, tmp_path / "label.html")
     payload = told((tmp_path / "label.html").read_text())
     assert (payload["classes"], payload["proposed"], payload["title"]) == ([], None, "Label 1 row of digits")
+
+
+def test_vectors_of_another_encoder_have_no_decoder(tmp_path):
+    x, y = groups(90, 256)
+    np.savez(tmp_path / "v.npz", x=x, y=y)
+    train_small("few-labels", data=str(tmp_path / "v.npz"), labels=30, out=tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    assert run.model.table.vectors
+    payload = run_payload(run, 40)
+    assert payload["data"] == "vectors"
+    assert payload["decoder"] == {"error": "the rows are vectors of another encoder, which have no picture; everything "
+                                           "else works."}  # fmt: skip
+    assert payload["codes"] is None
+    assert len(payload["keys"]) == len(unpack(payload["prediction"])) == 40

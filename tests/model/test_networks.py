@@ -196,3 +196,15 @@ def test_of_rows_of_unit_length_only_the_direction_counts():
     x = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
     assert_close(trunk(7 * x), trunk(x), terms=5, size=3)
     assert bool(trunk(torch.zeros(1, 5)).isfinite().all())
+
+
+def test_unit_length_is_the_root_of_the_size_and_kept_in_the_specification():
+    trunk = MLPTrunk((2, 2), (3,), unit_length=True).eval()
+    plain = MLPTrunk((2, 2), (3,)).eval()
+    plain.load_state_dict(trunk.state_dict())
+    x = torch.tensor([[[3.0, 0.0], [0.0, 4.0]]])  # of length 5, and then of length 2
+    assert_close(trunk(x), plain(x * 2 / 5), terms=8, size=8)
+    twin = through_json(trunk)
+    assert twin.unit_length
+    assert torch.equal(twin(x), trunk(x))
+    assert not through_json(plain).unit_length

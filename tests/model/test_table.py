@@ -12,7 +12,7 @@ from aae.evaluation import inference
 from aae.model.artifact import load, save_model
 from aae.model.component import rebuild
 from aae.model.table import Table
-from aae.model.table_fit import fit_table
+from aae.model.table_fit import fit_table, fit_vectors
 from aae.model.unseen import UnseenValues
 from aae.system.errors import AAEError
 from helpers.close import assert_close
@@ -183,3 +183,47 @@ def test_facts_that_are_not_valid(facts):
         Table([{"name": "a", "mean": 0.0, "scale": 1.0, **facts}])
     with pytest.raises(AAEError, match="clipped at a number above zero"):
         Table([{"name": "a", "mean": 0.0, "scale": 1.0}], clip=0.0)
+
+
+def vectors(roots):
+    x = np.random.default_rng(1).normal(size=(40, 256)).astype(np.float32)
+    return np.abs(x) if roots else x
+
+
+@pytest.mark.parametrize("roots", [False, True])
+def test_vectors_are_restored_and_kept_in_the_specification(roots):
+    x = vectors(roots)
+    table = fit_vectors(x)
+    assert (table.vectors, table.roots) == (True, roots)
+    twin = through_json(table)
+    assert (twin.vectors, twin.roots, twin.has_units) == (True, roots, False)
+    read = table(torch.from_numpy(x))
+    assert torch.equal(twin(torch.from_numpy(x)), read)
+    assert torch.equal(twin.restore(read), table.restore(read))
+    assert_close(table.restore(read), x, terms=12, size=16)
+
+
+@pytest.mark.parametrize("roots", [False, True])
+def test_tables_without_vectors_are_as_before(roots):
+    columns = [{"name": k, "mean": 0.5, "scale": 2.0} for k in range(3)]
+    plain, other = Table(columns), Table(columns, roots=roots)
+    x = torch.tensor([[0.0, 4.0, 9.0]])
+    assert plain(x).tolist() == [[-0.25, 1.75, 4.25]]
+    assert other(x).tolist() == ([[-0.25, 0.75, 1.25]] if roots else plain(x).tolist())
+    assert other.restore(other(x)).tolist() == x.tolist()
+    assert not other.vectors
+
+
+def test_negative_numbers_count_as_zero_where_roots_are_read():
+    table = fit_vectors(vectors(True))
+    rows = -torch.ones(1, 256)
+    assert torch.equal(table(rows), table(torch.zeros(1, 256)))
+    assert_close(table.restore(table(rows)), np.zeros((1, 256)), terms=12, size=1e-3)
+
+
+def test_cells_of_vectors_are_not_told_to_be_far_from_their_mean():
+    x = vectors(True)
+    table = fit_vectors(x, [f"e{k}" for k in range(256)])
+    unseen = UnseenValues()
+    assert np.array_equal(table.read({f"e{k}": 1e4 * x[:, k] for k in range(256)}, "here", unseen), 1e4 * x)
+    assert unseen.notes("here") == []

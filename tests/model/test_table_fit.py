@@ -187,3 +187,74 @@ def test_vectors_without_negative_numbers_are_read_as_square_roots():
                  np.sqrt(x), terms=4, size=4)  # fmt: skip
     assert_close(table.restore(read), x, terms=8, size=16)
     assert float(table.restore(torch.full((1, 256), -9.0)).abs().max()) == 0
+
+
+@pytest.mark.parametrize("change", [
+    lambda x: x.astype(np.float16),
+    lambda x: np.minimum(np.abs(x), 6) + np.roll(np.minimum(np.abs(x), 6), 1, 0),  # a mean over places after a ReLU6
+    lambda x: x - 5,
+    lambda x: 1e-3 * x,
+    lambda x: np.where(np.arange(256) < 12, 0, x),  # few units that never fire
+    lambda x: np.where(np.arange(len(x))[:, None] < 3, 0, x),  # rows of zeros
+    lambda x: np.tile(x, (2, 1)),
+])  # fmt: skip
+def test_other_vectors_of_encoders(change):
+    x = change(embedding())
+    assert are_vectors(x)
+    assert fit_table(x).vectors
+
+
+@pytest.mark.parametrize("change", [
+    lambda x: np.minimum(np.abs(4 * x), 6),  # many at one largest value, as pixels
+    lambda x: np.random.default_rng(0).random((50, 256)),
+    lambda x: 255 * np.random.default_rng(0).random((50, 256)),
+    lambda x: np.random.default_rng(0).poisson(3, (50, 256)).astype(np.float32),
+    lambda x: np.exp(x * np.linspace(0.1, 4, 256)),  # expressions of genes
+    lambda x: np.repeat(x[:1], 50, 0),
+    lambda x: np.zeros((50, 256)),
+    lambda x: np.zeros((50, 256), np.int64),
+    lambda x: x.reshape(50, 16, 16),
+    lambda x: x[:0],
+])  # fmt: skip
+def test_what_is_no_vector_of_an_encoder(change):
+    assert not are_vectors(change(embedding()))
+
+
+@pytest.mark.parametrize("cell", [np.nan, np.inf])
+def test_a_cell_that_is_no_number_in_a_row_that_is_not_looked_at(cell):
+    x = embedding(1200)
+    assert are_vectors(x)
+    for row in (1, 1198):
+        changed = x.copy()
+        changed[row, 5] = cell
+        assert not are_vectors(changed)
+    x[[1, 1198], 5] = np.nan
+    assert not fit_table(x).vectors
+
+
+def test_names_and_kinds_of_vectors_and_categories_beside_them():
+    x, names = embedding(), [f"e{k}" for k in range(256)]
+    table = fit_table(x, names, kinds={3: {"unit": "kg", "kind": "number"}})
+    assert table.vectors
+    assert table.names == names
+    assert (table.columns[3]["unit"], table.columns[3]["kind"]) == ("kg", "number")
+    assert "unit" not in table.columns[4]
+    assert table.has_units
+    assert not fit_table(x).has_units
+    x[:, 0] = np.arange(50) % 2
+    assert not fit_table(x, names, {0: ["a", "b"]}).vectors
+
+
+def test_vectors_of_either_precision_are_read_alike():
+    x = embedding()
+    single, double = fit_vectors(x), fit_vectors(x.astype(np.float64))
+    assert single.columns == double.columns
+    assert not double.float64
+    assert double.columns[0]["mean"] == pytest.approx(x[:, 0].astype(np.float64).mean(), rel=1e-12)
+
+
+def test_equal_vectors():
+    x = np.full((5, 300), 0.25, np.float32)
+    table = fit_vectors(x)
+    assert {(column["mean"], column["scale"]) for column in table.columns} == {(0.5, 1.0)}
+    assert float(table(torch.from_numpy(x)).abs().max()) == 0

@@ -180,3 +180,18 @@ def test_an_old_name_of_an_option_brings_a_warning():
 def test_every_old_name_sets_what_the_current_one_does(old, new, value):
     with pytest.warns(FutureWarning, match=f"The option {old} is now called {new}"):
         assert resolve("semi-supervised", {old: value}) == resolve("semi-supervised", {new: value})
+
+
+def test_vectors_of_encoders_have_options_of_their_own():
+    for name, preset in PRESETS.items():
+        wide, found = resolve(name, columns=300), resolve(name, columns=300, embeddings=True)
+        assert asdict(found) == {**asdict(wide), **preset.embeddings}
+        assert resolve(name, embeddings=True) == resolve(name)  # an image's
+    assert [name for name, preset in PRESETS.items() if preset.embeddings] == ["few-labels", "clustering"]
+    few = resolve("few-labels", columns=300, embeddings=True)
+    assert (few.network, few.unit_length, few.baseline_targets, few.hidden) == ("mlp", True, 1.0, (512,))
+
+
+def test_a_users_changes_and_recipes_come_after_those_of_vectors():
+    found = resolve("few-labels", {"hidden": [7], "unit_length": False}, 300, embeddings=True)
+    assert (found.hidden, found.unit_length, found.dropout) == ((7,), False, 0.5)

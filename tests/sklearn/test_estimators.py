@@ -30,6 +30,7 @@ from aae.sklearn.outlier_detector import AAEOutlierDetector
 from aae.system import generators
 from aae.system.errors import AAEError
 from helpers.runs import python
+from helpers.vectors import groups, only
 
 SMALL = {"hidden": [16], "discriminator_hidden": [16], "channels": 2, "z": 3, "batch_size": 32}
 QUICK = {"members": 2, "hidden": [16], "bins": 2, "lr": 0.01}
@@ -560,3 +561,55 @@ def test_a_classifier_of_clusters_is_refused():
 def test_options_may_be_arrays():
     found = AAEClassifier({**QUICK, "class_prior": np.array([0.5, 0.3, 0.2])}, max_iter=1).fit(X, Y)
     assert found.class_prior_ == pytest.approx([0.5, 0.3, 0.2])
+
+
+VECTORS, GROUPS = groups(120, 256, apart=1.0)
+
+
+@pytest.fixture(scope="module")
+def of_vectors():
+    return AAEClassifier(max_iter=40, random_state=0).fit(VECTORS, only(GROUPS, 4))
+
+
+def test_vectors_of_encoders_have_a_table_and_settings_of_their_own(of_vectors):
+    assert of_vectors.model_.table.vectors
+    assert of_vectors.model_.trunk.unit_length
+    assert of_vectors.score(VECTORS, GROUPS) > 0.9
+    assert set(of_vectors.baselines_) == {"logistic_regression"}
+    assert of_vectors._fit_table(VECTORS).vectors
+    assert not of_vectors._fit_table(VECTORS[:, :255]).vectors
+    assert not of_vectors._fit_table(np.where(VECTORS > 3, np.nan, VECTORS)).vectors
+
+
+def test_vectors_in_double_are_classified_the_same(of_vectors):
+    assert np.allclose(of_vectors.predict_proba(VECTORS.astype(np.float64)), of_vectors.predict_proba(VECTORS))
+
+
+def test_vectors_from_a_pickle(of_vectors):
+    twin = pickle.loads(pickle.dumps(of_vectors))
+    assert (twin.model_.table.vectors, twin.model_.trunk.unit_length) == (True, True)
+    assert np.array_equal(twin.predict_proba(VECTORS), of_vectors.predict_proba(VECTORS))
+
+
+def test_vectors_in_a_saved_model(of_vectors, tmp_path):
+    save_model(of_vectors.model_, tmp_path / "model.safetensors")
+    twin = load(tmp_path / "model.safetensors")
+    assert (twin.table.vectors, twin.table.roots, twin.trunk.unit_length) == (True, False, True)
+
+
+def test_clusters_of_vectors():
+    clusterer = AAEClusterer(3, max_iter=60, random_state=0).fit(VECTORS)
+    assert clusterer.model_.table.vectors
+    assert len(set(zip(clusterer.labels_.tolist(), GROUPS.tolist(), strict=True))) == 3
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_fewer_vectors_than_clusters(rows):
+    clusterer = AAEClusterer(8, options=SMALL, max_iter=2, random_state=0).fit(VECTORS[:rows])
+    assert clusterer.model_.table.vectors
+    assert clusterer.labels_.shape == (rows,)
+
+
+@pytest.mark.parametrize("kind", [AAEEmbedder, AAEOutlierDetector])
+def test_vectors_in_the_other_estimators(kind):
+    assert kind(options=SMALL, max_iter=2, random_state=0).fit(VECTORS).model_.table.vectors

@@ -1,5 +1,6 @@
 """A Gaussian mixture of unit vectors whose components share one covariance and agree with their nearest neighbours."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
 from aae.evaluation.spreading import row_graph, spread_labels
@@ -53,7 +55,10 @@ class VectorMixture:
 
     def fit_clusters(self, frequencies: np.ndarray) -> np.ndarray:
         """Cluster probabilities ``(N, K)`` of all rows."""
-        found = KMeans(len(frequencies), n_init=STARTS, random_state=self.seed).fit_predict(self.z)
+        means = KMeans(min(len(frequencies), len(self.z)), n_init=STARTS, random_state=self.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer rows that differ than clusters
+            found = means.fit_predict(self.z)
         # Neighbours would hold the rows to the clusters of k-means.
         return self._fit(np.eye(len(frequencies))[found], frequencies, 0.0, CLUSTER_ROUNDS, np.full(len(self.z), -1))
 
@@ -86,6 +91,6 @@ def with_frequencies(probabilities: np.ndarray, frequencies: np.ndarray, rounds:
     """Probabilities ``(N, K)`` scaled by class and by row in turn, until their means are nearly the frequencies."""
     p = probabilities + SMALLEST
     for _ in range(rounds):
-        p = p * (frequencies / p.mean(0))
+        p = p * (frequencies / np.maximum(p.mean(0), SMALLEST))  # of a frequency of 0 nothing is left
         p = p / p.sum(1, keepdims=True)
     return p

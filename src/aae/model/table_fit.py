@@ -114,7 +114,8 @@ def are_vectors(rows: np.ndarray) -> bool:
         return False
     spreads = np.sort(some.std(0))
     low, high = spreads[len(spreads) // 20], spreads[-1 - len(spreads) // 20]
-    return bool(low > 0 and high <= MAX_RATIO * low and not _one_unit(some, np.isnan(some)))
+    alike = low > 0 and high <= MAX_RATIO * low and not _one_unit(some, np.isnan(some))
+    return bool(alike and np.isfinite(rows).all())
 
 
 def _standardised(
