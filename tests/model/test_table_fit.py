@@ -258,3 +258,11 @@ def test_equal_vectors():
     table = fit_vectors(x)
     assert {(column["mean"], column["scale"]) for column in table.columns} == {(0.5, 1.0)}
     assert float(table(torch.from_numpy(x)).abs().max()) == 0
+
+
+@pytest.mark.parametrize("value", [-9999.0, 1e30, np.inf, np.nan])
+def test_one_fill_value_in_a_row_that_is_not_looked_at(value):
+    x = embedding(rows=3000)
+    x[1, 7] = value
+    assert not are_vectors(x)
+    assert are_vectors(embedding(rows=3000))

@@ -15,6 +15,7 @@ LEAST_VECTOR = 256  # columns of an embedding
 SEEN = 1000  # rows that are looked at
 MAX_WHOLE = 0.01  # of its numbers besides 0 are whole
 MAX_RATIO = 20.0  # of the spreads of its columns, but for a twentieth at each end
+MAX_BEYOND = 10.0  # times the largest number of those rows, in all rows
 CLIP = 20.0  # scales from the mean at which the networks' input ends
 FAR = 200.0  # robust spreads from the median beyond which a cell does not count for mean and scale
 FAR_FILL = 8.0  # the same for numbers that programs write into empty cells, as -9999, if no other cell is near them
@@ -115,7 +116,8 @@ def are_vectors(rows: np.ndarray) -> bool:
     spreads = np.sort(some.std(0))
     low, high = spreads[len(spreads) // 20], spreads[-1 - len(spreads) // 20]
     alike = low > 0 and high <= MAX_RATIO * low and not _one_unit(some, np.isnan(some))
-    return bool(alike and np.isfinite(rows).all())
+    # NaN compares false. A fill value such as -9999 would widen the one scale of all columns.
+    return bool(alike and np.abs(rows).max() <= MAX_BEYOND * np.abs(some).max())
 
 
 def _standardised(
