@@ -74,12 +74,20 @@ def test_an_error_has_its_rows_and_interval():
                                                 "to 29.91 %)"]
 
 
+@pytest.mark.parametrize(("error", "better"), [(9.0, False), (3.0, True)])
+def test_another_classifier_is_better_only_below_the_interval(error, better):
+    figures = {**Share(10.0, 100).entries("test_error"), "test_rows": 100, "test_labelled": 100,
+               "baseline_logistic_regression": error}
+    line = headlines(run_with({}), figures)[1]
+    assert line.endswith("logistic regression performs better on these data") is better
+
+
 def test_an_accuracy_that_still_rises_is_said():
     history = {"step": np.arange(1, 9), "validation_error": np.array([50, 40, 30, 25, 20, 15, 10, 8.0])}
     figures = {**Share(10.0, 100).entries("test_error"), "test_rows": 100, "test_labelled": 100,
-               "validation_labelled": 500, "baseline_random_forest": 9.0, "baseline_random_forest_low": 5.0}
+               "validation_labelled": 500, "baseline_random_forest": 3.0, "baseline_random_forest_low": 1.0}
     _, baseline, line = headlines(run_with(history), figures)
-    assert baseline == "on the same labels: random forest 9.00 %; random forest performs better on these data"
+    assert baseline == "on the same labels: random forest 3.00 %; random forest performs better on these data"
     assert line.startswith("Undertrained: accuracy was still improving")
 
 

@@ -172,3 +172,14 @@ def test_further_marks_of_empty_cells():
 
 def test_apostrophes_that_keep_a_spreadsheet_from_computing():
     assert infer(["'=1", "'a"], Style(escaped=True)).cells.tolist() == ["=1", "'a"]
+
+
+@pytest.mark.parametrize(("unit", "what"), [("", "plain number"), (" cm", "'cm' value")])
+@pytest.mark.parametrize("odd", ["4O", "40y", "4l", "1O", "62 kg"])
+@pytest.mark.parametrize("wanted", [None, "number"])
+def test_a_typing_error_among_numbers_is_no_unit(odd, unit, what, wanted):
+    """One wrong letter must not make categories of a column of numbers."""
+    texts = [f"{18 + k}{unit}" for k in range(60)]
+    texts[17] = odd
+    with pytest.raises(AAEError, match=f"row 17, column a: '{odd}' is no {what}; correct it"):
+        infer(texts, wanted=wanted) if wanted else infer(texts)

@@ -59,8 +59,8 @@ def test_a_file_that_is_gone_has_rows_instead_of_lines(tmp_path):
     ({2: "forty", 5: "fifty"}, "line 4, column age: 'forty' is no number, nor is 'fifty' in line 7; correct it"),
     ({2: "forty", 5: "forty"}, "line 4, column age: 'forty' is no number (nor in 1 more cell); correct it"),
     ({39: "Total"}, "line 41, column age: 'Total' is no number; delete the row, which sums up others"),
-    ({7: "1 kg"}, "column 'age' holds numbers in different units ('20' in line 2, '1 kg' in line 9); write all of them "
-                  "in one unit, or read them as categories with --kind age=category."),
+    ({7: "1 kg"}, "line 9, column age: '1 kg' is no plain number; correct it"),
+    ({7: "4O"}, "line 9, column age: '4O' is no plain number; correct it"),
 ])  # fmt: skip
 def test_the_wrong_cell_is_named(tmp_path, cells, sentence):
     rows = [f"{cells.get(k)},{row.split(',')[1]}" if k in cells else row for k, row in enumerate(ROWS)]

@@ -61,6 +61,13 @@ def test_the_pictures_of_every_model(name, trained, monkeypatch):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("kind", ["features", "latent"])
+def test_captions_of_a_cross_validated_run_say_that_the_rows_were_learned(kind, trained):
+    run = replace(open_run(trained("few-labels")), cross_validation=object())
+    assert "the labelled examples, which this model has learned" in caption_of(kind, run)
+    assert "of test examples" in caption_of(kind, replace(run, cross_validation=None))
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_caption_of_the_codes_is_true_of_the_model(name, trained):
     run = open_run(trained(name))

@@ -122,6 +122,7 @@ def text_column(cells: TextCells, place: ColumnPlace, style: Style, wanted: str 
             numbers_of_cells = cells.spread(values)
             facts = {"kind": kind_of(numbers_of_cells)} | facts
             return Column(name, numbers_of_cells, facts, cells.marks(), written, numbers.evidence(), numbers.ambiguous)
+        _refuse_odd_units(cells, numbers, place)
         _refuse_units(cells, numbers, place, wanted is not None)
     if all(text in ("true", "false") for text in texts[real]):
         values = np.where(real, (texts == "true").astype(float), np.nan)
@@ -276,6 +277,14 @@ def _undecided_dates(cells: TextCells, orders: Sequence[str], place: ColumnPlace
     day = {"dmy": "day", "mdy": "month"}.get(usual, "year")
     return (f"{place} holds dates with the {day} first ({_first(cells, known[usual], place)}) and others "
             f"({_first(cells, dates.found & ~known[usual], place)}); {advice}")  # fmt: skip
+
+
+def _refuse_odd_units(cells: TextCells, numbers: Numbers, place: ColumnPlace) -> None:
+    """Refuse a few other units where almost all numbers have one, or none: ``4O`` is a typing error, no unit O."""
+    units = np.array(numbers.units, dtype=object)
+    usual = max(sorted(set(units[numbers.found])), key=lambda unit: cells.counts[numbers.found & (units == unit)].sum())
+    what = f"{shown(usual)} value" if usual else "plain number"
+    _refuse_nearly(cells, numbers.found & (units == usual), numbers.found, what, place)
 
 
 def _refuse_units(cells: TextCells, numbers: Numbers, place: ColumnPlace, named: bool) -> None:

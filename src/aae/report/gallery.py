@@ -218,18 +218,24 @@ def _coloured(labels: np.ndarray) -> str:
     return ", coloured by class" + (" (grey crosses: no label)" if (labels < 0).any() else "")
 
 
+def _shown_rows(run: Run) -> str:
+    if run.cross_validation is None:
+        return "test examples"
+    return "the labelled examples, which this model has learned (new ones are less well separated)"
+
+
 def _features_caption(run: Run) -> str:
     colours = _coloured(run.data.test_y[:NEIGHBOURS])
     apart = " Classes should be separated." if colours else ""
-    return f"Features of test examples, from the last hidden layer of the encoder{colours}.{apart} Neighbours have " \
-           "similar features; the distance between two groups means little."
+    return f"Features of {_shown_rows(run)}, from the last hidden layer of the encoder{colours}.{apart} " \
+           "Neighbours have similar features; the distance between two groups means little."
 
 
 def _codes_caption(run: Run) -> str:
     model = run.model
     what, should = _what_lies_on_the_map(model)
     colours = _coloured(run.data.test_y[evenly(len(run.data.test_y), POINTS)])
-    caption = f"{what} of test examples{colours}.{' ' + should if colours else ''}"
+    caption = f"{what} of {_shown_rows(run)}{colours}.{' ' + should if colours else ''}"
     caption += " Training rows are shown in grey." if shows_cells(model) else ""
     style = None if model.merged_is_map else model.style
     if style is None or style.prior is None or style.dim != 2:
