@@ -61,6 +61,15 @@ def test_the_pictures_of_every_model(name, trained, monkeypatch):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize(("kind", "most"), [("features", "NEIGHBOURS"), ("latent", "POINTS")])
+def test_captions_are_of_the_rows_that_are_drawn(kind, most, trained, monkeypatch):
+    """Of a sorted test set the first rows are not what is drawn."""
+    run = open_run(trained("few-labels"))
+    monkeypatch.setattr(gallery, most, 2)
+    run.data.test_y[-1] = -1
+    assert "grey crosses: no label" in caption_of(kind, run)
+
+
 @pytest.mark.parametrize("kind", ["features", "latent"])
 def test_captions_of_a_cross_validated_run_say_that_the_rows_were_learned(kind, trained):
     run = replace(open_run(trained("few-labels")), cross_validation=object())

@@ -14,6 +14,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.table import Table
 from aae.system.errors import AAEError
+from aae.system.rows import evenly
 
 __all__ = ["Batches", "to_input"]
 
@@ -175,9 +176,7 @@ class Batches:
 
         Half of them are labelled, or as many as there are.
         """
-        all_labelled = self._labelled_rows
-        chosen = np.linspace(0, len(all_labelled) - 1, min(count // 2, len(all_labelled))).astype(np.int64)
-        labelled = all_labelled[chosen]
+        labelled = self._labelled_rows[evenly(len(self._labelled_rows), count // 2)]
         steps = min(self._main.steps, -(-count // self._main.batch_size))
         others = torch.cat([self._main.at(step) for step in range(steps)])
         labels = self._source.labels(others)

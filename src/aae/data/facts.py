@@ -15,6 +15,7 @@ from aae.data.originals import Originals
 from aae.data.row_keys import keys_of
 from aae.model.component import fits
 from aae.system.errors import printable
+from aae.system.rows import evenly
 
 __all__ = ["Digests", "data_facts", "digests_of", "list_some", "valid_facts", "what_changed"]
 
@@ -75,7 +76,7 @@ def data_facts(data: Dataset, digests: Digests | None) -> dict[str, Any]:
         digests: The digests of its rows, if they are in memory.
     """
     if digests is None:
-        some = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), SPREAD)).astype(np.int64))
+        some = evenly(len(data.x), SPREAD)
         digests = Digests(_digests(data.x[some]), _digests(data.test_x))
     # Test rows of a file on the disk, or by cross-validation, are counted among the others.
     every = data.y if data.held is not None or data.cross_validated else np.concatenate([data.y, data.test_y])

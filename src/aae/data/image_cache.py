@@ -1,6 +1,5 @@
 """Images as they were read, kept in the user's cache."""
 
-import hashlib
 import json
 import os
 from contextlib import suppress
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL
 
-from aae.system.cache import cache_folder
+from aae.system.cache import cache_folder, cache_key
 from aae.system.files import write_atomically
 
 __all__ = ["ImageCache"]
@@ -28,7 +27,7 @@ class ImageCache:
     def __init__(self, folder: Path, files: list[tuple[str, os.stat_result]], options: object) -> None:
         stats = [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in files]
         facts = [FORMAT, PIL.__version__, os.path.realpath(folder), repr(options), stats]
-        self._key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        self._key = cache_key(facts)
 
     def _place(self, ending: str) -> Path:
         return cache_folder() / "images" / f"{self._key}{ending}"

@@ -9,8 +9,9 @@ from aae.data.dataset import Dataset
 from aae.data.order import RowsExcept
 from aae.data.raw import leave_one_of_each
 from aae.system.errors import AAEError, unknown
+from aae.system.rows import evenly
 
-__all__ = ["Split", "evenly", "fingerprint", "some_rows", "split_data"]
+__all__ = ["Split", "fingerprint", "some_rows", "split_data"]
 
 SPLITS = ("random", "tutorial")
 FINGERPRINT = 1000  # rows by which data sets are distinguished
@@ -24,16 +25,6 @@ class Split:
     labelled: np.ndarray
     unlabelled: np.ndarray | RowsExcept
     validation: np.ndarray
-
-
-def evenly(rows: int, count: int) -> np.ndarray:
-    """The numbers of at most ``count`` rows, spread evenly: in many sources the rows are sorted by class.
-
-    Example:
-        >>> evenly(9, 3), evenly(2, 3)
-        (array([0, 4, 8]), array([0, 1]))
-    """
-    return np.linspace(0, rows - 1, min(rows, count)).astype(np.int64)
 
 
 def some_rows(split: Split, count: int, seed: int = 0) -> np.ndarray:
@@ -147,7 +138,7 @@ def _tutorial(data: Dataset, labels: int | None) -> Split:
 
 def fingerprint(data: Dataset, split: Split) -> str:
     """A hash of the training data: of rows and labels spread over them, and of which rows are labelled."""
-    numbers = np.unique(np.linspace(0, len(data.x) - 1, min(len(data.x), FINGERPRINT)).astype(np.int64))
+    numbers = evenly(len(data.x), FINGERPRINT)
     digest = hashlib.sha256(f"{data.x.shape} {data.x.dtype}".encode())
     for part in (data.x[numbers], data.y[numbers], split.labelled[:FINGERPRINT], data.y[split.labelled[:FINGERPRINT]]):
         digest.update(np.ascontiguousarray(part).tobytes())

@@ -5,8 +5,6 @@ need it), together with the labels, under a key that depends on the file, its si
 """
 
 import datetime
-import hashlib
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
@@ -37,7 +35,7 @@ from aae.model.component import describe
 from aae.model.table import Table
 from aae.model.table_fit import needs_double
 from aae.model.unseen import UnseenValues
-from aae.system.cache import cache_folder
+from aae.system.cache import cache_folder, cache_key
 from aae.system.errors import AAEError, unknown
 from aae.system.files import read_json, write_atomically, write_json
 from aae.system.progress import row_progress
@@ -79,8 +77,7 @@ def unpack(path: Path, reading: ReadOptions, table: Table | None) -> UnpackedTab
     """
     stat, options = path.stat(), asdict(replace(reading, test=None, strict=False, labels_file=None))
     source = [FORMAT, str(path.resolve()), stat.st_size, stat.st_mtime_ns, options, describe(table)]
-    key = hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]
-    folder = cache_folder() / "tables" / key
+    folder = cache_folder() / "tables" / cache_key(source)
     with suppress(AAEError, OSError, ValueError, KeyError, TypeError):
         return _load_cached(folder, reading)
     try:

@@ -37,14 +37,17 @@ class VectorMixture:
     Args:
         x: Rows ``(N, D)``.
         seed: Seed of the principal components and of k-means.
+
+    Attributes:
+        rows: The rows, centred and scaled to length 1 ``(N, D)``.
     """
 
     def __init__(self, x: np.ndarray, seed: int = 0) -> None:
         self.seed = seed
-        rows = normalize(x - x.mean(0))
-        count = min(COMPONENTS, *rows.shape)
+        self.rows = normalize(x - x.mean(0))
+        count = min(COMPONENTS, *self.rows.shape)
         with np.errstate(invalid="ignore"):  # scikit-learn divides by the variance, which equal rows have none of
-            scores = PCA(count, random_state=seed, svd_solver="randomized").fit_transform(rows)
+            scores = PCA(count, random_state=seed, svd_solver="randomized").fit_transform(self.rows)
         self.z = normalize(scores).astype(np.float32)
         self.graph: Any = row_graph(torch.from_numpy(self.z))
 

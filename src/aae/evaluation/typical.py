@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import euclidean_distances
 
+from aae.system.rows import evenly
+
 __all__ = ["Typical", "comparable", "typical_rows", "uncertain_rows", "uncertainty"]
 
 WIDTH = 0.7  # of the similarity, as a share of the median distance of two rows; from 0.5 to 1 little changes
@@ -67,7 +69,7 @@ def typical_rows(features: np.ndarray, n: int, labelled: Rows = (), width: float
 
 
 def _width(features: np.ndarray) -> float:
-    some = features[np.unique(np.linspace(0, len(features) - 1, SAMPLE).astype(np.int64))]
+    some = features[evenly(len(features), SAMPLE)]
     return max(WIDTH * float(np.median(euclidean_distances(some))), 1e-6)
 
 

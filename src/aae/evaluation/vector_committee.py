@@ -6,7 +6,6 @@ from typing import Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from aae.evaluation.baselines import REPORTED, class_probabilities, fold_numbers
@@ -53,12 +52,10 @@ class VectorCommittee:
             frequencies: Of the classes or clusters ``(K,)``.
             class_weights: Weight of the labelled rows of each class.
         """
-        flat = x.flatten(1).cpu().numpy()
-        mixture, known = VectorMixture(flat, self.seed), np.flatnonzero(y >= 0)
+        mixture, known = VectorMixture(x.flatten(1).cpu().numpy(), self.seed), np.flatnonzero(y >= 0)
         if not len(known):
             self.probabilities = mixture.fit_clusters(frequencies)
             return self
-        unit = normalize(flat - flat.mean(0))
         folds = fold_numbers(y[known], self.seed)
         held = folds >= 0
         if held.any() and len(known) <= MAX_FOLDED:
@@ -66,13 +63,13 @@ class VectorCommittee:
             for k in np.unique(folds[held]):
                 out, fewer = folds == k, y.copy()
                 fewer[known[out]] = -1
-                outside[0, out] = _regression(unit, fewer, known[out], len(frequencies), class_weights)
+                outside[0, out] = _regression(mixture.rows, fewer, known[out], len(frequencies), class_weights)
                 outside[1, out] = mixture.fit_labels(fewer, frequencies)[known[out]]
             truth = y[known][held]
             self.powers = _powers(outside[:, held], truth)
             for name, p in zip(("logistic_regression", "mixture"), outside[:, held], strict=True):
                 self.errors[name] = float(100 * np.mean(p.argmax(1) != truth))
-        regression = _regression(unit, y, np.arange(len(y)), len(frequencies), class_weights)
+        regression = _regression(mixture.rows, y, np.arange(len(y)), len(frequencies), class_weights)
         both = _combined(np.stack([regression, mixture.fit_labels(y, frequencies)]), self.powers)
         self.probabilities = with_frequencies(both, frequencies)
         return self

@@ -11,6 +11,7 @@ from aae.data.originals import Originals
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.system.errors import AAEError
+from aae.system.rows import evenly
 
 __all__ = ["Shown", "choose_rows", "fingerprint"]
 
@@ -98,6 +99,6 @@ def fingerprint(data: Dataset) -> str:
     """A name for a data set under which a browser keeps the labels given to its rows."""
     digest = hashlib.sha256(f"{data.name} {keys_of(data).name} {data.x.shape} {data.test_x.shape}".encode())
     for rows in (data.x, data.test_x):
-        some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SPREAD)).astype(np.int64))
+        some = evenly(len(rows), SPREAD)
         digest.update(np.ascontiguousarray(rows[some] if len(some) else rows[:0]).tobytes())
     return digest.hexdigest()[:32]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from aae.system.rows import evenly
+
 __all__ = ["BYTES", "sprite_sheets", "tile_of"]
 
 BYTES = 4_200_000  # of base64 for all rows
@@ -28,7 +30,7 @@ def sprite_sheets(x: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         x: Rows of bytes ``(N, H, W)`` or ``(N, H, W, C)``.
     """
     images, notes = _shown_channels(x)
-    some = images[np.linspace(0, len(images) - 1, min(len(images), SAMPLE)).astype(np.int64)]
+    some = images[evenly(len(images), SAMPLE)]
     room = max(LEAST, BYTES // len(images)) * len(some)
     own = max(images.shape[1:3])
     sides = [own, *(side for side in SIDES if side < own)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from aae.model.table import Table
 from aae.model.unseen import row_name
+from aae.system.rows import evenly
 
 __all__ = ["are_vectors", "extreme_notes", "fit_table", "fit_vectors", "needs_double"]
 
@@ -110,14 +111,14 @@ def are_vectors(rows: np.ndarray) -> bool:
     """
     if rows.ndim != 2 or rows.shape[1] < LEAST_VECTOR or len(rows) < 2 or rows.dtype.kind != "f":
         return False
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), SEEN)).astype(int)].astype(np.float64)
+    some = rows[evenly(len(rows), SEEN)].astype(np.float64)
     if not np.isfinite(some).all() or ((some == np.round(some)) & (some != 0)).mean() > MAX_WHOLE:
         return False
     spreads = np.sort(some.std(0))
     low, high = spreads[len(spreads) // 20], spreads[-1 - len(spreads) // 20]
     alike = low > 0 and high <= MAX_RATIO * low and not _one_unit(some, np.isnan(some))
     # NaN compares false. A fill value such as -9999 would widen the one scale of all columns.
-    return bool(alike and np.abs(rows).max() <= MAX_BEYOND * np.abs(some).max())
+    return bool(alike and max(rows.max(), -rows.min()) <= MAX_BEYOND * np.abs(some).max())
 
 
 def _standardised(

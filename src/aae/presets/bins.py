@@ -5,6 +5,7 @@ import torch
 
 from aae.data.dataset import Dataset
 from aae.model.ensembles import PiecewiseLinear
+from aae.system.rows import evenly
 
 __all__ = ["quantile_bins"]
 
@@ -20,7 +21,7 @@ def quantile_bins(data: Dataset, bins: int) -> PiecewiseLinear | None:
     """
     if not bins or data.is_image:
         return None
-    chosen = np.unique(np.linspace(0, len(data.x) - 1, min(MAX_ROWS, len(data.x))).astype(np.int64))
+    chosen = evenly(len(data.x), MAX_ROWS)
     rows = torch.from_numpy(np.asarray(data.x[chosen]))
     x = rows.float() if data.table is None else data.table(rows)
     edges = [_edges(column, bins) for column in x.numpy().T]

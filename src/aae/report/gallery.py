@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.data.arrays import Rows
-from aae.data.splits import evenly, some_rows
+from aae.data.splits import some_rows
 from aae.evaluation import inference, metrics
 from aae.evaluation.projection import neighbour_plane
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
@@ -28,6 +28,7 @@ from aae.runs.open import Run, open_run
 from aae.system.errors import MAX_LISTED, AAEError, unknown
 from aae.system.files import check_output_path
 from aae.system.progress import say, spinner
+from aae.system.rows import evenly
 from aae.training.train import Result
 
 __all__ = ["PICTURES", "draw_picture", "report", "write_run_report"]
@@ -225,7 +226,7 @@ def _shown_rows(run: Run) -> str:
 
 
 def _features_caption(run: Run) -> str:
-    colours = _coloured(run.data.test_y[:NEIGHBOURS])
+    colours = _coloured(run.data.test_y[evenly(len(run.data.test_y), NEIGHBOURS)])
     apart = " Classes should be separated." if colours else ""
     return f"Features of {_shown_rows(run)}, from the last hidden layer of the encoder{colours}.{apart} " \
            "Neighbours have similar features; the distance between two groups means little."

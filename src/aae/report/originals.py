@@ -6,11 +6,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from aae.data.originals import Originals
 from aae.data.row_keys import keys_of
-from aae.data.splits import evenly
 from aae.evaluation import inference
 from aae.report import plots
 from aae.runs.open import Run
 from aae.system.errors import AAEError
+from aae.system.rows import evenly
 
 __all__ = ["neighbours", "photos_of", "refuse_vectors", "shows_photos", "typical"]
 
@@ -74,7 +74,7 @@ def neighbours(run: Run) -> Figure:
         raise AAEError("Neighbours need a model with an encoder and two test rows.")
     compared = evenly(len(run.data.test_x), COMPARED)
     features = inference.features(run.model, run.data.test_x[compared])
-    some = np.linspace(0, len(features) - 1, min(ROWS, len(features))).astype(np.int64)
+    some = evenly(len(features), ROWS)
     count = min(NEAR + 1, len(features))
     near = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(features[some], return_distance=False)
     rows = [np.array([row, *[one for one in found if one != row][: count - 1]])

@@ -168,7 +168,8 @@ def load_run_data(
         raise AAEError(f"{path} was trained on rows in memory ({spec}), which cannot be read again; {elsewhere}")
     if Path(spec).is_absolute() and not Path(spec).exists():
         raise AAEError(f"No data at {spec}, which {path} was trained on; put them back, or {elsewhere}")
-    reading = with_encoder(read_options(config), encoder_of(config), given, read_options(config).features)
+    options = read_options(config)
+    reading = with_encoder(options, encoder_of(config), given, options.features)
     if reading.encoder is not None:
         if model is not None and model.pictures is not None:
             reading = replace(reading, pictures=model.pictures.for_others())

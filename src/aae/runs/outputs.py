@@ -149,7 +149,6 @@ def reading_of(run: Path, strict: bool, given: ReadOptions | None = None) -> Rea
     from aae.training.rundir import RunDir
 
     given = given or ReadOptions()
-
     label_column, own = None, ReadOptions()
     try:
         own = read_options(RunDir(run).config())

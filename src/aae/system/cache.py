@@ -1,5 +1,7 @@
 """The folder for files that are kept between commands."""
 
+import hashlib
+import json
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -9,9 +11,14 @@ import platformdirs
 from aae.system.errors import AAEError
 from aae.system.progress import say
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "cache_key"]
 
 _temporary: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
+
+
+def cache_key(facts: object) -> str:
+    """A name for what is kept, by all that it depends on, which must be what JSON can write."""
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 def cache_folder() -> Path:

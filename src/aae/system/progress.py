@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 
 from rich.console import Console
@@ -125,23 +125,23 @@ def deferred_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_output() -> Iterator[None]:
+def _showing(**what: bool) -> Iterator[None]:
+    before = vars(_output).copy()
+    vars(_output).update(what)
+    try:
+        yield
+    finally:
+        vars(_output).update({name: before[name] for name in what})
+
+
+def quiet_output() -> AbstractContextManager[None]:
     """Show no progress and no notes within the block, only warnings."""
-    before, _output.quiet = _output.quiet, True
-    try:
-        yield
-    finally:
-        _output.quiet = before
+    return _showing(quiet=True)
 
 
-@contextmanager
-def without_notes() -> Iterator[None]:
+def without_notes() -> AbstractContextManager[None]:
     """Show progress and warnings within the block, but no notes: for trainings whose notes were said before."""
-    before, _output.notes = _output.notes, False
-    try:
-        yield
-    finally:
-        _output.notes = before
+    return _showing(notes=False)
 
 
 def _is_shown(text: str) -> bool:

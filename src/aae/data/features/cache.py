@@ -1,7 +1,5 @@
 """Vectors of a frozen encoder, kept in the user's cache: each image or text goes through it once."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple
@@ -9,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from filelock import FileLock
 
-from aae.system.cache import cache_folder
+from aae.system.cache import cache_folder, cache_key
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically
 
@@ -37,8 +35,7 @@ class FeatureCache:
     """
 
     def __init__(self, *facts: object) -> None:
-        key = hashlib.sha256(json.dumps([FORMAT, *map(str, facts)]).encode()).hexdigest()[:32]
-        self._path = cache_folder() / "features" / f"{key}.npz"
+        self._path = cache_folder() / "features" / f"{cache_key([FORMAT, *map(str, facts)])}.npz"
 
     def load(self, ids: Sequence[str]) -> Vectors | None:
         """The vectors of rows with these names; None if one of them is not in the cache."""

@@ -58,7 +58,8 @@ class BaselineTargets(Extra):
         x, labels = trainer.some_rows(2 * self.rows if vectors else self.rows)
         y = labels.cpu().numpy() if category.classes else np.full(len(labels), -1)
         known = y >= 0
-        if known.all() or (len(np.unique(y[known])) < 2 and (category.classes or not vectors)):
+        finds_clusters = vectors and not category.classes
+        if known.all() or not (finds_clusters or len(np.unique(y[known])) > 1):
             return
         weights = trainer.losses.class_weights
         given = None if weights is None else weights.tolist()
