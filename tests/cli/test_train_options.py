@@ -56,14 +56,15 @@ def test_the_command_line_comes_before_the_file(cli, folder):
     ('preset = "vae"\nlabel = 3', 2, "option of aae train in a.toml called 'label'; did you mean 'labels'?"),
     ('preset = "vae"\nresume = true', 2, "called 'resume'"),
     ('preset = "vae"\nset = 3', 1, "set is a table of options; write [set]"),
-    ('preset = "vae"\nhidden = [8]', 2, "called 'hidden'"),
+    ('preset = "vae"\nhidden = [8]', 2, "a.toml: hidden is an option of the preset; move its line below [set]"),
     ('preset = "vae"\nlabels = [8]', 1, "labels takes one value; options that --set changes belong below [set]"),
-    ('preset = "vae"\n[set]\nlrr = 1', 2, "There is no option 'lrr'; did you mean 'lr'?"),
-    ('preset = "vae"\n[set]\nz = "two"', 2, "The option z takes a whole number"),
+    ('preset = "vae"\n[set]\nlrr = 1', 2, "a.toml, below [set]: There is no option 'lrr'; did you mean 'lr'?"),
+    ('preset = "vae"\n[set]\nz = "two"', 2, "a.toml, below [set]: The option z takes a whole number"),
     ('preset = "vea"', 2, "did you mean 'vae'?"),
     ('preset = vae', 1, "a.toml is not a TOML file"),
     ('labels = 3', 2, "Missing argument 'PRESET'"),
-    ('preset = "vae"\nlabels = 2.5', 2, "valid integer"),
+    ('preset = "vae"\nlabels = 2.5', 2, "a.toml: labels = 2.5 is not valid: "),
+    ('preset = "vae"\nsplit = "none"\nsteps = "many"', 2, "a.toml: steps = 'many' is not valid: "),
 ])
 def test_files_that_are_wrong(cli, folder, text, code, sentence):
     (folder / "a.toml").write_text(text)

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from aae.model.table_fit import fit_table
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
 from aae.presets.build import CORRUPTIONS, LIKELIHOODS, POSTERIORS, PRIORS, build_model
 from aae.presets.build_settings import build_settings
+from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, UsageError
 
 SMALL = {"hidden": [8], "discriminator_hidden": [4], "channels": 2}
 
@@ -229,8 +230,24 @@ def test_matching_of_clusters(matching, kinds):
 @pytest.mark.parametrize("name", ["network", "posterior", "prior", "matching", "merge", "corruption", "likelihood",
                                   "y_matching", "y"])
 def test_unknown_words(name):
-    with pytest.raises(AAEError, match=f"no {'value of ' if name == 'y' else ''}{name} 'zzzz'. Known: "):
-        model_of(**{name: "zzzz"})
+    """Also of options that the model has no use for, such as ``y_matching`` of a plain autoencoder."""
+    with pytest.raises(UsageError, match=f"The option {name} takes .*, or .*, not 'zzzz'|takes .* or .*, not 'zzzz'"):
+        resolve("autoencoder", {name: "zzzz"})
+
+
+def test_all_choices_build_a_model():
+    """The words that an option takes are those of the tables from which a model is built."""
+    needed = {"ring": {"z": 2}, "grid": {"z": 2}, "swiss-roll": {"z": 2}, "kl": {"posterior": "gaussian"},
+              "kl+mmd": {"posterior": "gaussian"}, "sum": {"y": "supervised"}}  # fmt: skip
+    tried = 0
+    for option in fields(Options):
+        for word in option.metadata["choices"] if option.name in ("network", "posterior", "prior", "matching", "merge",
+                                                                  "corruption", "likelihood") else ():  # fmt: skip
+            network = {"data": rows((8,), dtype=np.float32)} if word == "ensemble" else {}
+            model_of(**{"preset": "aae", "labels": 0 if word != "sum" else 6, option.name: word,
+                        **needed.get(word, {}), **network})  # fmt: skip
+            tried += 1
+    assert tried == 27
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
@@ -246,7 +263,7 @@ def test_unknown_words(name):
     ({"layer_norm": True}, "batch_norm and layer_norm are both on"),
     ({"class_prior": [0.5, 0.5]}, "class_prior holds 2 numbers for 3 classes; give one for each"),
     ({"preset": "clustering", "labels": 0, "clusters": 4, "class_prior": [1, 2, 3]}, "3 numbers for 4 clusters"),
-    ({"class_prior": "even"}, "no class_prior 'even'. Known: "),
+    ({"class_prior": "even"}, "class_prior takes labels, uniform, or a list of numbers above 0, .* not 'even'"),
     ({"preset": "vae", "labels": 0, "class_prior": [1, 2]}, "class_prior is of classes or clusters, .* has none"),
 ])
 def test_options_that_contradict_each_other(given, sentence):
@@ -270,7 +287,7 @@ def test_a_wrong_time_is_told_by_its_own_name():
 
 
 def test_baseline_targets_are_a_number_or_auto():
-    with pytest.raises(AAEError, match="a number of at least 0, off or auto, not"):
+    with pytest.raises(AAEError, match="takes a number, auto, or off, not"):
         settings_of("few-labels", baseline_targets="banana")
 
 

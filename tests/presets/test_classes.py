@@ -115,7 +115,7 @@ def test_weights_of_classes(given, found):
 
 @pytest.mark.parametrize(("preset", "given", "sentence"), [
     ("few-labels", [1, 2, 3], "class_weight holds 3 numbers for 2 classes; give one for each"),
-    ("few-labels", "even", "no class_weight 'even'. Known: balanced"),
+    ("few-labels", "even", "class_weight takes balanced, a list of numbers .*, or equal, not 'even'"),
     ("vae", [1, 2], "of a classifier's labels, and this preset learns no classifier; drop it"),
     ("supervised", "balanced", "learns no classifier"), ("clustering", "balanced", "learns no classifier"),
 ])  # fmt: skip

@@ -149,7 +149,7 @@ def test_what_a_training_uses_is_said_as_it_does(table, run):
     used, lines = usual_training(read(table))
     assert used.cross_validated
     assert lines == [
-        "aae train few-labels: 60 training examples, 9 of them for validation; 50 of 50 labels used; tested by "
+        "aae train few-labels: 60 training examples, 9 without a label for validation; 50 of 50 labels used; tested by "
         "cross-validation over 50 of them.",
         "aae train aae: 50 training examples, 8 of them for validation; 0 of 40 labels used; 10 test examples.",
     ]

@@ -11,7 +11,9 @@ import typer
 from aae._version import __version__
 from aae.cli.options import parse_changes
 from aae.presets.meanings import set_words
-from aae.system.errors import AAEError, unknown
+from aae.presets.options import Options, current_names
+from aae.presets.presets import PRESETS, resolve
+from aae.system.errors import AAEError, UsageError, unknown
 from aae.system.files import utf8, write_atomically
 
 __all__ = ["changes_in", "read_config_file", "without_other_lengths", "write_config_file"]
@@ -29,7 +31,8 @@ def read_config_file(context: typer.Context, file: Path | None) -> Path | None:
     """Use the options of a file where the command line gives none; this runs before they are read.
 
     Raises:
-        AAEError: The file cannot be read, is no TOML, or names an option that `aae train` does not have.
+        AAEError: The file cannot be read, is no TOML, names an option that `aae train` does not have, or gives one
+            a value that it does not take.
     """
     if file is None or context.resilient_parsing:
         return file
@@ -42,18 +45,33 @@ def read_config_file(context: typer.Context, file: Path | None) -> Path | None:
     changes = found.pop(SET, {})
     if not isinstance(changes, dict):
         raise AAEError(f"{file}: set is a table of options; write [set] and below it lines such as lr = 0.001.")
-    known = [str(option.name) for option in context.command.params if option.name not in _ONCE]
+    params = {str(option.name): option for option in context.command.params if option.name not in _ONCE}
     options: dict[str, Any] = {}
     for key, value in found.items():
         name = FLAGS.get(key, key.replace("-", "_"))
-        if name not in known:
-            raise unknown(f"option of aae train in {file} called", key, [KEYS.get(name, name) for name in known])
+        if name not in params and key in Options.__dataclass_fields__:
+            raise UsageError(f"{file}: {key} is an option of the preset; move its line below [{SET}].")
+        if name not in params:
+            raise unknown(f"option of aae train in {file} called", key, [KEYS.get(name, name) for name in params])
         if isinstance(value, list | dict):
             raise AAEError(f"{file}: {key} takes one value; options that --set changes belong below [set].")
         options[name] = value if isinstance(value, bool) else str(value)
+        try:
+            params[name].process_value(context, options[name])
+        except typer.BadParameter as error:
+            raise UsageError(f"{file}: {key} = {value!r} is not valid: {error.message}") from error
+    _check_changes(file, changes)
     context.default_map = options
     context.meta[__name__] = changes
     return file
+
+
+def _check_changes(file: Path, changes: Mapping[str, Any]) -> None:
+    """Check the table of changed options for any preset, so that the file is named in what is wrong."""
+    try:
+        resolve(next(iter(PRESETS)), current_names({k: v for k, v in changes.items() if k != "recipe"})[0])
+    except UsageError as error:
+        raise UsageError(f"{file}, below [{SET}]: {error}") from error
 
 
 def changes_in(context: typer.Context, pairs: list[str] | None) -> dict[str, Any]:
@@ -79,7 +97,6 @@ def write_config_file(context: typer.Context, changes: Mapping[str, Any], file: 
         AAEError: The file cannot be written.
     """
     from aae.presets.meanings import meaning_of, written
-    from aae.presets.options import Options
 
     values = {name: context.params[name] for name in _ALWAYS} | {
         name: value

@@ -146,7 +146,8 @@ def train(
             names = ", ".join("--" + name.replace("_", "-").replace("changes", "set").replace("start", "from")
                               for name in fixed)  # fmt: skip
             raise UsageError(f"--resume takes every option from the run; drop {names}.")
-        place = {name: value for name, value in (("device", device), ("precision", precision)) if name in given}
+        places: dict[str, Any] = {"device": device, "precision": precision}
+        place = {name: value for name, value in places.items() if name in given}
         from aae.runs.train import resume_run
 
         result = resume_run(out, preset, **place, **processes, **loop)

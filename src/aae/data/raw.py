@@ -24,6 +24,7 @@ __all__ = ["RawData", "check_named", "few_labels", "few_labels_note", "hold_out"
 
 LISTED = 10  # names that a sentence lists
 ENOUGH_LABELS = 200  # of which a fifth says something about the error
+ALL_TRAIN = f"With fewer than {ENOUGH_LABELS} labels, all {{:,}} are for training."
 
 
 VECTORS = (
@@ -173,7 +174,7 @@ def few_labels_note(raw: RawData[Any], y: np.ndarray, few: bool) -> tuple[str, .
     """What follows from few labels, as a sentence."""
     if not few or raw.given is None:
         return ()
-    return (f"With fewer than {ENOUGH_LABELS} labels, all {int((y >= 0).sum()):,} are for training.",)
+    return (ALL_TRAIN.format(int((y >= 0).sum())),)
 
 
 def hold_out(y: np.ndarray, count: int, few: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -80,6 +80,8 @@ def describe_split(data: Dataset, split: Split, heading: str | None = None) -> s
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     if data.cross_validated:
         tested = f"tested by cross-validation over {test:,} of them"
+        if (data.y[split.validation] < 0).all():
+            validation = validation.replace("of them", "without a label")
         return f"{heading}: {rows:,} training examples{validation}; {labels}; {tested}."
     labelled = f", {known:,} of them labelled" if data.classes and known < test else ""
     return f"{heading}: {rows:,} training examples{validation}; {labels}; {test:,} test examples{labelled}."

@@ -27,7 +27,7 @@ from aae.model.priors import (
 )
 from aae.presets.bins import quantile_bins
 from aae.presets.options import Options
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError
 
 __all__ = ["build_model"]
 
@@ -62,12 +62,6 @@ PRIORS: dict[str, Callable[[int, float, int], nn.Module]] = {
 ONLY_2D = ("ring", "grid", "swiss-roll")
 
 
-def _pick(kind: str, name: str, table: dict[str, Any]) -> Any:
-    if name not in table:
-        raise unknown(kind, name, table)
-    return table[name]
-
-
 def _hidden(given: Sequence[int] | None, data: Dataset) -> tuple[int, ...]:
     if given is not None:
         return tuple(given)
@@ -96,20 +90,17 @@ def build_model(options: Options, data: Dataset, labels: int) -> Autoencoder:
     latents += _categorical(options, data, trunk.features, labels, role)
     check_latents(latents, trunk.features)
     dims = {latent.name: latent.dim for latent in latents}
-    merge = _pick(
-        "merge",
-        options.merge,
-        {
-            "concatenate": lambda: Concatenate(dims),
-            "sum": lambda: LinearSum(dims, options.z, separation=options.separation * options.prior_std),
-        },
-    )()
+    merges: dict[str, Callable[[], Any]] = {
+        "concatenate": lambda: Concatenate(dims),
+        "sum": lambda: LinearSum(dims, options.z, separation=options.separation * options.prior_std),
+    }
+    merge = merges[options.merge]()
     corruption = None
     kind = options.corruption
     if kind == "auto":
         kind = "gaussian" if any(latent.label == "conditioned" for latent in latents) else "none"
     if kind != "none":
-        corruption = _pick("corruption", kind, CORRUPTIONS)(options.corruption_level)
+        corruption = CORRUPTIONS[kind](options.corruption_level)
     return Autoencoder(
         latents,
         trunk,
@@ -129,7 +120,7 @@ def _likelihood(name: str, data: Dataset) -> nn.Module:
         # A grey value is a share of white, which a Bernoulli models; colour channels get a Gaussian.
         bounded = data.table.bounded if data.table is not None else data.is_image and len(data.shape) == 2
         name = "bernoulli" if bounded else "gaussian"
-    maker = _pick("likelihood", name, LIKELIHOODS)
+    maker = LIKELIHOODS[name]
     return maker(PIXEL_STD) if maker is GaussianLikelihood and data.is_image else maker()
 
 
@@ -139,17 +130,14 @@ def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk | EnsembleTr
     if options.network == "ensemble" and (options.layer_norm or options.temperature is not None):
         name = "layer_norm" if options.layer_norm else "temperature"
         raise AAEError(f"An ensemble has no {name}; drop the option {name}, or set network=mlp.")
-    return _pick(
-        "network",
-        options.network,
-        {
-            "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms, unit_length=options.unit_length),
-            "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout, **norms),
-            "ensemble": lambda: EnsembleTrunk(
-                shape, hidden, options.members, options.dropout, quantile_bins(data, options.bins)
-            ),
-        },
-    )()
+    trunks: dict[str, Callable[[], MLPTrunk | ConvTrunk | EnsembleTrunk]] = {
+        "mlp": lambda: MLPTrunk(shape, hidden, options.dropout, **norms, unit_length=options.unit_length),
+        "conv": lambda: ConvTrunk(shape, options.channels, dropout=options.dropout, **norms),
+        "ensemble": lambda: EnsembleTrunk(
+            shape, hidden, options.members, options.dropout, quantile_bins(data, options.bins)
+        ),
+    }
+    return trunks[options.network]()
 
 
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
@@ -164,10 +152,7 @@ def _discriminator(options: Options, data: Dataset, dim: int, classes: int = 0) 
 
 def _role(options: Options, labels: int) -> str:
     """The role of the categorical latent."""
-    role = ("supervised" if labels else "clusters") if options.y == "auto" else options.y
-    if role not in ("none", "observed", "supervised", "clusters"):
-        raise unknown("value of y", role, ["none", "observed", "supervised", "clusters", "auto"])
-    return role
+    return ("supervised" if labels else "clusters") if options.y == "auto" else options.y
 
 
 def _classes(options: Options, data: Dataset, role: str) -> int:
@@ -178,7 +163,7 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
     if options.prior in ONLY_2D and options.z != 2:
         raise AAEError(f"The prior {options.prior} is two-dimensional; add --set z=2.")
     parts = len(data.classes) or 10
-    prior = _pick("prior", options.prior, PRIORS)(options.z, options.prior_std, parts)
+    prior = PRIORS[options.prior](options.z, options.prior_std, parts)
     by_label = options.conditional and role == "observed" and options.prior == "gaussian"
     if by_label:
         prior = GaussianPrior(options.z, options.prior_std, components=parts)
@@ -190,20 +175,17 @@ def _continuous(options: Options, data: Dataset, features: int, labels: int, rol
         )
     conditional = "y" if options.conditional and role in ("supervised", "clusters") and options.variables == 1 else None
     classes = parts if conditioned else _classes(options, data, role) if conditional else 0
-    rules = _pick(
-        "matching",
-        options.matching,
-        {
-            "none": lambda: [],
-            "adversarial": lambda: [
-                Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, conditional)
-            ],
-            "kl": lambda: [KL(options.kl_weight)],
-            "mmd": lambda: [MMD(options.mmd_weight)],
-            "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
-        },
-    )()
-    posterior = _pick("posterior", options.posterior, POSTERIORS)(features, options.z)
+    matchings: dict[str, Callable[[], list[nn.Module]]] = {
+        "none": lambda: [],
+        "adversarial": lambda: [
+            Adversarial(_discriminator(options, data, options.z, classes), options.z_weight, conditional)
+        ],
+        "kl": lambda: [KL(options.kl_weight)],
+        "mmd": lambda: [MMD(options.mmd_weight)],
+        "kl+mmd": lambda: [KL(options.kl_weight), MMD(options.mmd_weight)],
+    }
+    rules = matchings[options.matching]()
+    posterior = POSTERIORS[options.posterior](features, options.z)
     # Without matching, the decoder has never seen codes like those of the prior.
     return Latent("z", posterior, prior if rules else None, rules, "conditioned" if conditioned else "none")
 
@@ -231,18 +213,15 @@ def _categorical(options: Options, data: Dataset, features: int, labels: int, ro
         uneven = not isinstance(options.class_prior, str)
         return MutualInformation(options.information_weight, options.information_balance, uneven)
 
+    matchings: dict[str, Callable[[], list[nn.Module]]] = {
+        "adversarial": lambda: [adversarial()],
+        "kl": lambda: [KL(options.kl_weight)],
+        "information": lambda: [information()],
+        "adversarial+information": lambda: [adversarial(), information()],
+    }
     latents = []
     for number in range(options.variables):
-        rules = _pick(
-            "y_matching",
-            options.y_matching,
-            {
-                "adversarial": lambda: [adversarial()],
-                "kl": lambda: [KL(options.kl_weight)],
-                "information": lambda: [information()],
-                "adversarial+information": lambda: [adversarial(), information()],
-            },
-        )()
+        rules = matchings[options.y_matching]()
         name = "y" if options.variables == 1 else f"y{number}"
         posterior = (
             CategoryEnsemble(features, count, options.members)
@@ -261,8 +240,6 @@ def _class_prior(options: Options, count: int, role: str) -> CategoricalPrior:
     """
     given = options.class_prior
     if isinstance(given, str):
-        if given not in ("labels", "uniform"):
-            raise unknown("class_prior", given, ["labels", "uniform", "a list of numbers"])
         return CategoricalPrior(count)
     if len(given) != count:
         kind = "clusters" if role == "clusters" else "classes"

@@ -13,7 +13,7 @@ from aae.data.labels import ClassName
 from aae.data.order import RowsExcept
 from aae.data.splits import Split
 from aae.presets.options import Options
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError
 
 __all__ = ["has_rare", "label_frequencies", "prior_note", "resolve_classes", "uneven_frequencies"]
 
@@ -122,9 +122,7 @@ def prior_note(classes: Sequence[ClassName], shares: Sequence[float]) -> str:
 
 def _weights(given: str | Sequence[float], data: Dataset, split: Split) -> tuple[float, ...]:
     """The weight of each class."""
-    if isinstance(given, str):
-        if given != "balanced":
-            raise unknown("class_weight", given, ["balanced"])
+    if isinstance(given, str):  # balanced
         y = data.y[split.labelled]
         weights = np.ones(len(data.classes))  # of a class without a label, which is never used
         weights[np.unique(y)] = compute_class_weight("balanced", classes=np.unique(y), y=y)

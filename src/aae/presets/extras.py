@@ -7,7 +7,7 @@ from torch import nn
 from aae.objectives.terms import Consistency
 from aae.presets.classes import has_rare
 from aae.presets.options import Options
-from aae.system.errors import AAEError, UsageError
+from aae.system.errors import AAEError
 from aae.training.extras.baseline_targets import BaselineTargets
 from aae.training.extras.class_alignment import ClassAlignment
 from aae.training.extras.neighbour_targets import NeighbourTargets
@@ -56,11 +56,8 @@ def _class_alignment(options: Options, terms: Terms) -> Extra | None:
 
 def _baseline_targets(options: Options, terms: Terms) -> Extra | None:
     weight = options.baseline_targets
-    if isinstance(weight, str):  # settled by a trial before a training
-        if weight != "auto":
-            raise UsageError(f"The option baseline_targets takes a number of at least 0, off or auto, not {weight!r}.")
-        return None
-    return BaselineTargets(weight) if weight else None
+    # "auto" is settled by a trial before a training.
+    return None if isinstance(weight, str) or not weight else BaselineTargets(weight)
 
 
 # In the order in which they run. Restarts come first: the others use the progress of the current start.

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, get_args, get_origin
 
 from aae.system.errors import UsageError
@@ -11,19 +11,28 @@ from aae.system.errors import UsageError
 __all__ = ["Options", "check_option", "current_names", "renamed", "words_of"]
 
 
-def _option(default: Any, meaning: str, section: str = "", heading: str = "", **words: Any) -> Any:
+def _option(
+    default: Any, meaning: str, section: str = "", heading: str = "", choices: Sequence[str] = (), **words: Any
+) -> Any:
     """A field of `Options`: its default, what it means, the section of the paper, and words for odd values.
 
-    ``heading`` begins a group of options. `aae.presets.meanings` makes texts of all this.
+    ``heading`` begins a group of options, ``choices`` are the only words that it takes. `aae.presets.meanings` makes
+    texts of all this.
     """
-    return field(default=default, metadata={"meaning": meaning, "section": section, "heading": heading, "words": words})
+    facts = {"meaning": meaning, "section": section, "heading": heading, "choices": choices, "words": words}
+    return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True)
 class Options:
-    """All options. ``auto`` is resolved from the data; sections are those of arXiv 1511.05644 if no other is named."""
+    """All options. ``auto`` is resolved from the data; sections are those of arXiv 1511.05644 if no other is named.
 
-    network: str = _option("mlp", "mlp, conv, or ensemble (of small MLPs, for tabular data)", heading="Networks")
+    Raises:
+        UsageError: An option that takes one of some words has another.
+    """
+
+    network: str = _option("mlp", "mlp, conv, or ensemble (of small MLPs, for tabular data)", heading="Networks",
+                           choices=("mlp", "conv", "ensemble"))  # fmt: skip
     members: int = _option(8, "number of networks in the ensemble", "arXiv 1612.01474")
     bins: int = _option(
         8, "bins of the ensemble's piecewise-linear encoding of numbers", "arXiv 2203.05556 §3.1", off=0
@@ -38,23 +47,28 @@ class Options:
         False, "layer norm instead of batch norm in the encoder: independent of the batch, for imbalanced classes"
     )
     unit_length: bool = _option(False, "scale every input row to one length, for vectors of other encoders (mlp)")
-    likelihood: str = _option("auto", "bernoulli or gaussian; auto: bernoulli for grey images")
+    likelihood: str = _option("auto", "bernoulli or gaussian; auto: bernoulli for grey images",
+                              choices=("bernoulli", "gaussian", "auto"))  # fmt: skip
     corruption: str = _option(
         "none",
         "noise on the encoder's input: none, gaussian, masking, salt-and-pepper, or auto (gaussian if the prior is "
         "conditioned on labels)",
+        choices=("none", "gaussian", "masking", "salt-and-pepper", "auto"),
     )
     corruption_level: float = _option(0.3, "standard deviation of that noise, or fraction of values it changes")
 
     z: int = _option(10, "dimension of the continuous code", "§2", "Continuous latent", off=0)
-    posterior: str = _option("point", "point, gaussian, or noisy (the paper's universal approximator)", "§2")
-    prior: str = _option("gaussian", "gaussian, ring, grid, swiss-roll, cube or ball", "§2.3")
+    posterior: str = _option("point", "point, gaussian, or noisy (the paper's universal approximator)", "§2",
+                             choices=("point", "gaussian", "noisy"))  # fmt: skip
+    prior: str = _option("gaussian", "gaussian, ring, grid, swiss-roll, cube or ball", "§2.3",
+                         choices=("gaussian", "ring", "grid", "swiss-roll", "cube", "ball"))  # fmt: skip
     prior_std: float = _option(
         1.0, "standard deviation (gaussian), scale (ring, grid) or half width (cube, ball) of the prior"
     )
     matching: str = _option(
-        "adversarial", "how codes are matched to the prior: none, adversarial, kl, mmd, kl+mmd", "§2"
-    )
+        "adversarial", "how codes are matched to the prior: none, adversarial, kl, mmd, kl+mmd", "§2",
+        choices=("none", "adversarial", "kl", "mmd", "kl+mmd"),
+    )  # fmt: skip
     z_weight: float = _option(0.1, "weight of the adversarial loss of z")
     kl_weight: float = _option(1.0, "weight of the KL divergence; 1: the evidence lower bound", "arXiv 1312.6114")
     mmd_weight: float = _option(100.0, "weight of the maximum mean discrepancy", "arXiv 1711.01558 §4")
@@ -64,6 +78,7 @@ class Options:
         "role of the class: none, observed (§4), supervised (§5), clusters (§6), or auto (supervised if there are "
         "labels, otherwise clusters)",
         heading="Categorical latent",
+        choices=("none", "observed", "supervised", "clusters", "auto"),
     )
     clusters: int = _option(
         30, "number of clusters, or of categories per variable of the discrete VAE", "§6: 16 and 30"
@@ -72,10 +87,12 @@ class Options:
         "labels",
         "expected class frequencies: labels (as in the labelled data; uniform for clusters), uniform, or a list of "
         "fractions or counts",
+        choices=("labels", "uniform"),
     )
     class_weight: str | Sequence[float] | None = _option(
         None,
         "class weights in the classification loss: equal, balanced (rare classes more), or a list of numbers",
+        choices=("balanced",),
         equal=None,
     )
     variables: int = _option(1, "number of categorical latents")
@@ -83,6 +100,7 @@ class Options:
         "adversarial",
         "how classes are matched to the prior: adversarial, kl, information, adversarial+information",
         "§5",
+        choices=("adversarial", "kl", "information", "adversarial+information"),
     )
     y_weight: float = _option(0.02, "weight of the adversarial loss of y")
     information_weight: float = _option(10.0, "weight of the mutual information", "arXiv 1702.08720")
@@ -95,7 +113,8 @@ class Options:
     conditional: bool = _option(
         False, "condition the discriminator of z on the class (observed or inferred), so that z cannot encode it"
     )
-    merge: str = _option("concatenate", "how y and z are combined for the decoder: concatenate, or sum (§7)")
+    merge: str = _option("concatenate", "how y and z are combined for the decoder: concatenate, or sum (§7)",
+                         choices=("concatenate", "sum"))  # fmt: skip
     separation: float = _option(
         6.0, "minimum distance between cluster heads, for merge=sum, in units of prior_std", "§7"
     )
@@ -109,8 +128,9 @@ class Options:
     min_steps: int = _option(2000, "minimum number of steps: small data sets get more epochs")
     batch_size: int = _option(256, "batch size")
     labelled_batch_size: int = _option(100, "size of the additional batch of labelled examples")
-    schedule: str = _option("joint", "joint (one encoder pass per step), or alternating (the paper's phases)", "§2")
-    optimizer: str = _option("adam", "adam or sgd")
+    schedule: str = _option("joint", "joint (one encoder pass per step), or alternating (the paper's phases)", "§2",
+                            choices=("joint", "alternating"))  # fmt: skip
+    optimizer: str = _option("adam", "adam or sgd", choices=("adam", "sgd"))
     lr: float = _option(1e-3, "learning rate")
     lr_adversarial: float | None = _option(None, "learning rate of the adversarial phases; same: as lr", same=None)
     lr_classification: float | None = _option(None, "learning rate of the classification phase; same: as lr", same=None)
@@ -118,7 +138,8 @@ class Options:
     beta1_adversarial: float | None = _option(
         None, "beta1 of the adversarial phases; same: as beta1", same=None
     )
-    lr_schedule: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)")
+    lr_schedule: str = _option("cosine", "learning rate schedule: constant, cosine, or steps (the paper's)",
+                               choices=("constant", "cosine", "steps"))  # fmt: skip
     # Auto: so that the loss of few labels is not dwarfed by that of many values.
     reconstruction: float | None = _option(
         0.01,
@@ -149,6 +170,7 @@ class Options:
     baseline_targets: float | str = _option(
         0.0,
         "weight of targets from simple classifiers and label spreading; auto: chosen by a trial",
+        choices=("auto",),
         off=0.0,
     )
     transformation: float = _option(0.0, "weight of consistency under tangent augmentation", "arXiv 1001.1027", off=0.0)
@@ -165,6 +187,12 @@ class Options:
     scale: float = _option(0.2, "augmentation: scaling")
     shift: float = _option(0.14, "augmentation: shift as a fraction of the side")
     shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, otherwise 0", auto=None)
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value, choices = getattr(self, option.name), option.metadata["choices"]
+            if choices and isinstance(value, str) and value not in choices:
+                raise UsageError(f"The option {option.name} takes {_wanted(option.name, option.type)}, not {value!r}.")
 
 
 # Ranges of numbers: from 0 to below 1, above 0, or at least the given minimum (0 for all others).
@@ -263,26 +291,35 @@ def _check_range(name: str, value: float) -> None:
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """The value if it has the type of the option; whole numbers are accepted for decimal ones."""
-    allowed = get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
-    for option in allowed:
+    for option in _allowed(kind):
         if get_origin(option) is Sequence:
-            (kind,) = get_args(option)
-            if isinstance(value, list | tuple) and value and all(_is_positive(item, kind) for item in value):
-                return tuple(kind(item) for item in value)
+            (item_kind,) = get_args(option)
+            if isinstance(value, list | tuple) and value and all(_is_positive(item, item_kind) for item in value):
+                return tuple(item_kind(item) for item in value)
         elif option is type(None) and value is None:
             return None
         elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         elif option in (int, str, bool) and type(value) is option:
             return value
-    raise UsageError(f"The option {name} takes {_wanted(name, allowed)}, not {value!r}.")
+    raise UsageError(f"The option {name} takes {_wanted(name, kind)}, not {value!r}.")
 
 
-def _wanted(name: str, kinds: Sequence[Any]) -> str:
+def _allowed(kind: Any) -> Sequence[Any]:
+    """The types of a union, or the one type."""
+    return get_args(kind) if get_origin(kind) is not Sequence and get_args(kind) else (kind,)
+
+
+def _wanted(name: str, kind: Any) -> str:
     """What an option takes, in words; null only if no word stands for it."""
     words = words_of(name)
-    names = [_KINDS[kind] for kind in kinds if not (kind is type(None) and None in words.values())]
-    *first, last = [*names, *words]
+    names: list[str] = []
+    for allowed in _allowed(kind):
+        if allowed is str:
+            names += Options.__dataclass_fields__[name].metadata["choices"] or [_KINDS[str]]
+        elif not (allowed is type(None) and None in words.values()):
+            names.append(_KINDS[allowed])
+    *first, last = [*names, *(word for word in words if word not in names)]
     some = ", ".join(first)
     return f"{some}{',' * (len(first) > 1 or ',' in some)} or {last}" if first else last
 

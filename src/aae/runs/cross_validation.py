@@ -11,6 +11,7 @@ from aae.data.arrays import read_numpy
 from aae.data.dataset import Dataset
 from aae.data.facts import list_some
 from aae.data.labels import ClassName
+from aae.data.raw import ALL_TRAIN
 from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
@@ -107,7 +108,8 @@ def choose_test_rows(
         return data
     counts = np.bincount(y[y >= 0], minlength=len(data.classes))
     single = [data.classes[k] for k in np.flatnonzero(counts == 1)]
-    return replace(with_all_labels(data, seed), notes=(*data.notes, NOTE, *single_label_notes(single)))
+    notes = [note for note in data.notes if note != ALL_TRAIN.format(int((y >= 0).sum()))]  # which NOTE says, too
+    return replace(with_all_labels(data, seed), notes=(*notes, NOTE, *single_label_notes(single)))
 
 
 def single_label_notes(classes: Sequence[ClassName]) -> list[str]:

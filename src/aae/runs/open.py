@@ -11,7 +11,7 @@ import numpy as np
 from aae.data.arrays import same_images, shape_remedy
 from aae.data.builtin import is_builtin
 from aae.data.dataset import Dataset, ReadOptions
-from aae.data.facts import valid_facts
+from aae.data.facts import list_some, valid_facts
 from aae.data.sources import is_array_file, is_image_source, load_data
 from aae.data.splits import Split
 from aae.data.tables import names_of_columns, table_kind
@@ -236,6 +236,9 @@ def _other_data(
         options = read_options(config)
         reading = replace(of_new_files(options, given), strict=strict)
         column = _label_column(data, model, reading, options.label_column, given)
+        if column is None and labels_file is None and model.classes:
+            found = load_data(data, reading, model.table, model.classes)
+            return replace(found, notes=(*found.notes, *_unused_columns(data, model, reading)))
         reading = replace(reading, label_column=column)
     elif is_array_file(data):
         reading = ReadOptions(pictures=model.pictures or PictureFormat())
@@ -261,6 +264,16 @@ def _label_column(
     if own is None or given is None or given.labels_file is None:
         return own
     return own if own.strip() in names_of_columns(Path(data), reading) else None
+
+
+def _unused_columns(data: str, model: Autoencoder, reading: ReadOptions) -> list[str]:
+    """A note on the columns in which labels may be, where a classifier is given a table and no column of labels."""
+    known = [*(reading.ignore or ()), *(() if model.table is None else map(str, model.table.names))]
+    rest = [name for name in names_of_columns(Path(data), reading) if name.strip() not in known]
+    if not rest:
+        return []
+    return [f"No labels were read from {data}; if {list_some([repr(name) for name in rest])} holds them, name it with "
+            "--label-column."]  # fmt: skip
 
 
 def of_new_files(options: ReadOptions, given: ReadOptions | None = None) -> ReadOptions:

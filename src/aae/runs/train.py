@@ -1,7 +1,8 @@
 """Trains a preset, and resumes an interrupted run."""
 
+import inspect
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from aae.distributed.processes import launch
 from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
 from aae.presets.classes import prior_note
-from aae.presets.options import renamed
+from aae.presets.options import RENAMED, Options, renamed
 from aae.presets.presets import PRESETS, resolve
 from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
@@ -27,12 +28,14 @@ from aae.runs.start import shortened, start_from
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
-from aae.system.errors import AAEError, UsageError
+from aae.system.errors import AAEError, UsageError, unknown
 from aae.training.rundir import RunDir
 from aae.training.settings import Settings
 from aae.training.train import Result, check_unchanged, train
 
 __all__ = ["resume_run", "train_preset"]
+
+LOOP = ("checkpoint_every", "tensorboard", "progress", "watch", "fit_noise")  # passed on to `aae.train`
 
 
 @generators.exclusive()
@@ -90,6 +93,7 @@ def train_preset(
         >>> result.model.classify(torch.rand(3, 8, 8)).shape
         torch.Size([3, 10])
     """
+    _check_loop("train_preset", train_preset, loop)
     given = {"epochs": epochs, "steps": steps, "seconds": seconds}
     length: Length = {name: value for name, value in given.items() if value is not None}
     if len(length) > 1:
@@ -134,6 +138,17 @@ def train_preset(
     return _tested(result, preset, seed, changes, length, loop)
 
 
+def _check_loop(owner: str, function: Callable[..., Any], loop: Mapping[str, Any]) -> None:
+    """Check the names of what is passed on to `aae.train`."""
+    for name in loop:
+        if name in Options.__dataclass_fields__ or name in RENAMED:
+            advice = f"pass changes={{{name!r}: ...}}" if owner == "train_preset" else "a run keeps its options"
+            raise UsageError(f"{owner} has no argument {name!r}, which is an option of the preset; {advice}.")
+        if name not in LOOP:
+            own = (key for key in inspect.signature(function).parameters if key != "loop")
+            raise unknown(f"argument of {owner} called", name, [*own, *LOOP])
+
+
 def _tested(
     result: Result, preset: str, seed: int, changes: Mapping[str, Any], length: Length, loop: Mapping[str, Any]
 ) -> Result:
@@ -160,17 +175,31 @@ def _with_absolute_paths(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @generators.exclusive()
-def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Result:
+def resume_run(
+    path: str | Path,
+    preset: str | None = None,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    devices: int | None = None,
+    num_nodes: int | None = None,
+    **loop: Any,
+) -> Result:
     """Continue an interrupted run from its newest usable checkpoint, with the settings of the run.
 
     Args:
         path: The run directory.
         preset: If given, the run must be of this preset.
+        device: As for `aae.train`; that of the run if not given.
+        precision: As for `aae.train`; that of the run if not given.
+        devices: As for `aae.train`.
+        num_nodes: As for `aae.train`.
         **loop: As for `train_preset`.
 
     Raises:
         AAEError: Not a run, a run of another preset, or no usable checkpoint.
     """
+    _check_loop("resume_run", resume_run, loop)
     config = read_config(RunDir(path))
     if "preset" not in config:
         raise AAEError(
@@ -178,10 +207,7 @@ def resume_run(path: str | Path, preset: str | None = None, **loop: Any) -> Resu
         )
     if preset is not None and preset != config["preset"]:
         raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
-    place = {name: loop.pop(name, None) for name in ("device", "precision", "devices", "num_nodes")}
-    for name in ("device", "precision"):
-        place[name] = place[name] or config[name]
-    loop["group"] = launch(**place)
+    loop["group"] = launch(device or config["device"], precision or config["precision"], devices, num_nodes)
     data, model, settings, split = _rebuild(config, path)
     result = train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
     return _tested(result, config["preset"], config["seed"], config["changes"], config["length"], loop)

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 MAX_LISTED = 40  # names
+FEW = 20  # names that are listed although one is suggested
 CLOSE = 0.6  # of the letters that a suggested name shares with the given one
 
 
@@ -63,7 +64,7 @@ def first_line(error: BaseException) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Build the error for an unknown name; it suggests the most similar known one.
+    """Build the error for an unknown name; it suggests the most similar known one, or lists all.
 
     Args:
         kind: What the name stands for, such as ``"preset"``.
@@ -75,10 +76,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
         UsageError("There is no preset 'vea'; did you mean 'vae'? Known: aae, vae.")
     """
     names = sorted(known)
-    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else ".")
     matches = difflib.get_close_matches(name, names, n=1, cutoff=CLOSE)
     hint = f"; did you mean {matches[0]!r}?" if matches else "."
-    return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}")
+    listed = f" Known: {', '.join(names[:MAX_LISTED])}{', ...' if len(names) > MAX_LISTED else '.'}"
+    return UsageError(f"There is no {kind} {name!r}{hint}{'' if matches and len(names) > FEW else listed}")
 
 
 def check_counts(owner: str, **counts: object) -> None:

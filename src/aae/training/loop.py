@@ -268,7 +268,7 @@ class Loop:
     def _check_finite(self, row: Mapping[str, float]) -> None:
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
-            raise DivergenceError(self._divergence_message(f"{bad[0]} became NaN or infinite"))
+            raise DivergenceError(self._divergence_message(f"{' and '.join(bad)} became NaN or infinite"))
 
     def _failure(self) -> str | None:
         """What is wrong with the weights or with the codes of a few rows; None if nothing is."""
