@@ -13,20 +13,20 @@ ROOT = Path(__file__).parent.parent
 PAGE, PICTURE = ROOT / "docs/outside.md", ROOT / "docs/images/outside.png"
 
 INTRODUCTION = """\
-# Other people's data
+# External data sets
 
-Tables, outliers and images that are not ours, with default settings, against what a few lines of scikit-learn give on
-the same rows and labels. **These are development data: the defaults were chosen on all of them together. The figures
-say how we compare on data of this kind, and are no figures on unseen data.**
+Tables, outlier detection and images from external data sets: `aae` with default settings, compared with a few lines of
+scikit-learn on the same rows and labels. **These are development data: the defaults were chosen on all of them
+together. The figures show how `aae` compares on data like these; they are not results on unseen data.**
 
 Regenerate with `python benchmarks/outside.py` (`--quick`: some small sets in under 10 minutes). The runs are the lines
-of `benchmarks/results/outside.jsonl`; nothing on this page is written by hand. A figure of a set is the mean over the
-draws; *mean* is over the sets, ± the standard deviation over the draws of that mean; *worst* is the set with the worst
-figure; *mean rank* is over all sets and draws, 1 is best, equal figures share ranks; *best on* counts the sets where no
-method has a better figure.
+of `benchmarks/results/outside.jsonl`; nothing on this page is written by hand. The figure of a data set is the mean
+over the draws. *Mean* averages it over the sets, ± the standard deviation of that average over the draws; *worst* is
+the set with the worst figure; *mean rank* averages over all sets and draws (1 is best, ties share ranks); *best on*
+counts the sets on which no method has a better figure.
 """
 TITLES = {
-    "tables": "Tables, labels of a tenth of the rows",
+    "tables": "Tables, a tenth of the rows labelled",
     "outliers-normal": "Outliers, trained on normal rows",
     "outliers-all": "Outliers, trained on all rows",
     "images": "Images, 100 labels",
@@ -34,24 +34,25 @@ TITLES = {
 }
 PROTOCOLS = {
     "tables": """\
-Sets of UCI as collected by KEEL, of larger ones 10,000 rows drawn. Of the rows 30 % are for testing, and 10 % of the
-others (at least one of each class) are labelled; both stratified. Baselines get standardised columns (medians for
-missing numbers, a column for each category), fitted to all training rows. Logistic regression, random forest (200
-trees), SVC and HistGradientBoosting learn from the labelled rows only.""",
+UCI data sets as collected by KEEL; of larger ones, 10,000 rows are drawn. 30 % of the rows are for testing, and 10 % of
+the others (at least one of each class) are labelled, both stratified. Baselines get standardised columns (missing
+numbers replaced by the median, categories one-hot encoded), with the preprocessing fitted to all training rows.
+Logistic regression, random forest (200 trees), SVC and HistGradientBoosting learn from the labelled rows only.""",
     "outliers-normal": """\
-The classical sets of ADBench, of larger ones 10,000 rows drawn (stratified, but at least 30 outliers). Of the rows 30 %
-are for testing, stratified; the normal ones among the others are for training. Baselines get standardised columns:
-distance to the 5th neighbour, and to the k-th where k is a tenth of the training rows; LOF with 20 neighbours;
-isolation forest; error of the reconstruction from the principal components with 90 % of the variance; ECOD. COPOD and
-HBOS are those of pyod, if it is installed.""",
-    "outliers-all": "The same, with the outliers left among the training rows. Nothing says which they are.",
+The classical data sets of ADBench; of larger ones, 10,000 rows are drawn (stratified, but at least 30 outliers). 30 %
+of the rows are for testing, stratified; the normal rows among the others are for training. Baselines get standardised
+columns. *5 nearest neighbours* is the distance to the 5th neighbour, and *a tenth as neighbours* to the k-th, where k
+is a tenth of the number of training rows; LOF uses 20 neighbours; PCA is the reconstruction error from the principal
+components with 90 % of the variance. The others are isolation forest, ECOD, and COPOD and HBOS of pyod, if it is
+installed.""",
+    "outliers-all": "The same, with the outliers left among the training rows, unmarked.",
     "images": """\
-100 stratified labels; 2,000 test images, of digits those of the data set. MNIST and *textured MNIST* (digits in white
-over grey photos, other photos behind the test images) with 5,000 training images, the photos of CIFAR-10 as grey 28 x
-28 images with 10,000. Baselines get the pixels in [0, 1].""",
+100 stratified labels; 2,000 test images, except for digits, which has its own. MNIST and *textured MNIST* (white digits
+over grey photos; the test images have other photos) have 5,000 training images, CIFAR-10 (as grey 28 x 28 images)
+10,000. Baselines get the pixels scaled to [0, 1].""",
     "rare": """\
-Two Gaussian classes, 97 to 3, with means 3 (10 columns) or 4 (20 columns) standard deviations apart; 3,000 rows to
-train, 40 of them labelled (two of the rare class), and 3,000 to test.""",
+Two Gaussian classes in a ratio of 97 to 3, with means 3 (10 columns) or 4 (20 columns) standard deviations apart; 3,000
+training rows, 40 of them labelled (two of the rare class), and 3,000 test rows.""",
 }
 
 
@@ -79,7 +80,7 @@ def _glance(found: list[Comparison]) -> list[str]:
             ])  # fmt: skip
     if not rows:
         return ["Ours have not been measured yet."]
-    return _table(["", "figure", "sets", "ours", "best baseline in the mean", "our mean rank", "ours best on"], rows)
+    return _table(["", "metric", "sets", "ours", "baseline with the best mean", "our mean rank", "ours best on"], rows)
 
 
 def _worse(suite: Comparison, ours: str, other: str) -> str:
@@ -106,7 +107,7 @@ def _summary(suite: Comparison) -> list[str]:
             str(suite.best_on(method)), f"{np.median(suite.values(method, 'seconds')):.1f}",
             *("" if method in OURS else _worse(suite, ours, method) for ours in suite.ours),
         ])  # fmt: skip
-    head = ["method", "mean", "worst", "mean rank", "best on", "median s to fit"]
+    head = ["method", "mean", "worst", "mean rank", "best on", "median fit time, s"]
     return _table([*head, *(f"`{ours}` is worse on" for ours in suite.ours)], rows)
 
 
@@ -136,7 +137,7 @@ def _section(suite: Comparison) -> list[str]:
     text += [f"{title[0].upper()}{title[1:]} ({better}), {len(suite.sets)} sets, {suite.draws} draws:", ""]
     text += [*_summary(suite), "", *_unfinished(suite), "", "Set by set:", "", *_each(suite), ""]
     if suite.suite == "rare":
-        text += ["Share of the test rows that are said to be of the rare class, in percent (3 are):", ""]
+        text += ["Share of the test rows that are predicted to be of the rare class, in percent (3 are):", ""]
         text += [*_each(suite, "positive"), ""]
     return text
 

@@ -58,6 +58,6 @@ def _legend() -> list[Line2D]:
         mark(BETTER, "o", "ours, not worse than the baseline with the best mean"),
         mark(WORSE, "o", "ours, worse than that baseline"),
         mark(USUAL, "o", "the baseline with the best mean over the sets", "none"),
-        mark(BEST, "|", "the best baseline of that set, known only afterwards"),
+        mark(BEST, "|", "the best baseline on that set, known only in hindsight"),
         mark("black", "D", "semi-supervised (images)"),
     ]

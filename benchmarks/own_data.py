@@ -153,13 +153,13 @@ def measure(row: str) -> dict[str, Any]:
 def render(results: dict[str, dict[str, Any]]) -> str:
     """The tables as Markdown."""
     text = [
-        "# Own data: few labels and outliers, with defaults",
+        "# Small data sets with default settings: few labels and outliers",
         "",
-        "Regenerate with `python benchmarks/own_data.py`. Each draw splits the rows anew (a quarter to test on) and",
+        "Regenerate with `python benchmarks/own_data.py`. Each draw splits the rows anew (a quarter for testing) and",
         "keeps the labels of a tenth of the others, stratified by class; every method gets the same rows and",
         "labels. `SVC` and `HistGradientBoosting` learn from the labelled rows only. The defaults were chosen on other",
-        "data ([outside.md](outside.md)), those of MNIST on draws 100 to 129, which are not among these. MNIST: 5,000",
-        "training rows, as columns: the estimator does not know that they are images.",
+        "data ([outside.md](outside.md)); for MNIST, on draws 100 to 129, which are not among these. MNIST: 5,000",
+        "training rows with the pixels as columns, so the estimator does not know that they are images.",
         "",
         "## Test error in percent, mean ± standard deviation of 10 draws",
         "",
@@ -167,13 +167,13 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "",
         "## Outliers: AUROC, one class against the rest, mean over the classes",
         "",
-        "MNIST: 5,000 training rows of a digit, all 10,000 test rows, one seed. Breast cancer: 60 % of a class to",
-        "train on, the rest of it and the other class to test on, 10 draws. The score was chosen on other draws of",
-        "the training rows (seeds 1 to 5), but evaluated on the same test rows of MNIST.",
+        "MNIST: 5,000 training rows of one digit, all 10,000 test rows, one seed. Breast cancer: 60 % of a class for",
+        "training, the rest of it and the other class for testing, 10 draws. The score was chosen on other draws of",
+        "the training rows (seeds 1 to 5), but on the same test rows of MNIST.",
         "",
         *_table({row: found for row, found in results.items() if row.startswith("outliers")}, 4, max),
         "",
-        *dict.fromkeys(f"On {found['machine']}.  " for found in results.values()),
+        *dict.fromkeys(f"Measured on {found['machine']}.  " for found in results.values()),
     ]
     return "\n".join(text) + "\n"
 
@@ -195,7 +195,7 @@ def _table(results: dict[str, dict[str, Any]], digits: int, best: Callable[..., 
         lines.append(f"| {method} | {' | '.join(cells)} |")
     if all("seconds" in found for found in results.values()):
         seconds = [f"{np.mean(found['seconds']):.1f}" for found in results.values()]
-        lines.append(f"| our seconds to fit | {' | '.join(seconds)} |")
+        lines.append(f"| fit time of aae, s | {' | '.join(seconds)} |")
     return lines
 
 

@@ -25,38 +25,40 @@ TITLES = {line.row: line.title for line in reversed(TABLE + UNSEEN)}
 INTRODUCTION = """\
 # Results, with seeds and spread
 
-All figures are measured on the untouched test images, as mean ± standard deviation over seeds. Each seed draws its own
-labels, validation images and initial weights. Errors and leaks are in percent. Settings were chosen on validation
-images, in part on label draws of this table that had failed. Every row and seed uses its preset unchanged, except for
-the number of clusters, the model of the Parzen likelihood (see `benchmarks/quality_rows.py`) and the shorter trainings
-of the last two tables. What else was tried is in [research-notes.md](research-notes.md).
+All figures are measured on the untouched test images: mean ± standard deviation over seeds, and the worst seed. Each
+seed draws its own labels, validation images and initial weights. Errors, accuracies and leaks are in percent. Settings
+were chosen on validation images, in part for label draws of this table on which earlier settings had failed. Every row
+and seed uses its preset unchanged, except for the number of clusters, the model of the Parzen likelihood (see
+`benchmarks/quality_rows.py`) and the shorter trainings of the last two tables. Other things that were tried are in
+[research-notes.md](research-notes.md).
 
 Regenerate with `python benchmarks/quality.py` (about a day on two cores; `--resume` continues). The runs are the lines
 of `benchmarks/results/quality.jsonl`.
 
 *Paper* is Makhzani et al., *Adversarial Autoencoders*, arXiv 1511.05644. Published figures are cited from the papers
-named, some at second hand. *Target* is what this project set itself beforehand, *stretch target* what would be very
-good. *Time* is per training, on one thread with one or two other trainings on the same two cores (the machines are
-named at the end); the trainings that had both cores are listed below the table. On the GPU fifteen trainings ran side
-by side.
+named, some at second hand. *Target* is what this project set itself beforehand, *stretch target* a very good result.
+*Time* is per training, on one thread, with one or two other trainings on the same two cores (the machines are named at
+the end); the trainings that had both cores to themselves are listed below the table. On the GPU, fifteen trainings ran
+in parallel.
 """
 EXPLANATION = """
-- *Style leak*: accuracy of a linear probe that predicts the class from the style of test images; 11.35 % is chance.
-- *Conditional-generation accuracy*: share of 10,000 images, decoded from a chosen class and a style drawn from the
+- *Style leak*: accuracy of a linear probe that predicts the class from the style code of test images; chance is
+  11.35 %.
+- *Conditional-generation accuracy*: share of 10,000 images, each decoded from a chosen class and a style drawn from the
   prior, that a convolutional classifier trained on all labels (`benchmarks/judge.py`) assigns to that class.
-- *Clusters* are named after the validation image with the highest probability in each (the paper's protocol);
+- *Clusters*: each gets the class of the validation image with the highest probability in it (the paper's protocol);
   *matched one to one* is the best assignment of ten clusters to ten classes.
 - *Parzen log-likelihood* follows the paper's protocol (10,000 samples, bandwidth chosen on validation images). It says
-  little about a generator (Theis et al., arXiv 1511.01844) and is listed for comparison only.
+  little about the quality of a generative model (Theis et al., arXiv 1511.01844) and is listed for comparison only.
 """
 REMARK = """
 On these draws interpolation consistency and neighbour targets hardly change the mean. They are there for unfavourable
-label draws, on which a whole kind of image is misclassified without them: a quarter of the nines as sevens, all crossed
-sevens as twos ([research-notes.md](research-notes.md)). The style adversary, its independence of the class and the low
-momentum are there for the style: without them the style carries the class as well, and a style drawn from the prior
-with a chosen class gives images of other classes. Learning-rate decay costs `few-labels` something in so short a
-training; in a complete one (seeds 0, 1 and 3) the validation error is 1.06 without it and 0.97 with it, the test error
-0.83 and 0.83.
+label draws, on which an entire subpopulation is misclassified without them: a quarter of the nines as sevens, all
+crossed sevens as twos ([research-notes.md](research-notes.md)). The style adversary, the independence of style and
+class, and the low momentum are there for the style code: without them it also carries the class, and a chosen class
+with a style drawn from the prior gives images of other classes. Learning-rate decay makes `few-labels` slightly worse
+in so short a training; in a full one (seeds 0, 1 and 3) the validation error is 1.06 without it and 0.97 with it, and
+the test error 0.83 and 0.83.
 """
 
 
@@ -146,7 +148,7 @@ def _alone(runs: dict[str, list[dict[str, Any]]]) -> str:
         title = TITLES.get(row, name) + (" (earlier settings)" if row in TITLES and variant else "")
         both = [line for line in lines if line["machine"].endswith(" 2 threads")]
         found += [f"{title} {line['seconds'] / 60:.1f} minutes ({line['machine']})" for line in both]
-    return f"\nWith both cores: {'; '.join(found)}.\n" if found else ""
+    return f"\nTrainings that had both cores: {'; '.join(found)}.\n" if found else ""
 
 
 def _unseen(runs: dict[str, list[dict[str, Any]]]) -> str:
@@ -166,7 +168,7 @@ def _ablations(runs: dict[str, list[dict[str, Any]]]) -> str:
         length = ROWS[rows["nothing"]].length["epochs"]
         heads = "without | test error | worst | style leak | conditional-generation accuracy | seeds"
         lines = ["", f"## `{preset}` without one of its parts", "",
-                 f"100 labels, {length:g} passes instead of the preset's own number.", "",
+                 f"100 labels, {length:g} epochs instead of the preset's own number.", "",
                  f"| {heads} |", "|---" * 6 + "|"]  # fmt: skip
         for name, row in rows.items():
             values = _values(runs, row, "test_error")

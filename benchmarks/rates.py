@@ -27,7 +27,7 @@ OURS: dict[str, tuple[str, dict[str, Any], str]] = {
     "default, same batch": ("semi-supervised", SAME, "auto"),
     "default": ("semi-supervised", {**SAME, "batch_size": 256}, "auto"),
     "default with few-label term": ("semi-supervised", {}, "auto"),
-    "unsupervised, as pythae's": ("aae", {"hidden": [1000, 1000], "batch_size": BATCH}, "auto"),
+    "unsupervised, pythae's networks": ("aae", {"hidden": [1000, 1000], "batch_size": BATCH}, "auto"),
 }
 
 
@@ -120,12 +120,12 @@ def profile(data: aae.Dataset, name: str = "default") -> dict[str, float]:
     contender.call()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
         contender.call()
-    shares = dict.fromkeys([*KINDS, "all else"], 0.0)
+    shares = dict.fromkeys([*KINDS, "other"], 0.0)
     events = found.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
     for event in events:
         whole = next((kind for kind, words in KINDS.items() if event.key in words), None)
-        part = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), "all else")
+        part = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), "other")
         shares[whole or part] += 100 * event.self_cpu_time_total / total
     return shares
 

@@ -39,10 +39,10 @@ def table(result: dict) -> str:
         sums = rows.setdefault(part["part"], [0, 0, 0])
         for k, name in enumerate(("tried", "survived", "lost")):
             sums[k] += part[name]
-    lines = ["| what was done | times | ended as promised | lost |", "|---|---:|---:|---:|"]
+    lines = ["| fault or input | cases | ended as promised | lost |", "|---|---:|---:|---:|"]
     lines += [f"| {name} | {tried:,} | {good:,} | {lost} |" for name, (tried, good, lost) in sorted(rows.items())]
     total, good, lost = (sum(column) for column in zip(*rows.values(), strict=True))
-    lines.append(f"| together | {total:,} | {good:,} | {lost} |")
+    lines.append(f"| total | {total:,} | {good:,} | {lost} |")
     return "\n".join(lines) + f"\n\n{result['minutes']} minutes on {result['machine']}.\n"
 
 

@@ -177,12 +177,12 @@ def main() -> None:
             print(json.dumps(found))
         return
     tables = {
-        "model": table(["device", "network", "rows each", "1", "2", "8", "64", "1,024"], model_rows()),
-        "length": table(["rows", "1 GPU", "8", "64", "1,024", "most with 10,000 steps"], length_rows()),
+        "model": table(["device", "network", "rows per device", "1 device", "2", "8", "64", "1,024"], model_rows()),
+        "length": table(["rows", "1 GPU", "8", "64", "1,024", "most GPUs for 10,000 steps"], length_rows()),
     }
     if not arguments.model_only:
-        head = ["preset", "batch", "10^6 parameters", "one process, ms", "two, ms", "rows per second, ratio",
-                "gradients, ms", "exchanges, ms", "two by the model, ms"]  # fmt: skip
+        head = ["preset", "batch", "parameters, 10^6", "one process, ms", "two, ms", "rows per second, ratio",
+                "all-reduce, ms", "exchanges, ms", "two, predicted, ms"]  # fmt: skip
         tables["measured"] = table(head, measured_rows())
     path = ROOT / "docs" / "scale.md"
     text = path.read_text()

@@ -27,7 +27,7 @@ RATIOS = {
     "ratio_same_maths": ("same maths", "tutorial's loop"),
     "ratio_default_same_batch": ("default, same batch", "tutorial's loop"),
     "ratio_default": ("default", "tutorial's loop"),
-    "ratio_pythae": ("unsupervised, as pythae's", "pythae"),
+    "ratio_pythae": ("unsupervised, pythae's networks", "pythae"),
 }
 
 
@@ -74,10 +74,17 @@ def _training(found: dict[str, Any]) -> list[str]:
             [name, f"{value:.0f}", f"{value / base:.2f}", f"{milliseconds:.0f}", f"{operations[name]:.1f}",
              f"{products:.0f}"]
         )  # fmt: skip
-    heads = ["", "rows per second", "times the tutorial's loop", "ms per step", "products, 10^9 operations", "their ms"]
+    heads = [
+        "method", "rows per second", "relative to the tutorial's loop", "ms per step",
+        "matrix products, 10^9 operations", "lower bound, ms",
+    ]  # fmt: skip
     lines = _table(heads, rows)
     if "ratio_pythae" in found:
-        lines += [f"With pythae's model and batch: {found['ratio_pythae']:.2f} times pythae's rows per second.", ""]
+        ratio = f"{found['ratio_pythae']:.2f}"
+        lines += [
+            f"With pythae's networks and batch size, `aae` trains on {ratio} times as many rows per second as pythae.",
+            "",
+        ]
     return lines
 
 
@@ -90,31 +97,33 @@ def render(found: dict[str, Any]) -> str:
         "",
         "## Training",
         "",
-        "Networks 784-1000-1000, z = 2, 3,000 labels on MNIST; medians of alternating repeats. Rows are the",
-        "unlabelled ones; a step also reads 100 labelled ones. *Tutorial's loop*: three phases with separate",
-        "optimisers, float32, default Adam, a loader that collates rows, batch 100. *Same maths*: the tutorial's",
-        "recipe in ours (alternating, float32). *Default, same batch*: the preset `semi-supervised` with the",
-        "tutorial's latents and batch, without its few-label term; *default*: the same at a batch of 256;",
-        "*with few-label term*: the unchanged preset, z = 10. *Unsupervised*: the preset `aae` with pythae's networks.",
+        "MNIST with 3,000 labels, networks 784-1000-1000, z = 2; medians of repeats in which all methods take",
+        "turns. Rows per second counts unlabelled rows; each step also reads 100 labelled ones. *Tutorial's loop*:",
+        "three phases with separate optimisers, float32, Adam with its defaults, a loader that collates single",
+        "rows, batch size 100. *Same maths*: the tutorial's recipe in `aae` (alternating phases, float32).",
+        "*Default, same batch*: the preset `semi-supervised` with the tutorial's latents and batch size, without",
+        "its few-label term; *default*: the same at batch size 256; *default with few-label term*: the unchanged",
+        "preset, z = 10. *Unsupervised*: the preset `aae` with pythae's networks.",
         *_training(found),
-        f"*Their ms* is the time that a step's matrix products take at {found['product_rate']:.0f} * 10^9 operations a",
-        "second, the speed of this machine's float32 products at the shapes of a step: a lower bound for every loop",
-        "that computes the same in float32. Nothing was measured on a GPU here.",
+        "*Lower bound* is the time that the matrix products of a step take at "
+        f"{found['product_rate']:.0f} * 10^9 operations per second, the speed",
+        "of float32 products of these shapes on this machine: no loop that computes the same in float32 can be faster.",
+        "Nothing on this page was measured on a GPU.",
         "",
         "## Where the default step spends its time",
-        *_table(["kind", "share, %"], [[k, f"{v:.1f}"] for k, v in _named(found, "share ").items()]),
-        "## Cost of training against rows and epochs",
+        *_table(["operation", "share, %"], [[k, f"{v:.1f}"] for k, v in _named(found, "share ").items()]),
+        "## Training time by rows and epochs",
         "",
-        "Preset `aae`, two layers of 300: seconds for a row and epoch should not change.",
+        "Preset `aae`, two layers of 300: the time per row and epoch should be constant.",
         *_table(
-            ["rows, epochs", "seconds", "microseconds for a row and epoch"],
+            ["rows, epochs", "seconds", "microseconds per row and epoch"],
             [
                 [f"{name.split()[0]}, {name.split()[2]}", f"{value:.1f}",
                  f"{1e6 * value / int(name.split()[0]) / int(name.split()[2]):.0f}"]
                 for name, value in _named(found, "training ").items()
             ],
         ),
-        "## Using it",
+        "## Other figures",
         *_table(["figure", "value"], [[name, value] for name, value in _using(found).items()]),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
@@ -131,17 +140,17 @@ def _using(found: dict[str, Any]) -> dict[str, str]:
         lines |= {
             f"encode {found['stream_rows']:,} rows of 784 bytes from a file": f"{found['stream_rows_per_second']:.0f} "
             "rows per second",
-            "memory that this takes above the model": f"{found['stream_memory_mb']:.0f} MB",
-            "rate of its last tenth over its first": f"{found['stream_last_over_first']:.2f}",
+            "memory for this, beyond that of the model": f"{found['stream_memory_mb']:.0f} MB",
+            "speed on its last tenth, relative to its first": f"{found['stream_last_over_first']:.2f}",
         }
     if "seconds_to_3_percent" in found:
         lines |= {
-            "`aae train few-labels`, 100 labels of MNIST, process start to report, median of seeds": (
+            "`aae train few-labels`, 100 labels of MNIST, from process start to report, median seed": (
                 f"{found['seconds_to_3_percent']:.1f} s"
             ),
-            "the slowest of them": f"{found['worst_seconds']:.1f} s",
-            "their test error, median": f"{found['error_after']:.2f} %",
-            "their test error, worst": f"{found['worst_error_after']:.2f} %",
+            "the same, slowest seed": f"{found['worst_seconds']:.1f} s",
+            "test error of these runs, median seed": f"{found['error_after']:.2f} %",
+            "test error of these runs, worst seed": f"{found['worst_error_after']:.2f} %",
             "peak memory of these runs": f"{found['peak_memory_mb']:.0f} MB",
         }
     return lines

@@ -28,7 +28,7 @@ def baselines(data: aae.Dataset, split: aae.Split) -> dict[str, float]:
     partly = np.concatenate([data.y[split.labelled], np.full(len(split.unlabelled), -1)])
     fitted = {
         "LabelSpreading (kNN)": LabelSpreading(kernel="knn", n_neighbors=7).fit(rows[seen], partly),
-        "SVC on the labels": SVC().fit(rows[split.labelled], data.y[split.labelled]),
+        "SVC (labelled rows)": SVC().fit(rows[split.labelled], data.y[split.labelled]),
     }
     return {name: 100 * float(np.mean(model.predict(test) != data.test_y)) for name, model in fitted.items()}
 
@@ -71,7 +71,7 @@ def render(table: list[dict[str, float]]) -> str:
     lines = [
         "# Digits with 100 labels",
         "",
-        f"Test error in percent on scikit-learn's digits (360 test rows), over {len(table)} draws of the 100 labels.",
+        f"Test error in percent on scikit-learn's digits (360 test rows) over {len(table)} draws of the 100 labels.",
         f"Regenerate with `.venv/bin/python examples/demo.py --draws {len(table)} --table docs/demo.md`.",
         "",
         "| method | mean | standard deviation | worst draw |",
