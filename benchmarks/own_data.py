@@ -167,9 +167,10 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "",
         "## Outliers: AUROC, one class against the rest, mean over the classes",
         "",
-        "MNIST: 5,000 training rows of one digit, all 10,000 test rows, one seed. Breast cancer: 60 % of a class for",
-        "training, the rest of it and the other class for testing, 10 draws. The score was chosen on other draws of",
-        "the training rows (seeds 1 to 5), but on the same test rows of MNIST.",
+        "Of each draw 40 % of the rows, of all classes, are for testing; a detector learns from the other rows of one",
+        "class. The score was chosen on other draws (seeds 1 to 5).",
+        *(["MNIST: 5,000 training rows of one digit, all 10,000 test rows, one seed; the score was chosen on these."]
+          if "outliers: mnist" in results else []),
         "",
         *_table({row: found for row, found in results.items() if row.startswith("outliers")}, 4, max),
         "",

@@ -305,7 +305,7 @@ PICTURES: dict[str, Picture] = {
     "reconstructions": (_reconstructions, _reconstructions_caption),
     "typical": (
         typical,
-        "The test photos that the model is surest of, a row for each class or cluster: a cluster should show one kind.",
+        "The test photos with the highest confidence, one row per class or cluster: those of a row should be alike.",
     ),
     "neighbours": (
         neighbours,
