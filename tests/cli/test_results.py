@@ -53,8 +53,8 @@ def test_figures_of_samples_and_of_calibration_have_unit_and_direction():
     figures = {"sample_accuracy": 71.25, "copula_accuracy": 55.0, "sample_distance": 0.0712, "calibration_power": 0.8,
                "calibration_error": 4.25, "balanced_accuracy": 90.0, "test_labelled": 60, "test_rows": 60}  # fmt: skip
     assert [" ".join(line.split()) for line in figure_lines(figures)][:6] == [
-        "Samples told from data 71.2 % chance: 50 %; 50 % is best",
-        "Samples of a copula told from data 55.0 % chance: 50 %; 50 % is best",
+        "Samples distinguished from data 71.2 % chance: 50 %; 50 % is best",
+        "Copula samples distinguished from data 55.0 % chance: 50 %; 50 % is best",
         "Distance of samples from data 0.071 0 is best, 1 worst",
         "Calibration power 0.80 1 changes nothing",
         "Calibration error 4.2 % 60 labelled test examples; lower is better",

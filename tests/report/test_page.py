@@ -81,8 +81,8 @@ def test_results_below_the_headlines_have_units(write):
     text = write(results={"sample_accuracy": 71.25, "sample_distance": 0.071, "balanced_accuracy": 90.0, "steps": 3})
     cells = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', text))
     assert cells["Training steps"] == "3"
-    assert cells["Samples told from data"].startswith("71.2 % (accuracy of a random forest")
-    assert cells["Samples told from data"].endswith("50 % is best; chance: 50 %)")
+    assert cells["Samples distinguished from data"].startswith("71.2 % (accuracy of a random forest")
+    assert cells["Samples distinguished from data"].endswith("50 % is best; chance: 50 %)")
     assert cells["Distance of samples from data"] == "0.071 (mean over columns; 0 is best, 1 worst)"
     assert cells["Balanced accuracy"] == "90.0 % (mean of the recall over classes; higher is better)"
 

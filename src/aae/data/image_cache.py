@@ -20,8 +20,8 @@ FORMAT = 3  # raised when the same files and options give other rows
 class ImageCache:
     """The rows of a folder, under a key that depends on its files and on how they are read.
 
-    A file is told from another of the same name, size and date by its number in the file system and by the time of its
-    last change there, which no program can set.
+    A file is distinguished from another of the same name, size and date by its number in the file system and by the
+    time of its last change there, which no program can set.
     """
 
     def __init__(self, folder: Path, files: list[tuple[str, os.stat_result]], options: object) -> None:

@@ -16,7 +16,7 @@ from aae.system.rows import evenly
 __all__ = ["Shown", "choose_rows", "fingerprint"]
 
 TEST, TRAINING = 0, 1
-SPREAD = 1000  # rows by which the labels of a data set are told from those of another
+SPREAD = 1000  # rows by which the labels of a data set are distinguished from those of another
 
 
 @dataclass(frozen=True)
