@@ -55,6 +55,17 @@ def test_every_shape(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_flips_mirror_half_of_the_images(shape):
+    x = torch.rand(400, *shape)
+    found = Affine(**NOTHING, flip=True)(x)
+    axis = 2  # columns
+    mirrored = (found - x.flip(axis)).flatten(1).abs().amax(1) < (found - x).flatten(1).abs().amax(1)
+    assert 130 < mirrored.sum() < 270  # 7 standard deviations
+    assert_close(found[mirrored], x[mirrored].flip(axis), 10, max(shape))
+    assert_close(found[~mirrored], x[~mirrored], 10, max(shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_zero_ranges_are_the_identity(shape):
     x = torch.rand(5, *shape)
     assert_close(Affine(**NOTHING)(x), x, 10, max(shape))  # places are counted in pixels, and so is their rounding

@@ -2,13 +2,14 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import torch
 
 from aae.data.augmentation import Affine
 from aae.data.dataset import Dataset
 from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial, MutualInformation
 from aae.model.merging import LinearSum
-from aae.model.networks import ConvTrunk
+from aae.model.networks import ConvDecoder, ConvTrunk, MLPDecoder
 from aae.model.table_fit import fit_table
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial
 from aae.presets.build import CORRUPTIONS, LIKELIHOODS, POSTERIORS, PRIORS, build_model
@@ -233,6 +234,17 @@ def test_unknown_words(name):
     """Also of options that the model has no use for, such as ``y_matching`` of a plain autoencoder."""
     with pytest.raises(UsageError, match=f"The option {name} takes .*, or .*, not 'zzzz'|takes .* or .*, not 'zzzz'"):
         resolve("autoencoder", {name: "zzzz"})
+
+
+@pytest.mark.parametrize(("shape", "given", "kind"), [
+    ((8, 8), "auto", MLPDecoder), ((8, 8, 3), "auto", ConvDecoder), ((8, 8), "conv", ConvDecoder),
+    ((8, 8, 3), "mlp", MLPDecoder), ((6,), "auto", MLPDecoder),
+])  # fmt: skip
+def test_colour_images_have_a_convolutional_decoder(shape, given, kind):
+    data = rows(shape, dtype=np.uint8 if len(shape) > 1 else np.float32)
+    model = model_of("aae", data, labels=0, decoder=given)
+    assert type(model.decoder) is kind
+    assert model.decoder(torch.zeros(2, model.decoder.dim)).shape == (2, *shape)
 
 
 def test_all_choices_build_a_model():

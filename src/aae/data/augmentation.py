@@ -14,7 +14,7 @@ __all__ = ["Affine"]
 
 @component
 class Affine(nn.Module):
-    """A random affine map of each image, with bilinear interpolation and without flips.
+    """A random affine map of each image, with bilinear interpolation.
 
     Outside the image is its background: the median along its edge, for each channel. Zeros would put dark bars on a
     white scan.
@@ -24,11 +24,14 @@ class Affine(nn.Module):
         scale: Scaling, uniform in 1 plus or minus this share, for each axis separately.
         shift: Translation, uniform in plus or minus this share of the side, for each axis.
         shear: Shear, uniform in plus or minus this factor.
+        flip: Mirror half of the images, left to right.
     """
 
-    def __init__(self, degrees: float = 20, scale: float = 0.15, shift: float = 0.1, shear: float = 0.25) -> None:
+    def __init__(
+        self, degrees: float = 20, scale: float = 0.15, shift: float = 0.1, shear: float = 0.25, flip: bool = False
+    ) -> None:
         super().__init__()
-        self.degrees, self.scale, self.shift, self.shear = degrees, scale, shift, shear
+        self.degrees, self.scale, self.shift, self.shear, self.flip = degrees, scale, shift, shear, flip
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform images ``(B, H, W)`` or ``(B, H, W, C)``."""
@@ -53,7 +56,11 @@ class Affine(nn.Module):
         ratio = x.shape[1] / x.shape[2]
         first = torch.stack([cos * width, (cos * shear - sin) * height * ratio, shift_x], -1)
         second = torch.stack([sin * width / ratio, (sin * shear + cos) * height, shift_y], -1)
-        return torch.stack([first, second], 1)
+        matrices = torch.stack([first, second], 1)
+        if self.flip:  # drawn by itself: without flips the other draws stay what they were
+            mirrored = shards.draw((len(x),), lambda empty: empty.uniform_(-1, 1), device=x.device).sign()
+            matrices = torch.cat([matrices[..., :1] * mirrored[:, None, None], matrices[..., 1:]], -1)
+        return matrices
 
 
 def _background(image: Tensor) -> Tensor:

@@ -41,6 +41,8 @@ class Options:
         None, "widths of the hidden layers; auto: 128 to 1000, depending on the input size", auto=None
     )
     channels: int = _option(16, "output channels of the first convolution")
+    decoder: str = _option("auto", "mlp or conv; auto: conv for colour images, otherwise mlp",
+                           choices=("mlp", "conv", "auto"))  # fmt: skip
     dropout: float = _option(0.0, "dropout probability of hidden units")
     batch_norm: bool = _option(True, "batch norm in the encoder")
     layer_norm: bool = _option(
@@ -184,6 +186,7 @@ class Options:
     degrees: float | None = _option(
         None, "augmentation: maximum rotation in degrees; auto: 26 for digits and mnist, otherwise 0", auto=None
     )
+    flip: bool = _option(False, "augmentation: mirror half of the images, left to right")
     scale: float = _option(0.2, "augmentation: scaling")
     shift: float = _option(0.14, "augmentation: shift as a fraction of the side")
     shear: float | None = _option(None, "augmentation: shear; auto: 0.33 for digits and mnist, otherwise 0", auto=None)

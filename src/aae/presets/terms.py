@@ -41,7 +41,7 @@ def _augmentation(options: Options, data: Dataset) -> nn.Module | None:
     defaults = (26.0, 0.33) if data.bundled else (0.0, 0.0)
     given = (options.degrees, options.shear)
     degrees, shear = (value if value is not None else default for value, default in zip(given, defaults, strict=True))
-    change = Affine(degrees, options.scale, options.shift, shear)
+    change = Affine(degrees, options.scale, options.shift, shear, options.flip)
     return Consistency(change, options.consistency, fade=options.consistency_fade)
 
 

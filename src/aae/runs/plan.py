@@ -15,7 +15,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.presets.options import renamed
 from aae.presets.presets import resolve
 from aae.runs.cross_validation import choose_test_rows, shared_time
-from aae.runs.prepare import default_labels, prepare
+from aae.runs.prepare import default_labels, photo_notes, prepare
 from aae.runs.start import shortened, start_from
 from aae.system import generators
 from aae.system.errors import AAEError
@@ -103,6 +103,7 @@ def plan_training(
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if start is not None:
         rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
+    rows = replace(rows, notes=(*rows.notes, *photo_notes(options, rows)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)
 

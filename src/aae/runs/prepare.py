@@ -18,7 +18,7 @@ from aae.presets.options import Options
 from aae.presets.presets import PRESETS, resolve
 from aae.training.settings import Settings
 
-__all__ = ["LENGTHS", "Length", "default_labels", "long_note", "prepare", "resolve_for"]
+__all__ = ["LENGTHS", "Length", "default_labels", "long_note", "photo_notes", "prepare", "resolve_for"]
 
 LENGTHS = ("epochs", "steps", "seconds", "max_seconds")  # in a run's configuration
 Length = dict[str, float | int]  # of a training, by the name of its unit
@@ -61,6 +61,20 @@ def long_note(options: Mapping[str, Any], settings: Settings, rows: int) -> tupl
         f"This is about {times:.0f} times the preset's own length, for which its options were chosen; a longer "
         "training may end worse, so compare the validation error with that of the preset's own length.",
     )
+
+
+def photo_notes(options: Mapping[str, Any], data: Dataset) -> tuple[str, ...]:
+    """What can be done for colour images: whether they are photos, and keep their class when mirrored, is not known."""
+    if not data.is_image or len(data.shape) < 3:
+        return ()
+    notes = []
+    if options["y"] in ("supervised", "clusters", "auto"):
+        notes.append("If these images are photos, a pretrained encoder (--features ENCODER) lowers the error far more "
+                     "than any option.")  # fmt: skip
+    if options["consistency"] and not options["flip"]:
+        notes.append("The augmentation does not mirror images; if a mirrored image keeps its class, as most photos do "
+                     "and characters do not, add --set flip=true.")  # fmt: skip
+    return tuple(notes)
 
 
 def default_labels(preset: str, data: Dataset) -> int:

@@ -23,7 +23,7 @@ from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
 from aae.runs.encoders import encoder_entry
 from aae.runs.open import load_run_data, read_config
-from aae.runs.prepare import Length, default_labels, long_note, prepare
+from aae.runs.prepare import Length, default_labels, long_note, photo_notes, prepare
 from aae.runs.start import shortened, start_from
 from aae.runs.trial import settle_targets
 from aae.system import generators
@@ -121,7 +121,7 @@ def train_preset(
         rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
-    rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x))))
+    rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x)), *photo_notes(options, rows)))
     info = {
         "preset": preset,
         **source_entries(data if isinstance(data, str | Path) else rows),
