@@ -173,7 +173,7 @@ def test_warnings_settings_and_commands(write):
     assert re.findall(r"<p>(.*)</p>", text) == ["One.", "Two."]
     assert re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text) == [
         ("model.latents.1.name", "z"), ("model.latents.1.dim", "2"), ("model.hidden", "400, 400"),
-        ("ema_decay", "none"),
+        ("ema_<wbr>decay", "none"),
     ]
     assert "<pre><code>aae train few-labels --out run\naae report run</code></pre>" in text
 

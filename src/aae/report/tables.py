@@ -199,7 +199,7 @@ def _samples(run: Run) -> Sheet:
     table = _table(run)
     with inference.seeded(run.model, 0):
         drawn = inference.sample(run.model, DRAWN)
-    caption = "Rows drawn from the model, as `aae sample` writes them." if run.model.noise is not None else \
+    caption = "Rows drawn from the model, as the command aae sample writes them." if run.model.noise is not None else \
               "Means of rows drawn from the model; models trained with a newer version also learn the noise of cells."
     lines = [[Cell(text) for text in row] for row in _texts(table, drawn)]
     return Sheet("samples", "Samples", caption + _columns_note(table), _names(table), lines)
