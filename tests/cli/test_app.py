@@ -363,7 +363,7 @@ WRONG = {
     "setting of an unknown word": ("train vae --set prior=rng", 2, "The option prior takes gaussian, ring, "),
     "batch of none": ("train vae --batch-size 0", 2, "The option batch_size must be a number of at least 2, not 0"),
     "unknown schedule": ("train vae --schedule x", 2, "The option schedule takes joint or alternating, not 'x'"),
-    "unknown picture": ("plot RUN latnt --out a.png", 2, "There is no picture 'latnt'; did you mean 'latent'?"),
+    "unknown picture": ("plot RUN latnt --out a.png", 2, "There is no plot 'latnt'; did you mean 'latent'?"),
     "unknown split": ("train semi-supervised --split rnd", 2, "There is no split 'rnd'"),
     "unknown recipe": ("train aae --set recipe=x", 2, "There is no recipe 'x'"),
     "recipe of other presets": ("train vae --set recipe=paper", 2, "'paper' covers aae, supervised, semi-supervised"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,16 +48,30 @@ def test_large_sets_keep_ten_thousand_rows_for_validation():
 
 
 @pytest.mark.parametrize("labels", [4, 40, 42, 43])
-def test_labels_are_drawn_evenly(data, labels):
-    split = split_data(data, labels)
+def test_labels_of_bundled_data_are_drawn_evenly(data, labels):
+    split = split_data(replace(data, bundled=True), labels)
     counts = np.bincount(data.y[split.labelled], minlength=4)
     assert counts.sum() == labels
     assert np.ptp(counts) <= 1
 
 
-def test_all_rows_of_a_small_class_are_used():
-    data = dataset([0] * 3 + [1] * 97)
+def test_all_rows_of_a_small_class_of_bundled_data_are_used():
+    data = replace(dataset([0] * 3 + [1] * 97), bundled=True)
     assert np.bincount(data.y[split_data(data, 20).labelled]).tolist() == [3, 17]
+
+
+@pytest.mark.parametrize("labels", [2, 3, 200, 900])
+def test_labels_of_other_data_are_as_frequent_as_there(labels):
+    """With a fixed number from each class, classes of the labelled rows and of the rest would differ from the data."""
+    data = dataset([0] * 100 + [1] * 900)
+    split = split_data(data, labels)
+    counts = np.bincount(data.y[split.labelled], minlength=2)
+    assert counts.sum() == labels
+    assert counts.min() >= 1
+    assert abs(counts[0] - max(1, labels / 10)) <= 4 * np.sqrt(labels * 0.09) * (labels > 3) + 1
+    if labels == 900:
+        rest = np.concatenate([split.validation, split.unlabelled])
+        assert 1 <= (data.y[rest] == 0).sum() <= 22
 
 
 def test_all_labels_means_every_row_outside_validation(data):

@@ -195,7 +195,7 @@ def test_names_that_are_code(cli, tmp_path, monkeypatch):
     labels = category_texts(read.columns["label"], "", read.style)
     assert set(labels.tolist()) <= set(map(csv_text, EVIL))
     drawn = open_table(tmp_path / "drawn.csv", ReadOptions()).columns
-    assert list(drawn) == ["=a", "<img src=x onerror=alert(1)>", "$x^{"]
+    assert list(drawn) == ["=a", "<img src=x onerror=alert(1)>", "$x^{", "kind"]
     assert cli("predict", "semi-supervised", "drawn.csv", "--out", "again.csv").code == 0
 
     result = cli("data", "rows.csv", "--label-column", "kind")

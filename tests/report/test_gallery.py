@@ -191,7 +191,7 @@ def test_a_picture_as_a_file(trained, tmp_path, suffix):
 
 
 @pytest.mark.parametrize(("name", "kind", "out", "error", "sentence"), [
-    ("aae", "latnt", "a.png", UsageError, "no picture 'latnt'; did you mean 'latent'"),
+    ("aae", "latnt", "a.png", UsageError, "no plot 'latnt'; did you mean 'latent'"),
     ("aae", "latent", "a.jpg", UsageError, "a.jpg should end in .png or .svg or .pdf"),
     ("aae", "latent", "absent/a.png", AAEError, "absent does not exist; make it first"),
     ("vae", "manifold", "a.png", AAEError, "needs a two-dimensional code with a prior; train with --set z=2"),

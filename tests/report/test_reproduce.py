@@ -54,5 +54,5 @@ def test_the_command_makes_the_same_weights_again(cli, tmp_path, monkeypatch):
 def test_every_option_has_a_row():
     rows = option_rows({"options": {"z": 4, "hidden": [8, 8], "ema_decay": None, "gone": 1}})
     assert [(row.name, row.value) for row in rows] == [
-        ("z", "4"), ("hidden", "8, 8"), ("ema_decay", "none"), ("gone", "1")]
+        ("z", "4"), ("hidden", "8, 8"), ("ema_decay", "off"), ("gone", "1")]
     assert [row.meaning for row in rows] == [*map(meaning_of, ("z", "hidden", "ema_decay")), ""]

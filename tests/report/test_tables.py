@@ -52,7 +52,7 @@ def read(path):
 def test_samples_are_rows_that_the_table_could_hold(folder, tmp_path):
     samples(folder / "run", 500, None, 0, tmp_path / "s.csv")
     data, drawn = read(folder / "data.csv"), read(tmp_path / "s.csv")
-    assert list(drawn[0]) == ["spent", "age", "town", "since"]  # no identifier
+    assert list(drawn[0]) == ["spent", "age", "town", "since", "churn"]  # no identifier
     ages = [row["age"] for row in drawn]
     assert all(age == "" or 18 <= int(age) < 90 for age in ages)
     assert sum(age == "" for age in ages) / 500 == pytest.approx(1 / 3, abs=0.07)

@@ -313,3 +313,14 @@ def test_a_run_without_test_rows_or_labels_has_a_report(tmp_path):
     for kind in PICTURES:
         with suppress(AAEError):  # a sentence, as for any picture that does not suit a model
             draw_picture(tmp_path / "run", kind, tmp_path / "picture.png")
+
+
+def test_the_judge_of_samples_is_not_tested_on_rows_it_has_learned(run, tmp_path):
+    """Labels that nothing predicts: a forest that is right on rows it knows would pass for a good judge."""
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "noise.npz", x=rows_of(600)[0], y=generator.choice(NAMES, 600))
+    opened = open_run(run, str(tmp_path / "noise.npz"))
+    assert (len(opened.data.test_x), opened.data.reused) == (600, 480)
+    assert "conditional_accuracy" not in measured(opened)
+    np.savez(tmp_path / "more.npz", **dict(zip("xy", rows_of(600, seed=2), strict=True)))
+    assert measured(open_run(run, str(tmp_path / "more.npz")))["judge_accuracy"] > 90

@@ -151,7 +151,8 @@ def test_what_a_training_uses_is_said_as_it_does(table, run):
     assert lines == [
         "aae train few-labels: 60 training examples, 9 without a label for validation; 50 of 50 labels used; tested by "
         "cross-validation over 50 of them.",
-        "aae train aae: 50 training examples, 8 of them for validation; 0 of 40 labels used; 10 test examples.",
+        "aae train aae: 50 training examples, 8 of them for validation; no labels used (40 available); 10 test "
+        "examples.",
     ]
     assert describe_split(run.data, run.split, "aae train few-labels") == lines[0]
     assert describe_data(used)[1:] == ["60 examples, 50 labelled, 10 unlabelled", "", "class  labels",

@@ -160,7 +160,7 @@ def test_the_report_shows_photos_and_no_vectors(run, monkeypatch):
     opened = open_run(run)
     opened.probabilities = np.roll(opened.probabilities, 1, axis=1)  # so that there are mistakes
     page = write_run_report(opened, measure_run(opened)).read_text("utf-8")
-    for shown in ("that the model is surest of", "most like it to the model", "The most confident mistakes"):
+    for shown in ("with the highest confidence", "most like it to the model", "The most confident mistakes"):
         assert shown in page
     assert "Decoded samples" not in page
     for kind in ("reconstructions", "samples", "styles", "manifold", "columns"):

@@ -366,8 +366,9 @@ def test_columns_are_written_in_their_original_units(people, tmp_path):
     samples(people / "run", 7, "bee", 0, tmp_path / "s.csv")
     for name, count in (("r.csv", 60), ("s.csv", 7)):
         head, *lines = table(tmp_path / name)
-        assert head == ["height", "town"]
+        assert head == ["height", "town", *(["kind"] if name == "s.csv" else [])]
         assert len(lines) == count
+        assert {line[2] for line in lines if len(line) > 2} <= {"bee"}
         empty = {""} if name == "s.csv" else set()  # drawn as often as in the data
         assert {line[1] for line in lines} <= {"Rome", "Oslo"} | empty
         assert all(100 < float(line[0]) < 300 for line in lines)
@@ -433,8 +434,9 @@ def test_rows_are_written_as_they_were_in_the_training(tmp_path):
     reconstructions(tmp_path / "run", str(tmp_path / "new.csv"), tmp_path / "r.csv")
     for name in ("s.csv", "r.csv"):
         head, *found = table(tmp_path / name)
-        assert head == ["day", "count", "said", "ok", "size"]
-        for day, count, said, ok, size in found:
+        assert head == ["day", "count", "said", "ok", "size", *(["kind"] if name == "s.csv" else [])]
+        assert {row[5] for row in found if len(row) > 5} <= {"a", "b"}
+        for day, count, said, ok, size, *_ in found:
             assert day.startswith("2026-0")
             assert len(day) == 10
             assert count == str(int(count))

@@ -62,7 +62,7 @@ def test_the_commands(cli, copied, monkeypatch, tmp_path):
     assert cli("evaluate", run).code == 0
     rewrite(run / "config.json", changes={"reconstruction": 0.0, "lr": 0.5})
     head, line = cli("runs", ".").out.splitlines()
-    assert head.split() == ["run", "preset", "data", "labels", "figure", "when"]
+    assert head.split() == ["run", "preset", "data", "labels", "result", "when"]
     assert line.split()[:4] == ["copied", "semi-supervised", "digits", "100"]
     assert " % " in line
     lines = dict(line.split("  ", 1) for line in cli("info", "copied").out.splitlines())

@@ -10,7 +10,7 @@ import pytest
 from aae.data.dataset import ReadOptions
 from aae.data.table_files import read_known_table
 from aae.model.table import Table
-from aae.runs.table_output import cell_texts, write_columns
+from aae.runs.table_output import Columns, cell_texts, write_columns
 
 NUMBER = {"name": "a", "mean": 0.0, "scale": 1.0}
 SECONDS = 1767358800.0  # 2026-01-02 13:00 UTC
@@ -59,7 +59,7 @@ ROWS = np.array([[0.25, 3, 1, 1767312000, SECONDS, 45000, 0], [-1.5, -2, 0, 0, 0
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_what_is_written_is_read_again(tmp_path, suffix):
     file = io.BytesIO()
-    write_columns(file, TABLE, iter([ROWS[:2], ROWS[2:]]), suffix)
+    write_columns(file, Columns.of(TABLE), iter([ROWS[:2], ROWS[2:]]), suffix)
     (tmp_path / f"a{suffix}").write_bytes(file.getvalue())
     found, notes = read_known_table(tmp_path / f"a{suffix}", ReadOptions(), TABLE)
     assert np.array_equal(found, ROWS, equal_nan=True)
@@ -70,17 +70,17 @@ def test_large_whole_numbers_stay_whole():
     for value in (2**63 - 1024, 2**64 - 2048):
         table = Table([{"name": "w", "mean": float(value), "scale": 1.0, "kind": "whole"}], float64=True)
         file = io.BytesIO()
-        write_columns(file, table, iter([np.array([[float(value)]])]), ".parquet")
+        write_columns(file, Columns.of(table), iter([np.array([[float(value)]])]), ".parquet")
         assert pq.read_table(io.BytesIO(file.getvalue()))["w"].to_pylist() == [value]
 
 
 def test_both_formats_by_kind(tmp_path):
     file = io.BytesIO()
-    write_columns(file, TABLE, iter([ROWS]), ".csv")
+    write_columns(file, Columns.of(TABLE), iter([ROWS]), ".csv")
     head, first, *_ = csv.reader(file.getvalue().decode().splitlines())
     assert head == list("nwtdmuc")
     assert first == ["0.25", "3", "True", "2026-01-02", "2026-01-02 14:00:00+01:00", "12:30:00", "01"]
     file = io.BytesIO()
-    write_columns(file, TABLE, iter([ROWS]), ".parquet")
+    write_columns(file, Columns.of(TABLE), iter([ROWS]), ".parquet")
     kinds = [str(field.type) for field in pq.read_schema(io.BytesIO(file.getvalue()))]
     assert kinds == ["double", "int64", "bool", "date32[day]", "timestamp[us, tz=Europe/Rome]", "time32[ms]", "string"]

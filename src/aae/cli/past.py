@@ -26,7 +26,7 @@ def list_runs(
     if not found:
         typer.echo(f"There are no runs in {folder}.")
         return
-    rows = [("run", "preset", "data", "labels", "figure", "when")]
+    rows = [("run", "preset", "data", "labels", "result", "when")]
     for run in found:
         labels = str(run.config.get("labels", ""))
         when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else ""

@@ -46,7 +46,8 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict classes and their probabilities; print the first few, or write all of them as CSV.
 
-    The confidence of a prediction is the probability of the predicted class, calibrated on labels that were held out.
+    The confidence of a prediction is the probability of the predicted class, calibrated on labels that were not learned
+    (by cross-validation or on held-out rows) where there are any.
     """
     given = read_options(context)
     if out is None:

@@ -1,5 +1,6 @@
 """The columns of a table for a reader: what each holds, how much of it is empty, and what becomes of it."""
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from aae.system.errors import AAEError, printable
 
 __all__ = ["ColumnSummary", "column_lines", "summaries_of", "summarize_rows", "summarize_table"]
 
-WIDTH = 100  # characters of a line
+WIDTH = 100  # characters of a line, at least
 MANY, SHOWN = 100, 60  # columns, above which only so many with nothing to say get a line of their own
 NAME, VALUES = 24, 34  # characters of a name, and of values
 FREQUENT = 3  # most frequent values that are shown
@@ -165,7 +166,7 @@ def _moment(seconds: float, facts: dict[str, Any]) -> str:
 
 
 def column_lines(summaries: Sequence[ColumnSummary]) -> list[str]:
-    """The summaries as an aligned table of at most 100 characters a line, one line a column.
+    """The summaries as an aligned table, as wide as the terminal but at least 100 characters, one line a column.
 
     Of more than 100 columns, only 60 of those with nothing to say have a line; the last line counts the others.
     """
@@ -176,7 +177,8 @@ def column_lines(summaries: Sequence[ColumnSummary]) -> list[str]:
     rows = [[printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in cells]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER))]
     widths[0] = min(widths[0], NAME)
-    rest = WIDTH - 2 * (len(HEADER) - 1) - widths[0] - widths[1] - widths[3]
+    line = max(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    rest = line - 2 * (len(HEADER) - 1) - widths[0] - widths[1] - widths[3]
     widths[2] = min(widths[2], max(VALUES, rest - widths[4]))
     widths[4] = min(widths[4], rest - widths[2])
     lines = ["  ".join(_cut(cell, width).rjust(width) if k == 3 else _cut(cell, width).ljust(width)

@@ -37,6 +37,7 @@ class Dataset:
     pictures: PictureFormat | None = None  # how the images of a folder became rows
     test_held_out: bool = False  # whether the test rows are a part of the source that was held out
     cross_validated: bool = False  # whether the test rows are training rows, which cross-validation judges
+    reused: int = 0  # how many test rows, the first ones, are training rows of this data set, too: those of other data
     held: np.ndarray | None = None  # if rows stay on the disk: numbers of the test rows, which are part of x
     keys: RowKeys | None = None  # what the rows are called; see `aae.data.row_keys.keys_of`
     given: GivenLabels | None = None  # the labels of a labels file

@@ -37,8 +37,9 @@ def some_rows(split: Split, count: int, seed: int = 0) -> np.ndarray:
 def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int = 0) -> Split:
     """Divide the training rows.
 
-    ``random``: a class-balanced draw of ``labels`` rows, 10,000 validation rows (a sixth of smaller
-    sets), the rest unlabelled. ``tutorial``: for each class, in file order, the first tenth of
+    ``random``: a draw of ``labels`` rows, 10,000 validation rows (a sixth of smaller sets), the rest unlabelled. The
+    draw has each class as often as the labelled rows do, and at least once; of digits and MNIST it has all classes
+    equally often, as in the literature. ``tutorial``: for each class, in file order, the first tenth of
     ``labels`` rows labelled, rows 300 to 1,299 validation, the rest unlabelled. Validation rows never include the
     last label of a class.
 
@@ -77,7 +78,7 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     else:
         if labels > available:
             raise AAEError(f"{labels} labels were asked for, but {data.name} has {available} labelled training rows.")
-        labelled = _balanced(data, known, labels) if labels else order[:0]
+        labelled = _drawn(data, known, labels) if labels else order[:0]
         rest = np.setdiff1d(order, labelled, assume_unique=True)
         rest = generator.permutation(rest)
         size = min(size, max(0, len(rest) - 1))
@@ -99,16 +100,19 @@ def _split_large(data: Dataset, held: np.ndarray, labels: int | None, generator:
             rest = f"{data.name} has {len(labelled)} labelled training rows beside those for testing and validation"
             raise AAEError(f"{labels} labels were asked for, but {rest}.")
         if labels:
-            labelled = np.sort(_balanced(data, generator.permutation(labelled), labels))
+            labelled = np.sort(_drawn(data, generator.permutation(labelled), labels))
     return Split(labelled, RowsExcept(count, np.concatenate([taken, labelled])), np.setdiff1d(taken, held))
 
 
-def _balanced(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:
-    """The first rows of each class in ``order``; counts differ by at most one if there are enough rows."""
+def _drawn(data: Dataset, order: np.ndarray, count: int) -> np.ndarray:
+    """The first rows in ``order`` that have each class, and then the next; of bundled data equally many of each."""
     by_class = [order[data.y[order] == k] for k in range(len(data.classes))]
     for name, rows in zip(data.classes, by_class, strict=True):
         if not len(rows):
             raise AAEError(f"Class {name!r} of {data.name} has no labelled row; remove the class, or label one row.")
+    if not data.bundled:
+        first = np.isin(order, [rows[0] for rows in by_class])
+        return order[np.argsort(~first, kind="stable")][:count]
     rank = np.concatenate([np.arange(len(rows)) for rows in by_class])
     return np.concatenate(by_class)[np.argsort(rank, kind="stable")][:count]
 

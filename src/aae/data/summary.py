@@ -77,6 +77,7 @@ def describe_split(data: Dataset, split: Split, heading: str | None = None) -> s
     rows, available = len(data.x) - len(held), int((data.y >= 0).sum() - (data.y[held] >= 0).sum())
     validation = f", {len(split.validation):,} of them for validation" if len(split.validation) else ""
     labels = f"{len(split.labelled):,} of {available:,} labels used" if available else "no labels"
+    labels = labels if len(split.labelled) or not available else f"no labels used ({available:,} available)"
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     if data.cross_validated:
         tested = f"tested by cross-validation over {test:,} of them"

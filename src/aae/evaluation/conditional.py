@@ -38,7 +38,7 @@ def conditional_accuracy(model: Autoencoder, data: Dataset, seed: int = 0) -> di
     drawn = _drawn(model, len(data.classes))
     if drawn is None:
         return {}
-    known, test = np.flatnonzero(data.y >= 0), np.flatnonzero(data.test_y >= 0)
+    known, test = np.flatnonzero(data.y >= 0), data.reused + np.flatnonzero(data.test_y[data.reused :] >= 0)
     if min(len(known), len(test)) < FEWEST or len(np.unique(data.y[known])) < 2:
         return {}
     generator = np.random.default_rng(seed)

@@ -72,12 +72,14 @@ MEASURES = {
                                     "classifier assigns to the class they were sampled from", HIGHER, digits=1,
                                     rows="samples"),
     "sample_accuracy": Measure("Samples distinguished from data", "accuracy of a random forest between samples and "
-                               "held-out rows", "50 % is best", digits=1, rows="", headline=False, chance=50.0),
+                               "rows of the data", "50 % is best", digits=1, rows="", headline=False, chance=50.0),
     "copula_accuracy": Measure("Copula samples distinguished from data", "the same for a Gaussian copula",
                                "50 % is best", digits=1, rows="", headline=False, chance=50.0),
     "sample_distance": Measure("Distance of samples from data", "mean over columns", "0 is best, 1 worst", unit="",
                                digits=3, rows="", headline=False),
-    "calibration_power": Measure("Calibration power", "power that the class probabilities are raised to",
+    "copula_distance": Measure("Copula distance", "the same for a Gaussian copula", "0 is best, 1 worst", unit="",
+                               digits=3, rows="", headline=False),
+    "calibration_power": Measure("Calibration power", "the class probabilities are raised to this power and rescaled",
                                  "1 changes nothing", unit="", rows="", headline=False),
     "seconds": Measure("Training time", "", "", unit="", digits=0, rows=""),
 }

@@ -75,11 +75,11 @@ def sample_quality(model: Autoencoder, data: Dataset, split: Split, seed: int = 
         None without a table, for vectors of another encoder, without a prior to sample from, or with fewer than 50
         test rows.
     """
-    table, count = model.table, min(len(data.test_x), MAX_ROWS)
+    table, count = model.table, min(len(data.test_x) - data.reused, MAX_ROWS)
     if table is None or table.vectors or count < MIN_ROWS or any(latent.prior is None for latent in model.latents):
         return None
     generator = np.random.default_rng(seed)
-    order = generator.permutation(len(data.test_x))[:count]
+    order = data.reused + generator.permutation(len(data.test_x) - data.reused)[:count]
     rows = table.as_rows(np.asarray(data.test_x[np.sort(order)]))
     training = np.sort(generator.permutation(np.concatenate([split.labelled, split.unlabelled]))[:TRAINING])
     if len(training) < 2:

@@ -37,6 +37,7 @@ _FACTS = {
     "unit": str,  # left out of the numbers, as "kg"
 }
 LISTED = 5  # names that a sentence lists
+CLOSE = 0.8  # of the letters that a suggested name shares with the missing one
 
 
 @component
@@ -227,7 +228,7 @@ def check_known_columns(names: Sequence[str | int], present: Sequence[str], wher
     """
     missing = [str(name) for name in names if str(name) not in set(present)]
     if missing:
-        near = difflib.get_close_matches(missing[0], [name for name in present if name not in names], n=1)
+        near = difflib.get_close_matches(missing[0], [name for name in present if name not in names], n=1, cutoff=CLOSE)
         others = f" nor {', '.join(map(repr, missing[1:LISTED]))}" if len(missing) > 1 else ""
         hint = f"; is it {near[0]!r}?" if near else "."
         raise AAEError(f"{where} has no column {missing[0]!r}{others}, which the model was trained on{hint}")

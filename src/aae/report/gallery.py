@@ -137,7 +137,8 @@ def _columns(run: Run) -> Figure:
     if quality is None or not shows_cells(run.model):
         raise AAEError("Column distributions need a table with at least 50 test rows and a model with a prior.")
     order = np.argsort(-np.array(quality.distances), kind="stable")
-    return plots.column_distributions(quality.table, quality.rows, quality.samples, order.tolist())
+    what = "rows" if run.cross_validation is not None else "test rows"  # those of cross-validation were learned, too
+    return plots.column_distributions(quality.table, quality.rows, quality.samples, order.tolist(), what)
 
 
 def _samples(run: Run) -> Figure:
@@ -288,7 +289,8 @@ def _curves_caption(run: Run) -> str:
     explained = [text for name, text in TERMS.items() if name in names]
     caption += f" {' '.join(explained)}" if explained else ""
     if dotted:
-        caption += " The dotted lines mark equilibrium of discriminator and generator: codes look like prior samples."
+        caption += " At the dotted lines the discriminator cannot distinguish codes from prior samples, or has " \
+                   "stopped learning; the prior mismatch is measured without it."
     return caption
 
 
@@ -359,7 +361,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
         AAEError: Unknown kind, or the plot does not suit the model.
     """
     if kind not in PICTURES:
-        raise unknown("picture", kind, PICTURES)
+        raise unknown("plot", kind, PICTURES)
     check_output_path(out, ".png", ".svg", ".pdf")
     run = open_run(path)
     with spinner(_progress_text(kind, run)):
@@ -404,10 +406,12 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
         facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
+        facts |= {name: "the preset's own" if name == "length" else "the usual" for name in ("reading", "length")
+                  if name in facts and not facts[name]}  # fmt: skip
         facts["options"] = facts.pop("changes", {}) or "those of the preset"  # as the command line calls them
-        facts["same_seed_same_weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
+        facts["same seed, same weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
         if {"seconds", "max_seconds"} & config.get("length", {}).keys():
-            facts["same_seed_same_weights"] = BY_THE_CLOCK
+            facts["same seed, same weights"] = BY_THE_CLOCK
         folds = [OF_FOLDS] if run.cross_validation is not None else []
         notes = [*signs.values(), *run.notes, *folds, *config.get("notes", [])]
         steps = int(run.directory.history().last("step") or 0)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from aae.presets.meanings import meaning_of, set_words
+from aae.presets.meanings import meaning_of, set_words, written
 from aae.presets.options import Options
 from aae.report.page import Option, flatten, format_value
 
@@ -79,5 +79,6 @@ def _reading(name: str, value: object) -> list[str]:
 def option_rows(config: Mapping[str, Any]) -> list[Option]:
     """Every option of a run with its value, and its meaning in one line where that is known."""
     known = {each.name for each in fields(Options)}
-    return [Option(name, format_value(value), meaning_of(name) if name in known else "")
-            for name, value in flatten(config.get("options", {}))]
+    return [Option(name, written(name, value) if name in known else format_value(value),
+                   meaning_of(name) if name in known else "")
+            for name, value in flatten(config.get("options", {}))]  # fmt: skip

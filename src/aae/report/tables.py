@@ -213,7 +213,7 @@ def _distances(run: Run) -> Sheet:
     names = [str(name) if table.named else f"column {name}" for name in table.names]
     lines = [[Cell(names[k]), Cell(_measure(table.columns[k])), Cell(f"{quality.distances[k]:.3f}"),
               Cell(f"{quality.copula_distances[k]:.3f}")] for k in order]  # fmt: skip
-    caption = (f"A random forest distinguishes samples from held-out rows with {quality.accuracy:.1f} % accuracy "
+    caption = (f"A random forest distinguishes samples from rows of the data with {quality.accuracy:.1f} % accuracy "
                f"(chance: 50 %; a Gaussian copula's samples: {quality.copula_accuracy:.1f} %), with "
                f"{len(quality.rows):,} rows of each. Distances per column range from 0 (identical) to 1.")  # fmt: skip
     if len(table.columns) > len(order):

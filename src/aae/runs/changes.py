@@ -119,7 +119,7 @@ def other_rows(data: Dataset, spec: str, config: Mapping[str, Any], directory: R
     notes = _trained_on(np.concatenate([digests.train, digests.test]), known, spec)
     keys = keys_of(data)
     keys = replace(keys, test=np.concatenate([keys.train, keys.test]))
-    return View(replace(data, test_x=test_x, test_y=test_y, keys=keys), split, notes)
+    return View(replace(data, test_x=test_x, test_y=test_y, keys=keys, reused=len(data.x)), split, notes)
 
 
 def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:
@@ -148,5 +148,6 @@ def with_model_classes(view: View, classes: Sequence[ClassName] | None) -> View:
         notes += (f"Test rows of classes that the model does not know are left out of all metrics: {some}.",)
     kept = replace(split, validation=split.validation[~np.isin(data.y[split.validation], unknown)])
     renumbered = replace(data, y=number[data.y], test_x=data.test_x[~out], test_y=number[data.test_y[~out]],
+                         reused=int((~out[: data.reused]).sum()),
                          keys=keys_of(data).take(np.arange(len(data.x)), ~out), classes=list(classes))  # fmt: skip
     return View(renumbered, kept, notes)

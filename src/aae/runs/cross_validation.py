@@ -16,9 +16,10 @@ from aae.data.row_keys import keys_of
 from aae.data.splits import Split
 from aae.distributed.processes import ProcessGroup
 from aae.evaluation import conditional, inference
-from aae.evaluation.baselines import FOLDS, fold_numbers
+from aae.evaluation.baselines import FOLDS, cross_validated_errors, fold_numbers
 from aae.evaluation.figures import class_figures, evaluate
 from aae.evaluation.intervals import Share
+from aae.model.autoencoder import Autoencoder
 from aae.runs.prepare import Length, prepare, resolve_for
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically
@@ -37,6 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 ENOUGH = 200  # labelled test rows, whose error says something: its 95 % interval is 6 to 14 for 10 %
+DRAWS = 5  # of the folds of simple classifiers, which take a moment
 COUNTS = ("_rows", "_labelled", "_folds")  # ends of the names of whole numbers
 NAMES = ("probabilities", "names", "values")  # in a run's file
 
@@ -192,7 +194,17 @@ def cross_validate(
             probabilities[folds == k] = inference.classify(result.model, part.test_x)
             advance(len(out))
     figures = pooled(found) | class_figures("test_error", data.test_y, probabilities.argmax(1), data.classes)
+    figures |= _baselines(result.model, data, seed)
     return CrossValidation(probabilities, {**figures, "cross_validation_folds": len(numbers)})
+
+
+def _baselines(model: Autoencoder, data: Dataset, seed: int) -> dict[str, float]:
+    """The errors of simple classifiers, the mean over several draws of the folds: one draw may be off by points."""
+    x = inference.prepare(model, data.test_x).reshape(len(data.test_x), -1)
+    draws = [cross_validated_errors(x, data.test_y, seed + k) for k in range(DRAWS)]
+    return {key: value for name in draws[0]
+            for key, value in Share(float(np.mean([one[name] for one in draws])), len(x))
+            .entries(f"baseline_{name}").items()}  # fmt: skip
 
 
 def pooled(found: list[dict[str, float]]) -> dict[str, float]:

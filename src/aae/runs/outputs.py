@@ -31,7 +31,7 @@ from aae.model.autoencoder import NO_CLASSES, Autoencoder
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
 from aae.runs.array_output import Parts, parquet_writer, write_npz
-from aae.runs.table_output import write_columns
+from aae.runs.table_output import Columns, write_columns
 from aae.system.errors import AAEError, UsageError, counted
 from aae.system.files import check_output_path, csv_cell, write_atomically
 from aae.system.progress import row_progress, say
@@ -44,6 +44,7 @@ __all__ = ["codes", "draw_samples", "label_numbers", "predictions", "read_input"
 
 MEANS_ONLY = ("This model was trained by an older version without noise of cells: each sample is a mean, so "
               "samples vary less than the data; retrain it for samples like the data.")
+LABEL = "label"  # name of the column of drawn classes, where that of the training has no name
 BLOCK = 2000  # rows that one of several processes computes at a time
 
 
@@ -317,21 +318,41 @@ def reconstructions(
         named = _with_files(every, files)
         write_atomically(out, lambda file: write_npz(file, named, len(rows), out.parent))
     else:
-        write_atomically(out, lambda file: write_columns(file, table, (part["x"] for part in every), suffix))
+        columns, parts = Columns.of(table), (part["x"] for part in every)
+        write_atomically(out, lambda file: write_columns(file, columns, parts, suffix))
     return f"{counted(len(rows), 'reconstruction')}: {out}"
 
 
 def samples(run: Path, n: int, label: str | None, seed: int, out: Path) -> str:
-    """Write samples as ``x`` (.npz), or as columns of a table (.csv, .parquet)."""
+    """Write samples as ``x`` (.npz), or as columns of a table, with the class of each (.csv, .parquet)."""
     suffix = check_output_path(out, ".npz", ".csv", ".parquet")
     model = load(run)
     table = _named_table(model, suffix) if suffix != ".npz" else None
-    drawn = draw_samples(model, n, label, seed)
     if table is None:
+        drawn = draw_samples(model, n, label, seed)
         write_atomically(out, lambda file: np.savez(file, x=drawn))
     else:
-        write_atomically(out, lambda file: write_columns(file, table, iter([drawn]), suffix))
+        columns, drawn = _with_classes(run, model, table, n, label, seed)
+        write_atomically(out, lambda file: write_columns(file, columns, iter([drawn]), suffix))
     return f"{counted(n, 'sample')}: {out}"
+
+
+def _with_classes(
+    run: Path, model: Autoencoder, table: Table, n: int, label: str | None, seed: int
+) -> tuple[Columns, np.ndarray]:
+    """Rows of a table, and in their last column the class that each was drawn from, if the model has classes."""
+    columns, category = Columns.of(table), model.category
+    if category is None or category.prior is None or not model.classes:
+        return columns, draw_samples(model, n, label, seed)
+    torch.manual_seed(seed)
+    classes = category.prior(n).sample().argmax(1).cpu().numpy()
+    if label is not None:
+        classes = np.full(n, _class_number(model, label))
+    names = class_names(model, category.dim)
+    drawn = _draw(model, n, classes, seed)
+    column = reading_of(run, strict=False).label_column or LABEL
+    column = next(name for name in (column, LABEL, f"{LABEL}_drawn") if name not in map(str, table.names))
+    return columns.and_category(column, names), np.column_stack([drawn, classes.astype(drawn.dtype)])
 
 
 def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np.ndarray:
@@ -343,7 +364,10 @@ def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np
     Raises:
         AAEError: The model has no such class, or a latent has no prior.
     """
-    labels = None if label is None else np.full(n, _class_number(model, label))
+    return _draw(model, n, None if label is None else np.full(n, _class_number(model, label)), seed)
+
+
+def _draw(model: Autoencoder, n: int, labels: np.ndarray | None, seed: int) -> np.ndarray:
     if model.table is not None and model.noise is None:
         say(MEANS_ONLY)
     torch.manual_seed(seed)

@@ -210,8 +210,8 @@ def _choose(data: Dataset, model: Autoencoder, n: int, seed: int) -> tuple[np.nd
         reasons = [_doubt(probabilities[row], classes) for row in rows]
     else:
         rows, sizes = typical_rows(features, n, known)
-        far = " that no label is near to" if len(labelled) else ""
-        reasons = [f"typical of {counted(int(size), 'row')}{far}" for size in sizes]
+        far = ", none of them near a labelled one" if len(labelled) else ""
+        reasons = [f"typical of {counted(int(size), 'similar row')}{far}" for size in sizes]
     proposed = None
     if probabilities is not None and classes:
         proposed = [str(classes[k]) for k in probabilities[rows].argmax(1)]

@@ -4,9 +4,9 @@ import csv
 import datetime
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,7 +15,7 @@ from aae.data.tables import pyarrow_parquet
 from aae.model.table import Table
 from aae.system.files import csv_cell
 
-__all__ = ["arrow_column", "cell_texts", "write_columns"]
+__all__ = ["Columns", "arrow_column", "cell_texts", "write_columns"]
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 DAY = 86400
@@ -23,25 +23,41 @@ FIRST, LAST = -62135596800, 253402300799  # seconds since 1970 of the years 1 an
 DIGITS = 7  # digits of a scale that the networks' float32 holds
 
 
-def write_columns(file: BinaryIO, table: Table, parts: Iterator[np.ndarray], suffix: str) -> None:
+class Columns(NamedTuple):
+    """Names of columns, and what a `Table` says of each."""
+
+    names: Sequence[str | int]
+    kinds: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, table: Table) -> Self:
+        """Those of a table."""
+        return cls(table.names, table.columns)
+
+    def and_category(self, name: str, values: Sequence[object]) -> Self:
+        """With one more column at the end, whose cells are numbers of these values."""
+        return self._replace(names=[*self.names, name], kinds=[*self.kinds, {"values": list(map(str, values))}])
+
+
+def write_columns(file: BinaryIO, columns: Columns, parts: Iterator[np.ndarray], suffix: str) -> None:
     """Write rows ``(N, columns)`` under the names of their columns, each by its kind, as CSV or Parquet."""
     if suffix == ".csv":
         text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([csv_cell(name) for name in table.names])
+        writer.writerow([csv_cell(name) for name in columns.names])
         for part in parts:
-            columns = [cell_texts(column, values) for column, values in zip(table.columns, part.T, strict=True)]
-            writer.writerows(zip(*columns, strict=True))
+            cells = [cell_texts(column, values) for column, values in zip(columns.kinds, part.T, strict=True)]
+            writer.writerows(zip(*cells, strict=True))
         text.detach()
         return
     parquet = pyarrow_parquet()
     import pyarrow as pa
 
     first = next(parts)
-    schema = _arrow_table(table, first).schema
+    schema = _arrow_table(columns, first).schema
     with parquet.ParquetWriter(file, schema) as output:
         for part in chain([first], parts):
-            output.write_table(pa.Table.from_arrays(_arrow_table(table, part).columns, schema=schema))
+            output.write_table(pa.Table.from_arrays(_arrow_table(columns, part).columns, schema=schema))
 
 
 def cell_texts(column: Mapping[str, Any], values: np.ndarray) -> list[str]:
@@ -111,11 +127,11 @@ def _zone(column: Mapping[str, Any]) -> datetime.tzinfo:
         return datetime.UTC
 
 
-def _arrow_table(table: Table, rows: np.ndarray) -> Any:
+def _arrow_table(columns: Columns, rows: np.ndarray) -> Any:
     import pyarrow as pa
 
-    names = [str(name) for name in table.names]
-    return pa.table([arrow_column(column, values) for column, values in zip(table.columns, rows.T, strict=True)], names)
+    names = [str(name) for name in columns.names]
+    return pa.table([arrow_column(column, values) for column, values in zip(columns.kinds, rows.T, strict=True)], names)
 
 
 def arrow_column(column: Mapping[str, Any], values: np.ndarray) -> Any:

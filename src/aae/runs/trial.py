@@ -82,8 +82,8 @@ def settle_targets(
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, length)
     batches = Batches(data, half, model, settings.batch_size, settings.labelled_batch_size, seed)
     short = _shortened(settings, batches.steps_per_epoch)
-    if not short:
-        return Settled(dict(changes), length)
+    if not short:  # said in the changes, so that a run of another length that repeats this one has no trial either
+        return Settled(without, length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, short)
     rows = replace(data, notes=("First, a short trial with half of the labels.",))
     result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress, fit_noise=False)
@@ -91,7 +91,7 @@ def settle_targets(
         raise KeyboardInterrupt
     left = {name: value - result.seconds * name.endswith("seconds") for name, value in length.items()}
     if result.step < STEPS:
-        return Settled(dict(changes), left)
+        return Settled(without, left)
     y = data.y[held]
     # One process judges for all: what they compute may differ in the last digits.
     own, others = group.broadcast_result(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aae.model.table import Table
-from aae.report.plots.drawing import STYLE, add_legend, new_figure, set_text, style_axes
+from aae.report.plots.drawing import STYLE, add_legend, new_figure, style_axes
 from aae.report.plots.names import drawable, shorten
 from aae.runs.table_output import cell_texts
 from aae.system.errors import AAEError
@@ -23,7 +23,9 @@ BINS = 20
 VALUES = 8  # of a category; the rest counts as one
 
 
-def column_distributions(table: Table, rows: np.ndarray, samples: np.ndarray, order: Sequence[int]) -> Figure:
+def column_distributions(
+    table: Table, rows: np.ndarray, samples: np.ndarray, order: Sequence[int], what: str = "test rows"
+) -> Figure:
     """Histograms of numbers and shares of categories.
 
     Args:
@@ -31,6 +33,7 @@ def column_distributions(table: Table, rows: np.ndarray, samples: np.ndarray, or
         rows: Rows of the data ``(N, columns)``, NaN where a cell is empty.
         samples: Rows of the model ``(M, columns)``.
         order: Which columns come first, if there are more than 24.
+        what: What the rows of the data are, for the legend.
 
     Raises:
         AAEError: No rows.
@@ -49,7 +52,7 @@ def column_distributions(table: Table, rows: np.ndarray, samples: np.ndarray, or
             style_axes(axes, titles[k])
             _draw(axes, table, k, rows[:, k], samples[:, k])
     handles = [Patch(facecolor=STYLE["rest"]), Patch(facecolor="none", edgecolor=STYLE["second"], linewidth=1.6)]
-    add_legend(figure, handles, ["test rows", "samples"], loc="outside upper left", ncols=2)
+    add_legend(figure, handles, [what, "samples"], loc="outside upper left", ncols=2)
     return figure
 
 
@@ -116,6 +119,5 @@ def _bars(
     axes.bar(places, bars[0], 0.8, color=STYLE["rest"])
     axes.bar(places, bars[1], 0.8, facecolor="none", edgecolor=STYLE["second"], linewidth=1.6)
     many = len(texts) > 4
-    axes.set_xticks(places, ["" for _ in texts], rotation=90 if many and not ordered else 0)
-    for label, text in zip(axes.get_xticklabels(), shorten(texts, 6 if many else 8), strict=True):
-        set_text(label, text)
+    axes.set_xticks(places, shorten(texts, 6 if many else 8), rotation=90 if many and not ordered else 0,
+                    parse_math=False)  # fmt: skip
