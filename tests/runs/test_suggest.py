@@ -82,7 +82,7 @@ def test_data_without_a_model(folder, tmp_path, monkeypatch):
         rows = list(csv.reader(file))
     assert rows[0] == ["index", "label", "why"]
     assert [int(row[0]) for row in rows[1:]] == keys
-    assert all(row[1] == "" and "that no label is near to" in row[2] for row in rows[1:])
+    assert all(row[1] == "" and "none of them near a labelled one" in row[2] for row in rows[1:])
     filled = [rows[0], *([row[0], "b", row[2]] for row in rows[1:])]
     with (tmp_path / "next.csv").open("w", newline="") as file:
         csv.writer(file).writerows(filled)

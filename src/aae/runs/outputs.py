@@ -318,8 +318,8 @@ def reconstructions(
         named = _with_files(every, files)
         write_atomically(out, lambda file: write_npz(file, named, len(rows), out.parent))
     else:
-        columns, parts = Columns.of(table), (part["x"] for part in every)
-        write_atomically(out, lambda file: write_columns(file, columns, parts, suffix))
+        columns, cells = Columns.of(table), (part["x"] for part in every)
+        write_atomically(out, lambda file: write_columns(file, columns, cells, suffix))
     return f"{counted(len(rows), 'reconstruction')}: {out}"
 
 
