@@ -118,7 +118,13 @@ def test_the_tutorial_split_follows_file_order(ordered, labels, each):
 
 FEW = dataset(np.arange(30) % 3)
 REFUSED = {
-    "negative": ((FEW, -1), "must be 0 or more, not -1"),
+    "negative": ((FEW, -1), "must be a whole number of at least 0, not -1"),
+    "word": ((FEW, "ten"), "The number of labels must be a whole number of at least 0, not 'ten'"),
+    "half a label": ((FEW, 3.5), "The number of labels must be a whole number of at least 0, not 3.5"),
+    "seed below zero": ((FEW, 3, "random", -1), "seed must be a whole number from 0 to below 9223372036854775808, not"),
+    "seed too large": ((FEW, 3, "random", 2**63), "seed must be a whole number from 0 to below 9223372036854775808"),
+    "seed, word": ((FEW, 3, "random", "a"), "seed must be a whole number from 0 to below .*, not 'a'"),
+    "no split": ((FEW, 3, None), "no split None. Known: random, tutorial"),
     "fewer than classes": ((FEW, 2), "2 labels are fewer than the 3 classes"),
     "more than rows": ((FEW, 31), "31 labels were asked for, but set has 30 labelled training rows"),
     "no labels at all": ((dataset(np.full(30, -1), []), 10), "10 labels were asked for, but the data set set has none"),

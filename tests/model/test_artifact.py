@@ -229,8 +229,18 @@ def test_a_users_own_component(tmp_path):
     x = torch.rand(3, *SHAPE)
     assert torch.equal(twin.encode(x)["z"], model.encode(x)["z"])
     assert load(tmp_path, components=iter([OwnTrunk])).trunk.slope == 0.3
+    assert load(tmp_path, components=OwnTrunk).trunk.slope == 0.3
+    for wrong, shown in ((["OwnTrunk"], "'OwnTrunk'"), ("OwnTrunk", "'OwnTrunk'"), ([None], "an object of NoneType"),
+                         (twin.trunk, "an object of OwnTrunk")):  # fmt: skip
+        with pytest.raises(AAEError, match=rf"components takes classes, as in components=\[TwoMoons\], not {shown}\."):
+            load(tmp_path, components=wrong)
     with pytest.raises(AAEError, match=r"does not have"):
         load(tmp_path)
+
+
+def test_a_model_is_loaded_from_a_path():
+    with pytest.raises(AAEError, match=r"A model is loaded from a path, not from int\."):
+        load(3)
 
 
 def test_a_part_that_cannot_be_described_is_refused_and_nothing_is_written(tmp_path):

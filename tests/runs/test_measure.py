@@ -63,10 +63,11 @@ def test_a_model_with_an_own_prior_is_opened_measured_and_reported(tmp_path):
     result = own_run(Moon(), tmp_path / "run")
     opened = aae.open_run(tmp_path / "run", components=[Moon])
     assert type(opened.model.latent("z").prior) is Moon
-    figures = aae.evaluate(tmp_path / "run", components=[Moon])
+    assert type(aae.open_run(tmp_path / "run", components=Moon).model.latent("z").prior) is Moon
+    figures = aae.evaluate(tmp_path / "run", components=Moon)
     assert np.isfinite(figures["prior_mismatch"])
     assert aae.evaluate(result)["squared_error"] == figures["squared_error"]
-    page = aae.report(result)
+    page = aae.report(tmp_path / "run", components=Moon)
     assert page == tmp_path / "run" / "report.html"
     with pytest.raises(AAEError, match=r"components=\[Moon\] in Python, or --components MODULE:Moon to a command"):
         aae.open_run(tmp_path / "run")

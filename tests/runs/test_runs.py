@@ -9,6 +9,7 @@ import torch
 
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.sources import load_data
+from aae.data.splits import split_data
 from aae.evaluation import inference, metrics
 from aae.presets.presets import PRESETS, resolve
 from aae.report.reproduce import reproduce
@@ -17,7 +18,7 @@ from aae.runs.prepare import prepare
 from aae.runs.train import resume_run, train_preset
 from aae.system.errors import AAEError, UsageError
 from aae.training.rundir import RunDir
-from helpers.runs import SMALL, VARIANTS, rewrite, train_small
+from helpers.runs import SMALL, VARIANTS, differences, final_state, rewrite, train_small
 
 KNOWN = 1437  # labelled training rows of digits
 
@@ -93,12 +94,40 @@ def test_a_preset_on_vectors():
     ({"labels": KNOWN + 1}, AAEError, f"but digits has {KNOWN} labelled training rows"),
     ({"preset": "aae", "labels": 50}, AAEError, "Labels would select a component of the prior"),
     ({"preset": "aae", "changes": {"vat_radius": 0.1}}, AAEError, "terms for few labels need one"),
+    ({"preset": None}, UsageError, "no preset None. Known: aae"),
+    ({"preset": ["vae"]}, UsageError, r"no preset \['vae'\]. Known: aae"),
+    ({"changes": ["lr=1"]}, UsageError, r"changes is a dictionary of options, as in {'lr': 0.001}, not \['lr=1'\]"),
+    ({"changes": {1: 2}}, UsageError, "no option 1"),
+    ({"labels": "ten"}, AAEError, "The number of labels must be a whole number of at least 0, not 'ten'"),
+    ({"labels": 100.5}, AAEError, "The number of labels must be a whole number of at least 0, not 100.5"),
+    ({"labels": "ten", "split": split_data(load_data("digits"), 20)}, AAEError, "number of labels must be a whole"),
+    ({"seed": -1, "data": "absent.npz"}, AAEError, "seed must be a whole number from 0 to below .*, not -1"),
+    ({"seed": "a"}, AAEError, "seed must be a whole number from 0 to below .*, not 'a'"),
+    ({"steps": "5", "data": "absent.npz"}, AAEError, "steps must be a whole number above zero, not '5'"),
+    ({"steps": 2.5}, AAEError, "steps must be a whole number above zero, not 2.5"),
+    ({"seconds": "5"}, AAEError, "seconds must be a number above zero, not '5'"),
+    ({"max_seconds": "5", "seconds": 1}, AAEError, "max_seconds must be a number above zero, not '5'"),
+    ({"epochs": [1]}, AAEError, r"epochs must be a number above zero, not \[1\]"),
+    ({"devices": "2"}, UsageError, "--devices must be 1 or more, not 2"),
+    ({"checkpoint_every": "a"}, AAEError, "checkpoint_every must be a number of at least 0, not 'a'"),
+    ({"reading": {"strict": True}}, UsageError, r"reading takes ReadOptions, as in .*, not dict"),
+    ({"out": 3}, AAEError, "A run directory is given as a path, not as int"),
+    ({"start": 3, "steps": 1}, AAEError, "A run directory is given as a path, not as int"),
 ])
 def test_what_cannot_be_trained_leaves_nothing_behind(options, kind, sentence, tmp_path):
     options = {"preset": "semi-supervised", "progress": False, "out": tmp_path / "run", **options}
     with pytest.raises(kind, match=sentence):
         train_preset(**options)
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_train_the_same_as_pythons(tmp_path):
+    numbers = {"labels": np.int64(20), "seed": np.int64(3), "steps": np.int64(2)}
+    options = {"changes": SMALL, "progress": False, "device": "cpu"}
+    path = train_preset("semi-supervised", "digits", out=tmp_path / "run", **numbers, **options).path
+    other = {name: int(number) for name, number in numbers.items()}
+    twin = train_preset("semi-supervised", "digits", out=tmp_path / "twin", **other, **options).path
+    assert differences(final_state(path), final_state(twin)) == []
 
 
 def test_preparing_follows_the_seed():

@@ -1,10 +1,20 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from aae.system.errors import AAEError, UsageError
 from aae.training.settings import Settings
+
+RATES = dict.fromkeys(("reconstruction", "adversarial", "classification"), 0.5)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = Settings(steps=np.int64(3), batch_size=np.int32(5), learning_rate=RATES | {"adversarial": np.float32(1)},
+                        class_weights=np.array([1.0, 2.0]), ema_decay=np.float32(0.5))  # fmt: skip
+    assert settings.steps == 3
+    assert Settings(steps=1e4).steps == 10000
 
 
 def test_lengths():
@@ -17,13 +27,33 @@ def test_lengths():
     ({}, "needs a length; give epochs, steps or max_seconds"),
     ({"epochs": 1, "steps": 1}, "Both epochs and steps were given"),
     ({"epochs": 1, "steps": 1, "max_seconds": 1}, "Both epochs and steps were given"),
-    ({"steps": 0}, "steps must be a number above zero, not 0"),
+    ({"steps": 0}, "steps must be a whole number above zero, not 0"),
     ({"epochs": -1}, "epochs must be a number above zero, not -1"),
     ({"epochs": math.inf}, "epochs must be a number above zero, not inf"),
     ({"max_seconds": math.nan}, "max_seconds must be a number above zero, not nan"),
-    ({"steps": 1, "batch_size": 0}, "batch_size must be a number above zero"),
-    ({"steps": 1, "labelled_batch_size": -2}, "labelled_batch_size must be a number above zero"),
-    ({"steps": 1, "learning_rate": {"reconstruction": 1e-3}}, "each of reconstruction, adversarial, classification"),
+    ({"steps": 1, "batch_size": 0}, "^batch_size must be a whole number of at least 1, not 0"),
+    ({"steps": 1, "batch_size": "5"}, "^batch_size must be a whole number of at least 1, not '5'"),
+    ({"steps": 1, "batch_size": 2.5}, "^batch_size must be a whole number of at least 1, not 2.5"),
+    ({"steps": 1, "labelled_batch_size": -2}, "labelled_batch_size must be a whole number of at least 1, not -2"),
+    ({"steps": "5"}, "steps must be a whole number above zero, not '5'"),
+    ({"steps": 2.5}, "steps must be a whole number above zero, not 2.5"),
+    ({"steps": True}, "steps must be a whole number above zero, not True"),
+    ({"epochs": "5"}, "epochs must be a number above zero, not '5'"),
+    ({"steps": 1, "learning_rate": {"reconstruction": 1e-3}},
+     "learning_rate needs a number for each of three phases, as in {'reconstruction': 0.001, 'adversarial': 0.001, "),
+    ({"steps": 1, "learning_rate": 0.1}, "learning_rate needs a number for each of .*, not 0.1"),
+    ({"steps": 1, "learning_rate": RATES | {"adversarial": "a"}}, r"learning_rate\['adversarial'\] must be .* 'a'"),
+    ({"steps": 1, "learning_rate": RATES | {"adversarial": -1}}, "must be a number of at least 0, not -1"),
+    ({"steps": 1, "beta1": 0.9}, "beta1 needs a number for each of three phases"),
+    ({"steps": 1, "beta1": RATES | {"adversarial": 1}}, r"beta1\['adversarial'\] must be a number from 0 to below 1"),
+    ({"steps": 1, "reconstruction_weight": "a"}, "reconstruction_weight must be a number of at least 0, not 'a'"),
+    ({"steps": 1, "classification_weight": math.nan}, "classification_weight must be a number of at least 0, not nan"),
+    ({"steps": 1, "class_weights": 3}, "class_weights is a list with a number for each class, not 3"),
+    ({"steps": 1, "class_weights": [1, "a"]}, "A class weight must be a number of at least 0, not 'a'"),
+    ({"steps": 1, "ema_decay": 2}, "ema_decay must be a number from 0 to below 1, not 2"),
+    ({"steps": 1, "ema_decay": 1}, "ema_decay must be a number from 0 to below 1, not 1"),
+    ({"steps": 1, "ema_decay": "a"}, "ema_decay must be a number from 0 to below 1, not 'a'"),
+    ({"steps": 1, "optimizer": None}, "no optimizer None. Known: adam, sgd"),
 ])
 def test_invalid_settings_are_refused(given, sentence):
     with pytest.raises(AAEError, match=sentence):

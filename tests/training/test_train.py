@@ -261,7 +261,7 @@ class Failing(nn.Module):
         self.call, self._calls = call, 0
 
     def penalty(self, posterior, codes, prior):
-        self._calls += codes.requires_grad  # the parts of a model are tried before it is trained
+        self._calls += self.training  # the parts of a model are tried before it is trained
         return codes.square().mean() * (math.nan if self._calls >= self.call else 1.0)
 
 
@@ -273,9 +273,11 @@ def failing(call):
 def test_a_second_divergence_ends_the_training_and_leaves_the_last_good_checkpoint(tmp_path):
     with pytest.raises(DivergenceError) as error:
         train_tiny(failing(5), steps=9, out=tmp_path / "run", checkpoint_every=0.0)
-    assert str(error.value).startswith("Training diverged: reconstruction_loss became NaN or infinite near step 6, ")
+    assert str(error.value).startswith(
+        "Training diverged: reconstruction_loss and failing_z became NaN or infinite near step 6, "
+    )
     assert "although the learning rate had been lowered. The checkpoint of step 4 in " in str(error.value)
-    assert str(error.value).endswith("Lower the learning rate, for example with --set lr=0.0003.")
+    assert str(error.value).endswith("Lower the learning rate, for example with Settings(learning_rate=...).")
     state, damaged = latest_checkpoint(tmp_path / "run" / "checkpoints")
     assert (state["step"], damaged) == (4, [])
     assert all(bool(weight.isfinite().all()) for weight in state["model"].values())
@@ -285,7 +287,35 @@ def test_a_second_divergence_ends_the_training_and_leaves_the_last_good_checkpoi
 
 def test_divergence_without_a_run_directory():
     with pytest.raises(DivergenceError, match=r"near step 2. Lower the learning rate"):
-        train_tiny(failing(1))
+        train_tiny(failing(2))
+
+
+@pytest.mark.parametrize("schedule", ["joint", "alternating"])
+def test_losses_that_never_were_finite_are_not_blamed_on_the_learning_rate(schedule, tmp_path):
+    with pytest.raises(DivergenceError) as error:
+        train_tiny(failing(1), settings={"schedule": schedule}, out=tmp_path / "run")
+    assert "failing_z became NaN or infinite in the first step, before any weight changed, so that" in str(error.value)
+    assert "Lower the learning rate" not in str(error.value)
+
+
+def test_a_step_that_spoils_the_phases_after_it_is_blamed_on_the_learning_rate():
+    rates = {**RATES, "reconstruction": 1e38}
+    with pytest.raises(DivergenceError, match="Lower the learning rate"):
+        train_tiny("aae", steps=1, settings={"schedule": "alternating", "learning_rate": rates})
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"settings": None}, r"settings must be Settings, as in aae.Settings\(epochs=20\), not NoneType"),
+    ({"settings": {"steps": 1}}, "settings must be Settings, .*, not dict"),
+    ({"settings": Settings}, "settings must be Settings, .*, not the class Settings"),
+    ({"model": None}, "The model must be an Autoencoder, .*, not NoneType"),
+    ({"labels": "ten"}, "The number of labels must be a whole number of at least 0, not 'ten'"),
+    ({"seed": -1, "split": Split(np.arange(9), np.arange(9, 40), np.arange(40, 60))}, "seed must be a whole number"),
+    ({"checkpoint_every": -1}, "checkpoint_every must be a number of at least 0, not -1"),
+])
+def test_arguments_of_another_kind_are_refused(given, sentence):
+    with pytest.raises(AAEError, match=sentence):
+        train(**{"model": FAMILIES["aae"](), "data": data_of(), "settings": Settings(steps=1), **given}, progress=False)
 
 
 SPOILT = {

@@ -27,7 +27,7 @@ from aae.data.table_files import read_table, table_rows
 from aae.data.tables import TableFile, readable, style_of, table_kind
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
-from aae.system.errors import AAEError, UsageError, unknown
+from aae.system.errors import AAEError, UsageError, kind_of, unknown
 
 __all__ = ["is_array_file", "is_image_source", "is_table", "load_data"]
 
@@ -66,6 +66,8 @@ def load_data(
         classes: a, b
     """
     reading = reading or ReadOptions()
+    if not isinstance(reading, ReadOptions):
+        raise UsageError(f"reading takes ReadOptions, as in aae.ReadOptions(strict=True), not {kind_of(reading)}.")
     reading = reading if label_column is None else replace(reading, label_column=label_column)
     if isinstance(spec, Dataset):
         return spec

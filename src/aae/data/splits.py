@@ -8,10 +8,10 @@ import numpy as np
 from aae.data.dataset import Dataset
 from aae.data.order import RowsExcept
 from aae.data.raw import leave_one_of_each
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError, check_number, unknown
 from aae.system.rows import evenly
 
-__all__ = ["Split", "fingerprint", "some_rows", "split_data"]
+__all__ = ["Split", "check_draw", "fingerprint", "some_rows", "split_data"]
 
 SPLITS = ("random", "tutorial")
 FINGERPRINT = 1000  # rows by which data sets are distinguished
@@ -34,6 +34,18 @@ def some_rows(split: Split, count: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
+def check_draw(labels: int | None, seed: int) -> tuple[int | None, int]:
+    """The number of labels and the seed as Python's own numbers.
+
+    Raises:
+        AAEError: One is no whole number of at least 0, or the seed is too large for torch.
+    """
+    if labels is not None:
+        check_number("The number of labels", labels, whole=True)
+    check_number("seed", seed, below=2**63, whole=True)
+    return None if labels is None else int(labels), int(seed)
+
+
 def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int = 0) -> Split:
     """Divide the training rows.
 
@@ -52,8 +64,7 @@ def split_data(data: Dataset, labels: int | None, how: str = "random", seed: int
     Raises:
         AAEError: Fewer labels than classes, more labels than rows, or a class with too few rows.
     """
-    if labels is not None and labels < 0:
-        raise AAEError(f"The number of labels must be 0 or more, not {labels}.")
+    labels, seed = check_draw(labels, seed)
     if labels and not data.classes:
         raise AAEError(f"{labels} labels were asked for, but the data set {data.name} has none.")
     if labels and labels < len(data.classes):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
@@ -197,7 +198,7 @@ def launch(
 
 def _process_counts(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
     for name, number in (("--devices", devices), ("--num-nodes", num_nodes)):
-        if number is not None and number < 1:
+        if number is not None and (not isinstance(number, Integral) or number < 1):
             raise UsageError(f"{name} must be 1 or more, not {number}.")
     if not TorchElasticEnvironment.detect():
         return devices or 1, num_nodes or 1

@@ -23,10 +23,10 @@ from aae.model import (
     priors,  # noqa: F401
 )
 from aae.model.autoencoder import Autoencoder
-from aae.model.component import describe, rebuild
+from aae.model.component import describe, own_classes, rebuild
 from aae.system import generators
 from aae.system.budget import Budget
-from aae.system.errors import AAEError, first_line
+from aae.system.errors import AAEError, first_line, kind_of
 from aae.system.files import CHECKSUM_KEY, checksum, read_checksummed, write_atomically, write_checksummed
 from aae.system.tensors import pack_tensors, unpack_tensors
 
@@ -75,17 +75,20 @@ def unpack(spec: dict[str, Any], weights: bytes) -> Autoencoder:
     return _load_model(spec, lambda: weights, (), "the packed model")
 
 
-def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
+def load(path: str | Path, components: Iterable[type] | type = ()) -> Autoencoder:
     """Rebuild a model from its two files, in evaluation mode, on the CPU.
 
     Args:
         path: A run, or the ``model`` folder of one; or, as a string, the name of a model on the Hugging Face
             Hub, ``owner/name`` or ``owner/name@revision`` (needs ``huggingface_hub``).
-        components: Classes of your own that the specification names.
+        components: Classes of your own that the specification names, or the only one.
 
     Raises:
         AAEError: Files are missing, damaged, written by a newer version, or name unknown components.
     """
+    classes = own_classes(components)
+    if not isinstance(path, str | Path):
+        raise AAEError(f"A model is loaded from a path, not from {kind_of(path)}.")
     on_hub = isinstance(path, str) and HUB_NAME.fullmatch(path) and not Path(path.partition("/")[0]).exists()
     folder = _from_hub(str(path)) if on_hub else Path(path)
     if (folder / "model" / "spec.json").is_file():
@@ -97,7 +100,7 @@ def load(path: str | Path, components: Iterable[type] = ()) -> Autoencoder:
             f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
         )
     spec = read_checksummed(folder / "spec.json")
-    return _load_model(spec, (folder / "weights.safetensors").read_bytes, tuple(components), str(folder))
+    return _load_model(spec, (folder / "weights.safetensors").read_bytes, classes, str(folder))
 
 
 def _from_hub(name: str) -> Path:

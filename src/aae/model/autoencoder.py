@@ -11,6 +11,7 @@ from aae.model.frozen import FrozenEncoder
 from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood
 from aae.model.merging import Concatenate
+from aae.model.own_parts import check_attributes, check_module, check_shape
 from aae.model.parts import Corruption, Decoder, Likelihood, Merge, Trunk
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
@@ -72,6 +73,7 @@ class Autoencoder(nn.Module):
         frozen_encoder: FrozenEncoder | None = None,
     ) -> None:
         super().__init__()
+        _check_parts(trunk, decoder, {"likelihood": likelihood, "corruption": corruption, "merge": merge})
         check_latents(latents, getattr(trunk, "features", None))
         # Each is any module that has what its type asks.
         self.latents: Sequence[Latent] = nn.ModuleList(latents)  # type: ignore[assignment]
@@ -219,3 +221,20 @@ class Autoencoder(nn.Module):
         if self.calibration == 1:
             return found
         return (self.calibration * found.clamp(min=torch.finfo(found.dtype).tiny).log()).softmax(-1)
+
+
+def _check_parts(trunk: nn.Module | None, decoder: nn.Module, others: Mapping[str, nn.Module | None]) -> None:
+    """Check that the parts are modules, and have the attributes that are read from them.
+
+    Raises:
+        AAEError: One is not, or lacks one.
+    """
+    for role, part in {"trunk": trunk, **others}.items():
+        if part is not None:
+            check_module(part, role)
+    check_module(decoder, "decoder")
+    if trunk is not None:
+        check_attributes(trunk, "trunk", "features")
+    check_shape(*((decoder, "decoder") if trunk is None else (trunk, "trunk")))
+    if others["merge"] is not None:
+        check_attributes(others["merge"], "merge", "dim")

@@ -16,7 +16,7 @@ from torch.nn import Module, ModuleList
 from aae.system.errors import AAEError, unknown
 from aae.system.renaming import old_arguments
 
-__all__ = ["component", "describe", "fits", "get_params", "rebuild"]
+__all__ = ["component", "describe", "fits", "get_params", "own_classes", "rebuild"]
 
 T = TypeVar("T")
 _REGISTRY: dict[str, type] = {}
@@ -26,6 +26,21 @@ def component(cls: type[T]) -> type[T]:
     """Class decorator: a model's specification may name ``cls``."""
     _REGISTRY[cls.__name__] = cls
     return cls
+
+
+def own_classes(components: Iterable[type] | type) -> tuple[type, ...]:
+    """Classes of a user's own, of which one may be given without a list.
+
+    Raises:
+        AAEError: Something else is given, such as an object or a name.
+    """
+    given: Any = components
+    classes = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    for cls in classes:
+        if not isinstance(cls, type):
+            what = repr(cls) if isinstance(cls, str) else f"an object of {type(cls).__name__}"
+            raise AAEError(f"components takes classes, as in components=[TwoMoons], not {what:.60}.")
+    return classes
 
 
 def get_params(obj: object) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any, Literal, overload
 from torch import Tensor, nn
 
 from aae.model.component import component
-from aae.model.own_parts import check_arguments, check_attributes
+from aae.model.own_parts import check_arguments, check_attributes, check_dim, check_module
 from aae.model.parts import Adversary, Divergence, Penalty, Posterior, Prior
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError, kind_of, unknown
 
 __all__ = ["Latent", "check_latents", "condition_of"]
 
@@ -45,7 +45,12 @@ class Latent(nn.Module):
         self.name = name
         self.posterior: Posterior | None = posterior  # type: ignore[assignment]  # any module that has what it asks
         self.prior: Prior | None = prior  # type: ignore[assignment]  # likewise
-        self.matching = nn.ModuleList([matching] if isinstance(matching, nn.Module) else matching)
+        listed = isinstance(matching, Iterable) and not isinstance(matching, nn.Module)
+        rules: list[Any] = list(matching) if listed else [matching]  # type: ignore[arg-type]
+        for role, part in (("posterior", posterior), ("prior", prior), *(("matching rule", rule) for rule in rules)):
+            if part is not None or role == "matching rule":
+                check_module(part, f"{role} of latent {name!r}")
+        self.matching = nn.ModuleList(rules)
         self.label = label
         _check(self)
 
@@ -95,7 +100,8 @@ class Latent(nn.Module):
 
 def _check(latent: Latent) -> None:
     name, posterior, prior = latent.name, latent.posterior, latent.prior
-    if not name.isidentifier() or name == "type":  # "type" names a component's class in a specification
+    # "type" names a component's class in a specification.
+    if not isinstance(name, str) or not name.isidentifier() or name == "type":
         raise AAEError(f"A latent's name must be a plain word such as 'z', not {name!r}.")
     if latent.label not in ROLES:
         raise unknown("role for labels", latent.label, ROLES)
@@ -104,9 +110,9 @@ def _check(latent: Latent) -> None:
     elif posterior is None:
         raise AAEError(f"Latent {name!r} has no posterior, so nothing encodes it; give it one, or label='observed'.")
     if posterior is not None:
-        check_attributes(posterior, "posterior", "dim")
+        check_dim(posterior, "posterior")
     if prior is not None:
-        check_attributes(prior, "prior", "dim")
+        check_dim(prior, "prior")
         check_arguments(prior, "forward", "n", "labels")
     if latent.matching and prior is None:
         raise AAEError(f"Latent {name!r} has a matching rule but no prior to match; add a prior or drop the rule.")
@@ -186,13 +192,24 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
         raise AAEError(f"Latent {latent.name!r} has {latent.dim} numbers, but its discriminator takes {expected}.")
 
 
+def _listed(latents: object) -> list[Latent]:
+    """The latents as a list, if it is latents that are listed."""
+    if isinstance(latents, Latent) or not isinstance(latents, Iterable):
+        raise AAEError(f"latents is a list, as in latents=[Latent('z', ...)], not {kind_of(latents)}.")
+    found: list[Latent] = list(latents)
+    for latent in found:
+        if not isinstance(latent, Latent):
+            raise AAEError(f"latents holds objects such as Latent('z', ...), not {kind_of(latent)}.")
+    return found
+
+
 def check_latents(latents: Iterable[Latent], features: int | None) -> None:
     """Check the list as a whole: names, label roles and the trunk's width.
 
     Raises:
-        AAEError: The list is empty, names repeat, or two latents disagree about labels.
+        AAEError: It is no list of latents, it is empty, names repeat, or two latents disagree about labels.
     """
-    latents = list(latents)
+    latents = _listed(latents)
     if not latents:
         raise AAEError("A model needs at least one latent.")
     names = [latent.name for latent in latents]

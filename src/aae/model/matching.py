@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from aae.distributed import shards
 from aae.model.component import component
+from aae.model.own_parts import check_module
 from aae.model.posteriors import SoftCategory
 from aae.system.renaming import renamed_arguments
 
@@ -150,6 +151,7 @@ class Adversarial(nn.Module):
 
     def __init__(self, discriminator: nn.Module, weight: float = 1.0, conditional: str | None = None) -> None:
         super().__init__()
+        check_module(discriminator, "discriminator")
         self.discriminator = discriminator
         self.weight = weight
         self.conditional = conditional

@@ -1,19 +1,26 @@
-"""Checks of parts that a user wrote: of what they take, when a model is built, and return, before it is trained."""
+"""Checks of parts that a user wrote, when a model is built; `aae.model.first_call` checks what they return."""
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from numbers import Integral
 
-import torch
-from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch import nn
 
-from aae.system import generators
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, check_number
 
-__all__ = ["check_arguments", "check_attributes", "check_results"]
+__all__ = ["check_arguments", "check_attributes", "check_dim", "check_module", "check_shape"]
 
-ROWS = 4  # of a trial
+
+def check_module(part: object, role: str) -> None:
+    """Check that a part is a module, and not the class of one.
+
+    Raises:
+        AAEError: It is something else.
+    """
+    if isinstance(part, type):
+        name = part.__name__
+        raise AAEError(f"The {role} is the class {name}, not an object of it; pass {name}(...), with its arguments.")
+    if not isinstance(part, nn.Module):
+        raise AAEError(f"The {role} is an object of {type(part).__name__}, which is no torch.nn.Module; pass one.")
 
 
 def check_attributes(part: object, role: str, *names: str) -> None:
@@ -48,58 +55,24 @@ def check_arguments(part: object, method: str, *names: str) -> None:
         ) from None
 
 
-def check_results(latents: Sequence[Any], features: int | None, device: torch.device) -> None:
-    """Call posteriors, priors and penalties once, and check what they return; random states stay as they are.
-
-    Args:
-        latents: The latents of a model.
-        features: Length of the trunk's features.
-        device: Where the model is.
+def check_dim(part: object, role: str) -> None:
+    """Check that a posterior or prior has a ``dim``, the length of its codes.
 
     Raises:
-        AAEError: A posterior or prior does not return a distribution over rows of the latent's length, or a rule does
-            not return one number.
+        AAEError: It has none, or one that is no whole number above zero.
     """
-    devices = [device] if device.type == "cuda" else []
-    with generators.forked(devices), torch.no_grad():
-        for latent in latents:
-            training = latent.training
-            latent.eval()
-            try:
-                _check_latent(latent, features, device)
-            finally:
-                latent.train(training)
+    check_attributes(part, role, "dim")
+    check_number(f"{type(part).__name__}.dim", part.dim, 1, whole=True)  # type: ignore[attr-defined]
 
 
-def _check_latent(latent: Any, features: int | None, device: torch.device) -> None:
-    prior = posterior = None
-    if latent.prior is not None:
-        prior = latent.prior(ROWS, None)
-        _check_distribution(latent, latent.prior, prior)
-    if latent.posterior is not None and features is not None:
-        posterior = latent.posterior(torch.zeros(ROWS, features, device=device))
-        _check_distribution(latent, latent.posterior, posterior)
-    if prior is None or posterior is None:
-        return
-    for rule in latent.rules("penalty"):
-        _check_number(f"{type(rule).__name__}.penalty", rule.penalty(posterior, posterior.sample(), prior))
+def check_shape(part: object, role: str) -> None:
+    """Check that a trunk or decoder has a ``shape``, that of one row of the data.
 
-
-def _check_distribution(latent: Any, part: nn.Module, found: object) -> None:
-    name = type(part).__name__
-    if not isinstance(found, Distribution):
-        raise AAEError(
-            f"{name} returns a {type(found).__name__}, not a distribution; return one of torch.distributions, such as "
-            "Independent(Normal(means, 0.1), 1)."
-        )
-    shape = tuple(found.sample().shape)
-    if shape != (ROWS, latent.dim):
-        raise AAEError(
-            f"{name} draws codes of shape {shape} for {ROWS} rows; latent {latent.name!r} needs ({ROWS}, {latent.dim})."
-        )
-
-
-def _check_number(name: str, found: object) -> None:
-    if not isinstance(found, Tensor) or found.numel() != 1:
-        what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise AAEError(f"{name} returns {what}, not one number; return the mean over the rows, as a tensor.")
+    Raises:
+        AAEError: It has none, or one that is not made of whole numbers.
+    """
+    check_attributes(part, role, "shape")
+    shape = part.shape  # type: ignore[attr-defined]
+    if not isinstance(shape, list | tuple) or not all(isinstance(side, Integral) for side in shape):
+        name = type(part).__name__
+        raise AAEError(f"{name}.shape must be the shape of one row, such as (28, 28) or (13,), not {shape!r:.60}.")

@@ -6,8 +6,7 @@ from aae.data.dataset import Dataset
 from aae.presets.extras import build_extras
 from aae.presets.options import Options
 from aae.presets.terms import build_terms
-from aae.system.errors import AAEError
-from aae.training.settings import Settings
+from aae.training.settings import Settings, check_length
 
 __all__ = ["build_settings"]
 
@@ -24,9 +23,8 @@ def build_settings(options: Options, data: Dataset, steps_per_epoch: int, length
     """
     length = dict(length)
     if "seconds" in length:
+        check_length(length)  # under its own name, because the settings know it as max_seconds
         seconds = length.pop("seconds")
-        if not 0 < seconds < math.inf:  # under its own name, because the settings know it as max_seconds
-            raise AAEError(f"seconds must be a number above zero, not {seconds}.")
         length = {"max_seconds": min(seconds, length.get("max_seconds", math.inf))}
     elif not length.keys() & {"epochs", "steps"}:
         length["steps"] = max(options.min_steps, round(options.epochs * steps_per_epoch))

@@ -230,6 +230,8 @@ def current_names(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     Raises:
         UsageError: An option is given by its old and its current name.
     """
+    if not isinstance(changes, Mapping):
+        raise UsageError(f"changes is a dictionary of options, as in {{'lr': 0.001}}, not {changes!r:.60}.")
     options, notes = dict(changes), []
     for old, new in RENAMED.items():
         if old in options:

@@ -284,7 +284,7 @@ def resolve(
     Raises:
         UsageError: Unknown preset, recipe or option, or a value of the wrong type or out of range.
     """
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     changes = renamed(changes or {})
     recipe = changes.pop("recipe", None)

@@ -371,7 +371,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     return f"{kind}: {out}"
 
 
-def report(run: str | Path | Run | Result, components: Iterable[type] = ()) -> Path:
+def report(run: str | Path | Run | Result, components: Iterable[type] | type = ()) -> Path:
     """Measure a run and write its report, ``report.html``, as `aae report` does.
 
     Args:

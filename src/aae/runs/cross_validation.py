@@ -187,7 +187,7 @@ def cross_validate(
             model, settings, *_ = prepare(preset, part, len(split.labelled), split, seed, changes, length)
             sampled = len(out) >= conditional.FEWEST  # only then does `evaluate` sample from the model
             result = train(model, part, settings, split=split, seed=seed, group=group, progress=False,
-                           fit_noise=sampled)  # fmt: skip
+                           fit_noise=sampled, info={"preset": preset})  # fmt: skip
             if result.interrupted:
                 raise KeyboardInterrupt
             found.append(evaluate(result.model, part, split))

@@ -19,7 +19,7 @@ __all__ = ["evaluate", "measure_run", "saved_run"]
 def evaluate(
     run: str | Path | Run | Result,
     data: str | None = None,
-    components: Iterable[type] = (),
+    components: Iterable[type] | type = (),
     reading: ReadOptions | None = None,
 ) -> dict[str, Any]:
     """The metrics of a model on test rows, as `aae evaluate --json` prints them.

@@ -85,7 +85,7 @@ def open_run(
     data: str | None = None,
     strict: bool = False,
     given: ReadOptions | None = None,
-    components: Iterable[type] = (),
+    components: Iterable[type] | type = (),
 ) -> Run:
     """Load a run's model and data. What has changed in the data since the training is said on standard error.
 
@@ -134,7 +134,7 @@ def open_run(
     return Run(directory, config, model, rows, split, folds, notes)
 
 
-def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterable[type] = ()) -> Autoencoder:
+def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterable[type] | type = ()) -> Autoencoder:
     """The model of a run.
 
     Raises:

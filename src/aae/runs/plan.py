@@ -9,7 +9,7 @@ from aae.data.batches import Batches
 from aae.data.dataset import Dataset, ReadOptions
 from aae.data.facts import digests_of
 from aae.data.sources import load_data
-from aae.data.splits import Split, split_data
+from aae.data.splits import Split, check_draw, split_data
 from aae.data.summary import describe_split, warnings_about
 from aae.model.autoencoder import Autoencoder
 from aae.presets.options import renamed
@@ -19,7 +19,7 @@ from aae.runs.prepare import default_labels, photo_notes, prepare
 from aae.runs.start import shortened, start_from
 from aae.system import generators
 from aae.system.errors import AAEError
-from aae.training.settings import Settings
+from aae.training.settings import Settings, check_length
 
 __all__ = ["Plan", "count_parameters", "plan_training", "usual_training"]
 
@@ -94,6 +94,8 @@ def plan_training(
     """
     changes = renamed(changes or {})
     resolve(preset, changes)
+    check_length(length)
+    labels, seed = check_draw(labels, seed)
     rows = load_data(data, reading or ReadOptions())
     rows = choose_test_rows(rows, preset, changes, labels, split, seed)
     labels = default_labels(preset, rows) if labels is None else labels

@@ -69,7 +69,7 @@ def suggest(
     reading: ReadOptions | None = None,
     seed: int = 0,
     keep: Path | None = None,
-    components: Iterable[type] = (),
+    components: Iterable[type] | type = (),
     **training: Any,
 ) -> Suggestions:
     """Propose rows to label next.
@@ -108,7 +108,7 @@ def suggest(
 
 
 def _of_run(
-    path: Path, reading: ReadOptions, training: Mapping[str, Any], components: Iterable[type]
+    path: Path, reading: ReadOptions, training: Mapping[str, Any], components: Iterable[type] | type
 ) -> tuple[Dataset, Autoencoder]:
     """Data and model of a run, the data with the labels of a new file."""
     given = [name for name in (*reading.given(), *(k for k, v in training.items() if v is not None))

@@ -12,13 +12,13 @@ from aae.data.dataset import Dataset, ReadOptions
 from aae.data.features.files import encoder_place
 from aae.data.frames import DataFrame
 from aae.data.sources import load_data
-from aae.data.splits import Split, split_data
+from aae.data.splits import Split, check_draw, split_data
 from aae.distributed.processes import launch
 from aae.model.artifact import MEMORY_MARGIN
 from aae.model.autoencoder import Autoencoder
 from aae.presets.classes import prior_note
 from aae.presets.options import RENAMED, Options, renamed
-from aae.presets.presets import PRESETS, resolve
+from aae.presets.presets import resolve
 from aae.runs.calibrate import calibrate
 from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cross_validation, shared_time
 from aae.runs.encoders import encoder_entry
@@ -30,7 +30,7 @@ from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, UsageError, unknown
 from aae.training.rundir import RunDir
-from aae.training.settings import Settings
+from aae.training.settings import Settings, check_length
 from aae.training.train import Result, check_unchanged, train
 
 __all__ = ["resume_run", "train_preset"]
@@ -100,8 +100,9 @@ def train_preset(
         raise UsageError(f"Give one of epochs, steps and seconds, not {' and '.join(length)}.")
     if max_seconds is not None:
         length["max_seconds"] = max_seconds
-    if preset not in PRESETS:
-        resolve(preset)
+    resolve(preset)
+    check_length(length)
+    labels, seed = check_draw(labels, seed)
     changes = renamed(changes or {})
     # Processes connect before they read the data, so that none times out while another is still reading.
     loop["group"] = launch(device, precision, devices, num_nodes)
@@ -209,7 +210,8 @@ def resume_run(
         raise AAEError(f"{path} is a run of {config['preset']}, not of {preset}; name the same preset to resume it.")
     loop["group"] = launch(device or config["device"], precision or config["precision"], devices, num_nodes)
     data, model, settings, split = _rebuild(config, path)
-    result = train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, **loop)
+    info = {"preset": config["preset"]}
+    result = train(model, data, settings, split=split, seed=config["seed"], out=path, resume=True, info=info, **loop)
     return _tested(result, config["preset"], config["seed"], config["changes"], config["length"], loop)
 
 

@@ -86,7 +86,8 @@ def settle_targets(
         return Settled(without, length)
     model, settings, *_ = prepare(preset, data, len(half.labelled), half, seed, without, short)
     rows = replace(data, notes=("First, a short trial with half of the labels.",))
-    result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress, fit_noise=False)
+    result = train(model, rows, settings, split=half, seed=seed, group=group, progress=progress, fit_noise=False,
+                   info={"preset": preset})  # fmt: skip
     if result.interrupted:
         raise KeyboardInterrupt
     left = {name: value - result.seconds * name.endswith("seconds") for name, value in length.items()}

@@ -100,7 +100,8 @@ class Estimator(BaseEstimator):
             group = launch(self.device)
             options, length, _ = settle_targets(preset, data, split, seed, options, length, group, self.verbose)
             model, settings, *_ = prepare(preset, data, len(split.labelled), split, seed, options, length)
-            result = train(model, data, settings, split=split, seed=seed, group=group, progress=self.verbose)
+            result = train(model, data, settings, split=split, seed=seed, group=group, progress=self.verbose,
+                           info={"preset": preset})  # fmt: skip
         if result.interrupted:  # half a fit would pass for a whole one, in a grid search too
             signal.raise_signal(result.interrupted)
             raise KeyboardInterrupt(result.interrupted)

@@ -96,7 +96,7 @@ class Loop:
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
-        self.fit_noise = True
+        self.fit_noise, self.of_preset = True, True
         self.warnings: list[str] = []  # notes of what looks wrong with the data
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
@@ -107,6 +107,7 @@ class Loop:
         self._show, self._watch = progress and group.is_rank_zero, watch
         self._signals: list[int] = []  # signals to stop that this process has received
         self._code_varied = False
+        self._began_finite: torch.Tensor | bool = True  # whether the losses of the first step were, before its updates
         self._probe_rows: np.ndarray | None = None
         self._stopped = 0  # the signal that stopped the training
 
@@ -169,7 +170,7 @@ class Loop:
     def _recover(self, error: DivergenceError) -> None:
         """Go back to the last good checkpoint, with a lower learning rate."""
         trainer = self.trainer
-        if self.path is None or trainer.rate_factor < 1:
+        if self.path is None or trainer.rate_factor < 1 or not self._began_finite:  # the same in all processes
             raise error
         notes, seconds = self.notes, trainer.seconds
         self.resume(self.path)
@@ -189,6 +190,9 @@ class Loop:
         # An interrupt between the updates of two parameters would leave a state that is neither old nor new.
         with deferred_interrupts() if self.group.world_size == 1 else nullcontext():
             metrics = self.trainer.train_step()
+        if self.trainer.step == 1:
+            first = [metrics[name].isfinite().all() for name in self.trainer.first_metrics]
+            self._began_finite = torch.stack(first).all() if first else True  # read later: reading waits for the device
         for name, value in metrics.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._count += 1
@@ -213,7 +217,10 @@ class Loop:
         self._sums, self._count = {}, 0
         due = self.group.is_rank_zero and self._evaluation_due(final)
         failed = self._failure() is not None
-        row, flags = self.group.mean_and_any(row, due=due, stop=bool(self._signals), failed=failed)
+        row, flags = self.group.mean_and_any(
+            row, due=due, stop=bool(self._signals), failed=failed, began_not_finite=not self._began_finite
+        )
+        self._began_finite = not flags["began_not_finite"]
         self._check_finite(row)
         if flags["failed"]:
             raise DivergenceError(self._divergence_message(self._failure() or "a weight became NaN or infinite"))
@@ -285,8 +292,14 @@ class Loop:
 
     def _divergence_message(self, what: str) -> str:
         again = ", although the learning rate had been lowered" if self.trainer.rate_factor < 1 else ""
+        if not self._began_finite:
+            return (
+                f"Training diverged: {what} in the first step, before any weight changed, so that the learning rate is "
+                "not the cause; check the values of the data and what the parts of the model return."
+            )
         where = f"Training diverged: {what} near step {self.trainer.step}{again}."
-        advice = "Lower the learning rate, for example with --set lr=0.0003"
+        lower = "--set lr=0.0003" if self.of_preset else "Settings(learning_rate=...)"
+        advice = f"Lower the learning rate, for example with {lower}"
         if self.directory is None:
             return f"{where} {advice}."
         with suppress(AAEError):

@@ -1,6 +1,7 @@
 """A run directory: configuration, model, checkpoints and history of one training."""
 
 import csv
+import os
 import platform
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 from aae._version import __version__
 from aae.data.arrays import read_numpy
 from aae.model.component import fits
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, kind_of
 from aae.system.files import NOT_SUPPORTED, read_checksummed, write_atomically, write_checksummed
 from aae.system.progress import say
 
@@ -49,6 +50,8 @@ class RunDir:
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise AAEError(f"A run directory is given as a path, not as {kind_of(path)}.")
         self.path = Path(path)
         self.model = self.path / "model"
         self.checkpoints = self.path / "checkpoints"

@@ -1,16 +1,16 @@
 """How a model is trained: everything but the model and the data."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import nn
 
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError, check_number, kind_of, unknown
 from aae.system.renaming import renamed_arguments
 from aae.training.extras.protocol import Extra
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "check_length"]
 
 LENGTHS = ("epochs", "steps", "max_seconds")  # one of the first two, the third, or one and the third
 PHASES = ("reconstruction", "adversarial", "classification")
@@ -68,9 +68,7 @@ class Settings:
             raise AAEError("A training needs a length; give epochs, steps or max_seconds.")
         if self.epochs is not None and self.steps is not None:
             raise AAEError("Both epochs and steps were given; give one of them.")
-        for name in (*given, "batch_size", "labelled_batch_size"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise AAEError(f"{name} must be a number above zero, not {getattr(self, name)}.")
+        check_length({name: getattr(self, name) for name in given})
         for name, values in (
             ("optimizer", ("adam", "sgd")),
             ("lr_schedule", ("constant", "cosine", "steps")),
@@ -78,26 +76,40 @@ class Settings:
         ):
             if getattr(self, name) not in values:
                 raise unknown(name, getattr(self, name), values)
-        if set(self.learning_rate) != set(PHASES):
-            raise AAEError(f"learning_rate needs a value for each of {', '.join(PHASES)}.")
+        self._check_numbers()
         self._check_parts()
+
+    def _check_numbers(self) -> None:
+        for name in ("batch_size", "labelled_batch_size"):
+            check_number(name, getattr(self, name), 1, whole=True)
+        _check_phases("learning_rate", self.learning_rate, 1e-3)
+        _check_phases("beta1", self.beta1, 0.9, below=1)
+        for name in ("reconstruction_weight", "classification_weight"):
+            check_number(name, getattr(self, name))
+        if self.class_weights is not None:
+            if not isinstance(self.class_weights, Iterable):
+                raise AAEError(f"class_weights is a list with a number for each class, not {self.class_weights!r:.60}.")
+            for weight in self.class_weights:
+                check_number("A class weight", weight)
+        if self.ema_decay is not None:
+            check_number("ema_decay", self.ema_decay, below=1)
 
     def _check_parts(self) -> None:
         """Check that terms and extras are lists of what they should be; the two are easily confused."""
         for name, kind, example in (("terms", nn.Module, "Consistency(change)"), ("extras", Extra, "Restarts(3)")):
             parts = getattr(self, name)
             if not isinstance(parts, list | tuple | nn.ModuleList):
-                raise AAEError(f"{name} is a list, as in {name}=[{example}], not {_kind(parts)}.")
+                raise AAEError(f"{name} is a list, as in {name}=[{example}], not {kind_of(parts)}.")
             for part in parts:
                 if isinstance(part, type) or not isinstance(part, kind):
-                    raise AAEError(f"{name} holds objects such as {example}, not {_kind(part)}.")
+                    raise AAEError(f"{name} holds objects such as {example}, not {kind_of(part)}.")
         names = [extra.name for extra in self.extras]
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise AAEError(f"The extra {repeated} is listed twice; list it once.")
         alone = next((term for term in self.terms if isinstance(term, Extra)), None)
         if alone is not None:
-            raise AAEError(f"{_kind(alone)} is no term by itself; use Consistency({type(alone).__name__}(...)).")
+            raise AAEError(f"{kind_of(alone)} is no term by itself; use Consistency({type(alone).__name__}(...)).")
 
     def all_extras(self) -> list[Extra]:
         """The extras that are listed, then those that are part of a term."""
@@ -105,6 +117,24 @@ class Settings:
         return [*self.extras, *(part for part in parts if all(part is not extra for extra in self.extras))]
 
 
-def _kind(value: object) -> str:
-    """What a value is, for an error."""
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+def check_length(length: Mapping[str, object]) -> None:
+    """Check the numbers of a length: steps are whole (1e4 is), and all are above zero.
+
+    Args:
+        length: The numbers, by the names of their units.
+
+    Raises:
+        AAEError: One is no such number.
+    """
+    for name, value in length.items():
+        is_whole = isinstance(value, float) and value.is_integer()
+        check_number(name, value, above=True, whole=name == "steps" and not is_whole)
+
+
+def _check_phases(name: str, rates: object, example: float, below: float = math.inf) -> None:
+    """Check that there is a number for each phase."""
+    if not isinstance(rates, Mapping) or set(rates) != set(PHASES):
+        names = ", ".join(f"{phase!r}: {example}" for phase in PHASES)
+        raise AAEError(f"{name} needs a number for each of three phases, as in {{{names}}}, not {rates!r:.60}.")
+    for phase, rate in rates.items():
+        check_number(f"{name}[{phase!r}]", rate, below=below)

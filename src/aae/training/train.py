@@ -13,16 +13,18 @@ from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset
 from aae.data.facts import Digests, data_facts, digests_of, what_changed
 from aae.data.sources import load_data
-from aae.data.splits import Split, split_data
+from aae.data.splits import Split, check_draw, split_data
 from aae.data.summary import warnings_about
 from aae.distributed.processes import ProcessGroup, launch
+from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
-from aae.model.own_parts import check_results
+from aae.model.first_call import check_results
 from aae.system import generators
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, check_number, kind_of
 from aae.system.files import is_utf8
 from aae.system.machine import describe_machine
+from aae.system.rows import evenly
 from aae.training.checkpoints import latest_checkpoint
 from aae.training.loop import Loop, Result, Watch
 from aae.training.precision import choose_precision
@@ -31,6 +33,8 @@ from aae.training.settings import Settings
 from aae.training.trainer import Trainer
 
 __all__ = ["Result", "check_unchanged", "train"]
+
+TRIED = 64  # rows on which the parts of a model are tried; of a few, a rule may rightly give no finite number
 
 
 @generators.exclusive()
@@ -89,11 +93,13 @@ def train(
     Raises:
         AAEError: Anything the user can correct: labels, shapes, the run directory, divergence, a lost process.
     """
+    _check_arguments(model, settings, checkpoint_every)
+    labels, seed = check_draw(labels, seed)
     group = group or launch(device, precision, devices, num_nodes)
     source = source_entries(data)
     data = load_data(data)
     division = split if isinstance(split, Split) else split_data(data, labels, split, seed)
-    check_inputs(model, data)
+    check_inputs(model, data, settings.batch_size)
     fabric = group.fabric
     run = RunDir(out) if out is not None else None
     board = _tensorboard(run) if tensorboard else None
@@ -108,7 +114,7 @@ def train(
         "precision": chosen,
         "devices": group.world_size,
         "machine": describe_machine(),
-        **(info or {}),
+        **describe(info or {}),  # numbers of numpy are no JSON
         **({} if memory is None else {"data_facts": memory.facts}),
         "settings": describe(vars(settings)),
     }
@@ -131,13 +137,22 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
-        loop.fit_noise = fit_noise
+        loop.fit_noise, loop.of_preset = fit_noise, "preset" in (info or {})
         if memory is not None:
             loop.warnings = memory.warnings
             loop.notes += memory.warnings
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
+
+
+def _check_arguments(model: object, settings: object, checkpoint_every: float | None) -> None:
+    if not isinstance(model, Autoencoder):
+        raise AAEError(f"The model must be an Autoencoder, as in aae.Autoencoder([latent], ...), not {kind_of(model)}.")
+    if not isinstance(settings, Settings):
+        raise AAEError(f"settings must be Settings, as in aae.Settings(epochs=20), not {kind_of(settings)}.")
+    if checkpoint_every is not None:
+        check_number("checkpoint_every", checkpoint_every)
 
 
 def _lock_run_dir(run: RunDir, locks: ExitStack, config: dict[str, Any] | None) -> None:
@@ -189,7 +204,7 @@ def _recovery_advice(run: RunDir | None) -> str:
     return f"{run.path} holds no checkpoint; train again."
 
 
-def check_inputs(model: Autoencoder, data: Dataset) -> None:
+def check_inputs(model: Autoencoder, data: Dataset, batch_size: int) -> None:
     """Check that the data fit the model.
 
     Raises:
@@ -198,8 +213,6 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
     """
     if data.shape != model.shape:
         raise AAEError(f"The model takes rows of shape {model.shape}, but {data.name} has rows of shape {data.shape}.")
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    check_results(model.latents, getattr(model.trunk, "features", None), device)
     bounded = getattr(model.likelihood, "bounded", False) and not data.is_image and model.table is None
     if bounded and isinstance(data.x, np.ndarray):  # those on the disk are too many to look at
         outside = np.flatnonzero((data.x < 0).any(1) | (data.x > 1).any(1))
@@ -208,6 +221,9 @@ def check_inputs(model: Autoencoder, data: Dataset) -> None:
                 f"Row {outside[0]} of {data.name} has values outside [0, 1], which a Bernoulli likelihood cannot hold; "
                 "scale the data to [0, 1] or use the Gaussian likelihood."
             )
+    if len(data.x) > 1:  # of fewer rows nothing is learned, which is said elsewhere
+        rows = data.x[evenly(len(data.x), max(2, min(TRIED, batch_size)))]
+        check_results(model, next(inference.chunks(model, rows))[0])
 
 
 def _tensorboard(run: RunDir | None) -> Callable[[], Any]:

@@ -75,6 +75,7 @@ class Trainer:
         self.seconds = 0.0
         self.rate_factor = 1.0  # factor on every learning rate; below 1 after a divergence
         self.captured: CapturedStep | None = None
+        self.first_metrics: tuple[str, ...] = ()  # names of what a step computes before it changes a weight
         self.messages: list[str] = []  # lines for the user, removed when they are printed
         self.extras = settings.all_extras()
         for extra in self.extras:
@@ -159,6 +160,7 @@ class Trainer:
             optimizer.zero_grad()
             with self.autocast(), sharing(self.shard):
                 loss, phase_metrics = self._loss[phase.name](batch)
+            self.first_metrics = tuple(phase_metrics) if phase is self.phases[0] else self.first_metrics
             # Only this phase's parameters receive gradients; computing the others would be wasted.
             self.fabric.backward(loss, inputs=phase.parameters)
             optimizer.step()

@@ -1,0 +1,201 @@
+"""Calls every part of a model once, before it is trained, and checks what each returns."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from aae.model.autoencoder import Autoencoder
+from aae.model.latent import Latent, condition_of
+from aae.system import generators
+from aae.system.errors import AAEError, first_line, kind_of
+
+__all__ = ["check_results"]
+
+INVALID = "found invalid values"  # what torch's distributions say of their parameters
+LABELLED = ("conditioned", "observed")  # roles of latents whose prior is given labels
+
+
+def check_results(model: Autoencoder, x: Tensor) -> None:
+    """Call the parts of a model on a few rows, as a step of a training does; random states stay as they are.
+
+    Args:
+        model: The model.
+        x: Rows as its networks read them ``(B, *shape)``, on its device.
+
+    Raises:
+        AAEError: A part fails, or returns something else than it should, or values that are not finite.
+    """
+    training = model.training
+    model.eval()  # a batch of a few rows must not change what batch norm has seen
+    try:
+        with generators.forked([x.device] if x.device.type == "cuda" else []), torch.enable_grad():
+            _Calls(model, x).check()
+    finally:
+        model.train(training)
+
+
+class _Calls:
+    """The calls on a few rows.
+
+    A part is blamed for values that are not finite only if those before it were finite. Parts of the package return
+    such values for reasons that lie elsewhere, as do parts whose weights are not finite.
+    """
+
+    def __init__(self, model: Autoencoder, x: Tensor) -> None:
+        self.model, self.x, self.rows = model, x, len(x)
+        self.finite = bool(x.isfinite().all())  # so far
+
+    def check(self) -> None:
+        model, x = self.model, self.x
+        features = x
+        if model.corruption is not None:
+            features = self._tensor(model.corruption, "corruption", tuple(x.shape), features)
+        if model.trunk is not None:
+            features = self._tensor(model.trunk, "trunk", (self.rows, model.trunk.features), features)
+        priors = {latent.name: self._prior(latent) for latent in model.latents if latent.prior is not None}
+        posteriors = {
+            latent.name: self._posterior(latent, features) for latent in model.latents if latent.posterior is not None
+        }
+        codes = {name: posterior.rsample() for name, posterior in posteriors.items()}
+        for latent in model.latents:
+            if latent.name in codes and latent.name in priors:
+                self._rules(latent, posteriors[latent.name], codes, priors[latent.name])
+            elif latent.name in priors:
+                codes[latent.name] = priors[latent.name].sample()
+        code = self._tensor(model.merge, "merge", (self.rows, model.merge.dim), codes)
+        output = self._tensor(model.decoder, "decoder", (self.rows, *model.input_shape), code)
+        self._tensor(model.likelihood, "likelihood", tuple(x.shape), output, method="mean")
+        self._tensor(model.likelihood, "likelihood", (self.rows,), output, x, method="loss")
+
+    def _labels(self, latent: Latent) -> Tensor | None:
+        given = latent.label in LABELLED
+        return torch.zeros(self.rows, dtype=torch.long, device=self.x.device) if given else None
+
+    def _prior(self, latent: Latent) -> Distribution:
+        prior: Any = latent.prior
+        found = self._call(prior, "forward", self.rows, self._labels(latent))
+        return self._distribution(latent, prior, found, "sample")
+
+    def _posterior(self, latent: Latent, features: Tensor) -> Distribution:
+        posterior: Any = latent.posterior
+        found = self._distribution(latent, posterior, self._call(posterior, "forward", features), "rsample")
+        name, kind = type(posterior).__name__, type(found).__name__
+        try:
+            mean: Tensor = found.mean
+        except NotImplementedError:
+            raise AAEError(
+                f"{name} returns a {kind}, which has no mean, and the mean is the code of a row after the training; "
+                "return a distribution that has one."
+            ) from None
+        self._shaped(f"{name} returns a {kind} whose mean is", mean, (self.rows, latent.dim))
+        return found
+
+    def _distribution(self, latent: Latent, part: nn.Module, found: object, draw: str) -> Distribution:
+        """What a posterior or prior returned, if it is a distribution over rows of the latent's length."""
+        name = type(part).__name__
+        if not isinstance(found, Distribution):
+            raise AAEError(
+                f"{name} returns a {type(found).__name__}, not a distribution; return one of torch.distributions, such "
+                "as Independent(Normal(means, 0.1), 1)."
+            )
+        try:
+            codes = getattr(found, draw)()
+        except NotImplementedError:
+            lack = ", so that no gradient reaches the encoder" * (draw == "rsample")
+            raise AAEError(
+                f"{name} returns a {type(found).__name__}, which has no {draw}{lack}; return a distribution that has "
+                "it, such as Independent(Normal(means, 0.1), 1)."
+            ) from None
+        shape = tuple(codes.shape)
+        if shape != (self.rows, latent.dim):
+            raise AAEError(
+                f"{name} draws codes of shape {shape} for {self.rows} rows; latent {latent.name!r} needs "
+                f"({self.rows}, {latent.dim})."
+            )
+        self._finite(part, codes)
+        return found
+
+    def _rules(
+        self, latent: Latent, posterior: Distribution, codes: dict[str, Tensor], prior: Distribution
+    ) -> None:
+        code = codes[latent.name]
+        for rule in latent.rules("penalty"):
+            found = self._number(rule, "penalty", posterior, code, prior)
+            if code.requires_grad and not found.requires_grad:
+                raise AAEError(
+                    f"{type(rule).__name__}.penalty returns a number without a gradient, from which nothing learns; "
+                    "compute it from the codes or the posterior, without detach() or item()."
+                )
+        for adversary in latent.rules("generator_loss"):
+            labels, name = self._labels(latent) if latent.label == "conditioned" else None, condition_of(adversary)
+            if name is not None:
+                labels = codes[name].detach().argmax(1)
+            self._number(adversary, "discriminator_loss", code.detach(), prior.sample(), labels)
+            self._number(adversary, "generator_loss", code, labels)
+
+    def _number(self, rule: Any, method: str, *given: Any) -> Tensor:
+        """What a rule returned, if it is one number."""
+        found = self._call(rule, method, *given)
+        if not isinstance(found, Tensor) or found.numel() != 1:
+            raise AAEError(
+                f"{type(rule).__name__}.{method} returns {_what(found)}, not one number; return the mean over the "
+                "rows, as a tensor."
+            )
+        self._finite(rule, found, method)
+        return found
+
+    def _tensor(self, part: Any, role: str, shape: Sequence[int], *given: Any, method: str = "forward") -> Tensor:
+        """What a part returned, if it is a tensor of this shape."""
+        name = _name(part, method)
+        found = self._call(part, method, *given)
+        self._shaped(f"The {role} {name} returns", found, shape)
+        self._finite(part, found, method)
+        return found
+
+    def _shaped(self, text: str, found: object, shape: Sequence[int]) -> None:
+        if not isinstance(found, Tensor) or tuple(found.shape) != tuple(shape):
+            raise AAEError(f"{text} {_what(found)} for {self.rows} rows; it must be a tensor of shape {tuple(shape)}.")
+
+    def _call(self, part: Any, method: str, *given: Any) -> Any:
+        """What a part returns; errors of any kind become one that names the part and what it was given."""
+        call: Callable[..., Any] = part if method == "forward" else getattr(part, method)
+        try:
+            return call(*given)
+        except AAEError:
+            raise
+        except Exception as error:  # a part may raise any error
+            if self.finite and INVALID in str(error) and "nan" in str(error).partition(INVALID)[2]:
+                raise _not_finite(part, method, "NaN") from error
+            shown = ", ".join(_what(value) for value in given if value is not None)
+            reason = first_line(error).rstrip(".:")
+            raise AAEError(f"{_name(part, method)} fails when it is given {shown}: {reason}.") from error
+
+    def _finite(self, part: Any, found: Tensor, method: str = "forward") -> None:
+        if not self.finite or bool(found.isfinite().all()):
+            return
+        own = type(part).__module__.partition(".")[0] != "aae"
+        if own and all(bool(weight.isfinite().all()) for weight in part.parameters()):
+            raise _not_finite(part, method, "NaN" if bool(found.isnan().any()) else "infinity")
+        self.finite = False
+
+
+def _not_finite(part: object, method: str, value: str) -> AAEError:
+    where = "its forward" if method == "forward" else "that method"
+    return AAEError(f"{_name(part, method)} returned {value}; check {where}.")
+
+
+def _name(part: object, method: str) -> str:
+    """A part as errors call it; with a method that is not its call."""
+    return type(part).__name__ if method == "forward" else f"{type(part).__name__}.{method}"
+
+
+def _what(value: object) -> str:
+    """What a value is, in words."""
+    if isinstance(value, Tensor):
+        kind = "" if value.dtype == torch.float32 else f"{str(value.dtype).removeprefix('torch.')} "
+        holding = "" if bool(value.isfinite().all()) else " that holds NaN or infinity"
+        return f"a {kind}tensor of shape {tuple(value.shape)}{holding}"
+    return f"n = {value}" if isinstance(value, int) and not isinstance(value, bool) else f"a {kind_of(value)}"

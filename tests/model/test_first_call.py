@@ -1,0 +1,293 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
+
+import aae
+from aae.model.first_call import check_results
+from aae.system.errors import AAEError, DivergenceError
+
+FEATURES = 4
+
+
+class Prior(nn.Module):
+    """A prior whose distribution is made by a function of the number of rows."""
+
+    def __init__(self, make=lambda n: Independent(Normal(torch.zeros(n, 2), 1.0), 1)):
+        super().__init__()
+        self.make, self.dim = make, 2
+
+    def forward(self, n, labels=None):
+        return self.make(n)
+
+
+class Exact(Distribution):
+    """A distribution without checks of its own, as torch's have."""
+
+    has_rsample = True
+
+    def __init__(self, codes):
+        self.codes = codes
+        super().__init__(codes.shape[:1], codes.shape[1:], validate_args=False)
+
+    def rsample(self, sample_shape=()):
+        return self.codes
+
+    def sample(self, sample_shape=()):
+        return self.codes.detach()
+
+
+class WithMean(Exact):
+    @property
+    def mean(self):
+        return self.codes
+
+
+class OnlySamples(WithMean):
+    def rsample(self, sample_shape=()):
+        raise NotImplementedError
+
+
+class Posterior(aae.Point):
+    """A posterior whose result is made by a function of the codes."""
+
+    def __init__(self, make=WithMean):
+        super().__init__(FEATURES, 2)
+        self.make = make
+
+    def forward(self, features):
+        return self.make(self.location(features))
+
+
+class Rule(nn.Module):
+    """A rule whose penalty is made by a function of the codes."""
+
+    def __init__(self, make=lambda codes: codes.square().mean()):
+        super().__init__()
+        self.make = make
+
+    def penalty(self, posterior, codes, prior):
+        return self.make(codes)
+
+
+class Adversary(nn.Module):
+    def __init__(self, discriminator=lambda codes: codes.square().mean(), generator=lambda codes: codes.mean()):
+        super().__init__()
+        self.weight, self.discriminator, self.generator = 1.0, discriminator, generator
+
+    def discriminator_loss(self, codes, samples, labels):
+        return self.discriminator(codes)
+
+    def generator_loss(self, codes, labels):
+        return self.generator(codes)
+
+
+class Trunk(nn.Module):
+    """A trunk whose features are made by a function of what a linear layer returns."""
+
+    def __init__(self, make=torch.relu):
+        super().__init__()
+        self.shape, self.features, self.make = (3,), FEATURES, make
+        self.layer = nn.Linear(3, FEATURES)
+
+    def forward(self, x):
+        return self.make(self.layer(x))
+
+
+class Decoder(nn.Module):
+    def __init__(self, make=lambda output: output):
+        super().__init__()
+        self.make = make
+        self.layer = nn.Linear(2, 3)
+
+    def forward(self, code):
+        return self.make(self.layer(code))
+
+
+class Likelihood(aae.GaussianLikelihood):
+    def loss(self, output, x):
+        return super().loss(output, x).mean()
+
+
+class Merge(nn.Module):
+    dim = 2
+
+    def forward(self, codes):
+        return codes
+
+
+def model_of(trunk=None, posterior=None, prior=None, rule=None, decoder=None, **parts):
+    z = aae.Latent("z", posterior or Posterior(), prior or Prior(), rule or Rule())
+    return aae.Autoencoder([z], trunk or Trunk(), decoder or Decoder(),
+                           **{"likelihood": aae.GaussianLikelihood(), **parts})  # fmt: skip
+
+
+def data_of(rows=30):
+    x = np.random.default_rng(0).standard_normal((rows, 3)).astype(np.float32)
+    return aae.Dataset("rows", x, np.full(rows, -1), x[:5], np.full(5, -1), [])
+
+
+def train(model, data=None, **options):
+    settings = aae.Settings(steps=1, **options)
+    return aae.train(model, data or data_of(), settings, labels=0, progress=False, device="cpu", precision="32")
+
+
+def nan(tensor):
+    return tensor * math.nan
+
+
+def fail(tensor):
+    raise RuntimeError("mat1 and mat2\nshapes")
+
+
+NORMAL = "such as Independent(Normal(means, 0.1), 1)."
+REFUSED = {
+    "prior: tensor": ({"prior": Prior(lambda n: torch.randn(n, 2))},
+                      f"Prior returns a Tensor, not a distribution; return one of torch.distributions, {NORMAL}"),
+    "prior: length": ({"prior": Prior(lambda n: WithMean(torch.zeros(n, 3)))},
+                      "Prior draws codes of shape (30, 3) for 30 rows; latent 'z' needs (30, 2)."),
+    "prior: one row": ({"prior": Prior(lambda n: WithMean(torch.zeros(2)))}, "Prior draws codes of shape (2,) for 30"),
+    "prior: NaN": ({"prior": Prior(lambda n: Exact(nan(torch.ones(n, 2))))}, "Prior returned NaN; check its forward."),
+    "prior: torch's NaN": ({"prior": Prior(lambda n: Normal(nan(torch.ones(n, 2)), 1.0))},
+                           "Prior returned NaN; check its forward."),
+    "prior: torch's scale": ({"prior": Prior(lambda n: Normal(torch.zeros(n, 2), -torch.ones(n, 2)))},
+                             "Prior fails when it is given n = 30: Expected parameter scale"),
+    "prior: error": ({"prior": Prior(fail)}, "Prior fails when it is given n = 30: mat1 and mat2."),
+    "posterior: tensor": ({"posterior": Posterior(lambda codes: codes)}, "Posterior returns a Tensor, not a distrib"),
+    "posterior: length": ({"posterior": Posterior(lambda codes: WithMean(codes[:, :1]))},
+                          "Posterior draws codes of shape (30, 1) for 30 rows; latent 'z' needs (30, 2)."),
+    "posterior: no gradient": (
+        {"posterior": Posterior(lambda codes: OneHotCategorical(logits=codes))},
+        "Posterior returns a OneHotCategorical, which has no rsample, so that no gradient reaches the encoder; return"),
+    "posterior: rsample": ({"posterior": Posterior(OnlySamples)}, "Posterior returns a OnlySamples, which has no rsam"),
+    "posterior: no mean": ({"posterior": Posterior(Exact)}, "Posterior returns a Exact, which has no mean, and the"),
+    "posterior: infinity": ({"posterior": Posterior(lambda codes: WithMean(codes / 0))},
+                            "Posterior returned infinity; check its forward."),
+    "posterior: error": ({"posterior": Posterior(fail)},
+                         "Posterior fails when it is given a tensor of shape (30, 4): mat1 and mat2."),
+    "rule: rows": ({"rule": Rule(lambda codes: codes.square().sum(1))},
+                   "Rule.penalty returns a tensor of shape (30,), not one number; return the mean over the rows"),
+    "rule: plain number": ({"rule": Rule(lambda codes: 1.0)}, "Rule.penalty returns a float, not one number"),
+    "rule: NaN": ({"rule": Rule(lambda codes: nan(codes.mean()))}, "Rule.penalty returned NaN; check that method."),
+    "rule: no gradient": ({"rule": Rule(lambda codes: codes.detach().mean())},
+                          "Rule.penalty returns a number without a gradient, from which nothing learns; compute it"),
+    "rule: error": ({"rule": Rule(fail)}, "Rule.penalty fails when it is given a WithMean, a tensor of shape (30, 2),"),
+    "adversary: rows": ({"rule": Adversary(generator=lambda codes: codes)},
+                        "Adversary.generator_loss returns a tensor of shape (30, 2), not one number"),
+    "adversary: NaN": ({"rule": Adversary(discriminator=lambda codes: nan(codes.mean()))},
+                       "Adversary.discriminator_loss returned NaN; check that method."),
+    "discriminator: shape": ({"rule": aae.Adversarial(nn.Bilinear(2, 2, 1))},
+                             "Adversarial.discriminator_loss fails when it is given a tensor of shape (30, 2), a ten"),
+    "trunk: shape": ({"trunk": Trunk(lambda features: features[:, None])},
+                     "The trunk Trunk returns a tensor of shape (30, 1, 4) for 30 rows; it must be a tensor of shape "
+                     "(30, 4)."),
+    "trunk: tuple": ({"trunk": Trunk(lambda features: (features, None))},
+                     "The trunk Trunk returns a tuple for 30 rows; it must be a tensor of shape (30, 4)."),
+    "trunk: NaN": ({"trunk": Trunk(nan)}, "Trunk returned NaN; check its forward."),
+    "trunk: error": ({"trunk": Trunk(fail)}, "Trunk fails when it is given a tensor of shape (30, 3): mat1 and mat2."),
+    "posterior: dtype": ({"posterior": Posterior(lambda codes: WithMean(codes.double()))},
+                         "Decoder fails when it is given a float64 tensor of shape (30, 2): "),
+    "decoder: shape": ({"decoder": Decoder(lambda output: output[:, :2])},
+                       "The decoder Decoder returns a tensor of shape (30, 2) for 30 rows; it must be a tensor of "
+                       "shape (30, 3)."),
+    "decoder: infinity": ({"decoder": Decoder(lambda output: output.abs() / 0)},
+                          "Decoder returned infinity; check its forward."),
+    "decoder: error": ({"decoder": Decoder(fail)}, "Decoder fails when it is given a tensor of shape (30, 2): mat1"),
+    "likelihood: number": ({"likelihood": Likelihood()},
+                           "The likelihood Likelihood.loss returns a tensor of shape () for 30 rows; it must be a"),
+    "merge: dictionary": ({"merge": Merge()}, "The merge Merge returns a dict for 30 rows; it must be a tensor of"),
+    "corruption: shape": ({"corruption": nn.Flatten(0)}, "The corruption Flatten returns a tensor of shape (90,) for"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_part_that_returns_something_else_is_refused_before_the_training(case):
+    parts, sentence = REFUSED[case]
+    with pytest.raises(AAEError) as error:
+        train(model_of(**parts))
+    assert str(error.value).startswith(sentence)
+    assert "\n" not in str(error.value)
+
+
+def test_the_error_of_a_part_is_the_cause_of_the_sentence():
+    with pytest.raises(AAEError) as error:
+        train(model_of(trunk=Trunk(fail)))
+    assert isinstance(error.value.__cause__, RuntimeError)
+
+
+def test_parts_that_are_right_are_trained():
+    model = model_of()
+    before = model.decoder.layer.weight.clone()
+    assert train(model).step == 1
+    assert not torch.equal(model.decoder.layer.weight, before)
+    assert train(model_of(rule=Adversary())).step == 1
+
+
+def test_the_calls_change_neither_random_states_nor_modes_nor_what_batch_norm_has_seen():
+    norm = nn.BatchNorm1d(FEATURES)
+    model, drawn = model_of(trunk=Trunk(norm)).train(), []
+    model.latent("z").matching[0].make = lambda codes: drawn.append(torch.rand(1)) or codes.mean()
+    state, seen = torch.get_rng_state(), norm.running_mean.clone()
+    check_results(model, torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
+    assert drawn
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
+    assert model.trunk.training
+    assert torch.equal(norm.running_mean, seen)
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_a_frozen_encoder_may_have_a_penalty_without_a_gradient():
+    model = model_of()
+    for part in (model.trunk, model.latent("z").posterior):
+        part.requires_grad_(False)
+    check_results(model, torch.randn(4, 3))
+
+
+@pytest.mark.parametrize("spoil", ["rows", "weights of an own trunk", "weights of the package's trunk"])
+def test_a_part_is_not_blamed_for_what_it_is_given(spoil):
+    model, x = model_of(trunk=aae.MLPTrunk((3,), (FEATURES,)) if "package" in spoil else Trunk()), torch.randn(4, 3)
+    if spoil == "rows":
+        x[0, 0] = math.nan
+    else:
+        next(model.trunk.parameters()).data.fill_(math.nan)
+    check_results(model, x)
+    model.latent("z").posterior.make = lambda codes: Normal(codes, 1.0)  # which checks its parameters
+    with pytest.raises(AAEError, match=r"Posterior fails when it is given a tensor .* that holds NaN or infinity: "):
+        check_results(model, x)
+
+
+def test_the_parts_see_rows_of_the_size_of_a_batch():
+    """A rule may need many rows, such as for the rank of a covariance."""
+    sizes = []
+    model = model_of(rule=Rule(lambda codes: sizes.append(len(codes)) or codes.mean()))
+    for rows, batch in ((300, 100), (300, 20), (30, 100), (30, 1)):
+        train(model, data_of(rows), batch_size=batch)
+    assert sizes[::2] == [64, 20, 30, 2]  # each is followed by the one of a step
+
+
+def test_labels_reach_the_prior_and_the_discriminator_that_need_them():
+    prior, seen = aae.ring_mixture(3), []
+    rule = aae.Adversarial(aae.Discriminator(2, (8,), classes=3))
+    rule.discriminator.register_forward_pre_hook(lambda module, given: seen.append(given[1]))
+    z = aae.Latent("z", Posterior(), prior, rule, label="conditioned")
+    model = aae.Autoencoder([z], Trunk(), Decoder(), likelihood=aae.GaussianLikelihood())
+    check_results(model, torch.randn(4, 3))
+    assert seen
+    assert all(labels.tolist() in ([0] * 4, [0] * 8) for labels in seen)
+
+
+def test_values_that_are_never_finite_are_not_blamed_on_the_learning_rate():
+    class InTraining(Rule):
+        def penalty(self, posterior, codes, prior):
+            return codes.mean() * (math.nan if self.training else 1.0)
+
+    with pytest.raises(DivergenceError) as error:
+        train(model_of(rule=InTraining()))
+    assert str(error.value) == (
+        "Training diverged: intraining_z became NaN or infinite in the first step, before any weight changed, so that "
+        "the learning rate is not the cause; check the values of the data and what the parts of the model return."
+    )
