@@ -180,7 +180,8 @@ def _low_bytes(image: Image.Image, data: bytes) -> Image.Image | None:
     order = raw[-1] if raw[-1] != "N" else "L" if sys.byteorder == "little" else "B"
     swapped = raw[:-1] + ("L" if order == "B" else "B")
     low = Image.open(io.BytesIO(data), formats=[str(image.format)])
-    low.tile = [tile._replace(args=swapped if isinstance(arguments, str) else (swapped, *arguments[1:]))]  # type: ignore
+    given = swapped if isinstance(arguments, str) else (swapped, *arguments[1:])  # type: ignore[index]
+    low.tile = [tile._replace(args=given)]  # type: ignore[union-attr]
     ImageOps.exif_transpose(low, in_place=True)
     return low
 

@@ -39,7 +39,7 @@ from aae.training.train import train
 __all__ = ["Coder", "Estimator"]
 
 def _check_whole(name: str, value: object, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise AAEError(f"{name} must be a whole number of at least {least}, not {value!r}.")
 
 
