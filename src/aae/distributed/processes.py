@@ -196,7 +196,7 @@ def launch(
     return ProcessGroup(fabric, shard, precision, control, waiting)
 
 
-def _process_counts(devices: int | None, num_nodes: int | None) -> tuple[int, int]:
+def _process_counts(devices: Any, num_nodes: Any) -> tuple[int, int]:  # of any kind: a user may pass a text
     for name, number in (("--devices", devices), ("--num-nodes", num_nodes)):
         if number is not None and (not isinstance(number, Integral) or number < 1):
             raise UsageError(f"{name} must be 1 or more, not {number}.")
