@@ -1,0 +1,60 @@
+"""Settings of the documentation site: `make docs` writes it to docs/_build/html."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from aae._version import __version__
+
+DOCS = Path(__file__).parent
+
+project, author, copyright = "aae", "the aae developers", "the aae developers"
+version = release = __version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+exclude_patterns = ["_build", "jupyter_execute"]
+
+html_theme = "furo"
+html_title = f"aae {version}"
+html_static_path = ["_static"]
+html_show_sphinx = False
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+# Every page with code cells runs when the site is built; an error in one stops the build.
+nb_execution_mode = "force"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+nb_execution_show_tb = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
+
+
+def write_commands(_app: object) -> None:
+    """Write the reference of the commands from the program itself."""
+    command = [sys.executable, "-m", "typer", "aae.cli.app", "utils", "docs", "--name", "aae", "--title", "Commands"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
+    lines, examples = [], False
+    for line in done.stdout.splitlines():
+        if line == "Examples:":
+            lines += ["**Examples**:", "", "```console"]
+            examples = True
+        elif examples and not line.startswith("  "):
+            lines += ["```", line]
+            examples = False
+        else:
+            lines.append(line.removeprefix("  ") if examples else line)
+    target = DOCS / "reference" / "commands.md"
+    text = "\n".join(lines + ["```"] * examples) + "\n"
+    if not target.exists() or target.read_text(encoding="utf-8") != text:  # an unchanged page is not built again
+        target.write_text(text, encoding="utf-8")
+
+
+def setup(app: object) -> None:
+    """Generate pages before Sphinx reads them."""
+    app.connect("builder-inited", write_commands)  # type: ignore[attr-defined]
