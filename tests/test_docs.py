@@ -15,7 +15,9 @@ from helpers.encoders import image_encoder, text_encoder
 from helpers.written import write_picture
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if {"_build", "reference"}.isdisjoint(path.parts))]
+NO_PAGES = {"_build", "jupyter_execute", "reference"}
+DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if NO_PAGES.isdisjoint(path.parts))
+PAGES = [ROOT / "README.md", *DOCS]
 BLOCK = re.compile(r"^```(console|python)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What cannot run in a test, and why.
 LEFT = {
