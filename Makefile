@@ -9,7 +9,7 @@ LOWEST := .venv-lowest
 # The oldest torch to try; by default the pinned one, since older CPU builds need an index that has them.
 LOWEST_TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: demo test portable check lint faults fuzz explorer lowest dist setup clean
+.PHONY: demo docs test portable check lint faults fuzz explorer lowest dist setup clean
 
 demo: setup
 	$(BIN)/python examples/demo.py
@@ -50,6 +50,12 @@ lowest:
 	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct \
 		torch==$(LOWEST_TORCH) --editable ".[all]" --group test
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 tests/model tests/objectives tests/presets tests/sklearn
+
+# The documentation site, in docs/_build/html: runs the notebooks, and takes every warning for an error.
+docs: setup
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
+	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 # The sdist and the wheel, in dist/; a release uploads them.
 dist: setup

@@ -21,8 +21,10 @@ html_show_sphinx = False
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Every page with code cells runs when the site is built; an error in one stops the build.
-nb_execution_mode = "force"
+# Every page with code cells runs when the site is built, and an error in one stops the build. Pages with the same code,
+# such as those in two languages, run once.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(DOCS / "_build" / "executed")
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
