@@ -51,6 +51,24 @@ def seed():
 
 
 @pytest.fixture
+def no_other_fonts(monkeypatch):
+    """Leaves matplotlib its own fonts, as on a machine where none for Chinese is installed."""
+    from matplotlib.font_manager import fontManager
+
+    from aae.report.plots import fonts
+
+    def forget():
+        for remembered in (fonts._installed, fonts._warn):
+            remembered.cache_clear()
+
+    own = [font for font in fontManager.ttflist if font.name not in fonts.CANDIDATES]
+    monkeypatch.setattr(fontManager, "ttflist", own)
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
 def whole_forests(monkeypatch):
     """Forests as users have them, for tests of how well something is learned."""
     monkeypatch.setattr(baselines, "TREES", TREES)

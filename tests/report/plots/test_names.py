@@ -10,6 +10,7 @@ from aae.report.plots.names import class_names, drawable, numbered_classes, shor
 from helpers.figures import IMAGE, draw, legend
 from helpers.models import FAMILIES
 
+pytestmark = pytest.mark.usefixtures("no_other_fonts")
 FOREIGN = ["猫", "cat", "🐕 dog", "हाथी", "Ärger ≤ 3", "Кот"]  # the font lacks Chinese, emoji and Devanagari
 
 

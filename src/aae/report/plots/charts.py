@@ -11,7 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from aae.report.plots.drawing import STYLE, add_legend, colours, new_figure, set_text, style_axes
+from aae.report.plots.drawing import STYLE, add_legend, colours, new_figure, set_text, style_axes, tick_style
 from aae.report.plots.names import class_names, drawable, shorten
 from aae.system.errors import AAEError
 
@@ -171,8 +171,8 @@ def confusion(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str | i
     slanted: dict[str, Any] = {}
     if max(map(len, names)) > 3:
         slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(count), names, parse_math=False, **slanted)
-    axes.set_yticks(range(count), names, parse_math=False)
+    axes.set_xticks(range(count), names, **tick_style(names), **slanted)
+    axes.set_yticks(range(count), names, **tick_style(names))
     if count <= 20:
         for row, column in zip(*table.nonzero(), strict=True):
             shade = "white" if shares[row, column] > 0.25 else STYLE["ink"]
@@ -211,7 +211,7 @@ def training_time(bars: Sequence[tuple[str, float]], other: Sequence[tuple[str, 
     axes.set_xlim(min(times) / 4, max(times) * 4)
     axes.barh(range(len(rows)), times, color=[colour for *_, colour in rows], height=0.66)
     names = shorten([drawable(name) for name, *_ in rows], 48)
-    axes.set_yticks(range(len(rows)), names, parse_math=False)
+    axes.set_yticks(range(len(rows)), names, **tick_style(names))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     for place, time in enumerate(times):

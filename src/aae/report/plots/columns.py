@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aae.model.table import Table
-from aae.report.plots.drawing import STYLE, add_legend, new_figure, style_axes
+from aae.report.plots.drawing import STYLE, add_legend, new_figure, style_axes, tick_style
 from aae.report.plots.names import drawable, shorten
 from aae.runs.table_output import cell_texts
 from aae.system.errors import AAEError
@@ -120,4 +120,4 @@ def _bars(
     axes.bar(places, bars[1], 0.8, facecolor="none", edgecolor=STYLE["second"], linewidth=1.6)
     many = len(texts) > 4
     axes.set_xticks(places, shorten(texts, 6 if many else 8), rotation=90 if many and not ordered else 0,
-                    parse_math=False)  # fmt: skip
+                    **tick_style(texts))  # fmt: skip

@@ -12,6 +12,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from aae.data.dataset import as_float
+from aae.report.plots.fonts import font_style
 from aae.report.plots.names import drawable
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically
@@ -31,6 +32,7 @@ __all__ = [
     "set_title",
     "show_tiles",
     "style_axes",
+    "tick_style",
     "to_pixels",
 ]
 
@@ -60,6 +62,12 @@ def set_text(text: Text, content: str) -> None:
     """Set a text literally: a dollar sign in a class name does not start a formula."""
     text.set_parse_math(False)
     text.set_text(drawable(content))
+    text.set(**font_style(text.get_text()))
+
+
+def tick_style(names: Sequence[str]) -> dict[str, Any]:
+    """Arguments of ``set_xticks`` and ``set_yticks`` with which names are shown literally, as `set_text` shows them."""
+    return {"parse_math": False, **font_style("".join(names))}
 
 
 def set_title(axes: Axes, title: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aae.report.plots.drawing import new_figure, show_tiles, style_axes, to_pixels
+from aae.report.plots.drawing import new_figure, show_tiles, style_axes, tick_style, to_pixels
 from aae.report.plots.names import class_names
 
 __all__ = ["photo_rows"]
@@ -29,5 +29,6 @@ def photo_rows(pictures: Sequence[np.ndarray], names: Sequence[str], title: str)
     show_tiles(axes, to_pixels(np.concatenate(cells), "Rows of photos"), columns)
     style_axes(axes, title, frame=False)
     axes.set_xticks([])
-    axes.set_yticks(range(len(names)), class_names(list(names), len(names), length=16), parse_math=False)
+    shown = class_names(list(names), len(names), length=16)
+    axes.set_yticks(range(len(names)), shown, **tick_style(shown))
     return figure
