@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
 
 from aae._version import __version__
 
@@ -18,6 +22,7 @@ html_theme = "furo"
 html_title = f"aae {version}"
 html_static_path = ["_static"]
 html_show_sphinx = False
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -37,7 +42,7 @@ copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 
 
-def write_commands(_app: object) -> None:
+def write_commands(_app: Any) -> None:
     """Write the reference of the commands from the program itself."""
     command = [sys.executable, "-m", "typer", "aae.cli.app", "utils", "docs", "--name", "aae", "--title", "Commands"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
@@ -57,6 +62,19 @@ def write_commands(_app: object) -> None:
         target.write_text(text, encoding="utf-8")
 
 
-def setup(app: object) -> None:
-    """Generate pages before Sphinx reads them."""
-    app.connect("builder-inited", write_commands)  # type: ignore[attr-defined]
+def inline_formula(writer: Any, node: Any) -> None:
+    """Write a formula within a sentence."""
+    writer.body.append(convert(node.astext()))
+    raise SkipNode
+
+
+def formula(writer: Any, node: Any) -> None:
+    """Write a formula on a line of its own."""
+    writer.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    raise SkipNode
+
+
+def setup(app: Any) -> None:
+    """Generate pages before Sphinx reads them, and write formulas as MathML, which needs no script and no network."""
+    app.connect("builder-inited", write_commands)
+    app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
