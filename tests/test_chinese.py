@@ -87,7 +87,7 @@ def test_every_chapter_is_translated_and_linked():
     ("README.zh.md", "| 23.2 |", "| |", "figures"),
     ("README.zh.md", "make docs", "make doc", "commands"),
     ("README.zh.md", "aae train few-labels  ", "aae train vae  ", "code"),
-    ("README.zh.md", "docs/speed.md", "docs/scale.md", "links"),
+    ("README.zh.md", "docs/photos.md", "docs/scale.md", "links"),
     ("docs/zh/learn/index.md", "1,797", "1,437", "figures"),
     ("docs/zh/learn/few-labels.md", "94.1", "94.2", "figures"),
     ("docs/zh/learn/few-labels.md", "\n## ", "\n### ", "headings"),

@@ -34,7 +34,8 @@ def test_lasso_and_box_select(visit):
     one.tool("Lasso")
     drag(one.page, *(one.screen(*place) for place in [(-0.4, -0.4), (5, -1), (5, 5), (-0.4, 5)]))
     assert one.selected == list(LEFT)
-    assert one.page.locator(".shown").inner_text().endswith("20 selected")
+    # The text follows with the next frame.
+    one.page.wait_for_function("() => document.querySelector('.shown').innerText.endsWith('20 selected')")
     one.tool("Box")
     drag(one.page, one.screen(8, -1), one.screen(14, 6))
     assert one.selected == list(RIGHT)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import aae
 from aae.data.dataset import Dataset
 from aae.data.sources import load_data
 from aae.data.splits import Split
@@ -43,7 +44,9 @@ def train_tiny(model="aae", data=None, steps=6, settings=None, **options):
     if isinstance(model, str):
         torch.manual_seed(0)
         model = FAMILIES[model]()
-    settings = Settings(steps=steps, batch_size=25, **settings or {})
+    # With Adam's usual beta1 every such training would begin with a note.
+    calm = {"beta1": dict.fromkeys(("reconstruction", "adversarial", "classification"), 0.5)}
+    settings = Settings(steps=steps, batch_size=25, **calm | (settings or {}))
     usual = {"labels": 9, "progress": False, "device": "cpu", "precision": "32"}
     return train(model, data or data_of(), settings, **{**usual, **options})
 
@@ -486,7 +489,7 @@ def test_data_by_name_and_an_unknown_split():
 
 
 def test_learning_takes_place():
-    rates = {"settings": {"learning_rate": dict.fromkeys(RATES, 0.01)}}
+    rates = {"settings": {"learning_rate": dict.fromkeys(RATES, 0.01), "beta1": dict.fromkeys(RATES, 0.9)}}
     data = load_data("digits")
     torch.manual_seed(0)
     model = FAMILIES["classifier"](shape=data.shape)
@@ -495,3 +498,15 @@ def test_learning_takes_place():
     history = train_tiny(model, data, steps=60, labels=None, **rates).history.columns()
     assert history["validation_error"][-1] < 15
     assert history["reconstruction_loss"][-2] < history["reconstruction_loss"][0]
+
+
+@pytest.mark.parametrize(("batch_norm", "beta1", "warned"), [
+    (False, 0.9, True), (True, 0.9, False), (False, 0.5, False),
+])  # fmt: skip
+def test_settings_with_which_matching_is_known_to_fail(batch_norm, beta1, warned):
+    trunk = aae.MLPTrunk((8, 8), hidden=(8,), batch_norm=batch_norm)
+    z = aae.Latent("z", aae.Point(8, 2), aae.GaussianPrior(2), aae.Adversarial(aae.Discriminator(2, hidden=(8,))))
+    model = aae.Autoencoder([z], trunk, aae.MLPDecoder(2, (8, 8), hidden=(8,)))
+    momentum = dict.fromkeys(("reconstruction", "adversarial", "classification"), beta1)
+    result = aae.train(model, "digits", aae.Settings(steps=2, beta1=momentum), labels=0, progress=False)
+    assert any("no batch norm in the encoder" in note for note in result.notes) == warned

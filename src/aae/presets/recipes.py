@@ -21,6 +21,7 @@ _PUBLISHED = {
     "interpolation": 0.0,
     "transformation": 0.0,
     "neighbour_targets": 0.0,
+    "baseline_targets": 0.0,
     "beta1": 0.9,
 }
 _TUTORIAL = {

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from aae.data.builtin import source_entries
 from aae.data.dataset import Dataset
@@ -33,6 +35,8 @@ from aae.training.settings import Settings
 from aae.training.trainer import Trainer
 
 __all__ = ["Result", "check_unchanged", "train"]
+
+USUAL_BETA1 = 0.9  # of Adam
 
 TRIED = 64  # rows on which the parts of a model are tried; of a few, a rule may rightly give no finite number
 
@@ -141,9 +145,21 @@ def train(
         if memory is not None:
             loop.warnings = memory.warnings
             loop.notes += memory.warnings
+        loop.notes += [] if loop.of_preset else _unstable(model, settings)
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
+
+
+def _unstable(model: Autoencoder, settings: Settings) -> list[str]:
+    """A note if adversarial matching is known to fail with these settings: the codes end on a part of the prior."""
+    parts: list[nn.Module] = list(model.trunk.modules()) if isinstance(model.trunk, nn.Module) else []
+    normed = model.trunk is None or any(isinstance(part, _BatchNorm) for part in parts)
+    adversarial = any(latent.rules("generator_loss") for latent in model.latents if not latent.is_category)
+    if normed or not adversarial or settings.optimizer != "adam" or settings.beta1["adversarial"] < USUAL_BETA1:
+        return []
+    return ["Adversarial matching of a continuous code often fails with Adam's usual beta1 of 0.9 and no batch norm in "
+            "the encoder: codes end on a part of the prior; set batch_norm=True, or beta1 to 0.5."]  # fmt: skip
 
 
 def _check_arguments(model: object, settings: object, checkpoint_every: float | None) -> None:
