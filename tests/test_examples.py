@@ -168,15 +168,3 @@ def test_outliers(tmp_path, monkeypatch, capsys):
     run_script(monkeypatch, "outliers.py", "--steps", "20", "--out", str(tmp_path / "strange.png"))
     assert float(capsys.readouterr().out.split("the rest:")[1].split()[0]) > 0.6
     assert (tmp_path / "strange.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_notebook(monkeypatch):
-    monkeypatch.setenv("STEPS", "2")
-    notebook = json.loads((ROOT / "examples" / "tutorial.ipynb").read_text())
-    space = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            lines = [line for line in "".join(cell["source"]).splitlines() if not line.startswith("%")]
-            exec("\n".join(lines), space)
-    assert len(space["codes"]) == len(space["data"].test_x)
-    assert space["classifier"].n_iter_ == 2
