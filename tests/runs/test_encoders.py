@@ -113,7 +113,7 @@ def test_an_encoder_that_changed_is_refused(run, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_an_encoder_that_moved_is_named_and_vectors_in_the_cache_do_not_need_it(run, tmp_path):
+def test_an_encoder_that_moved_is_named_and_vectors_in_the_cache_do_not_need_it(run, tmp_path, cli):
     assert len(open_run(run).data.x) == 40
     (tmp_path / "encoder").rename(tmp_path / "elsewhere")
     assert len(open_run(run).data.x) == 40
@@ -122,6 +122,10 @@ def test_an_encoder_that_moved_is_named_and_vectors_in_the_cache_do_not_need_it(
         open_run(run)
     given = ReadOptions(features=str(tmp_path / "elsewhere"))
     assert len(open_run(run, given=given).data.x) == 40
+    for words in (["plot", run, "curves", "--out", tmp_path / "c.png"], ["report", run]):
+        shutil.rmtree(tmp_path / "cache")
+        assert cli(*words).code == 1
+        assert cli(*words, "--features", tmp_path / "elsewhere").code == 0
     new = photo(tmp_path / "new.png", "blue", 1)
     predictions(run, str(new), tmp_path / "out.csv", given=given)
     assert rows_of(tmp_path / "out.csv")[0]["label"] == "blue"

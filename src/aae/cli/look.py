@@ -192,14 +192,18 @@ def plot(
         ),
     ],
     out: Out,
+    features: Features = None,
     components: Components = None,
 ) -> None:
     """Draw one plot of a run."""
+    from aae.data.dataset import ReadOptions
     from aae.report.gallery import draw_picture
 
-    typer.echo(draw_picture(run, kind, out))
+    typer.echo(draw_picture(run, kind, out, ReadOptions(features=features)))
 
 
-def report(run: RunPath, components: Components = None) -> None:
+def report(
+    context: typer.Context, run: RunPath, features: Features = None, components: Components = None
+) -> None:
     """Write RUN/report.html: all metrics and plots in one self-contained file."""
-    report_run(run)
+    report_run(run, read_options(context))

@@ -1,11 +1,14 @@
 """The metrics of a run and its report, written by `train`, `evaluate` and `report`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from aae.cli.own_figure import own_figure
+
+if TYPE_CHECKING:
+    from aae.data.dataset import ReadOptions
 
 __all__ = ["class_lines", "figure_lines", "headlines", "last_measured", "report_run"]
 
@@ -127,13 +130,13 @@ def last_measured(history: Any) -> str:
     return next((text.format(value) for text, value in found if value is not None), "no measurements yet")
 
 
-def report_run(path: Path) -> None:
+def report_run(path: Path, given: "ReadOptions | None" = None) -> None:
     """Measure a run, print its errors and write its report."""
     from aae.report.gallery import write_run_report
     from aae.runs.measure import measure_run
     from aae.runs.open import open_run
 
-    run = open_run(path)
+    run = open_run(path, given=given)
     figures = measure_run(run)
     for line in headlines(run, figures):
         typer.echo(line)

@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aae.data.arrays import Rows
+from aae.data.dataset import ReadOptions
 from aae.data.splits import some_rows
 from aae.evaluation import inference, metrics
 from aae.evaluation.projection import neighbour_plane
@@ -354,8 +355,14 @@ def _progress_text(kind: str, run: Run) -> str:
     return f"Drawing {kind}" + (f" of {rows:,} rows" if kind == "features" else "")
 
 
-def draw_picture(path: Path, kind: str, out: Path) -> str:
+def draw_picture(path: Path, kind: str, out: Path, given: ReadOptions | None = None) -> str:
     """Draw one plot of a run to a file.
+
+    Args:
+        path: The run directory.
+        kind: Which plot; see `PICTURES`.
+        out: The file.
+        given: Where the frozen encoder of the run lies now, if it was moved.
 
     Raises:
         AAEError: Unknown kind, or the plot does not suit the model.
@@ -363,7 +370,7 @@ def draw_picture(path: Path, kind: str, out: Path) -> str:
     if kind not in PICTURES:
         raise unknown("plot", kind, PICTURES)
     check_output_path(out, ".png", ".svg", ".pdf")
-    run = open_run(path)
+    run = open_run(path, given=given)
     with spinner(_progress_text(kind, run)):
         plots.save(PICTURES[kind][0](run), out)
     if kind in NAMED and _class_numbers(run):

@@ -77,8 +77,11 @@ def _check_encoders(model: Autoencoder, old: Autoencoder, path: str | Path) -> N
     if model.trunk is None or old.trunk is None:
         raise AAEError(f"{path if old.trunk is None else 'This preset'} has no encoder to start from; drop --from.")
     if model.input_shape != old.input_shape:
+        how = "data as that run did"
+        if old.frozen_encoder is not None and model.frozen_encoder is None:
+            how = f"data through its encoder {old.frozen_encoder.name} (--features)"
         raise AAEError(f"{path} reads rows of shape {old.input_shape}, the new model of {model.input_shape}; read the "
-                       "data as that run did, or drop --from.")  # fmt: skip
+                       f"{how}, or drop --from.")  # fmt: skip
     names = [None if one.table is None else [str(name) for name in one.table.names] for one in (model, old)]
     if names[0] != names[1]:
         raise AAEError(f"{path} was trained on other columns than these data have; drop --from.")
