@@ -202,8 +202,8 @@ def plot(
     typer.echo(draw_picture(run, kind, out, ReadOptions(features=features)))
 
 
-def report(
-    context: typer.Context, run: RunPath, features: Features = None, components: Components = None
-) -> None:
+def report(run: RunPath, features: Features = None, components: Components = None) -> None:
     """Write RUN/report.html: all metrics and plots in one self-contained file."""
-    report_run(run, read_options(context))
+    from aae.data.dataset import ReadOptions
+
+    report_run(run, ReadOptions(features=features))
