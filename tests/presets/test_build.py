@@ -238,7 +238,8 @@ def test_unknown_words(name):
 
 @pytest.mark.parametrize(("shape", "given", "kind"), [
     ((8, 8), "auto", MLPDecoder), ((8, 8, 3), "auto", ConvDecoder), ((8, 8), "conv", ConvDecoder),
-    ((8, 8, 3), "mlp", MLPDecoder), ((6,), "auto", MLPDecoder),
+    ((8, 8, 3), "mlp", MLPDecoder), ((6,), "auto", MLPDecoder), ((4, 4, 3), "auto", MLPDecoder),
+    ((130, 8, 3), "auto", MLPDecoder),
 ])  # fmt: skip
 def test_colour_images_have_a_convolutional_decoder(shape, given, kind):
     data = rows(shape, dtype=np.uint8 if len(shape) > 1 else np.float32)

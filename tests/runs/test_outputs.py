@@ -456,3 +456,14 @@ def test_what_is_said_of_a_new_file_goes_before_what_its_run_said():
     assert new == ReadOptions(decimal=".", missing="?", encoding="cp1252", chosen=("decimal", "encoding"))
     with pytest.raises(UsageError, match=r"--decimal is for tables .*; digits is not one"):
         read_input("digits", None, new)
+
+
+@pytest.mark.parametrize("label", [None, "bee"])
+def test_styles_are_not_drawn_from_the_random_numbers_of_the_classes(people, tmp_path, monkeypatch, label):
+    """From the same numbers a class would always come with the same styles."""
+    states = []
+    monkeypatch.setattr(inference, "sample", lambda model, n, labels: states.append(torch.get_rng_state()) or
+                        np.zeros((n, len(model.table.names)), np.float32))  # fmt: skip
+    samples(people / "run", 5, label, 3, tmp_path / "s.csv")
+    torch.manual_seed(3)
+    assert torch.equal(states[0], torch.get_rng_state()) == (label is not None)

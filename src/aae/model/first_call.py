@@ -164,7 +164,7 @@ class _Calls:
         call: Callable[..., Any] = part if method == "forward" else getattr(part, method)
         try:
             return call(*given)
-        except AAEError:
+        except (AAEError, MemoryError):
             raise
         except Exception as error:  # a part may raise any error
             if self.finite and INVALID in str(error) and "nan" in str(error).partition(INVALID)[2]:

@@ -19,7 +19,7 @@ from aae.model.component import component
 from aae.model.corruption import GaussianNoise
 from aae.system.errors import AAEError
 
-__all__ = ["ConvDecoder", "ConvTrunk", "Discriminator", "MLPDecoder", "MLPTrunk"]
+__all__ = ["ConvDecoder", "ConvTrunk", "Discriminator", "MLPDecoder", "MLPTrunk", "fits_convolution"]
 
 
 class CodeLinear(nn.Linear):
@@ -210,8 +210,13 @@ class Discriminator(nn.Module):
         return self.layers(codes).squeeze(1)
 
 
+def fits_convolution(shape: Sequence[int]) -> bool:
+    """Whether a convolutional network can read or write rows of this shape: images with sides from 8 to 128."""
+    return len(shape) in (2, 3) and all(8 <= side <= 128 for side in shape[:2])
+
+
 def _image_size(shape: Sequence[int]) -> tuple[int, int, int]:
-    if len(shape) not in (2, 3) or not all(8 <= side <= 128 for side in shape[:2]):
+    if not fits_convolution(shape):
         raise AAEError(
             f"A convolutional network needs images (H, W) or (H, W, C) with sides from 8 to 128, not {tuple(shape)}; "
             "use the fully connected one."

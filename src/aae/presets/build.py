@@ -14,7 +14,7 @@ from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial, MutualInformation
 from aae.model.merging import Concatenate, LinearSum
-from aae.model.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk
+from aae.model.networks import ConvDecoder, ConvTrunk, Discriminator, MLPDecoder, MLPTrunk, fits_convolution
 from aae.model.posteriors import Category, Gaussian, Noisy, Point
 from aae.model.priors import (
     BallPrior,
@@ -141,7 +141,8 @@ def _trunk(options: Options, data: Dataset) -> MLPTrunk | ConvTrunk | EnsembleTr
 
 
 def _decoder(options: Options, data: Dataset, dim: int) -> nn.Module:
-    if options.decoder == "conv" or (options.decoder == "auto" and data.is_image and len(data.shape) == 3):
+    colour = data.is_image and len(data.shape) == 3 and fits_convolution(data.shape)
+    if options.decoder == "conv" or (options.decoder == "auto" and colour):
         return ConvDecoder(dim, data.input_shape, options.channels)
     # Also beside a convolutional encoder: it is cheaper, and the classes are learned by the encoder.
     hidden = (500, 500) if options.network == "conv" else _hidden(options.hidden, data)

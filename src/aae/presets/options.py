@@ -41,7 +41,7 @@ class Options:
         None, "widths of the hidden layers; auto: 128 to 1000, depending on the input size", auto=None
     )
     channels: int = _option(16, "output channels of the first convolution")
-    decoder: str = _option("auto", "mlp or conv; auto: conv for colour images, otherwise mlp",
+    decoder: str = _option("auto", "mlp or conv; auto: conv for colour images with sides from 8 to 128, otherwise mlp",
                            choices=("mlp", "conv", "auto"))  # fmt: skip
     dropout: float = _option(0.0, "dropout probability of hidden units")
     batch_norm: bool = _option(True, "batch norm in the encoder")

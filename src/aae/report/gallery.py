@@ -413,7 +413,7 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
         facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
-        facts |= {name: "the preset's own" if name == "length" else "the usual" for name in ("reading", "length")
+        facts |= {name: "the preset's own" if name == "length" else "default options" for name in ("reading", "length")
                   if name in facts and not facts[name]}  # fmt: skip
         facts["options"] = facts.pop("changes", {}) or "those of the preset"  # as the command line calls them
         facts["same seed, same weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU

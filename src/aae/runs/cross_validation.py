@@ -190,7 +190,7 @@ def cross_validate(
                            fit_noise=sampled, info={"preset": preset})  # fmt: skip
             if result.interrupted:
                 raise KeyboardInterrupt
-            found.append(evaluate(result.model, part, split))
+            found.append(evaluate(result.model, part))  # simple classifiers come after it, over more folds
             probabilities[folds == k] = inference.classify(result.model, part.test_x)
             advance(len(out))
     figures = pooled(found) | class_figures("test_error", data.test_y, probabilities.argmax(1), data.classes)

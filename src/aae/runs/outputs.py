@@ -344,12 +344,13 @@ def _with_classes(
     columns, category = Columns.of(table), model.category
     if category is None or category.prior is None or not model.classes:
         return columns, draw_samples(model, n, label, seed)
-    torch.manual_seed(seed)
-    classes = category.prior(n).sample().argmax(1).cpu().numpy()
-    if label is not None:
-        classes = np.full(n, _class_number(model, label))
     names = class_names(model, category.dim)
-    drawn = _draw(model, n, classes, seed)
+    torch.manual_seed(seed)  # once: classes and styles from the same random numbers would depend on each other
+    if label is None:
+        classes = category.prior(n).sample().argmax(1).cpu().numpy()
+    else:
+        classes = np.full(n, _class_number(model, label))
+    drawn = _draw(model, n, classes)
     column = reading_of(run, strict=False).label_column or LABEL
     column = next(name for name in (column, LABEL, f"{LABEL}_drawn") if name not in map(str, table.names))
     return columns.and_category(column, names), np.column_stack([drawn, classes.astype(drawn.dtype)])
@@ -364,13 +365,14 @@ def draw_samples(model: Autoencoder, n: int, label: str | None, seed: int) -> np
     Raises:
         AAEError: The model has no such class, or a latent has no prior.
     """
-    return _draw(model, n, None if label is None else np.full(n, _class_number(model, label)), seed)
+    labels = None if label is None else np.full(n, _class_number(model, label))
+    torch.manual_seed(seed)
+    return _draw(model, n, labels)
 
 
-def _draw(model: Autoencoder, n: int, labels: np.ndarray | None, seed: int) -> np.ndarray:
+def _draw(model: Autoencoder, n: int, labels: np.ndarray | None) -> np.ndarray:
     if model.table is not None and model.noise is None:
         say(MEANS_ONLY)
-    torch.manual_seed(seed)
     return inference.sample(model, n, labels)
 
 
