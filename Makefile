@@ -51,10 +51,10 @@ lowest:
 		torch==$(LOWEST_TORCH) --editable ".[all]" --group test
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 tests/model tests/objectives tests/presets tests/sklearn
 
-# The documentation site, in docs/_build/html: runs the notebooks, and takes every warning for an error.
+# The documentation site, in docs/_build/html: runs the notebooks, two at a time, and takes every warning for an error.
 docs: setup
 	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
-	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 # The sdist and the wheel, in dist/; a release uploads them.

@@ -6,6 +6,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from aae._version import __version__
 from aae.cli.app import main
@@ -51,3 +53,16 @@ def test_messages_install_extras_that_exist():
              for match in re.findall(r"'([\w-]+)\[(\w+)\]'", path.read_text("utf-8").replace('"\n', ""))}  # fmt: skip
     assert {name for name, _ in found} == {PROJECT["project"]["name"]}
     assert {extra for _, extra in found} <= PROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_the_constraints_pin_what_is_required():
+    """Every dependency, of every extra and group, has one pinned version, and it is one that is allowed."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
+    pins = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    groups = PROJECT["project"]["optional-dependencies"] | PROJECT["dependency-groups"]
+    required = [Requirement(text) for group in groups.values() for text in group if isinstance(text, str)]
+    required += [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    assert len(pins) == len(lines)
+    for each in required:
+        if each.name != PROJECT["project"]["name"]:
+            assert pins[canonicalize_name(each.name)] in each.specifier, each

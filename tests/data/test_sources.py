@@ -376,10 +376,10 @@ def test_data_frames_that_cannot_be_used():
 
 def test_a_data_set_is_shown_in_a_few_lines():
     lines = repr(load_data(TABLE, label_column="kind")).splitlines()
-    assert lines[0].startswith("Dataset 'DataFrame': 34 rows of 4 columns to train on, 24 labelled; 6 to test on, 6")
-    assert lines[1:3] == ["columns: size, town, day, well", "classes: a, b"]
+    assert lines[0] == "Dataset 'DataFrame': 34 rows of 4 columns to train on, 24 labelled"
+    assert lines[1:4] == ["to test on: 6 rows, 6 labelled", "columns: size, town, day, well", "classes: a, b"]
     names = [f"c{k}" * 9 for k in range(500)]
     wide = load_data(pd.DataFrame(np.random.default_rng(0).random((30, 500)), columns=names))
-    assert len(repr(wide).splitlines()) <= 4
+    assert len(repr(wide).splitlines()) <= 5
     assert max(map(len, repr(wide).splitlines())) <= 100
     assert repr(load_data("digits")).splitlines()[0].startswith("Dataset 'digits': 1,437 rows of shape (8, 8)")

@@ -46,17 +46,20 @@ class Dataset:
 
     def __repr__(self) -> str:
         """Sizes, columns, classes and notes in a few lines, without the rows themselves."""
+        return "\n".join([*self.summary(), *([f"notes: {len(self.notes)}, in .notes"] if self.notes else [])])
+
+    def summary(self) -> list[str]:
+        """Sizes, columns and classes, in lines."""
         held = np.arange(0) if self.held is None else self.held  # test rows that are part of x
         rows, labelled = len(self.x) - len(held), int((self.y >= 0).sum() - (self.y[held] >= 0).sum())
         width = self.shape[0] if len(self.shape) == 1 else 0
         kind = f"{width:,} column{'s' * (width != 1)}" if width else f"shape {self.shape}"
-        lines = [f"Dataset {self.name!r}: {rows:,} rows of {kind} to train on, {labelled:,} labelled; "
-                 f"{len(self.test_x):,} to test on, {int((self.test_y >= 0).sum()):,} labelled"]  # fmt: skip
+        lines = [f"Dataset {self.name!r}: {rows:,} rows of {kind} to train on, {labelled:,} labelled",
+                 f"to test on: {len(self.test_x):,} rows, {int((self.test_y >= 0).sum()):,} labelled"]  # fmt: skip
         if self.table is not None and self.table.named:
             lines.append(f"columns: {_some(self.table.names)}")
         lines.append(f"classes: {_some(self.classes)}" if self.classes else "no classes")
-        lines += [f"notes: {len(self.notes)}, in .notes"] if self.notes else []
-        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in map(printable, lines))
+        return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in map(printable, lines)]
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -130,7 +130,8 @@ class _Bar:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
         columns = (TextColumn(f"Downloading {name}"), BarColumn(), DownloadColumn())
-        self._progress = Progress(*columns, console=stderr_console())  # results alone go to standard output
+        console = stderr_console()  # results alone go to standard output
+        self._progress = Progress(*columns, console=console, disable=console.is_jupyter)
         self._task = self._progress.add_task(name, total=None)
 
     @property

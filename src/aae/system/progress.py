@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from aae.system.errors import printable
+from aae.system.notebook import NotebookBar, show_text
 
 __all__ = ["Bar", "caught_interrupts", "deferred_interrupts", "quiet_output", "row_progress", "say",
            "sigterm_as_interrupt", "spinner", "stderr_console", "without_notes"]
@@ -46,7 +47,10 @@ class Bar:
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
         )
-        self._progress = Progress(*columns, console=self._console, disable=not show or _output.quiet, expand=True)
+        shown = show and not _output.quiet
+        self._notebook = NotebookBar() if shown and self._console.is_jupyter else None
+        hidden = not shown or self._notebook is not None
+        self._progress = Progress(*columns, console=self._console, disable=hidden, expand=True)
         self._task = self._progress.add_task("Training", total=1.0, text="")
         self._quiet = not show
         self._error = ""
@@ -57,6 +61,8 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+        if self._notebook is not None:
+            self._notebook.clear()
 
     def show(self, progress: float, row: Mapping[str, float]) -> None:
         """Update with the share of the training that is over, and the newest measurements."""
@@ -72,12 +78,17 @@ class Bar:
         # On a narrow terminal the last parts are dropped, so that the error and the time left can be read.
         while len(parts) > 1 and len(" ".join(parts)) > self._console.width - BAR_WIDTH:
             parts.pop()
-        self._progress.update(self._task, completed=min(progress, 1.0), text=printable(" ".join(parts)))
+        if parts:  # otherwise the last ones stay
+            self._progress.update(self._task, text=printable(" ".join(parts)))
+        self._progress.update(self._task, completed=min(progress, 1.0))
+        if self._notebook is not None:
+            task = self._progress.tasks[0]
+            self._notebook.show(task.completed, task.fields["text"], task.time_remaining)
 
     def print(self, text: str) -> None:
         """Print a line above the bar."""
         if not self._quiet and _is_shown(text):
-            self._progress.console.print(printable(text), soft_wrap=True)
+            _print_line(self._progress.console, text)
 
 
 @contextmanager
@@ -155,14 +166,22 @@ def _silent() -> bool:
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
-def stderr_console(quiet: bool = False) -> Console:
+def stderr_console() -> Console:
     """Standard error, with texts as they are: names of files and classes may look like markup or like an emoji."""
-    return Console(stderr=True, quiet=quiet, markup=False, emoji=False, highlight=False)
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    stderr_console(_silent() or not _is_shown(text)).print(printable(text), soft_wrap=True)
+    if not _silent() and _is_shown(text):
+        _print_line(stderr_console(), text)
+
+
+def _print_line(console: Console, text: str) -> None:
+    if console.is_jupyter:  # rich does not wrap there
+        show_text(printable(text))
+    else:
+        console.print(printable(text), soft_wrap=True)
 
 
 @contextmanager

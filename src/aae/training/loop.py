@@ -69,9 +69,9 @@ class Result:
         return "\n".join([
             f"Result: {self.step:,} steps in {self.seconds:.0f} s{stopped}, {self.path or 'kept in memory only'}",
             f"model: latents {codes}; {weights:,} parameters",
-            repr(self.data),
-            *textwrap.wrap(f"newest metrics: {figures}" if figures else "no metrics", 100, max_lines=6),
-            *([f"{len(self.notes)} notes in .notes"] if self.notes else []),
+            *self.data.summary(),
+            *textwrap.wrap(f"newest metrics: {figures}" if figures else "no metrics", 90, max_lines=6),
+            *([f"notes: {len(self.notes)}, in .notes"] if self.notes else []),
         ])
 
 
