@@ -30,6 +30,7 @@ myst_heading_anchors = 3
 # such as those in two languages, run once.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(DOCS / "_build" / "executed")
+nb_execution_in_temp = True  # some write runs
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True

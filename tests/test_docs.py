@@ -19,6 +19,7 @@ NO_PAGES = {"_build", "jupyter_execute", "reference"}
 DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if NO_PAGES.isdisjoint(path.parts))
 PAGES = [ROOT / "README.md", *DOCS]
 BLOCK = re.compile(r"^```(console|python)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What cannot run in a test, and why.
 LEFT = {
     "pip ": "needs the network", "hf ": "needs the network", "make ": "sets up an environment",
@@ -85,9 +86,19 @@ def short(words):
     return words if settled else [*words, *SHORT.get(words[0], [])]
 
 
+def own_parts(path, world, monkeypatch):
+    """The run and the module of a page that defines classes, trains, and says what to do with both."""
+    cells = [text.removeprefix("%matplotlib inline\n") for text in CELL.findall(path.read_text(encoding="utf-8"))]
+    (world / "my_parts.py").write_text("\n".join(cell for cell in cells if re.search("^class ", cell, re.MULTILINE)))
+    monkeypatch.syspath_prepend(world)
+    exec(compile("\n".join(cells).replace("steps=1000", "steps=2"), str(path), "exec"), {"__name__": "my_parts"})
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_commands(page, world, cli):
+def test_commands(page, world, cli, monkeypatch):
     path = WITH_COMMANDS[page]
+    if "--components my_parts" in path.read_text(encoding="utf-8"):
+        own_parts(path, world, monkeypatch)
     if "--features" in path.read_text(encoding="utf-8"):
         pytest.importorskip("onnxruntime")
         image_encoder(world / "onnx-community" / "dinov2-small")
