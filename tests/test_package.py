@@ -9,8 +9,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import aae
 from aae._version import __version__
 from aae.cli.app import main
+from aae.presets.options import RENAMED
+from aae.system.renaming import old_arguments
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -66,3 +69,13 @@ def test_the_constraints_pin_what_is_required():
     for each in required:
         if each.name != PROJECT["project"]["name"]:
             assert pins[canonicalize_name(each.name)] in each.specifier, each
+
+
+def test_the_changelog_has_every_old_name():
+    """The first table of the changelog has a row for each old name that still works, with the current one beside it."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text.partition("### Added")[0], re.MULTILINE)
+    names = [set(RENAMED.items()), set(aae._RENAMED.items())]
+    names += [set(old_arguments(cls).items()) for cls in (aae.Settings, aae.Adversarial, aae.NeighbourTargets)]
+    for old, new in set.union(*names):
+        assert any(re.search(rf"\b{old}\b", before) and re.search(rf"\b{new}\b", now) for before, now in rows), old
