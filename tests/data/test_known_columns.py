@@ -106,7 +106,7 @@ def test_columns_by_name():
     cells = {"c": pa.array([1]), "b": pa.array([2]), "a": pa.array([3])}
     assert rows_of(table, cells, "t", Style(), None).tolist() == [[3, 2]]
     assert unused_note(table, list(cells), "t") == ["t: ignored 'c': the model was not trained on it."]
-    with pytest.raises(AAEError, match=r"t has no column 'a' nor ' b', which the model was trained on\.$"):
+    with pytest.raises(AAEError, match=r"t has none of the columns 'a', ' b', which the model was trained on\.$"):
         rows_of(table, {"usage": pa.array([1])}, "t", Style(), None)
     table = Table([{"name": "age", **NUMBER}])
     with pytest.raises(AAEError, match=r"t has no column 'age', which the model was trained on; is it 'ages'\?"):

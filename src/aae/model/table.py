@@ -229,9 +229,11 @@ def check_known_columns(names: Sequence[str | int], present: Sequence[str], wher
     missing = [str(name) for name in names if str(name) not in set(present)]
     if missing:
         near = difflib.get_close_matches(missing[0], [name for name in present if name not in names], n=1, cutoff=CLOSE)
-        others = f" nor {', '.join(map(repr, missing[1:LISTED]))}" if len(missing) > 1 else ""
+        more = f" and {len(missing) - LISTED} more" if missing[LISTED:] else ""
+        listed = ", ".join(map(repr, missing[:LISTED])) + more
         hint = f"; is it {near[0]!r}?" if near else "."
-        raise AAEError(f"{where} has no column {missing[0]!r}{others}, which the model was trained on{hint}")
+        lacks = f"none of the columns {listed}" if len(missing) > 1 else f"no column {listed}"
+        raise AAEError(f"{where} has {lacks}, which the model was trained on{hint}")
 
 
 def _check_column(column: Mapping[str, Any]) -> None:
