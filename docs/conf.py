@@ -21,6 +21,7 @@ exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = f"aae {version}"
 html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
@@ -65,7 +66,7 @@ def write_commands(_app: Any) -> None:
 
 def inline_formula(writer: Any, node: Any) -> None:
     """Write a formula within a sentence."""
-    writer.body.append(convert(node.astext()))
+    writer.body.append(f'<span class="formula">{convert(node.astext())}</span>')
     raise SkipNode
 
 
