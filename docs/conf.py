@@ -49,7 +49,7 @@ def write_commands(_app: Any) -> None:
     command = [sys.executable, "-m", "typer", "aae.cli.app", "utils", "docs", "--name", "aae", "--title", "Commands"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
     lines, examples = [], False
-    for line in done.stdout.splitlines():
+    for line in done.stdout.replace("\b\n", "").splitlines():
         if line == "Examples:":
             lines += ["**Examples**:", "", "```console"]
             examples = True
