@@ -158,7 +158,7 @@ def render(results: dict[str, dict[str, Any]]) -> str:
         "Regenerate with `python benchmarks/own_data.py`. Each draw splits the rows anew (a quarter for testing) and",
         "keeps the labels of a tenth of the others, stratified by class; every method gets the same rows and",
         "labels. `SVC` and `HistGradientBoosting` learn from the labelled rows only. The defaults were chosen on other",
-        "data ([outside.md](outside.md)); for MNIST, on draws 100 to 129, which are not among these. MNIST: 5,000",
+        "data ([external data sets](outside.md)); for MNIST, on draws 100 to 129, which are not among these. MNIST: 5,000",
         "training rows with the pixels as columns, so the estimator does not know that they are images.",
         "",
         "## Test error in percent, mean ± standard deviation of 10 draws",
