@@ -1,7 +1,10 @@
 """The line of a file that a row begins in, and the messages that name it."""
 
 import gzip
+import re
+import shlex
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -83,3 +86,14 @@ def test_dates_in_different_orders_are_both_named(tmp_path):
     (tmp_path / "a.csv").write_text("\n".join(["day,kind", *(f"{date},{k % 2}" for k, date in enumerate(dates))]))
     with pytest.raises(AAEError, match=r"the day first \('13/01/2026' in line 2\) and others \('01/31/2026' in line"):
         load_data(tmp_path / "a.csv")
+
+
+def test_a_text_with_a_comma_is_quoted_for_missing(tmp_path):
+    """The option in the message can be given as it stands."""
+    cells = [f'"{k},5"' for k in range(90)] + ['"<0,5"', '"<0,5"']
+    (tmp_path / "a.csv").write_text("dose,kind\n" + "".join(f"{cell},{'ab'[k % 2]}\n" for k, cell in enumerate(cells)))
+    with pytest.raises(AAEError, match="name it with --missing") as error:
+        load_data(tmp_path / "a.csv", ReadOptions(label_column="kind"))
+    option = shlex.split(re.search(r"--missing '.+?'", str(error.value))[0])[1]
+    data = load_data(tmp_path / "a.csv", ReadOptions(label_column="kind", missing=option))
+    assert np.isnan(np.concatenate([data.x, data.test_x])).sum() == 2

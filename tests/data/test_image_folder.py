@@ -158,3 +158,11 @@ def test_a_model_judges_classes_that_only_the_test_part_has(write):
     data = load_data(root, classes=["bird", "cat", "dog"])
     assert data.classes == ["cat", "dog", "bird"]
     assert sorted(data.test_y.tolist()) == [0] * 4 + [2] * 4
+
+
+def test_labels_of_folders_that_a_file_replaces_are_counted(tmp_path):
+    for name in ("cat/0", "cat/1", "cat/2", "dog/0", "2024/0"):
+        write_picture(tmp_path / "pets" / f"{name}.png", np.zeros((8, 8), np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\ncat/0.png,cat\ndog/0.png,dog\n")
+    notes = load_data(tmp_path / "pets", ReadOptions(labels_file=str(tmp_path / "labels.csv"))).notes
+    assert "labels.csv takes the place of the folders: 2 images count as unlabelled in 'cat'." in notes

@@ -147,4 +147,4 @@ def test_a_training_takes_the_weights():
 def test_the_sentence_lists_the_rarest_classes():
     note = prior_note(["a", "b", "c", "d", "e"], [0.49, 0.06, 0.15, 0.2, 0.1])
     assert "labelled examples: 'b' 6 %, 'e' 10 %, 'c' 15 %, 'd' 20 %, ...; --set class_prior=[...] sets" in note
-    assert "'b' 3 %, 'a' 97 %, and rare ones are predicted about that often; --set" in prior_note("ab", [0.97, 0.03])
+    assert "'a' 97 %, 'b' 3 %, and rare ones are predicted about that often; --set" in prior_note("ab", [0.97, 0.03])

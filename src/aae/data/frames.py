@@ -33,7 +33,7 @@ DataFrame = Any  # of pandas or polars, neither of which has to be installed
 _FLAG = r"(?:'[^']*'|\S+?)(?=[ .;,]|$)"
 _ADVICE = (
     (r"(name the decimal mark|say which) with --decimal( , or --decimal \.)?", "turn the column into numbers"),
-    (r"name (it|them) with --missing", r"replace \1 by None"),
+    (rf"name (it|them) with --missing(?: (?!if ){_FLAG})?", r"replace \1 by None"),
     (r"say so with --missing", "replace it by None"),
     (rf"leave it out with --ignore( {_FLAG})?", "leave it out"),
     (rf"(say|read (it|them|the column) as categories with) --kind {_FLAG}( and so on)?",

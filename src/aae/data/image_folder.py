@@ -86,7 +86,7 @@ def folder_rows(
     notes, labels = [*_skipped_notes(found), *found.notes], None
     if file is not None:
         labels, more = file_labels(file, folder, found.files, list(found.skipped), found.what)
-        notes += more
+        notes += [*more, *_replaced_labels(file.name, found, labels)]
     structure = structure_of(found.files, labels, found.what)
     notes += structure.notes
     if file is None:
@@ -130,6 +130,18 @@ def _lost_classes(found: FolderFiles, labels: Sequence[str | None]) -> list[str]
     some = ", ".join(map(repr, lost[:NAMED])) + (" ..." if len(lost) > NAMED else "")
     classes = "the class" if len(lost) == 1 else "the classes"
     return [f"No {found.what} of {classes} {some} could be read."] if lost else []
+
+
+def _replaced_labels(name: str, found: FolderFiles, labels: Sequence[str | None]) -> list[str]:
+    """Images that have no row, although their folder is called like a class of the file of labels."""
+    folders, classes = structure_of(found.files).labels, set(labels) - {None}
+    pairs = zip(folders, labels, strict=True)
+    lost = [folder for folder, label in pairs if folder is not None and label is None and folder in classes]
+    if not lost:
+        return []
+    some = ", ".join(map(repr, sorted(set(lost))[:NAMED])) + (" ..." if len(set(lost)) > NAMED else "")
+    are = "image counts" if len(lost) == 1 else "images count"
+    return [f"{name} takes the place of the folders: {len(lost):,} {are} as unlabelled in {some}."]
 
 
 def _in_several_classes(pictures: Pictures, labels: Sequence[str | None]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ NEAR = 5.0  # scales from the mean within which numbers are such as a model was 
 TOTALS = frozenset({"total", "totals", "sum", "subtotal", "grand total", "summe", "gesamt", "mean", "average", "avg",
                     "mittelwert", "count", "total:", "sum:", "summe:"})  # fmt: skip
 DATE_LIKE = re.compile(r"(?:19|20)\d{2}\D{0,3}\d{1,3}|\d{1,2}\D{1,5}(?:19|20)\d{2}")
+MISSING = 3  # texts that a message marks as empty cells
 MAX_CODES = 100  # different whole numbers with leading zeros that are taken for names of categories
 
 
@@ -108,7 +110,8 @@ def text_column(cells: TextCells, place: ColumnPlace, style: Style, wanted: str 
     if wanted is not None:
         found = numbers.found if wanted == "number" else cells.dates.found
         if not found[real].all():
-            advice = "correct it, or name it with --missing if it stands for an empty cell"
+            flag = missing_flag(cells.distinct[k] for k in np.flatnonzero(real & ~found))
+            advice = f"correct it, or name it with {flag} if it stands for an empty cell"
             raise cells.refusal(real & ~found, real & found, place, wanted, advice)
         if wanted == "date":
             return _of_dates(cells, place)
@@ -308,13 +311,22 @@ def _refuse_nearly(cells: TextCells, found: np.ndarray, real: np.ndarray, what: 
     odd = np.flatnonzero(wrong).tolist()
     sums = [cells.distinct[k].casefold() in TOTALS for k in odd]
     names = [cells.distinct[k].casefold() == place.name.casefold() or cells.row(k) == 0 for k in odd]
-    missing = "name it with --missing if it stands for an empty cell"
+    missing = f"name it with {missing_flag(cells.distinct[k] for k in odd)} if it stands for an empty cell"
     if all(total or repeated for total, repeated in zip(sums, names, strict=True)):
         row = "delete the row, which sums up others" if any(sums) else (
             "delete the row, if it repeats the names or gives the units")  # fmt: skip
         raise cells.refusal(wrong, found & real, place, what, f"{row}, or {missing}")
     advice = f"correct it, {missing}, or read the column as categories with {kind_flag(place.name)}"
     raise cells.refusal(wrong, found & real, place, what, advice)
+
+
+def missing_flag(texts: Iterable[str]) -> str:
+    """The option that marks texts as empty cells; with its value where a comma in a text has to be quoted."""
+    some = list(islice(texts, MISSING))
+    if not any("," in text or '"' in text for text in some):
+        return "--missing"
+    quoted = ['"' + text.replace('"', '""') + '"' for text in some]
+    return f"--missing {shlex.quote(','.join(quoted))}"
 
 
 def kind_flag(name: str, kind: str = "category") -> str:

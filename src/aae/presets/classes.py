@@ -110,8 +110,9 @@ def has_rare(shares: str | Sequence[float] | np.ndarray) -> bool:
 
 def prior_note(classes: Sequence[ClassName], shares: Sequence[float]) -> str:
     """A sentence on the frequencies that follow from the labels."""
-    rarest = sorted(zip(shares, map(str, classes), strict=True))[:LISTED]
-    some = ", ".join(f"{name!r} {100 * share:.2g} %" for share, name in rarest)
+    named = list(zip(shares, map(str, classes), strict=True))
+    listed = named if len(named) <= LISTED else sorted(named)[:LISTED]  # in the order of class_prior, or the rarest
+    some = ", ".join(f"{name!r} {100 * share:.2g} %" for share, name in listed)
     rare = ", and rare ones are predicted about that often" if has_rare(shares) else ""
     return (
         f"Class frequencies are estimated from the labelled examples: {some}"

@@ -66,13 +66,18 @@ class RunDir:
         Raises:
             AAEError: It exists and is not empty, or cannot be made.
         """
-        self._check_empty()
+        self.check_empty()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise AAEError(f"{self.path} cannot be made ({error.strerror}); choose another --out.") from error
 
-    def _check_empty(self) -> None:
+    def check_empty(self) -> None:
+        """Check that nothing is in the directory yet.
+
+        Raises:
+            AAEError: It holds files, or is one.
+        """
         if self.path.exists() and (not self.path.is_dir() or any(p.name != LOCK for p in self.path.iterdir())):
             raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to continue that run.")
 
@@ -110,7 +115,7 @@ class RunDir:
         Raises:
             AAEError: The directory is not empty, or cannot be written.
         """
-        self._check_empty()
+        self.check_empty()
         write_checksummed(self.path / "config.json", {"format": FORMAT, "versions": versions(), **config})
 
     def config(self) -> dict[str, Any]:
