@@ -267,3 +267,9 @@ def test_skipped_images_are_reported(pets):
     (pets / "pets" / "cat" / "3.png").write_bytes(b"")
     result = train_preset("semi-supervised", pets / "pets", labels=8, steps=2, out=pets / "run", progress=False)
     assert any("1 image could not be read" in note for note in result.notes)
+
+
+def test_a_run_directory_that_exists_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(AAEError, match="exists already"):
+        train_preset("vae", tmp_path / "missing.csv", out=tmp_path)
