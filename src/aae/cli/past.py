@@ -1,6 +1,6 @@
 """Commands that show what was trained: `runs` and `info`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,24 +58,38 @@ def info(run: RunPath, components: Components = None) -> None:
 
 
 def _training_lines(run: Any) -> list[tuple[str, str]]:
-    from aae.presets.meanings import written
-    from aae.presets.options import Options
+    from aae.runs.own_model import how_made
     from aae.training.rundir import RunDir
 
     config, history = run.config, RunDir(run.path).history()
     steps, seconds = history.last("step") or 0, history.last("seconds") or 0.0
-    changes = config.get("changes", {})
-    known = Options.__dataclass_fields__
-    pairs = [f"{name}={written(name, value) if name in known else value}" for name, value in changes.items()]
     versions = config.get("versions", {})
     return [
-        ("preset", run.preset),
+        ("preset", run.preset if "preset" in config else f"none: a model of your own, {how_made(config)}"),
         ("data", str(config.get("data", "?"))),
         ("labels", f"{config.get('labels', 0)}, split {config.get('split', '?')}, seed {config.get('seed', '?')}"),
-        ("options", " ".join(pairs) or "those of the preset"),
+        ("options", _option_text(config)),
         ("trained", f"{counted(int(steps), 'step')} in {seconds:.0f} s on {config.get('device', '?')}"
                     f" ({config.get('precision', '?')}), {run.when:%Y-%m-%d %H:%M}, aae {versions.get('aae', '?')}"),
     ]  # fmt: skip
+
+
+def _option_text(config: Mapping[str, Any]) -> str:
+    """The options that differ from the preset, or the settings that differ from the defaults."""
+    from aae.model.component import describe
+    from aae.presets.meanings import written
+    from aae.presets.options import Options
+    from aae.runs.own_model import own_settings, setting_texts
+    from aae.training.settings import Settings
+
+    known = Options.__dataclass_fields__
+    if "preset" in config:
+        changes = config.get("changes", {})
+        pairs = [f"{name}={written(name, value) if name in known else value}" for name, value in changes.items()]
+        return " ".join(pairs) or "those of the preset"
+    defaults = describe(vars(Settings(steps=1))) | {"steps": None}
+    own = {name: value for name, value in own_settings(config).items() if value != defaults.get(name)}
+    return "; ".join([*(f"{name} {text}" for name, text in setting_texts(own).items()), "else those of aae.Settings"])
 
 
 def _model_lines(model: Any) -> list[tuple[str, str]]:

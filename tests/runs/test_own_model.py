@@ -1,0 +1,77 @@
+"""Runs of models that a user built, of classes of the user's own, as other users of the run see them."""
+
+import html
+import re
+import shlex
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+import aae
+from aae.model.component import foreign_classes
+
+SETTINGS = {"steps": 2, "lr_schedule": "cosine"}
+
+
+class Star(torch.nn.Module):
+    """A prior of one's own."""
+
+    def __init__(self, dim=2):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, n, labels=None):
+        return Independent(Normal(torch.zeros(n, self.dim), 1.0), 1)
+
+
+class Squares(torch.nn.Module):
+    """A matching rule of one's own."""
+
+    def __init__(self, weight=1.0):
+        super().__init__()
+        self.weight = weight
+
+    def penalty(self, posterior, codes, prior):
+        return self.weight * codes.square().mean()
+
+
+def own_model(rule=None):
+    trunk = aae.MLPTrunk((8, 8), hidden=(8,))
+    z = aae.Latent("z", aae.Point(8, 2), Star(), rule or Squares())
+    return aae.Autoencoder([z], trunk, aae.MLPDecoder(2, (8, 8), hidden=(8,)))
+
+
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory):
+    """A run of a model with two own classes, that no latent's labels help to train."""
+    out = tmp_path_factory.mktemp("own") / "run"
+    aae.train(own_model(), "digits", aae.Settings(**SETTINGS), labels=100, out=out, progress=False, device="cpu")
+    return out
+
+
+def test_foreign_classes_are_those_from_outside_of_the_package():
+    assert foreign_classes(own_model()) == [Star, Squares]
+    assert foreign_classes(own_model(aae.MMD())) == [Star]
+    assert foreign_classes(aae.Latent("z", aae.Point(8, 2), aae.GaussianPrior(2), aae.MMD())) == []
+
+
+def test_info_describes_the_settings(own_run, cli):
+    told = cli("info", own_run, "--components", f"{__name__}:Star,Squares")
+    lines = dict(line.split("  ", 1) for line in told.out.splitlines())
+    told = {name.strip(): text.strip() for name, text in lines.items()}
+    assert told["preset"] == "none: a model of your own, trained by aae.train in Python"
+    assert told["options"] == "steps 2; lr_schedule cosine; else those of aae.Settings"
+
+
+def test_the_commands_of_the_report_work(own_run, cli):
+    page = aae.report(own_run, components=[Star, Squares]).read_text(encoding="utf-8")
+    lines = html.unescape(re.search(r"<pre><code>(.*?)</code>", page, re.S)[1]).splitlines()
+    assert lines[0] == "# trained by aae.train in Python"
+    evaluate = shlex.split(lines[1])
+    assert evaluate[-2:] == ["--components", f"{__name__}:Star,Squares"]
+    assert cli(*evaluate[1:]).code == 0
+    settings = page.partition("<h2>Settings</h2>")[2]
+    assert "those of the preset" not in settings
+    for cell in ('<th scope="row">length.steps</th><td>2</td>', '<th scope="row">lr_<wbr>schedule</th><td>cosine</td>'):
+        assert cell in settings
