@@ -1,8 +1,11 @@
 """Runs of models that a user built, of classes of the user's own, as other users of the run see them."""
 
 import html
+import json
 import re
 import shlex
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -10,6 +13,8 @@ from torch.distributions import Independent, Normal
 
 import aae
 from aae.model.component import foreign_classes
+from aae.runs.card import write_card
+from aae.training.train import _reads_labels
 
 SETTINGS = {"steps": 2, "lr_schedule": "cosine"}
 
@@ -38,7 +43,7 @@ class Squares(torch.nn.Module):
 
 def own_model(rule=None):
     trunk = aae.MLPTrunk((8, 8), hidden=(8,))
-    z = aae.Latent("z", aae.Point(8, 2), Star(), rule or Squares())
+    z = aae.Latent("z", aae.Point(8, 2), Star(), Squares() if rule is None else rule)
     return aae.Autoencoder([z], trunk, aae.MLPDecoder(2, (8, 8), hidden=(8,)))
 
 
@@ -75,3 +80,41 @@ def test_the_commands_of_the_report_work(own_run, cli):
     assert "those of the preset" not in settings
     for cell in ('<th scope="row">length.steps</th><td>2</td>', '<th scope="row">lr_<wbr>schedule</th><td>cosine</td>'):
         assert cell in settings
+
+
+def test_labels_that_no_latent_reads_are_not_said_to_be_used(own_run, cli):
+    assert "no labels were used" in card_of(own_model())
+    assert json.loads((own_run / "config.json").read_text())["labels_used"] == 0
+    assert cli("runs", own_run.parent).out.splitlines()[1].split()[1:5] == ["own", "model", "digits", "0"]
+    assert "; 100 of" not in cli("info", own_run, "--components", f"{__name__}:Star,Squares").out
+    term = type("Term", (torch.nn.Module,), {"__module__": "my_parts"})()  # which may read the labels of a batch
+    assert not _reads_labels(own_model(), aae.Settings(**SETTINGS, extras=[aae.Restarts(2)]))
+    assert _reads_labels(own_model(), aae.Settings(**SETTINGS, terms=[term]))
+
+
+def card_of(model):
+    with TemporaryDirectory() as folder:
+        return write_card(model, {"labels": 100, "labels_used": 0}, {}, Path(folder)).read_text()
+
+
+def test_the_card_says_how_to_load_own_classes():
+    text = card_of(own_model())
+    assert f"from {__name__} import Star, Squares  # of the author's own, and not in this folder" in text
+    assert 'aae.load("this folder", components=[Star, Squares])  # JSON' in text
+
+    class Local(Star):
+        pass
+
+    latent = aae.Latent("z", aae.Point(8, 2), Local(), aae.MMD())
+    text = card_of(aae.Autoencoder([latent], aae.MLPTrunk((8, 8), (8,)), aae.MLPDecoder(2, (8, 8), (8,))))
+    assert "from my_parts import Local" in text
+    assert "# my_parts stands for the file with Local" in text
+
+
+@pytest.mark.parametrize(("rules", "summary"), [
+    ([aae.Adversarial(aae.Discriminator(2, hidden=(8,))), aae.MMD()], "An adversarial autoencoder."),
+    ([aae.MMD(), Squares()], "An autoencoder whose codes are matched to a prior by MMD and Squares."),
+    ([], "An autoencoder whose codes are not matched to a prior."),
+])
+def test_the_card_says_how_codes_are_matched(rules, summary):
+    assert f"\n\n{summary}\n" in card_of(own_model(rules))

@@ -21,6 +21,7 @@ def list_runs(
 ) -> None:
     """List the runs in a folder: preset, data, labels, error and date."""
     from aae.runs.overview import find_runs
+    from aae.runs.own_model import labels_used
 
     found = list(find_runs(folder))
     if not found:
@@ -28,7 +29,7 @@ def list_runs(
         return
     rows = [("run", "preset", "data", "labels", "result", "when")]
     for run in found:
-        labels = str(run.config.get("labels", ""))
+        labels = str(labels_used(run.config)) if "labels" in run.config else ""
         when = f"{run.when:%Y-%m-%d %H:%M}" if run.when else ""
         rows.append((str(run.path), run.preset, run.data, labels, run.figure, when))
     for line in _aligned(rows):
@@ -58,7 +59,7 @@ def info(run: RunPath, components: Components = None) -> None:
 
 
 def _training_lines(run: Any) -> list[tuple[str, str]]:
-    from aae.runs.own_model import how_made
+    from aae.runs.own_model import how_made, labels_used
     from aae.training.rundir import RunDir
 
     config, history = run.config, RunDir(run.path).history()
@@ -67,7 +68,7 @@ def _training_lines(run: Any) -> list[tuple[str, str]]:
     return [
         ("preset", run.preset if "preset" in config else f"none: a model of your own, {how_made(config)}"),
         ("data", str(config.get("data", "?"))),
-        ("labels", f"{config.get('labels', 0)}, split {config.get('split', '?')}, seed {config.get('seed', '?')}"),
+        ("labels", f"{labels_used(config)}, split {config.get('split', '?')}, seed {config.get('seed', '?')}"),
         ("options", _option_text(config)),
         ("trained", f"{counted(int(steps), 'step')} in {seconds:.0f} s on {config.get('device', '?')}"
                     f" ({config.get('precision', '?')}), {run.when:%Y-%m-%d %H:%M}, aae {versions.get('aae', '?')}"),

@@ -15,6 +15,7 @@ from aae.runs.own_model import (
     component_words,
     how_made,
     is_importable,
+    labels_used,
     own_settings,
     setting_texts,
 )
@@ -37,6 +38,7 @@ IF_SEEDED = "if torch is seeded before the model is built: "
 def facts_of(config: Mapping[str, Any]) -> dict[str, object]:
     """What the report says of a run beside its options."""
     facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
+    facts |= {"labels": labels_used(config)} if config.get("labels") is not None else {}
     facts |= {name: "the preset's own" if name == "length" else "default options" for name in ("reading", "length")
               if name in facts and not facts[name]}  # fmt: skip
     changes, length = facts.pop("changes", {}), config.get("length", {})

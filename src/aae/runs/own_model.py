@@ -1,10 +1,10 @@
-"""How a run of a model that its user built is described: its own classes, and the settings in place of options."""
+"""How a run is described, above all of a model that its user built: labels, own classes, settings for options."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["LENGTHS", "PLACEHOLDER", "component_words", "how_made", "import_lines", "is_importable", "own_settings",
-           "setting_texts"]  # fmt: skip
+__all__ = ["LENGTHS", "PLACEHOLDER", "component_words", "how_made", "import_lines", "is_importable", "labels_used",
+           "own_settings", "setting_texts"]  # fmt: skip
 
 PLACEHOLDER = "my_parts"  # for the module of a class that cannot be imported
 LENGTHS = ("epochs", "steps", "max_seconds")
@@ -37,6 +37,11 @@ def component_words(classes: Sequence[type]) -> list[str]:
 def import_lines(classes: Sequence[type]) -> list[str]:
     """The same as lines of Python."""
     return [f"from {module} import {', '.join(names)}" for module, names in _by_module(classes).items()]
+
+
+def labels_used(config: Mapping[str, Any]) -> int:
+    """How many labels a training learned from: none if nothing in its model read them, whatever its split has."""
+    return int(config.get("labels_used", config.get("labels")) or 0)
 
 
 def own_settings(config: Mapping[str, Any]) -> dict[str, Any]:

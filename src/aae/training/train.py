@@ -112,6 +112,7 @@ def train(
     config = {
         **({} if info and "data" in info else source),
         "labels": len(division.labelled),
+        "labels_used": len(division.labelled) * _reads_labels(model, settings),
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
         "device": fabric.device.type,
@@ -141,6 +142,7 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        loop.reads_labels = _reads_labels(model, settings)
         loop.fit_noise, loop.of_preset = fit_noise, "preset" in (info or {})
         if memory is not None:
             loop.warnings = memory.warnings
@@ -149,6 +151,12 @@ def train(
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
+
+
+def _reads_labels(model: Autoencoder, settings: Settings) -> bool:
+    """Whether anything learns from labels: a latent, or perhaps a term or extra of the user's own."""
+    parts = (type(part).__module__ for part in (*settings.terms, *settings.extras))
+    return any(latent.label != "none" for latent in model.latents) or any(not name.startswith("aae.") for name in parts)
 
 
 def _unstable(model: Autoencoder, settings: Settings) -> list[str]:
