@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +13,12 @@ import torch
 from torch.distributions import Independent, Normal
 
 import aae
+from aae.model import component
 from aae.model.component import foreign_classes
 from aae.runs.card import write_card
-from aae.training.train import _reads_labels
+from aae.system.errors import AAEError
+from aae.training.rundir import RunDir
+from aae.training.train import _reads_labels, _recovery_advice
 
 SETTINGS = {"steps": 2, "lr_schedule": "cosine"}
 
@@ -118,3 +122,28 @@ def test_the_card_says_how_to_load_own_classes():
 ])
 def test_the_card_says_how_codes_are_matched(rules, summary):
     assert f"\n\n{summary}\n" in card_of(own_model(rules))
+
+
+def test_a_run_that_was_killed_is_continued_in_python(own_run, cli, tmp_path):
+    killed = tmp_path / "killed"
+    shutil.copytree(own_run, killed)
+    shutil.rmtree(killed / "model")
+    for command in ("evaluate", "info"):
+        done = cli(command, killed)
+        assert done.code == 1
+        assert done.err == (f"aae: {killed} has no model yet, because its training did not finish; build the model "
+                            "as before and call aae.train(..., resume=True).\n")
+    model = own_model()
+    result = aae.train(model, "digits", aae.Settings(**SETTINGS), labels=100, out=killed, progress=False, resume=True)
+    assert result.step == 2
+    assert _recovery_advice(RunDir(killed), of_preset=False) == (
+        f"Continue from step 2 with aae.train(..., out={str(killed)!r}, resume=True), on any number of devices.")
+    assert f"--out {killed} --resume" in _recovery_advice(RunDir(killed), of_preset=True)
+
+
+def test_the_explorer_takes_own_classes(own_run, monkeypatch):
+    for cls in (Star, Squares):  # which a command of another test made known in this process
+        monkeypatch.delitem(component._REGISTRY, cls.__name__, raising=False)
+    with pytest.raises(AAEError, match=r"components=\[Star, Squares\] in Python"):
+        aae.explore(own_run, 20)
+    assert "explorer" in repr(aae.explore(own_run, 20, components=[Star, Squares]))

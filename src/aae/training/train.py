@@ -126,7 +126,7 @@ def train(
     if resume and run is not None:
         group.broadcast_result(lambda: check_unchanged(run, data))
     torch.manual_seed(seed)
-    with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
+    with group.explain_lost_process(lambda: _recovery_advice(run, "preset" in (info or {}))), ExitStack() as locks:
         group.barrier()  # machines may differ in how long they take to read the data
         trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen)
         if run is not None:
@@ -218,13 +218,14 @@ def check_unchanged(run: RunDir, data: Dataset) -> None:
         )
 
 
-def _recovery_advice(run: RunDir | None) -> str:
+def _recovery_advice(run: RunDir | None, of_preset: bool) -> str:
     """How to continue a run whose processes were lost."""
     if run is None:
         return "Train again."
     with suppress(AAEError):
         state, _ = latest_checkpoint(run.checkpoints)
-        return f"Continue from step {state['step']} with --out {run.path} --resume, on any number of devices."
+        how = f"--out {run.path} --resume" if of_preset else f"aae.train(..., out={str(run.path)!r}, resume=True)"
+        return f"Continue from step {state['step']} with {how}, on any number of devices."
     return f"{run.path} holds no checkpoint; train again."
 
 
