@@ -284,7 +284,7 @@ def _curves_caption(run: Run) -> str:
     caption += f" {' '.join(explained)}" if explained else ""
     if dotted:
         caption += " At the dotted lines the discriminator cannot distinguish codes from prior samples, or has " \
-                   "stopped learning; the prior mismatch is measured without it."
+                   "stopped learning; a fresh classifier of codes and prior samples is measured without it."
     return caption
 
 
