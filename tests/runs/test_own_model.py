@@ -71,6 +71,7 @@ def test_info_describes_the_settings(own_run, cli):
     told = {name.strip(): text.strip() for name, text in lines.items()}
     assert told["preset"] == "none: a model of your own, trained by aae.train in Python"
     assert told["options"] == "steps 2; lr_schedule cosine; else those of aae.Settings"
+    assert f"`aae evaluate {own_run} --components {__name__}:Star,Squares` computes all of them" in told["figures"]
 
 
 def test_the_commands_of_the_report_work(own_run, cli):

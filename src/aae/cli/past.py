@@ -1,5 +1,6 @@
 """Commands that show what was trained: `runs` and `info`."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +45,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def info(run: RunPath, components: Components = None) -> None:
     """Describe a run or a model: data, classes, latents, parameters, options and metrics."""
     from aae.model.artifact import load
+    from aae.model.component import foreign_classes
     from aae.runs.overview import look_at, main_figure
+    from aae.runs.own_model import component_words
 
     model = load(run)
     lines = [("model", str(run))]
@@ -53,7 +56,8 @@ def info(run: RunPath, components: Components = None) -> None:
     lines += _model_lines(model)
     if (run / "config.json").is_file():
         figure = main_figure(look_at(run).figures)
-        lines.append(("figures", f"{figure or 'none yet'}; `aae evaluate {run}` computes all of them"))
+        command = shlex.join(["aae", "evaluate", str(run), *component_words(foreign_classes(model))])
+        lines.append(("figures", f"{figure or 'none yet'}; `{command}` computes all of them"))
     for line in _aligned(lines):
         typer.echo(printable(line))
 
