@@ -93,7 +93,7 @@ def test_from_training_to_everything_else(cli, folder):
     lines = dict(re.split(" {2,}", line, maxsplit=1) for line in printed[:-11])
     assert lines["Test error"] == (f"{found['test_error']:.2f} %  95 % interval: {low} to {high} %; 360 labelled test "
                                    "examples; lower is better")
-    assert lines["Prior mismatch"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
+    assert lines["Prior classifier accuracy"].startswith(f"{found['prior_classifier_accuracy']:.1f} %")
     assert lines["Labels"] == "50"
     assert printed[-11].replace(" (95 % interval)", "").split() == ["class", "recall", "precision", "support"]
     assert {line.split()[0] for line in printed[-10:]} == set("0123456789")

@@ -40,7 +40,8 @@ def test_a_line_of_a_figure_says_its_rows_interval_and_direction():
     figures = {"prior_mismatch": 7.6, **Share(57.6, 500).entries("prior_classifier_accuracy"),
                **Share(30.0, 100).entries("style_leak"), "style_leak_chance": 11.4, "labels": 100}
     assert [" ".join(line.split()) for line in figure_lines(figures)] == [
-        "Prior mismatch 57.6 % 95 % interval: 53.2 to 61.9 %; 500 codes and prior samples; chance: 50 %; 50 % is best",
+        "Prior classifier accuracy 57.6 % 95 % interval: 53.2 to 61.9 %; 500 codes and prior samples; chance: 50 %; "
+        "50 % is best",
         "Style leak 30.0 % 95 % interval: 21.9 to 39.6 %; 100 probed test examples; chance: 11.4 %; lower is better",
         "Labels 100"]
     readable = figures | Share(30.0, 100).entries("class_readable")

@@ -87,6 +87,8 @@ def test_what_a_training_uses_is_said(vectors):
     assert describe_split(load_data("digits"), split_data(load_data("digits"), 100)) == (
         "digits: 1,437 training examples, 239 of them for validation; 100 of 1,437 labels used; 360 test examples.")
     blank = replace(vectors, test_y=np.r_[-1, vectors.test_y[1:]])
+    unread = describe_split(load_data("digits"), split_data(load_data("digits"), 100), reads_labels=False)
+    assert "; no labels used (1,437 available); " in unread
     assert describe_split(blank, split_data(blank, None)).endswith("8 test examples, 7 of them labelled.")
     none = replace(vectors, y=np.full(50, -1), test_y=np.full(8, -1), classes=[])
     assert describe_split(none, split_data(none, 0)) == (

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import aae
 from aae.data.dataset import Dataset
@@ -9,6 +10,7 @@ from aae.data.splits import Split, split_data
 from aae.evaluation.baselines import (
     REPORTED,
     baseline_errors,
+    baselines,
     cross_validated_errors,
     fold_numbers,
     pca_squared_error,
@@ -51,6 +53,35 @@ def test_errors_beside_a_models(trained):
     test = (run.data.test_x.reshape(len(run.data.test_x), -1) / 255).astype(np.float32)
     assert found["random_forest"] == pytest.approx(100 * np.mean(forest.predict(test) != run.data.test_y))
     assert list(found) == list(REPORTED)
+    # Of images logistic regression reads pixels of one scale; what unlabelled rows learn is as it was.
+    pixels = LogisticRegression(max_iter=2000).fit(x.astype(np.float32), y)
+    assert found["logistic_regression"] == pytest.approx(100 * np.mean(pixels.predict(test) != run.data.test_y))
+    assert "standardscaler" in baselines(y)["logistic_regression"].named_steps
+
+
+def test_columns_are_standardised_for_logistic_regression_and_pixels_are_not():
+    """The class is in one pixel, among a hundred that vary little: standardised, these drown it."""
+    generator = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = generator.normal(0.5, 0.01, size=(60, 100))
+    x[:, 0] = np.where(y, 0.9, 0.1) + generator.normal(0, 0.05, 60)
+    columns, pixels = (cross_validated_errors(x.astype(np.float32), y, images=images)["logistic_regression"]
+                       for images in (False, True))  # fmt: skip
+    assert pixels == 0 < columns
+
+
+def test_images_of_another_scale_are_standardised(monkeypatch):
+    asked = []
+    monkeypatch.setattr("aae.evaluation.baselines._reported", lambda seed, images: asked.append(images) or {})
+    y = np.arange(40) % 2
+    trunk = aae.MLPTrunk((2, 2), (4,))
+    z, c = aae.Latent("z", aae.Point(4, 2)), aae.Latent("c", aae.Category(4, 2), label="supervised")
+    model = aae.Autoencoder([z, c], trunk, aae.MLPDecoder(4, (2, 2), (4,)), likelihood=aae.GaussianLikelihood())
+    for scale in (1, 50):
+        x = (scale * np.random.default_rng(0).random((40, 2, 2))).astype(np.float32)
+        data = Dataset("images", x, y, x, y, ["a", "b"])
+        baseline_errors(model, data, Split(np.arange(40), np.arange(0), np.arange(0)))
+    assert asked == [True, False]
 
 
 def test_without_labelled_test_rows_there_is_nothing_to_say(trained):

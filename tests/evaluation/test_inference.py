@@ -4,6 +4,8 @@ import torch
 
 from aae.data.dataset import as_float
 from aae.evaluation import inference
+from aae.model.likelihoods import GaussianLikelihood
+from aae.model.pictures import PictureFormat
 from aae.system.errors import AAEError
 from helpers.close import assert_close
 from helpers.models import CLASSES, FAMILIES, TERMS
@@ -83,3 +85,29 @@ def test_grey_images_may_have_an_axis_for_their_channel(model):
     codes = inference.encode(model, rows)
     for name, code in inference.encode(model, rows[..., None]).items():
         assert np.array_equal(code, codes[name])
+
+
+@pytest.mark.parametrize("rows", [ROWS.astype(np.float32), ROWS.astype(np.int64), (ROWS // 16).astype(np.float64)])
+def test_images_of_another_scale_are_refused(model, rows):
+    sentence = f"floats from 0 to 1, but these have values up to {rows.max():g}; divide them by the highest"
+    for call in (inference.encode, inference.classify, inference.reconstruct):
+        with pytest.raises(AAEError, match=sentence):
+            call(model, rows)
+
+
+@pytest.mark.parametrize("rows", [
+    as_float(ROWS) * 1.01, as_float(ROWS) + 2 * np.random.default_rng(0).normal(size=ROWS.shape),
+])  # fmt: skip
+def test_images_with_noise_are_taken(model, rows):
+    assert inference.encode(model, rows)["z"].shape == (7, 2)
+
+
+def test_numbers_of_no_known_scale_are_taken():
+    counts = ROWS.astype(np.float32)
+    model = FAMILIES["semi-supervised"](shape=IMAGE, likelihood=GaussianLikelihood())
+    assert inference.encode(model, counts)["z"].shape == (7, 2)
+    model.pictures = PictureFormat()  # trained on images of a file
+    with pytest.raises(AAEError, match="images of bytes"):
+        inference.encode(model, counts)
+    vectors = FAMILIES["semi-supervised"]()
+    assert inference.encode(vectors, np.full((3, 6), 200.0))["z"].shape == (3, 2)

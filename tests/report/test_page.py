@@ -122,13 +122,13 @@ def test_known_figures_are_headlines_with_units(write):
                           "test_rows": 10_000})
     shown = tiles(text)
     assert {label: tile[0] for label, tile in shown.items()} == {
-        "Test error": "1.28 %", "Log-likelihood": "340.0 nats", "Prior mismatch": "57.6 %",
+        "Test error": "1.28 %", "Log-likelihood": "340.0 nats", "Prior classifier accuracy": "57.6 %",
         "Training time": "1 min 40 s",
     }
     assert shown["Test error"][1:] == ["lower is better", "fraction of test examples misclassified",
                                        "95 % interval: 1.08 to 1.52 %; 10,000 labelled test examples"]
     assert shown["Log-likelihood"][3] == "standard error: 2.0 nats; 10,000 test examples"
-    assert shown["Prior mismatch"][1] == "50 % is best"
+    assert shown["Prior classifier accuracy"][1] == "50 % is best"
     assert shown["Training time"][1:] == ["on cpu"]
     rows = dict(re.findall(r'<th scope="row">(.*)</th><td>(.*)</td>', text))
     assert rows == {"Device": "cpu", "Training steps": "6,000", "Labels": "100", "Test examples": "10,000"}

@@ -15,7 +15,7 @@ def test_a_card_describes_the_model(trained, tmp_path):
     assert "rows of 8 x 8 values; 100 labels were used, seed 0." in text
     assert "Classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9." in text
     assert "| Test error | 1.23 % | 95 % interval: 0.50 to 3.25 %; 360 labelled test examples | fraction of" in text
-    assert "| Prior mismatch | 57.6 % | chance: 50 % | accuracy of a classifier that distinguishes codes from" in text
+    assert "| Prior classifier accuracy | 57.6 % | chance: 50 % | of a classifier that distinguishes codes from" in text
     assert "| Style leak | 30.0 % | chance: 11.4 % | " in text
     assert "seed |" not in text
     assert 'aae.load("this folder")' in text

@@ -51,8 +51,23 @@ def test_the_better_of_both_settles_what_unlabelled_rows_learn(pictures, monkeyp
     assert found.changes == {**SMALL, "baseline_targets": weight}
     assert found.length == {"steps": 400}
     (note,) = found.notes
-    assert f"baseline_targets={weight or 0})" in note
-    assert "of the 20 other labelled rows" in note
+    assert f"(baseline_targets={weight or 0})" in note
+    assert "of the 20 others, the network got " in note
+
+
+@pytest.mark.parametrize(("wrong", "needed", "follows"), [
+    ((1, 4), False, "the network got 1 wrong, simple classifiers 4; so their predictions are not used as targets "
+                    "(baseline_targets=0)."),
+    ((4, 1), True, "4 wrong, simple classifiers 1; so unlabelled rows also learn their predictions "
+                   "(baseline_targets=0.5)."),
+    ((1, 4), True, "simple classifiers 4; the probabilities of these fit better, so unlabelled rows also learn"),
+    ((4, 1), False, "classifiers 1; the probabilities of these do not fit well enough, so their predictions are not"),
+    ((4, 4), False, "4 wrong, simple classifiers 4; so their predictions are not used as targets"),
+])
+def test_the_note_says_what_follows_from_the_trial(wrong, needed, follows):
+    note = trial._note(wrong, 50, needed)
+    assert note.startswith("A short trial with half of the labels: of the 50 others, the network got ")
+    assert follows in note
 
 
 @pytest.mark.parametrize(
@@ -113,7 +128,7 @@ def test_a_run_remembers_the_result_and_resumes_without_a_trial(pictures, tmp_pa
     np.savez(tmp_path / "pictures.npz", x=pictures.x, y=pictures.y, x_test=pictures.x[:9], y_test=pictures.y[:9])
     arguments = {"labels": 40, "changes": SMALL, "steps": 6, "progress": False}
     result = train_preset("few-labels", tmp_path / "pictures.npz", out=run, **arguments)
-    assert any("other labelled rows" in note for note in result.notes)
+    assert any("A short trial with half of the labels: of the" in note for note in result.notes)
     weight = read_config(RunDir(run))["changes"]["baseline_targets"]
     assert weight in (0.0, trial.WEIGHT)
     monkeypatch.setattr("aae.runs.train.settle_targets", None)

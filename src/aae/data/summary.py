@@ -64,20 +64,22 @@ def _labels_by_class(data: Dataset) -> list[str]:
             *(f"{name!s:{width}}  {count:6}" for name, count in zip(data.classes, counts, strict=True))]  # fmt: skip
 
 
-def describe_split(data: Dataset, split: Split, heading: str | None = None) -> str:
+def describe_split(data: Dataset, split: Split, heading: str | None = None, reads_labels: bool = True) -> str:
     """What a training uses: rows, labels, rows for validation and rows to test on.
 
     Args:
         data: The data set.
         split: Its split.
         heading: Stands before it; the name of the data set if not given.
+        reads_labels: Whether the model learns from labels.
     """
     heading = data.name if heading is None else heading
     held = np.arange(0) if data.held is None else data.held
     rows, available = len(data.x) - len(held), int((data.y >= 0).sum() - (data.y[held] >= 0).sum())
     validation = f", {len(split.validation):,} of them for validation" if len(split.validation) else ""
-    labels = f"{len(split.labelled):,} of {available:,} labels used" if available else "no labels"
-    labels = labels if len(split.labelled) or not available else f"no labels used ({available:,} available)"
+    used = len(split.labelled) if reads_labels else 0
+    labels = f"{used:,} of {available:,} labels used" if available else "no labels"
+    labels = labels if used or not available else f"no labels used ({available:,} available)"
     test, known = len(data.test_x), int((data.test_y >= 0).sum())
     if data.cross_validated:
         tested = f"tested by cross-validation over {test:,} of them"

@@ -1,4 +1,9 @@
-"""A trained model on many rows: arrays in, arrays out, in chunks, without gradients."""
+"""A trained model on many rows: arrays in, arrays out, in chunks, without gradients.
+
+Rows are in the units of `aae.load_data`, whose ``x`` and ``test_x`` can be passed on. Images are bytes (uint8, 0 to
+255), or floats from 0 to 1, which mean the same; images of another range, such as 0 to 16, are divided by its end. Rows
+of a table are raw: columns in their own units, which the model scales. Vectors are those of the training.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -33,6 +38,7 @@ Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
 CHUNK = 200  # rows at a time: on a CPU, a layer's output for more no longer fits its cache
 CHUNK_CUDA = 4000
+WHITE = 2  # of floats from 0 to 1, some are above 1 after noise is added, but then others are below 0
 
 
 def _device(model: Autoencoder) -> torch.device:
@@ -89,9 +95,23 @@ def chunks(
         some = rows[part]
         if some.dtype != np.uint8:
             some = some.astype(np.float32, copy=False) if table is None else table.as_rows(some)
+            if not prepared:
+                _check_scale(model, some)
         some = some.reshape(len(some), *shape)  # grey images have an axis for their one channel, or none
         # A copy: torch warns about arrays that cannot be written to.
         yield to_input(torch.tensor(some), device, table), known
+
+
+def _check_scale(model: Autoencoder, rows: np.ndarray) -> None:
+    """Check that images of floats are not of another scale, such as 0 to 255, for which the outputs mean nothing.
+
+    Only a model that was trained on images in [0, 1] is known to need it, and only values that are never below 0 and
+    far above 1 are no such images with noise.
+    """
+    scaled = getattr(model.likelihood, "bounded", False) or model.pictures is not None
+    if scaled and model.table is None and len(model.shape) > 1 and rows.size and rows.max() > WHITE and rows.min() >= 0:
+        raise AAEError(f"The model takes images of bytes (uint8, 0 to 255) or of floats from 0 to 1, but these have "
+                       f"values up to {rows.max():g}; divide them by the highest that their format can hold.")
 
 
 @torch.inference_mode()
@@ -134,8 +154,13 @@ def _collect(
 def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
     """Code of every latent that has a posterior, ``{name: (N, D)}``, from rows ``(N, *shape)``.
 
+    Args:
+        model: The model.
+        rows: Images of bytes (uint8, 0 to 255) or of floats from 0 to 1; raw rows of a table, in the units of its
+            columns; or vectors like those of the training. What `aae.load_data` reads fits as it is.
+
     Raises:
-        AAEError: Rows of another shape than the model's.
+        AAEError: Rows of another shape than the model's, or images of floats that are not from 0 to 1.
     """
     return _collect(model, rows, lambda x, _: model.encode(x))
 
@@ -154,8 +179,12 @@ def features(model: Autoencoder, rows: Rows) -> np.ndarray:
 def classify(model: Autoencoder, rows: Rows) -> np.ndarray:
     """Class (or cluster) probabilities ``(N, K)``.
 
+    Args:
+        model: The model.
+        rows: Rows ``(N, *shape)`` in the units that `encode` takes: images of bytes or of floats from 0 to 1.
+
     Raises:
-        AAEError: Rows of another shape, or a model without a class output.
+        AAEError: Rows of another shape or scale, or a model without a class output.
     """
     return _collect(model, rows, lambda x, _: {"p": model.classify(x)})["p"]
 
@@ -179,12 +208,12 @@ def reconstruct(
 
     Args:
         model: The model.
-        rows: Rows ``(N, *shape)``.
+        rows: Rows ``(N, *shape)`` in the units that `encode` takes: images of bytes or of floats from 0 to 1.
         labels: Class numbers ``(N,)``, where a latent is observed.
         prepared: Rows and reconstructions are network inputs.
 
     Raises:
-        AAEError: Rows of another shape, or labels missing.
+        AAEError: Rows of another shape or scale, or labels missing.
     """
 
     def call(x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
@@ -195,7 +224,7 @@ def reconstruct(
 
 @torch.inference_mode()
 def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
-    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
+    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent: images in [0, 1], or cells in their units."""
     tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
     with _evaluation_mode(model):
         return restore(model, model.decode(tensors)).cpu().numpy()

@@ -65,7 +65,7 @@ MEASURES = {
                               digits=1, rows="probed test examples"),
     "style_leak": Measure("Style leak", "accuracy of a linear probe that predicts the class from the style",
                           digits=1, rows="probed test examples"),
-    "prior_classifier_accuracy": Measure("Prior mismatch", "accuracy of a classifier that distinguishes codes "
+    "prior_classifier_accuracy": Measure("Prior classifier accuracy", "of a classifier that distinguishes codes "
                                          "from prior samples", "50 % is best", digits=1, rows="codes and prior samples",
                                          chance=50.0),
     "conditional_accuracy": Measure("Conditional-generation accuracy", "fraction of samples that an independent "

@@ -1,6 +1,7 @@
 """Explore a run: write its page, or show it in a notebook."""
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,13 +45,16 @@ class Page:
         return f'{frame}style="border: 0" title="Explorer"></iframe>'
 
 
-def explore(run: str | Path | Run | Result, rows: int = ROWS, height: int = HEIGHT) -> Page:
+def explore(
+    run: str | Path | Run | Result, rows: int = ROWS, height: int = HEIGHT, components: Iterable[type] | type = ()
+) -> Page:
     """The explorer of a run, for a notebook: a map of its rows, its decoder, and labelling.
 
     Args:
         run: A run directory, an opened run, or the result of a training that was given one (``out=``).
         rows: How many rows to show, at most 20,000.
         height: Height of the frame in pixels.
+        components: Classes of your own that the model of a run directory is made of.
 
     Raises:
         AAEError: The run or its data cannot be read, the training was kept in memory, or ``rows`` or ``height`` is
@@ -59,7 +63,7 @@ def explore(run: str | Path | Run | Result, rows: int = ROWS, height: int = HEIG
     check_count(rows)
     if height < 1:
         raise UsageError(f"The height of the frame is 1 pixel or more, not {height}.")
-    opened = open_run(run) if isinstance(run, str | Path) else run
+    opened = open_run(run, components=components) if isinstance(run, str | Path) else run
     opened = saved_run(opened) if isinstance(opened, Result) else opened
     with spinner("Exploring") as show:
         return Page(page(run_payload(opened, rows, say=show)), height)

@@ -96,11 +96,22 @@ def load(path: str | Path, components: Iterable[type] | type = ()) -> Autoencode
     if not folder.exists():
         raise AAEError(f"There is no folder {path}; check the path.")
     if not (folder / "spec.json").is_file():
-        raise AAEError(
-            f"{path} holds no model: expected spec.json and weights.safetensors in it or in its model/."
-        )
+        raise AAEError(_why_no_model(folder))
     spec = read_checksummed(folder / "spec.json")
     return _load_model(spec, (folder / "weights.safetensors").read_bytes, classes, str(folder))
+
+
+def _why_no_model(folder: Path) -> str:
+    """Why a folder holds no model: it is a run whose training did not finish, or something else."""
+    config: dict[str, Any] = {}
+    with suppress(AAEError):
+        config = read_checksummed(folder / "config.json")
+    if (folder / "model").is_dir() or not isinstance(config.get("format"), int):
+        return f"{folder} holds no model: expected spec.json and weights.safetensors in it or in its model/."
+    how = "build the model as before and call aae.train(..., resume=True)"
+    if "preset" in config:
+        how = f"continue with `aae train {config['preset']} --out {folder} --resume`"
+    return f"{folder} has no model yet, because its training did not finish; {how}."
 
 
 def _from_hub(name: str) -> Path:

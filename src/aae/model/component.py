@@ -16,7 +16,7 @@ from torch.nn import Module, ModuleList
 from aae.system.errors import AAEError, unknown
 from aae.system.renaming import old_arguments
 
-__all__ = ["component", "describe", "fits", "get_params", "own_classes", "rebuild"]
+__all__ = ["component", "describe", "fits", "foreign_classes", "get_params", "own_classes", "rebuild"]
 
 T = TypeVar("T")
 _REGISTRY: dict[str, type] = {}
@@ -74,6 +74,25 @@ def describe(obj: Any) -> Any:
     if hasattr(obj, "tolist"):  # arrays and numbers of numpy and torch
         return obj.tolist()
     return {"type": type(obj).__name__, **{key: describe(value) for key, value in get_params(obj).items()}}
+
+
+def foreign_classes(obj: Any) -> list[type]:
+    """The classes from outside of the package that a component and its parts are of, each once."""
+    found = dict.fromkeys(type(part) for part in _parts(obj))
+    return [cls for cls in found if cls.__module__.partition(".")[0] != "aae"]
+
+
+def _parts(obj: Any) -> Iterator[Any]:
+    """A component and all components below it: what `describe` gives a type."""
+    if obj is None or isinstance(obj, bool | int | float | str) or hasattr(obj, "tolist"):
+        return
+    if isinstance(obj, Mapping | list | tuple | ModuleList):
+        below = obj.values() if isinstance(obj, Mapping) else obj
+    else:
+        yield obj
+        below = get_params(obj).values()
+    for each in below:
+        yield from _parts(each)
 
 
 def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:

@@ -15,6 +15,7 @@ from aae.evaluation import inference, metrics
 from aae.evaluation.projection import neighbour_plane
 from aae.evaluation.undertrained import signs_of_undertraining, style_is_independent
 from aae.model.autoencoder import Autoencoder
+from aae.model.component import foreign_classes
 from aae.model.parts import Prior
 from aae.presets.recipes import RECIPES
 from aae.report import plots
@@ -22,7 +23,7 @@ from aae.report.bench import SHOWN as SETTINGS
 from aae.report.bench import same_model, step_times
 from aae.report.originals import neighbours, photos_of, refuse_vectors, shows_photos, typical
 from aae.report.page import write_report
-from aae.report.reproduce import option_rows, reproduce
+from aae.report.reproduce import facts_of, option_rows, reproduce
 from aae.report.tables import refuse_cells, row_sheets, shows_cells
 from aae.runs.measure import measure_run, saved_run
 from aae.runs.open import Run, open_run
@@ -39,18 +40,10 @@ POINTS = 5000  # points on a map
 NAMED = ("features", "latent", "manifold", "styles", "typical", "confusion", "mistakes")  # plots with names of classes
 NEIGHBOURS = 3000  # points on a map by t-SNE: more take longer and look the same
 TIMED = 10  # steps of each setting in the chart of training times
-# What the report says of a run beside its options.
-FACTS = ("preset", "data", "labels", "split", "seed", "device", "precision", "reading", "changes",
-         "length", "devices", "machine", "versions")
-BY_THE_CLOCK = "no: its length was given in seconds; the command under Reproduce gives its number of steps instead, " \
-               "and makes nearly the same run on every machine"
 OF_FOLDS = (
     "The error rates, classes and mistakes below are those of cross-validation. Maps, reconstructions and samples are "
     "of the model itself, which has learned the rows shown: they look better than those of new rows."
 )
-SAME_ON_CPU = "bit-identical with this machine, precision and versions; other processors, GPUs, versions, or numbers " \
-              "of threads or processes round differently"
-SAME_ON_GPU = "nearly: the order of summation on a GPU varies"
 
 
 def _features(run: Run) -> Figure:
@@ -291,7 +284,7 @@ def _curves_caption(run: Run) -> str:
     caption += f" {' '.join(explained)}" if explained else ""
     if dotted:
         caption += " At the dotted lines the discriminator cannot distinguish codes from prior samples, or has " \
-                   "stopped learning; the prior mismatch is measured without it."
+                   "stopped learning; a fresh classifier of codes and prior samples is measured without it."
     return caption
 
 
@@ -412,16 +405,9 @@ def write_run_report(run: Run, figures: dict[str, Any]) -> Path:
                 drawn[kind] = (f"{drawn[kind][0]} {signs[sign]}", drawn[kind][1])
         config = run.config
         title = f"{config.get('preset', 'Model')} on {Path(str(config['data'])).name}"
-        facts: dict[str, object] = {name: config[name] for name in FACTS if name in config}
-        facts |= {name: "the preset's own" if name == "length" else "default options" for name in ("reading", "length")
-                  if name in facts and not facts[name]}  # fmt: skip
-        facts["options"] = facts.pop("changes", {}) or "those of the preset"  # as the command line calls them
-        facts["same seed, same weights"] = SAME_ON_CPU if config.get("device") == "cpu" else SAME_ON_GPU
-        if {"seconds", "max_seconds"} & config.get("length", {}).keys():
-            facts["same seed, same weights"] = BY_THE_CLOCK
         folds = [OF_FOLDS] if run.cross_validation is not None else []
         notes = [*signs.values(), *run.notes, *folds, *config.get("notes", [])]
         steps = int(run.directory.history().last("step") or 0)
-        commands = reproduce(config, run.directory.path, list(drawn), steps)
-        return write_report(run.directory.report, title, drawn, facts, figures, notes, commands, run.by_class,
-                            option_rows(config), row_sheets(run))
+        commands = reproduce(config, run.directory.path, list(drawn), steps, foreign_classes(run.model))
+        return write_report(run.directory.report, title, drawn, facts_of(config), figures, notes, commands,
+                            run.by_class, option_rows(config), row_sheets(run))

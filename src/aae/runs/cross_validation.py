@@ -201,7 +201,8 @@ def cross_validate(
 def _baselines(model: Autoencoder, data: Dataset, seed: int) -> dict[str, float]:
     """The errors of simple classifiers, the mean over several draws of the folds: one draw may be off by points."""
     x = inference.prepare(model, data.test_x).reshape(len(data.test_x), -1)
-    draws = [cross_validated_errors(x, data.test_y, seed + k) for k in range(DRAWS)]
+    images = len(model.input_shape) > 1
+    draws = [cross_validated_errors(x, data.test_y, seed + k, images) for k in range(DRAWS)]
     return {key: value for name in draws[0]
             for key, value in Share(float(np.mean([one[name] for one in draws])), len(x))
             .entries(f"baseline_{name}").items()}  # fmt: skip

@@ -109,7 +109,7 @@ def open_run(
     if chosen and (data is None or is_builtin(data) or table_kind(data) is None):
         flag = chosen[0].replace("_", "-")
         raise UsageError(f"--{flag} describes a table given with --data; {data or 'there'} is none.")
-    model = load_run_model(directory, config, components)
+    model = load_run_model(directory, components)
     own = data is None
     rows = load_run_data(config, path, model, given) if own else _other_data(str(data), model, config, strict, given)
     if rows.shape != model.shape and same_images(rows.shape, model.shape) and isinstance(rows.x, np.ndarray):
@@ -134,18 +134,13 @@ def open_run(
     return Run(directory, config, model, rows, split, folds, notes)
 
 
-def load_run_model(directory: RunDir, config: dict[str, Any], components: Iterable[type] | type = ()) -> Autoencoder:
+def load_run_model(directory: RunDir, components: Iterable[type] | type = ()) -> Autoencoder:
     """The model of a run.
 
     Raises:
         AAEError: The training did not finish, or the model cannot be read.
     """
-    if not directory.model.is_dir():
-        raise AAEError(
-            f"{directory.path} has no model yet, because its training did not finish; continue with `aae train "
-            f"{config.get('preset', 'PRESET')} --out {directory.path} --resume`."
-        )
-    return load(directory.model, components)
+    return load(directory.model if directory.model.is_dir() else directory.path, components)
 
 
 def load_run_data(

@@ -37,7 +37,8 @@ def start_from(model: Autoencoder, path: str | Path) -> str:
         AAEError: It is no finished run, or its encoder reads other rows or has other layers.
     """
     directory = RunDir(path)
-    old = load_run_model(directory, read_config(directory))
+    read_config(directory)  # which says what is wrong with it
+    old = load_run_model(directory)
     _check_encoders(model, old, path)
     mine, theirs = model.state_dict(), _by_latent(old, old.state_dict())
     taken: dict[str, Tensor] = {}

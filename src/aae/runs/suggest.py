@@ -118,7 +118,7 @@ def _of_run(
         raise UsageError(f"{path} is a run, whose data and training are settled; drop --{flag}.")
     directory = RunDir(path)
     config = read_config(directory)
-    model = load_run_model(directory, config, components)
+    model = load_run_model(directory, components)
     if reading.labels_file is not None:
         config["reading"] = {**config.get("reading", {}), "labels_file": reading.labels_file}
     data = load_run_data(config, path, model, reading)

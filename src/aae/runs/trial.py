@@ -1,7 +1,7 @@
 """A short training with half of the labels, which settles what unlabelled rows learn from."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -101,13 +101,20 @@ def settle_targets(
     least = min(misfit(sharpened(own, power), y) for power in CAUTION)
     needed = misfit(others, y) < min(least, CERTAIN * math.log(len(data.classes)))
     wrong = [int((p.argmax(1) != y).sum()) for p in (own, others)]
-    note = (
-        f"In a short trial with half of the labels the network misclassified {wrong[0]} of the "
-        f"{len(y)} other labelled rows, simple classifiers and spread labels {wrong[1]}; unlabelled rows learn "
-        f"{'also what these say of them' if needed else 'without these'} "
-        f"(--set baseline_targets={WEIGHT if needed else 0})."
-    )
-    return Settled({**changes, "baseline_targets": WEIGHT if needed else 0.0}, left, (note,))
+    return Settled({**changes, "baseline_targets": WEIGHT if needed else 0.0}, left, (_note(wrong, len(y), needed),))
+
+
+def _note(wrong: Sequence[int], rows: int, needed: bool) -> str:
+    """What came of the trial: how many labelled rows network and committee got wrong, and what follows from it."""
+    better = wrong[1] < wrong[0]
+    why = ""
+    if needed and not better:  # likelihood decides, which counts errors by how sure they are
+        why = "the probabilities of these fit better, "
+    elif better and not needed:
+        why = "the probabilities of these do not fit well enough, "
+    follows = "unlabelled rows also learn their predictions" if needed else "their predictions are not used as targets"
+    return (f"A short trial with half of the labels: of the {rows} others, the network got {wrong[0]} wrong, simple "
+            f"classifiers {wrong[1]}; {why}so {follows} (baseline_targets={WEIGHT if needed else 0}).")
 
 
 def _half(y: np.ndarray, split: Split, seed: int) -> tuple[Split, np.ndarray]:

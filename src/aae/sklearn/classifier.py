@@ -87,7 +87,7 @@ class AAEClassifier(ClassifierMixin, Coder):
         self.baselines_ = self._baselines
         if self.baselines_ is None:
             x = inference.prepare(self.model_, known).reshape(len(known), -1)
-            self.baselines_ = cross_validated_errors(x, labels[labels >= 0])
+            self.baselines_ = cross_validated_errors(x, labels[labels >= 0], images=known.ndim > 2)
         del self._baselines
         return self
 

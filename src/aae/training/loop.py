@@ -96,7 +96,7 @@ class Loop:
         self._spacing = CHECKPOINT_EVERY if checkpoint_every is None else checkpoint_every
         self.history = History()
         self.notes = [*data.notes, *_uneven_batch_notes(trainer.settings, group.world_size)]
-        self.fit_noise, self.of_preset = True, True
+        self.fit_noise, self.of_preset, self.reads_labels = True, True, True
         self.warnings: list[str] = []  # notes of what looks wrong with the data
         self._warned: set[str] = set()
         self._sums: dict[str, torch.Tensor] = {}
@@ -122,7 +122,7 @@ class Loop:
         bar = Bar(self._show)
         with bar as self._bar, sigterm_as_interrupt():
             if self.path is not None:
-                self._print(describe_split(self.data, self.split))
+                self._print(describe_split(self.data, self.split, reads_labels=self.reads_labels))
             for note in self.notes:
                 self._print(f"{'Warning' if note in self.warnings else 'Note'}: {note}")
             self._failure()

@@ -25,9 +25,9 @@ __all__ = ["History", "RunDir", "versions"]
 FORMAT = 1
 LOCK = ".lock"
 _TYPES: dict[str, Any] = {
-    "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "split": str, "seed": int, "device": str,
-    "precision": str, "changes": dict[str, Any], "length": dict[str, float | int], "options": dict[str, Any],
-    "data_facts": dict[str, Any], "data_in_memory": bool, "cross_validated": bool,
+    "preset": str, "data": str, "reading": dict[str, Any], "labels": int, "labels_used": int, "split": str, "seed": int,
+    "device": str, "precision": str, "changes": dict[str, Any], "length": dict[str, float | int],
+    "options": dict[str, Any], "data_facts": dict[str, Any], "data_in_memory": bool, "cross_validated": bool,
     "notes": list[str], "versions": dict[str, str],
 }  # fmt: skip
 

@@ -112,6 +112,7 @@ def train(
     config = {
         **({} if info and "data" in info else source),
         "labels": len(division.labelled),
+        "labels_used": len(division.labelled) * _reads_labels(model, settings),
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
         "device": fabric.device.type,
@@ -125,7 +126,7 @@ def train(
     if resume and run is not None:
         group.broadcast_result(lambda: check_unchanged(run, data))
     torch.manual_seed(seed)
-    with group.explain_lost_process(lambda: _recovery_advice(run)), ExitStack() as locks:
+    with group.explain_lost_process(lambda: _recovery_advice(run, "preset" in (info or {}))), ExitStack() as locks:
         group.barrier()  # machines may differ in how long they take to read the data
         trainer = Trainer(model, data, division, settings, seed, fabric, group.shard, chosen)
         if run is not None:
@@ -141,6 +142,7 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
+        loop.reads_labels = _reads_labels(model, settings)
         loop.fit_noise, loop.of_preset = fit_noise, "preset" in (info or {})
         if memory is not None:
             loop.warnings = memory.warnings
@@ -149,6 +151,12 @@ def train(
         if resume and run is not None:
             loop.resume(run)
         return loop.run()
+
+
+def _reads_labels(model: Autoencoder, settings: Settings) -> bool:
+    """Whether anything learns from labels: a latent, or perhaps a term or extra of the user's own."""
+    parts = (type(part).__module__ for part in (*settings.terms, *settings.extras))
+    return any(latent.label != "none" for latent in model.latents) or any(not name.startswith("aae.") for name in parts)
 
 
 def _unstable(model: Autoencoder, settings: Settings) -> list[str]:
@@ -210,13 +218,14 @@ def check_unchanged(run: RunDir, data: Dataset) -> None:
         )
 
 
-def _recovery_advice(run: RunDir | None) -> str:
+def _recovery_advice(run: RunDir | None, of_preset: bool) -> str:
     """How to continue a run whose processes were lost."""
     if run is None:
         return "Train again."
     with suppress(AAEError):
         state, _ = latest_checkpoint(run.checkpoints)
-        return f"Continue from step {state['step']} with --out {run.path} --resume, on any number of devices."
+        how = f"--out {run.path} --resume" if of_preset else f"aae.train(..., out={str(run.path)!r}, resume=True)"
+        return f"Continue from step {state['step']} with {how}, on any number of devices."
     return f"{run.path} holds no checkpoint; train again."
 
 
