@@ -111,3 +111,24 @@ def test_numbers_of_no_known_scale_are_taken():
         inference.encode(model, counts)
     vectors = FAMILIES["semi-supervised"]()
     assert inference.encode(vectors, np.full((3, 6), 200.0))["z"].shape == (3, 2)
+
+
+def test_data_frames_are_read_as_the_table_knows_their_columns():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=60), "town": ["Ulm", "Bonn", "Kiel"] * 20})
+    data = load_data(frame.assign(kind=["a", "b"] * 30), label_column="kind")
+    model = train_preset("few-labels", data, steps=2, progress=False).model
+    expected = inference.classify(model, inference_rows := load_data(frame, table=model.table).x)
+    assert len(inference_rows) == len(frame)
+    shuffled = frame[["town", "size"]].assign(other=1)
+    np.testing.assert_array_equal(inference.classify(model, shuffled), expected)
+    with pytest.warns(UserWarning, match="town: 'Rome'"):
+        inference.encode(model, frame.assign(town="Rome"))
+    with pytest.raises(AAEError, match="has no column 'size', which the model was trained on"):
+        inference.classify(model, frame[["town"]])
+
+
+def test_a_model_of_images_takes_no_data_frame():
+    model = train_preset("vae", "digits", steps=2, progress=False).model
+    with pytest.raises(AAEError, match=r"an array of shape \(N, 8, 8\) and no data frame"):
+        inference.encode(model, pd.DataFrame({"size": [1.0]}))

@@ -5,8 +5,10 @@ Rows are in the units of `aae.load_data`, whose ``x`` and ``test_x`` can be pass
 of a table are raw: columns in their own units, which the model scales. Vectors are those of the training.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,10 @@ from torch import Tensor
 
 from aae.data.arrays import Rows, same_images, shape_remedy
 from aae.data.batches import to_input
+from aae.data.dataset import ReadOptions
+from aae.data.frames import frame_advice, frame_library, table_of
+from aae.data.table_files import known_rows
+from aae.data.tables import readable
 from aae.model.autoencoder import Autoencoder
 from aae.system import generators
 from aae.system.errors import AAEError
@@ -140,6 +146,7 @@ def _collect(
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> dict[str, np.ndarray]:
+    rows = _of_frame(model, rows)
     results: dict[str, np.ndarray] = {}
     done = 0
     for part in map_chunks(model, rows, call, labels, prepared):
@@ -151,13 +158,33 @@ def _collect(
     return results
 
 
+def _of_frame(model: Autoencoder, rows: Any) -> Rows:
+    """Rows of a data frame as the model's table knows its columns, with warnings; other rows as they are."""
+    if frame_library(rows) is None:
+        return rows
+    where, table = "the data frame", model.table
+    if table is None:
+        raise AAEError(f"The model was not trained on a table, so it takes an array of shape (N, "
+                       f"{', '.join(map(str, model.shape))}) and no data frame.")  # fmt: skip
+    try:
+        with readable(where):
+            file = table_of(rows, where, used=set(map(str, table.names)))
+            found, notes = known_rows(file, where, ReadOptions(), table)
+    except AAEError as error:
+        raise AAEError(frame_advice(str(error))) from error
+    for note in notes:
+        warnings.warn(frame_advice(note), stacklevel=4)  # of the line that called encode or classify
+    return found
+
+
 def encode(model: Autoencoder, rows: Rows) -> dict[str, np.ndarray]:
     """Code of every latent that has a posterior, ``{name: (N, D)}``, from rows ``(N, *shape)``.
 
     Args:
         model: The model.
         rows: Images of bytes (uint8, 0 to 255) or of floats from 0 to 1; raw rows of a table, in the units of its
-            columns; or vectors like those of the training. What `aae.load_data` reads fits as it is.
+            columns, or a data frame with the columns of the training; or vectors like those of the training. What
+            `aae.load_data` reads fits as it is.
 
     Raises:
         AAEError: Rows of another shape than the model's, or images of floats that are not from 0 to 1.
