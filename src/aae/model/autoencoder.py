@@ -141,7 +141,7 @@ class Autoencoder(nn.Module):
         """The trunk's features ``(B, H)`` of inputs ``(B, *shape)``, corrupted first while training."""
         if self.trunk is None:
             return x
-        return self.trunk(self.corruption(x) if self.corruption is not None else x)
+        return self.trunk(self.corruption(x) if self.corruption is not None and self.training else x)
 
     def heads(self, features: Tensor) -> dict[str, Distribution]:
         """Distribution over codes for each latent that has a posterior."""

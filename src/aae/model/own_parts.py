@@ -7,7 +7,13 @@ from torch import nn
 
 from aae.system.errors import AAEError, check_number
 
-__all__ = ["check_arguments", "check_attributes", "check_dim", "check_module", "check_shape"]
+__all__ = ["check_arguments", "check_attributes", "check_dim", "check_module", "check_shape", "is_own"]
+
+
+def is_own(part: object) -> bool:
+    """Whether a part, or its class, is not of this package."""
+    cls = part if isinstance(part, type) else type(part)
+    return cls.__module__.partition(".")[0] != "aae"
 
 
 def check_module(part: object, role: str) -> None:
