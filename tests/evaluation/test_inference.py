@@ -83,3 +83,14 @@ def test_grey_images_may_have_an_axis_for_their_channel(model):
     codes = inference.encode(model, rows)
     for name, code in inference.encode(model, rows[..., None]).items():
         assert np.array_equal(code, codes[name])
+
+
+@pytest.mark.parametrize(("codes", "sentence"), [
+    ({"z": np.zeros((2, 2))}, "The codes of latent 'y' are missing; give codes of shape (N, 3), as aae.encode returns"),
+    ({"z": np.zeros((2, 2)), "y": np.zeros((2, 4))}, "The codes of latent 'y' are of shape (2, 4); give codes of"),
+    ({"z": np.zeros(2), "y": np.zeros((2, 3))}, "The codes of latent 'z' are of shape (2,); give codes of sh"),
+])
+def test_codes_that_are_missing_or_of_another_length_are_named(codes, sentence):
+    with pytest.raises(AAEError) as error:
+        inference.decode(FAMILIES["semi-supervised"](), codes)
+    assert str(error.value).startswith(sentence)

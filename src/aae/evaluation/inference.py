@@ -195,7 +195,19 @@ def reconstruct(
 
 @torch.inference_mode()
 def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
-    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent."""
+    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent.
+
+    Raises:
+        AAEError: The codes of a latent are missing, or of another length.
+    """
+    for latent in model.latents:
+        shape = np.shape(codes.get(latent.name, ()))
+        if len(shape) != 2 or shape[1] != latent.dim:
+            given = f"of shape {shape}" if latent.name in codes else "missing"
+            raise AAEError(
+                f"The codes of latent {latent.name!r} are {given}; give codes of shape (N, {latent.dim}), as "
+                "aae.encode returns them, or class numbers as one-hots."
+            )
     tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
     with _evaluation_mode(model):
         return restore(model, model.decode(tensors)).cpu().numpy()

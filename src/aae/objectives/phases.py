@@ -29,6 +29,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.latent import Latent, condition_of
 from aae.model.parts import Adversary, Part
+from aae.objectives.terms import checked_term
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Losses", "Metrics", "Phase", "build_phases"]
@@ -210,7 +211,7 @@ class Losses:
         if self.targets is not None:
             batch.targets = self.targets(self.teacher, batch)
         for term in self.terms:
-            loss, measured = term(self.model, self.teacher, batch)
+            loss, measured = checked_term(term, term(self.model, self.teacher, batch))
             losses.append(loss)
             metrics |= measured
         return torch.stack(losses).sum(), metrics
