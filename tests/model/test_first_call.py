@@ -483,3 +483,24 @@ def test_a_backbone_may_have_weights_that_are_not_used():
 def test_models_of_the_package_pass(name):
     model = FAMILIES[name]()
     check_results(model, torch.rand(4, *model.input_shape))
+
+
+def test_a_part_may_keep_what_it_computed():
+    """Such as the cost of a quantised code; a model with a moving average is copied before its first step."""
+    class Quantised(Merge):
+        def __init__(self):
+            super().__init__()
+            self.book = nn.Parameter(torch.randn(8, 2))
+
+        def forward(self, codes):
+            nearest = self.book[torch.cdist(codes["z"], self.book).argmin(1)]
+            self.cost = (nearest - codes["z"].detach()).square().mean()
+            return codes["z"] + (nearest - codes["z"]).detach()
+
+        def penalty(self):
+            return self.cost
+
+    model = model_of(merge=Quantised())
+    before = model.merge.book.detach().clone()
+    train(model, ema_decay=0.9)
+    assert not torch.equal(model.merge.book, before)

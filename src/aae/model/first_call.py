@@ -38,6 +38,15 @@ def check_results(model: Autoencoder, x: Tensor) -> None:
             _Calls(model, x).check()
     finally:
         model.train(training)
+        _detach_kept(model)
+
+
+def _detach_kept(model: Autoencoder) -> None:
+    """Cut what parts keep of their results off from the graph, with which a model cannot be copied."""
+    for part in model.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                vars(part)[name] = value.detach()
 
 
 class _Calls:
