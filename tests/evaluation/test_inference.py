@@ -1,11 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from aae.data.dataset import as_float
+from aae.data.sources import load_data
 from aae.evaluation import inference
 from aae.model.likelihoods import GaussianLikelihood
 from aae.model.pictures import PictureFormat
+from aae.runs.train import train_preset
 from aae.system.errors import AAEError
 from helpers.close import assert_close
 from helpers.models import CLASSES, FAMILIES, TERMS
@@ -118,10 +121,12 @@ def test_data_frames_are_read_as_the_table_knows_their_columns():
     frame = pd.DataFrame({"size": rng.normal(size=60), "town": ["Ulm", "Bonn", "Kiel"] * 20})
     data = load_data(frame.assign(kind=["a", "b"] * 30), label_column="kind")
     model = train_preset("few-labels", data, steps=2, progress=False).model
-    expected = inference.classify(model, inference_rows := load_data(frame, table=model.table).x)
-    assert len(inference_rows) == len(frame)
-    shuffled = frame[["town", "size"]].assign(other=1)
-    np.testing.assert_array_equal(inference.classify(model, shuffled), expected)
+    towns = next(column["values"] for column in model.table.columns if column["name"] == "town")
+    cells = {"size": frame["size"], "town": [towns.index(town) for town in frame["town"]]}
+    expected = inference.classify(model, np.stack([cells[name] for name in model.table.names], 1))
+    with pytest.warns(UserWarning, match="ignored 'other'"):
+        found = inference.classify(model, frame[["town", "size"]].assign(other=1))
+    np.testing.assert_array_equal(found, expected)
     with pytest.warns(UserWarning, match="town: 'Rome'"):
         inference.encode(model, frame.assign(town="Rome"))
     with pytest.raises(AAEError, match="has no column 'size', which the model was trained on"):
@@ -130,5 +135,16 @@ def test_data_frames_are_read_as_the_table_knows_their_columns():
 
 def test_a_model_of_images_takes_no_data_frame():
     model = train_preset("vae", "digits", steps=2, progress=False).model
-    with pytest.raises(AAEError, match=r"an array of shape \(N, 8, 8\) and no data frame"):
+    with pytest.raises(AAEError, match=r"an array of shape \(N, 8, 8\), and no data frame"):
         inference.encode(model, pd.DataFrame({"size": [1.0]}))
+
+
+@pytest.mark.parametrize(("codes", "sentence"), [
+    ({"z": np.zeros((2, 2))}, "The codes of latent 'y' are missing; give codes of shape (N, 3), as aae.encode returns"),
+    ({"z": np.zeros((2, 2)), "y": np.zeros((2, 4))}, "The codes of latent 'y' are of shape (2, 4); give codes of"),
+    ({"z": np.zeros(2), "y": np.zeros((2, 3))}, "The codes of latent 'z' are of shape (2,); give codes of sh"),
+])
+def test_codes_that_are_missing_or_of_another_length_are_named(codes, sentence):
+    with pytest.raises(AAEError) as error:
+        inference.decode(FAMILIES["semi-supervised"](), codes)
+    assert str(error.value).startswith(sentence)

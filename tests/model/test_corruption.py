@@ -2,10 +2,11 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from aae.model.corruption import GaussianNoise, Masking, SaltAndPepper
 from aae.system.errors import AAEError
-from helpers.models import same_output, through_json
+from helpers.models import autoencoder, same_output, style, through_json
 
 pytestmark = pytest.mark.numeric
 
@@ -63,3 +64,19 @@ def test_gradients_pass_where_the_input_is_kept():
     masked = Masking(0.5)(x)
     masked.sum().backward()
     assert torch.equal(x.grad, (masked != 0).float())
+
+
+class Added(nn.Module):
+    """A corruption of one's own, which does not look at the mode."""
+
+    def forward(self, x):
+        return x + 1
+
+
+def test_a_corruption_of_ones_own_is_applied_while_training_only():
+    model = autoencoder(style(), corruption=Added())
+    x = torch.rand(4, *model.input_shape)
+    clean, corrupted = model.trunk(x), model.trunk(x + 1)
+    assert torch.equal(model.train().features(x), corrupted)
+    assert torch.equal(model.eval().features(x), clean)
+    assert not torch.equal(clean, corrupted)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal, OneHotCategorical
 
 import aae
 from aae.model.first_call import check_results
 from aae.system.errors import AAEError, DivergenceError
+from helpers.models import FAMILIES
 
 FEATURES = 4
 
@@ -119,6 +120,78 @@ class Merge(nn.Module):
         return codes
 
 
+class Detaching(Decoder):
+    def forward(self, code):
+        return super().forward(code.detach())
+
+
+class Unused(Decoder):
+    def forward(self, code):
+        return code @ torch.ones(2, 3)
+
+
+class DetachingMerge(Merge):
+    def forward(self, codes):
+        return codes["z"].detach()
+
+
+class DetachingLikelihood(aae.GaussianLikelihood):
+    def loss(self, output, x):
+        return super().loss(output.detach(), x)
+
+
+class UnusedScale(aae.GaussianLikelihood):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+class FlatInTraining(nn.Module):
+    def forward(self, x):
+        return x.flatten() if self.training else x
+
+
+class Arms(nn.Module):
+    """A prior with an arm for each of three labels."""
+
+    dim, components = 2, 3
+
+    def __init__(self, arm):
+        super().__init__()
+        self.arm = arm
+
+    def forward(self, n, labels=None):
+        arms = torch.randint(3, (n,)) if labels is None else self.arm(labels)
+        return Independent(Normal(torch.tensor([[0.0, 0], [1, 0], [2, 0]])[arms], 0.1), 1)
+
+
+class Mixture(nn.Module):
+    """A prior that learns its means."""
+
+    has_density, dim = True, 2
+
+    def __init__(self):
+        super().__init__()
+        self.means = nn.Parameter(torch.randn(3, 2))
+
+    def forward(self, n, labels=None):
+        parts = Independent(Normal(self.means.expand(n, 3, 2), 1.0), 1)
+        return MixtureSameFamily(Categorical(torch.ones(n, 3)), parts)
+
+
+class Location(nn.Module):
+    """A prior that learns where it is, through its samples."""
+
+    dim = 2
+
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Parameter(torch.ones(2))
+
+    def forward(self, n, labels=None):
+        return Independent(Normal(self.mean.expand(n, 2), 1.0), 1)
+
+
 def model_of(trunk=None, posterior=None, prior=None, rule=None, decoder=None, **parts):
     z = aae.Latent("z", posterior or Posterior(), prior or Prior(), rule or Rule())
     return aae.Autoencoder([z], trunk or Trunk(), decoder or Decoder(),
@@ -162,8 +235,8 @@ REFUSED = {
     "posterior: no gradient": (
         {"posterior": Posterior(lambda codes: OneHotCategorical(logits=codes))},
         "Posterior returns a OneHotCategorical, which has no rsample, so that no gradient reaches the encoder; return"),
-    "posterior: rsample": ({"posterior": Posterior(OnlySamples)}, "Posterior returns a OnlySamples, which has no rsam"),
-    "posterior: no mean": ({"posterior": Posterior(Exact)}, "Posterior returns a Exact, which has no mean, and the"),
+    "posterior: rsample": ({"posterior": Posterior(OnlySamples)}, "Posterior returns an OnlySamples, which has no rsa"),
+    "posterior: no mean": ({"posterior": Posterior(Exact)}, "Posterior returns an Exact, which has no mean, and the"),
     "posterior: infinity": ({"posterior": Posterior(lambda codes: WithMean(codes / 0))},
                             "Posterior returned infinity; check its forward."),
     "posterior: error": ({"posterior": Posterior(fail)},
@@ -199,6 +272,29 @@ REFUSED = {
     "likelihood: number": ({"likelihood": Likelihood()},
                            "The likelihood Likelihood.loss returns a tensor of shape () for 30 rows; it must be a"),
     "merge: dictionary": ({"merge": Merge()}, "The merge Merge returns a dict for 30 rows; it must be a tensor of"),
+    "prior: rows as one event": ({"prior": Prior(lambda n: Normal(torch.zeros(n, 2), 1.0))},
+                                 "Prior returns a Normal of batch shape (30, 2) and event shape (), which should be "
+                                 "(30,) and (2,); wrap it: Independent(..., 1)."),
+    "posterior: rows as one event": ({"posterior": Posterior(lambda codes: Normal(codes, 1.0))},
+                                     "Posterior returns a Normal of batch shape (30, 2) and event shape (), which"),
+    "trunk: detached": ({"trunk": Trunk(torch.detach)},
+                        "The trunk Trunk gives values without a gradient, so that it does not learn; compute it "
+                        "without detach(), item() and torch.no_grad(), or freeze Trunk with requires_grad_(False)."),
+    "posterior: detached": ({"posterior": Posterior(lambda codes: WithMean(codes.detach()))},
+                            "The posterior Posterior gives values without a gradient, so that the parts before it do"),
+    "decoder: detached": ({"decoder": Decoder(torch.detach)}, "The decoder Decoder gives values without a gradient"),
+    "decoder: input detached": ({"decoder": Detaching()}, "The decoder Detaching passes no gradient on to what it is"),
+    "merge: detached": ({"merge": DetachingMerge()}, "The merge DetachingMerge gives values without a gradient"),
+    "likelihood: detached": ({"likelihood": DetachingLikelihood()},
+                             "The likelihood DetachingLikelihood.loss gives values without a gradient"),
+    "changed in place": ({"decoder": Decoder(lambda output: output.sigmoid().mul_(2))},
+                         "The decoder Decoder has no gradient that can be computed: one of the variables needed"),
+    "decoder: weights unused": ({"decoder": Unused()}, "Unused has parameters that no loss reaches (layer.weight, "
+                                "layer.bias), so that they would never learn; register them as buffers, or use them"),
+    "likelihood: weight unused": ({"likelihood": UnusedScale()},
+                                  "UnusedScale has a parameter that no loss reaches (scale), so that it would never "
+                                  "learn; register it as a buffer, or use it in what it returns."),
+    "corruption: in training": ({"corruption": FlatInTraining()}, "The corruption FlatInTraining returns a tensor of"),
     "corruption: shape": ({"corruption": nn.Flatten(0)}, "The corruption Flatten returns a tensor of shape (90,) for"),
 }  # fmt: skip
 
@@ -291,3 +387,120 @@ def test_values_that_are_never_finite_are_not_blamed_on_the_learning_rate():
         "Training diverged: intraining_z became NaN or infinite in the first step, before any weight changed, so that "
         "the learning rate is not the cause; check the values of the data and what the parts of the model return."
     )
+
+
+def conditioned(arm, classes=3):
+    rule = aae.Adversarial(aae.Discriminator(2, (8,), classes=classes))
+    z = aae.Latent("z", Posterior(), Arms(arm), rule, label="conditioned")
+    return aae.Autoencoder([z], Trunk(), Decoder(), likelihood=aae.GaussianLikelihood())
+
+
+def drawn(labels):
+    return torch.where(labels >= 0, labels, torch.randint(3, labels.shape))
+
+
+@pytest.mark.parametrize(("arm", "sentence"), [
+    (nn.functional.one_hot, "Arms fails when it is given n = 4, an int64 tensor of shape (4,): Class values must be"),
+    (lambda labels: labels, "Arms takes -1, a row without a label, for its last component; draw the component of such"),
+    (lambda labels: torch.where(labels == 2, 7, drawn(labels)), "Arms fails when it is given n = 4, an int64 tensor"),
+])
+def test_a_prior_is_given_every_label_and_rows_without_one(arm, sentence):
+    with pytest.raises(AAEError) as error:
+        check_results(conditioned(arm), torch.randn(4, 3))
+    assert str(error.value).startswith(sentence)
+    check_results(conditioned(drawn), torch.randn(4, 3))
+    check_results(conditioned(drawn), torch.randn(2, 3))  # fewer rows than labels
+
+
+def test_a_rule_that_needs_a_density_names_the_part_without_one():
+    class Posterior(aae.Gaussian):
+        def forward(self, features):
+            return WithMean(super().forward(features).rsample())
+
+    model = model_of(posterior=Posterior(FEATURES, 2), prior=aae.GaussianPrior(2), rule=aae.KL())
+    with pytest.raises(AAEError) as error:
+        check_results(model, torch.randn(4, 3))
+    assert str(error.value) == (
+        "Posterior returns a WithMean, which has no log_prob, and KL needs it; write a log_prob(codes) that returns "
+        "nats of each row, or use Adversarial or MMD matching."
+    )
+
+
+def test_a_divergence_must_be_one_number_for_each_row():
+    class Posterior(aae.Gaussian):
+        def forward(self, features):
+            return Values(super().forward(features).rsample())
+
+    class Values(WithMean):
+        def log_prob(self, codes):
+            return -codes.square()
+
+    model = model_of(posterior=Posterior(FEATURES, 2), prior=aae.GaussianPrior(2), rule=aae.KL())
+    with pytest.raises(AAEError, match=r"^KL.divergence returns a tensor of shape \(2, 2\) for 2 rows"):
+        check_results(model, torch.randn(2, 3))
+
+
+@pytest.mark.parametrize("rule", [aae.MMD(), Adversary(lambda codes: codes.mean()), aae.KL()])
+def test_a_prior_with_parameters_learns_or_is_refused(rule):
+    posterior = aae.Gaussian(FEATURES, 2)
+    model = model_of(posterior=posterior, prior=Mixture(), rule=rule)
+    before = model.latent("z").prior.means.detach().clone()
+    if isinstance(rule, aae.KL):
+        train(model)
+        assert not torch.equal(model.latent("z").prior.means, before)
+        return
+    with pytest.raises(AAEError) as error:
+        train(model)
+    assert str(error.value) == (
+        "Mixture has a parameter that no loss reaches (means), so that it would never learn; register it as a buffer, "
+        "or match the prior by KL."
+    )
+    model.latent("z").prior.means.requires_grad_(False)
+    train(model)
+    assert torch.equal(model.latent("z").prior.means, before)
+
+
+def test_a_prior_learns_through_its_samples():
+    model = model_of(prior=Location(), rule=aae.MMD())
+    train(model)
+    assert not torch.equal(model.latent("z").prior.mean, torch.ones(2))
+
+
+def test_a_frozen_trunk_stays_as_it_is():
+    model = model_of(trunk=Trunk(torch.detach).requires_grad_(False))
+    before = [weight.clone() for weight in model.trunk.parameters()]
+    train(model)
+    assert all(map(torch.equal, model.trunk.parameters(), before))
+
+
+def test_a_backbone_may_have_weights_that_are_not_used():
+    trunk = Trunk()
+    trunk.head = nn.Linear(2, 2)  # as a pretrained network has
+    assert train(model_of(trunk=trunk)).step == 1
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_models_of_the_package_pass(name):
+    model = FAMILIES[name]()
+    check_results(model, torch.rand(4, *model.input_shape))
+
+
+def test_a_part_may_keep_what_it_computed():
+    """Such as the cost of a quantised code; a model with a moving average is copied before its first step."""
+    class Quantised(Merge):
+        def __init__(self):
+            super().__init__()
+            self.book = nn.Parameter(torch.randn(8, 2))
+
+        def forward(self, codes):
+            nearest = self.book[torch.cdist(codes["z"], self.book).argmin(1)]
+            self.cost = (nearest - codes["z"].detach()).square().mean()
+            return codes["z"] + (nearest - codes["z"]).detach()
+
+        def penalty(self):
+            return self.cost
+
+    model = model_of(merge=Quantised())
+    before = model.merge.book.detach().clone()
+    train(model, ema_decay=0.9)
+    assert not torch.equal(model.merge.book, before)

@@ -59,6 +59,16 @@ class AnAdversary(HalfAnAdversary):
         return codes.mean()
 
 
+class NotAModule(nn.Module):
+    def __init__(self):
+        self.dim = 2
+
+
+class Conditioned(AnAdversary):
+    def discriminator_loss(self, codes, samples, labels):
+        return codes.mean()
+
+
 def with_attributes(**attributes):
     module = nn.Identity()
     for name, value in attributes.items():
@@ -116,6 +126,14 @@ def test_the_weight_of_an_own_rule_is_not_multiplied_by_that_of_the_reconstructi
     ({"trunk": with_attributes(features=4)}, "Identity has no shape, which a trunk needs; set self.shape in __init__."),
     ({"trunk": with_attributes(features=4, shape=3)}, "Identity.shape must be the shape of one row, such as (28, 28)"),
     ({"merge": with_attributes()}, "Identity has no dim, which a merge needs"),
+    ({"likelihood": with_attributes(mean=torch.sigmoid)}, "Identity has no loss, which a likelihood needs; write a "
+                                                          "method loss(self, output, x)."),
+    ({"likelihood": Squares()}, "Squares has no mean, which a likelihood needs; write a method mean(self, output)."),
+    ({"prior": NotAModule()}, "NotAModule.__init__ does not call super().__init__(), as a module of torch must; call"),
+    ({"trunk": NotAModule()}, "NotAModule.__init__ does not call super().__init__()"),
+    ({"posterior": with_attributes(dim=2), "rule": aae.KL()},
+     "Latent 'z': KL needs the posterior's log_prob. If Identity's distribution has one, set has_density = True on it"),
+    ({"posterior": aae.Point(4, 2), "rule": aae.KL()}, "Latent 'z': KL needs a posterior with a density, and Point"),
     ({"posterior": with_attributes(dim="2")}, "Identity.dim must be a whole number of at least 1, not '2'."),
 ])
 def test_classes_in_place_of_objects_and_parts_that_lack_something_are_refused(parts, sentence):
@@ -126,3 +144,9 @@ def test_classes_in_place_of_objects_and_parts_that_lack_something_are_refused(p
 def test_a_discriminator_is_an_object_too():
     with pytest.raises(AAEError, match=r"The discriminator is the class Discriminator, not an object of it"):
         aae.Adversarial(aae.Discriminator)
+
+
+def test_a_rule_of_a_conditioned_latent_has_a_discriminator():
+    with pytest.raises(AAEError, match=r"^Conditioned has no discriminator, which a rule of a latent that is cond"):
+        aae.Latent("z", aae.Point(4, 2), aae.ring_mixture(3), Conditioned(), label="conditioned")
+    assert aae.Latent("z", aae.Point(4, 2), aae.ring_mixture(3), Conditioned()).rules("generator_loss")

@@ -3,11 +3,13 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.latent import Latent
+from aae.model.likelihoods import GaussianLikelihood
 from aae.model.matching import KL, MMD, Adversarial
 from aae.model.networks import Discriminator, MLPDecoder, MLPTrunk
 from aae.model.posteriors import Gaussian, Point
@@ -391,3 +393,75 @@ def test_a_weight_of_zero_leaves_the_encoder_to_the_reconstruction():
     assert metrics["generator_loss_z"] == 0
     assert loss == metrics["generator_loss_y"]
     assert Losses(model).discriminator(batch)[1]["discriminator_loss_z"] > 1
+
+
+class Scaled(GaussianLikelihood):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def loss(self, output, x):
+        return self.scale * super().loss(output, x)
+
+
+class Weighed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+
+    def penalty(self, posterior, codes, prior):
+        return (self.scale * codes).square().mean()
+
+
+class Moved(GaussianPrior):
+    def __init__(self):
+        super().__init__(2)
+        self.scale = nn.Parameter(torch.ones(2))
+
+    def forward(self, n, labels=None):
+        return Independent(Normal(self.scale.expand(n, 2), 1.0), 1)
+
+
+class Damped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(WIDTH - 2))
+
+    def forward(self, x):
+        return self.scale * x
+
+
+@pytest.mark.parametrize("schedule", ["joint", "alternating"])
+def test_whatever_has_parameters_learns_with_the_reconstruction(schedule):
+    z = Latent("z", Gaussian(WIDTH, 2), Moved(), [KL(), Weighed(), adversarial(2)])
+    model = autoencoder(z, likelihood=Scaled(), corruption=Damped())
+    phase, *others = build_phases(Losses(model), schedule)
+    phase.loss(batch_for(model))[0].backward(inputs=phase.parameters)
+    added = [part.scale for part in (model.likelihood, model.corruption, z.prior, z.matching[1])]
+    assert all(scale.grad.abs().max() > 0 for scale in added)
+    assert all(scale in set(phase.groups["reconstruction"]) for scale in added)
+    assert not {id(scale) for scale in added} & {id(weight) for other in others for weight in other.parameters}
+
+
+def test_frozen_parameters_are_in_no_phase_and_shared_ones_in_one_place():
+    model = autoencoder(style())
+    model.trunk.requires_grad_(False)
+    model.likelihood.decoder = model.decoder
+    for schedule in ("joint", "alternating"):
+        for phase in build_phases(Losses(model), schedule):
+            names = [id(weight) for weight in phase.parameters]
+            assert len(names) == len(set(names))
+            assert not set(names) & {id(weight) for weight in model.trunk.parameters()}
+
+
+def test_a_prior_whose_samples_have_a_gradient_does_not_help_the_discriminator():
+    class Attached(Moved):
+        def forward(self, n, labels=None):
+            found = super().forward(n)
+            found.sample = found.rsample
+            return found
+
+    z = Latent("z", Point(WIDTH, 2), Attached(), adversarial(2))
+    phase = build_phases(Losses(autoencoder(z)), "joint")[0]
+    phase.loss(batch_for(autoencoder(z)))[0].backward(inputs=phase.parameters)
+    assert z.prior.scale.grad is None

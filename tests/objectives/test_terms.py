@@ -10,8 +10,20 @@ from aae.model.corruption import GaussianNoise
 from aae.model.networks import MLPDecoder, MLPTrunk
 from aae.objectives.phases import Losses
 from aae.objectives.terms import Consistency, InterpolationConsistency, VirtualAdversarial, frozen_statistics
+from aae.system.errors import AAEError
 from helpers.close import assert_close, rounding
-from helpers.models import CLASSES, SHAPE, TERMS, WIDTH, batch_for, category, same_output, style, through_json
+from helpers.models import (
+    CLASSES,
+    SHAPE,
+    TERMS,
+    WIDTH,
+    autoencoder,
+    batch_for,
+    category,
+    same_output,
+    style,
+    through_json,
+)
 
 pytestmark = pytest.mark.numeric
 
@@ -253,3 +265,14 @@ def test_the_teacher_predicts_once_a_step(model, monkeypatch):
     for steps in (1, 2):
         losses.classification(batch)
         assert calls == [len(batch.x) + len(batch.labelled_x)] * steps
+
+
+@pytest.mark.parametrize("found", [torch.zeros(()), [torch.zeros(()), 1.0], (torch.zeros(()),), (0.0, {}), None])
+def test_a_term_that_returns_no_loss_and_metrics_is_named(found):
+    class Mine(torch.nn.Module):
+        def forward(self, model, teacher, batch):
+            return found
+
+    model = autoencoder(style(), category("supervised"))
+    with pytest.raises(AAEError, match=r"^The term Mine returns \w+, not a loss and its metrics; write it as return "):
+        Losses(model, terms=[Mine()]).classification(batch_for(model))

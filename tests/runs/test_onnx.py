@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import numpy as np
@@ -6,12 +7,13 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Independent, Laplace
 
 from aae.evaluation import inference
 from aae.model.artifact import load, save_model
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
-from aae.model.networks import MLPDecoder
+from aae.model.networks import MLPDecoder, MLPTrunk
 from aae.model.posteriors import Point
 from aae.model.table_fit import fit_table
 from aae.runs import onnx as export
@@ -92,13 +94,35 @@ class Odd(nn.Module):
         return x * 2 if x.sum() > 3 else x
 
 
-def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch):
+def test_a_part_that_cannot_be_exported(tmp_path, monkeypatch, capfd):
     model = Autoencoder([Latent("z", Point(4, 2))], Odd((4,), 4), MLPDecoder(2, (4,), (8,)))
     save_model(model, tmp_path / "model")
     monkeypatch.setattr(export, "load", lambda path: load(path, [Odd]))
-    with pytest.raises(AAEError, match="encoder has a part that ONNX cannot express"):
+    with pytest.raises(AAEError) as error:
         export_onnx(tmp_path / "model", tmp_path / "onnx")
+    line = r"test_onnx.py, line \d+: return x \* 2 if x.sum\(\) > 3 else x"
+    assert re.fullmatch(rf"The encoder has a part that ONNX cannot express \({line}\)\.", str(error.value))
+    assert "def forward" not in "".join(capfd.readouterr())
     assert not (tmp_path / "onnx").exists()
+
+
+class Checked(Point):
+    """A posterior whose distribution checks its values, as torch's do unless they are told not to."""
+
+    def forward(self, features):
+        return Independent(Laplace(self.location(features), 1.0), 1)
+
+
+def test_a_distribution_that_checks_its_values_is_exported(tmp_path, monkeypatch):
+    model = Autoencoder([Latent("z", Checked(4, 2))], MLPTrunk((4,), (4,)), MLPDecoder(2, (4,), (8,))).eval()
+    save_model(model, tmp_path / "model")
+    monkeypatch.setattr(export, "load", lambda path: load(path, [Checked]))
+    export_onnx(tmp_path / "model", tmp_path / "onnx")
+    x = torch.rand(5, 4)
+    (z,) = session(tmp_path / "onnx" / "encoder.onnx").run(["z"], {"x": x.numpy()})
+    assert_close(z, model.encode(x)["z"].detach().numpy(), 10 * layers(model))
+    with pytest.raises(ValueError, match="Expected parameter scale"):
+        Laplace(0.0, -1.0)  # torch's checks are on again
 
 
 @pytest.mark.numeric

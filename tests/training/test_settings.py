@@ -1,9 +1,13 @@
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import aae
 from aae.system.errors import AAEError, UsageError
 from aae.training.settings import Settings
 
@@ -71,3 +75,23 @@ def test_an_unknown_name_is_a_usage_error_with_the_nearest_one(name, value, near
 def test_settings_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings(steps=1).steps = 2
+
+
+class Total(nn.Module):
+    def forward(self, model, teacher, batch, scale=1.0):
+        return torch.zeros(()), {}
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"terms": [aae.Affine()]}, "Affine is no term: its forward takes (x), but it is called with (model, teacher, batch"
+                                "); if it changes rows, use Consistency(Affine(...))."),
+    ({"terms": [aae.TangentAugmentation()]}, "TangentAugmentation is no term by itself; use Consistency(TangentAug"),
+    ({"terms": [aae.NeighbourTargets()]}, "terms holds objects such as Consistency(change), not NeighbourTargets; list "
+                                          "it as extras=[NeighbourTargets(...)]."),
+    ({"extras": [Total()]}, "extras holds objects such as Restarts(3), not Total; list it as terms=[...]."),
+    ({"terms": [3]}, "terms holds objects such as Consistency(change), not int."),
+])
+def test_parts_in_the_wrong_list_are_sent_to_the_right_one(given, sentence):
+    with pytest.raises(AAEError, match="^" + re.escape(sentence)):
+        Settings(steps=1, **given)
+    assert len(Settings(steps=1, terms=[Total(), aae.Consistency(aae.Affine())]).terms) == 2

@@ -115,7 +115,7 @@ class Batches:
     ) -> None:
         roles = {latent.label for latent in model.latents}
         if roles != {"none"} and not len(split.labelled):
-            raise AAEError("This model learns from labels, but none were given; use --labels N.")
+            raise AAEError("This model learns from labels, but none were given; use --labels N (in Python: labels=N).")
         on_disk = data.x if isinstance(data.x, NpyRows) else None
         self._source = (
             _InMemory(data, split.labelled, torch.device(device))

@@ -17,7 +17,8 @@ from torch import Tensor
 from aae.data.arrays import Rows, same_images, shape_remedy
 from aae.data.batches import to_input
 from aae.data.dataset import ReadOptions
-from aae.data.frames import frame_advice, frame_library, table_of
+from aae.data.frames import column_names, frame_advice, frame_library, table_of
+from aae.data.known_columns import unused_note
 from aae.data.table_files import known_rows
 from aae.data.tables import readable
 from aae.model.autoencoder import Autoencoder
@@ -164,12 +165,14 @@ def _of_frame(model: Autoencoder, rows: Any) -> Rows:
         return rows
     where, table = "the data frame", model.table
     if table is None:
-        raise AAEError(f"The model was not trained on a table, so it takes an array of shape (N, "
-                       f"{', '.join(map(str, model.shape))}) and no data frame.")  # fmt: skip
+        shape = ", ".join(map(str, ("N", *model.shape)))
+        raise AAEError(f"The model was not trained on a table; give it an array of shape ({shape}), and no data frame.")
     try:
         with readable(where):
-            file = table_of(rows, where, used=set(map(str, table.names)))
+            names = column_names(rows, where)
+            file = table_of(rows, where, names, used=set(map(str, table.names)))
             found, notes = known_rows(file, where, ReadOptions(), table)
+            notes = [*notes, *unused_note(table, names, where)]
     except AAEError as error:
         raise AAEError(frame_advice(str(error))) from error
     for note in notes:
@@ -251,7 +254,19 @@ def reconstruct(
 
 @torch.inference_mode()
 def decode(model: Autoencoder, codes: dict[str, np.ndarray]) -> np.ndarray:
-    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent: images in [0, 1], or cells in their units."""
+    """Rows ``(N, *shape)`` from codes ``{name: (N, D)}`` of every latent: images in [0, 1], or cells in their units.
+
+    Raises:
+        AAEError: The codes of a latent are missing, or of another length.
+    """
+    for latent in model.latents:
+        shape = np.shape(codes.get(latent.name, ()))
+        if len(shape) != 2 or shape[1] != latent.dim:
+            given = f"of shape {shape}" if latent.name in codes else "missing"
+            raise AAEError(
+                f"The codes of latent {latent.name!r} are {given}; give codes of shape (N, {latent.dim}), as "
+                "aae.encode returns them, or class numbers as one-hots."
+            )
     tensors = {name: torch.as_tensor(code, dtype=torch.float32, device=_device(model)) for name, code in codes.items()}
     with _evaluation_mode(model):
         return restore(model, model.decode(tensors)).cpu().numpy()

@@ -24,13 +24,14 @@ from aae.model import (
 )
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe, own_classes, rebuild
+from aae.model.rebuilding import check_rebuilds
 from aae.system import generators
 from aae.system.budget import Budget
 from aae.system.errors import AAEError, first_line, kind_of
 from aae.system.files import CHECKSUM_KEY, checksum, read_checksummed, write_atomically, write_checksummed
 from aae.system.tensors import pack_tensors, unpack_tensors
 
-__all__ = ["load", "pack", "save_model", "unpack"]
+__all__ = ["load", "pack", "save_model", "unpack", "write_model"]
 
 FORMAT = 1
 MAX_COMPONENTS = 10_000
@@ -44,6 +45,16 @@ def save_model(model: Autoencoder, folder: str | Path) -> Path:
     Args:
         model: The model; every part of it keeps its constructor arguments as attributes.
         folder: Where to write; created if missing.
+
+    Raises:
+        AAEError: A part cannot be described, or would be another when it is loaded, or the folder cannot be written.
+    """
+    check_rebuilds(model)
+    return write_model(model, folder)
+
+
+def write_model(model: Autoencoder, folder: str | Path) -> Path:
+    """`save_model` for a model that was checked before it was trained.
 
     Raises:
         AAEError: A part cannot be described, or the folder cannot be written.

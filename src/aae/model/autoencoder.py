@@ -11,7 +11,7 @@ from aae.model.frozen import FrozenEncoder
 from aae.model.latent import Latent, check_latents
 from aae.model.likelihoods import BernoulliLikelihood
 from aae.model.merging import Concatenate
-from aae.model.own_parts import check_attributes, check_module, check_shape
+from aae.model.own_parts import check_attributes, check_methods, check_module, check_shape
 from aae.model.parts import Corruption, Decoder, Likelihood, Merge, Trunk
 from aae.model.pictures import PictureFormat
 from aae.model.table import Table
@@ -141,7 +141,7 @@ class Autoencoder(nn.Module):
         """The trunk's features ``(B, H)`` of inputs ``(B, *shape)``, corrupted first while training."""
         if self.trunk is None:
             return x
-        return self.trunk(self.corruption(x) if self.corruption is not None else x)
+        return self.trunk(self.corruption(x) if self.corruption is not None and self.training else x)
 
     def heads(self, features: Tensor) -> dict[str, Distribution]:
         """Distribution over codes for each latent that has a posterior."""
@@ -233,6 +233,8 @@ def _check_parts(trunk: nn.Module | None, decoder: nn.Module, others: Mapping[st
         if part is not None:
             check_module(part, role)
     check_module(decoder, "decoder")
+    if others["likelihood"] is not None:
+        check_methods(others["likelihood"], "likelihood", mean="output", loss="output, x")
     if trunk is not None:
         check_attributes(trunk, "trunk", "features")
     check_shape(*((decoder, "decoder") if trunk is None else (trunk, "trunk")))

@@ -13,19 +13,34 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from torch.nn import Module, ModuleList
 
-from aae.system.errors import AAEError, unknown
+from aae.system.errors import AAEError, kind_of, unknown
 from aae.system.renaming import old_arguments
 
-__all__ = ["component", "describe", "fits", "foreign_classes", "get_params", "own_classes", "rebuild"]
+__all__ = ["component", "components_of", "describe", "fits", "foreign_classes", "get_params", "own_classes", "rebuild"]
 
 T = TypeVar("T")
 _REGISTRY: dict[str, type] = {}
 
 
 def component(cls: type[T]) -> type[T]:
-    """Class decorator: a model's specification may name ``cls``."""
+    """Class decorator: a model's specification may name ``cls``.
+
+    Raises:
+        AAEError: A class of one's own has the name of one of the package.
+    """
+    _check_name(cls)
     _REGISTRY[cls.__name__] = cls
     return cls
+
+
+def _check_name(cls: type) -> None:
+    """Check that a class of one's own has another name than those of the package: files have only the name."""
+    known = _REGISTRY.get(cls.__name__)
+    if known is not None and known.__module__.startswith("aae.") and not cls.__module__.startswith("aae."):
+        raise AAEError(
+            f"Your class {cls.__name__} has the name of a class of aae, and a model file has only the name; give yours "
+            "another."
+        )
 
 
 def own_classes(components: Iterable[type] | type) -> tuple[type, ...]:
@@ -54,7 +69,12 @@ def get_params(obj: object) -> dict[str, Any]:
         return {}
     params = {}
     for name, parameter in inspect.signature(cls).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(obj, name):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise AAEError(
+                f"{cls.__name__} cannot be written to a model file: its constructor takes {parameter}; list its "
+                "arguments by name."
+            )
+        if not hasattr(obj, name):
             raise AAEError(
                 f"{cls.__name__} cannot be written to a model file: its constructor argument {name!r} is not kept "
                 f"as an attribute of the same name. Store it as `self.{name} = {name}`."
@@ -64,7 +84,11 @@ def get_params(obj: object) -> dict[str, Any]:
 
 
 def describe(obj: Any) -> Any:
-    """Turn a component, or a value held by one, into plain JSON data."""
+    """Turn a component, or a value held by one, into plain JSON data.
+
+    Raises:
+        AAEError: A component cannot be described.
+    """
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, Mapping):
@@ -73,26 +97,42 @@ def describe(obj: Any) -> Any:
         return [describe(item) for item in obj]
     if hasattr(obj, "tolist"):  # arrays and numbers of numpy and torch
         return obj.tolist()
-    return {"type": type(obj).__name__, **{key: describe(value) for key, value in get_params(obj).items()}}
+    _check_name(type(obj))
+    return {"type": type(obj).__name__, **{key: _argument(obj, key, value) for key, value in get_params(obj).items()}}
+
+
+def _argument(owner: object, name: str, value: Any) -> Any:
+    """Describe an argument of a component."""
+    if isinstance(value, Module) and type(value).__module__.startswith("torch.") and not isinstance(value, ModuleList):
+        try:
+            get_params(value)
+        except AAEError:
+            cls = type(owner).__name__
+            inside = "a class of your own" if type(owner).__module__.startswith("aae.") else cls
+            raise AAEError(
+                f"{cls} cannot be written to a model file: its argument {name!r} is {kind_of(value)}, a module of "
+                f"torch; build it inside {inside}, from plain numbers."
+            ) from None
+    return describe(value)
+
+
+def components_of(obj: Any) -> Iterator[Any]:
+    """The components in what `describe` describes, outer ones first."""
+    if isinstance(obj, Mapping):
+        for value in obj.values():
+            yield from components_of(value)
+    elif isinstance(obj, list | tuple | ModuleList):
+        for value in obj:
+            yield from components_of(value)
+    elif not (obj is None or isinstance(obj, bool | int | float | str) or hasattr(obj, "tolist")):
+        yield obj
+        yield from components_of(get_params(obj))
 
 
 def foreign_classes(obj: Any) -> list[type]:
     """The classes from outside of the package that a component and its parts are of, each once."""
-    found = dict.fromkeys(type(part) for part in _parts(obj))
+    found = dict.fromkeys(type(part) for part in components_of(obj))
     return [cls for cls in found if cls.__module__.partition(".")[0] != "aae"]
-
-
-def _parts(obj: Any) -> Iterator[Any]:
-    """A component and all components below it: what `describe` gives a type."""
-    if obj is None or isinstance(obj, bool | int | float | str) or hasattr(obj, "tolist"):
-        return
-    if isinstance(obj, Mapping | list | tuple | ModuleList):
-        below = obj.values() if isinstance(obj, Mapping) else obj
-    else:
-        yield obj
-        below = get_params(obj).values()
-    for each in below:
-        yield from _parts(each)
 
 
 def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:

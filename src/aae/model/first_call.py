@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from aae.model.autoencoder import Autoencoder
+from aae.model.gradients import check_passes, check_reached
 from aae.model.latent import Latent, condition_of
+from aae.model.own_parts import is_own
 from aae.system import generators
 from aae.system.errors import AAEError, first_line, kind_of
 
@@ -16,6 +18,7 @@ __all__ = ["check_results"]
 
 INVALID = "found invalid values"  # what torch's distributions say of their parameters
 LABELLED = ("conditioned", "observed")  # roles of latents whose prior is given labels
+MANY = 32  # rows without a label; by chance, they are all in one component once in 2 ** 32 times
 
 
 def check_results(model: Autoencoder, x: Tensor) -> None:
@@ -35,6 +38,15 @@ def check_results(model: Autoencoder, x: Tensor) -> None:
             _Calls(model, x).check()
     finally:
         model.train(training)
+        _detach_kept(model)
+
+
+def _detach_kept(model: Autoencoder) -> None:
+    """Cut what parts keep of their results off from the graph, with which a model cannot be copied."""
+    for part in model.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                vars(part)[name] = value.detach()
 
 
 class _Calls:
@@ -47,37 +59,76 @@ class _Calls:
     def __init__(self, model: Autoencoder, x: Tensor) -> None:
         self.model, self.x, self.rows = model, x, len(x)
         self.finite = bool(x.isfinite().all())  # so far
+        self.losses: list[Tensor] = []
 
     def check(self) -> None:
         model, x = self.model, self.x
-        features = x
-        if model.corruption is not None:
-            features = self._tensor(model.corruption, "corruption", tuple(x.shape), features)
-        if model.trunk is not None:
-            features = self._tensor(model.trunk, "trunk", (self.rows, model.trunk.features), features)
+        features = self._features(model, x)
         priors = {latent.name: self._prior(latent) for latent in model.latents if latent.prior is not None}
         posteriors = {
             latent.name: self._posterior(latent, features) for latent in model.latents if latent.posterior is not None
         }
         codes = {name: posterior.rsample() for name, posterior in posteriors.items()}
         for latent in model.latents:
+            if latent.name in codes:
+                part: Any = latent.posterior
+                check_passes(part, f"The posterior {type(part).__name__}", codes[latent.name], [features])
             if latent.name in codes and latent.name in priors:
                 self._rules(latent, posteriors[latent.name], codes, priors[latent.name])
             elif latent.name in priors:
                 codes[latent.name] = priors[latent.name].sample()
+        self._output(model, x, codes)
+        check_reached(model, self.losses)
+
+    def _features(self, model: Autoencoder, x: Tensor) -> Tensor:
+        features = x
+        if model.corruption is not None:
+            corruption: Any = model.corruption
+            corruption.train()  # as it is only called while training
+            features = self._tensor(corruption, "corruption", tuple(x.shape), features)
+            corruption.eval()
+        if model.trunk is not None:
+            features = self._tensor(model.trunk, "trunk", (self.rows, model.trunk.features), features)
+        return features
+
+    def _output(self, model: Autoencoder, x: Tensor, codes: dict[str, Tensor]) -> None:
+        """The calls from the codes on."""
         code = self._tensor(model.merge, "merge", (self.rows, model.merge.dim), codes)
         output = self._tensor(model.decoder, "decoder", (self.rows, *model.input_shape), code)
         self._tensor(model.likelihood, "likelihood", tuple(x.shape), output, method="mean")
-        self._tensor(model.likelihood, "likelihood", (self.rows,), output, x, method="loss")
-
-    def _labels(self, latent: Latent) -> Tensor | None:
-        given = latent.label in LABELLED
-        return torch.zeros(self.rows, dtype=torch.long, device=self.x.device) if given else None
+        loss = self._tensor(model.likelihood, "likelihood", (self.rows,), output, x, method="loss")
+        self.losses.append(loss.mean())
+        if hasattr(model.merge, "penalty"):
+            self.losses.append(self._number(model.merge, "penalty"))
 
     def _prior(self, latent: Latent) -> Distribution:
+        """What a prior returns, with labels where it is given some; without any, the model is sampled."""
         prior: Any = latent.prior
-        found = self._call(prior, "forward", self.rows, self._labels(latent))
-        return self._distribution(latent, prior, found, "sample")
+        found = self._distribution(latent, prior, self._call(prior, "forward", self.rows, None), "sample")
+        if latent.label not in LABELLED:
+            return found
+        for first in range(0, latent.classes + 1, self.rows):  # type: ignore[operator]  # a labelled one has classes
+            labels = (torch.arange(self.rows, device=self.x.device) + first) % (latent.classes + 1) - 1  # type: ignore[operator]
+            found = self._distribution(latent, prior, self._call(prior, "forward", self.rows, labels), "sample")
+        self._unlabelled(prior, latent.classes or 0)
+        return found
+
+    def _unlabelled(self, prior: Any, classes: int) -> None:
+        """Check that a row without a label, -1, is not one of the last component, as an index of -1 would be."""
+        if not is_own(prior) or classes < 2:
+            return
+        labels = torch.tensor([-1] * MANY + [classes - 1, 0], device=self.x.device)
+        found = self._call(prior, "forward", len(labels), labels)
+        try:
+            mean: Tensor = found.mean
+        except NotImplementedError:
+            return
+        unlabelled, last, first = mean[:MANY], mean[MANY], mean[MANY + 1]
+        if torch.equal(unlabelled, last.expand_as(unlabelled)) and not torch.equal(first, last):
+            raise AAEError(
+                f"{type(prior).__name__} takes -1, a row without a label, for its last component; draw the component "
+                "of such rows, as in torch.where(labels >= 0, labels, torch.randint(components, (n,)))."
+            )
 
     def _posterior(self, latent: Latent, features: Tensor) -> Distribution:
         posterior: Any = latent.posterior
@@ -87,10 +138,10 @@ class _Calls:
             mean: Tensor = found.mean
         except NotImplementedError:
             raise AAEError(
-                f"{name} returns a {kind}, which has no mean, and the mean is the code of a row after the training; "
+                f"{name} returns {_a(kind)}, which has no mean, and the mean is the code of a row after the training; "
                 "return a distribution that has one."
             ) from None
-        self._shaped(f"{name} returns a {kind} whose mean is", mean, (self.rows, latent.dim))
+        self._shaped(f"{name} returns {_a(kind)} whose mean is", mean, (self.rows, latent.dim))
         return found
 
     def _distribution(self, latent: Latent, part: nn.Module, found: object, draw: str) -> Distribution:
@@ -98,15 +149,15 @@ class _Calls:
         name = type(part).__name__
         if not isinstance(found, Distribution):
             raise AAEError(
-                f"{name} returns a {type(found).__name__}, not a distribution; return one of torch.distributions, such "
-                "as Independent(Normal(means, 0.1), 1)."
+                f"{name} returns {_a(type(found).__name__)}, not a distribution; return one of torch.distributions, "
+                "such as Independent(Normal(means, 0.1), 1)."
             )
         try:
             codes = getattr(found, draw)()
         except NotImplementedError:
             lack = ", so that no gradient reaches the encoder" * (draw == "rsample")
             raise AAEError(
-                f"{name} returns a {type(found).__name__}, which has no {draw}{lack}; return a distribution that has "
+                f"{name} returns {_a(type(found).__name__)}, which has no {draw}{lack}; return a distribution that has "
                 "it, such as Independent(Normal(means, 0.1), 1)."
             ) from None
         shape = tuple(codes.shape)
@@ -114,6 +165,12 @@ class _Calls:
             raise AAEError(
                 f"{name} draws codes of shape {shape} for {self.rows} rows; latent {latent.name!r} needs "
                 f"({self.rows}, {latent.dim})."
+            )
+        sizes = tuple(found.batch_shape), tuple(found.event_shape)
+        if sizes not in (((self.rows,), (latent.dim,)), ((), ())):  # the latter of a class that leaves them out
+            raise AAEError(
+                f"{name} returns {_a(kind_of(found))} of batch shape {sizes[0]} and event shape {sizes[1]}, which "
+                f"should be ({self.rows},) and ({latent.dim},); wrap it: Independent(..., 1)."
             )
         self._finite(part, codes)
         return found
@@ -123,18 +180,45 @@ class _Calls:
     ) -> None:
         code = codes[latent.name]
         for rule in latent.rules("penalty"):
-            found = self._number(rule, "penalty", posterior, code, prior)
+            found = self._penalty(rule, latent, posterior, code, prior)
             if code.requires_grad and not found.requires_grad:
                 raise AAEError(
                     f"{type(rule).__name__}.penalty returns a number without a gradient, from which nothing learns; "
                     "compute it from the codes or the posterior, without detach() or item()."
                 )
         for adversary in latent.rules("generator_loss"):
-            labels, name = self._labels(latent) if latent.label == "conditioned" else None, condition_of(adversary)
+            labels, name = None, condition_of(adversary)
             if name is not None:
                 labels = codes[name].detach().argmax(1)
-            self._number(adversary, "discriminator_loss", code.detach(), prior.sample(), labels)
-            self._number(adversary, "generator_loss", code, labels)
+            elif latent.label == "conditioned":
+                labels = torch.zeros(self.rows, dtype=torch.long, device=self.x.device)
+            given = code.detach(), prior.sample().detach(), labels
+            self.losses.append(self._number(adversary, "discriminator_loss", *given))
+            self.losses.append(self._number(adversary, "generator_loss", code, labels))
+
+    def _penalty(
+        self, rule: Any, latent: Latent, posterior: Distribution, code: Tensor, prior: Distribution
+    ) -> Tensor:
+        try:
+            found = self._number(rule, "penalty", posterior, code, prior)
+        except AAEError as error:
+            lacking = [
+                (type(part).__name__, kind_of(made))
+                for part, made in ((latent.posterior, posterior), (latent.prior, prior))
+                if type(made).log_prob is Distribution.log_prob
+            ]
+            if not lacking or not isinstance(error.__cause__, NotImplementedError):
+                raise
+            (name, kind), rule_name = lacking[0], type(rule).__name__
+            raise AAEError(
+                f"{name} returns {_a(kind)}, which has no log_prob, and {rule_name} needs it; write a log_prob(codes) "
+                "that returns nats of each row, or use Adversarial or MMD matching."
+            ) from error
+        if hasattr(rule, "divergence"):
+            nats = self._call(rule, "divergence", posterior, code, prior)
+            self._shaped(f"{type(rule).__name__}.divergence returns", nats, (self.rows,))
+        self.losses.append(found)
+        return found
 
     def _number(self, rule: Any, method: str, *given: Any) -> Tensor:
         """What a rule returned, if it is one number."""
@@ -153,6 +237,8 @@ class _Calls:
         found = self._call(part, method, *given)
         self._shaped(f"The {role} {name} returns", found, shape)
         self._finite(part, found, method)
+        if method != "mean":  # which is only shown
+            check_passes(part, f"The {role} {name}", found, _tensors(given))
         return found
 
     def _shaped(self, text: str, found: object, shape: Sequence[int]) -> None:
@@ -176,8 +262,7 @@ class _Calls:
     def _finite(self, part: Any, found: Tensor, method: str = "forward") -> None:
         if not self.finite or bool(found.isfinite().all()):
             return
-        own = type(part).__module__.partition(".")[0] != "aae"
-        if own and all(bool(weight.isfinite().all()) for weight in part.parameters()):
+        if is_own(part) and all(bool(weight.isfinite().all()) for weight in part.parameters()):
             raise _not_finite(part, method, "NaN" if bool(found.isnan().any()) else "infinity")
         self.finite = False
 
@@ -192,10 +277,22 @@ def _name(part: object, method: str) -> str:
     return type(part).__name__ if method == "forward" else f"{type(part).__name__}.{method}"
 
 
+def _tensors(given: Sequence[Any]) -> list[Tensor]:
+    """The tensors among the arguments of a call."""
+    values = [item for value in given for item in (value.values() if isinstance(value, dict) else [value])]
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _a(name: str) -> str:
+    """A name with its article: ``an Independent``."""
+    vowel = name.lower().startswith(("a", "e", "i", "o")) and not name.lower().startswith("one")
+    return f"an {name}" if vowel else f"a {name}"
+
+
 def _what(value: object) -> str:
     """What a value is, in words."""
     if isinstance(value, Tensor):
         kind = "" if value.dtype == torch.float32 else f"{str(value.dtype).removeprefix('torch.')} "
         holding = "" if bool(value.isfinite().all()) else " that holds NaN or infinity"
-        return f"a {kind}tensor of shape {tuple(value.shape)}{holding}"
-    return f"n = {value}" if isinstance(value, int) and not isinstance(value, bool) else f"a {kind_of(value)}"
+        return f"{_a(f'{kind}tensor')} of shape {tuple(value.shape)}{holding}"
+    return f"n = {value}" if isinstance(value, int) and not isinstance(value, bool) else _a(kind_of(value))

@@ -6,7 +6,7 @@ from typing import Any, Literal, overload
 from torch import Tensor, nn
 
 from aae.model.component import component
-from aae.model.own_parts import check_arguments, check_attributes, check_dim, check_module
+from aae.model.own_parts import check_arguments, check_attributes, check_dim, check_module, is_own
 from aae.model.parts import Adversary, Divergence, Penalty, Posterior, Prior
 from aae.system.errors import AAEError, kind_of, unknown
 
@@ -150,6 +150,7 @@ def _check_conditioned(latent: Latent) -> None:
     if not rules:
         raise AAEError(f"Latent {latent.name!r} is conditioned on labels; this needs Adversarial matching.")
     for rule in rules:
+        check_attributes(rule, "rule of a latent that is conditioned on labels", "discriminator")
         classes = getattr(rule.discriminator, "classes", components)
         if classes != components:
             raise AAEError(
@@ -172,11 +173,7 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
         raise AAEError(f"Latent {latent.name!r}: {kind} is for classes; its posterior must be a Category.")
     if getattr(rule, "needs_density", False):
         if not getattr(latent.posterior, "has_density", False):
-            advice = "temperature=0.5" if getattr(latent.posterior, "is_category", False) else "a Gaussian posterior"
-            raise AAEError(
-                f"Latent {latent.name!r}: {kind} needs a posterior with a density, and "
-                f"{type(latent.posterior).__name__} has none; use {advice}, or Adversarial or MMD matching."
-            )
+            raise _without_density(latent, kind)
         if not getattr(latent.prior, "has_density", False):
             raise AAEError(
                 f"Latent {latent.name!r}: {kind} needs the prior's log_prob. If {type(latent.prior).__name__}'s "
@@ -190,6 +187,20 @@ def _check_rule(latent: Latent, rule: nn.Module) -> None:
     expected = getattr(getattr(rule, "discriminator", None), "dim", latent.dim)
     if expected != latent.dim:
         raise AAEError(f"Latent {latent.name!r} has {latent.dim} numbers, but its discriminator takes {expected}.")
+
+
+def _without_density(latent: Latent, kind: str) -> AAEError:
+    name = type(latent.posterior).__name__
+    if is_own(latent.posterior):
+        return AAEError(
+            f"Latent {latent.name!r}: {kind} needs the posterior's log_prob. If {name}'s distribution has one, set "
+            "has_density = True on it; otherwise use Adversarial or MMD matching."
+        )
+    advice = "temperature=0.5" if getattr(latent.posterior, "is_category", False) else "a Gaussian posterior"
+    return AAEError(
+        f"Latent {latent.name!r}: {kind} needs a posterior with a density, and {name} has none; use {advice}, or "
+        "Adversarial or MMD matching."
+    )
 
 
 def _listed(latents: object) -> list[Latent]:

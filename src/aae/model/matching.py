@@ -84,7 +84,9 @@ class MMD(nn.Module):
 
     def penalty(self, posterior: Distribution, codes: Tensor, prior: Distribution) -> Tensor:
         # In double precision: the result is a small difference of three larger means.
-        codes, samples = codes.double(), prior.sample().double()
+        # A prior that learns gets a gradient through its samples if its distribution has such; the draws are the same.
+        samples = (prior.rsample() if prior.has_rsample else prior.sample()).double()
+        codes = codes.double()
         n = len(codes)
         within_codes, within_samples = _squared_distances(codes, codes), _squared_distances(samples, samples)
         between = _squared_distances(codes, samples)

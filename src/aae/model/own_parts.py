@@ -7,20 +7,29 @@ from torch import nn
 
 from aae.system.errors import AAEError, check_number
 
-__all__ = ["check_arguments", "check_attributes", "check_dim", "check_module", "check_shape"]
+__all__ = ["check_arguments", "check_attributes", "check_dim", "check_methods", "check_module", "check_shape", "is_own"]
+
+
+def is_own(part: object) -> bool:
+    """Whether a part, or its class, is not of this package."""
+    cls = part if isinstance(part, type) else type(part)
+    return cls.__module__.partition(".")[0] != "aae"
 
 
 def check_module(part: object, role: str) -> None:
     """Check that a part is a module, and not the class of one.
 
     Raises:
-        AAEError: It is something else.
+        AAEError: It is something else, or its constructor does not call that of a module.
     """
     if isinstance(part, type):
         name = part.__name__
         raise AAEError(f"The {role} is the class {name}, not an object of it; pass {name}(...), with its arguments.")
     if not isinstance(part, nn.Module):
         raise AAEError(f"The {role} is an object of {type(part).__name__}, which is no torch.nn.Module; pass one.")
+    if "_modules" not in vars(part):
+        name = type(part).__name__
+        raise AAEError(f"{name}.__init__ does not call super().__init__(), as a module of torch must; call it first.")
 
 
 def check_attributes(part: object, role: str, *names: str) -> None:
@@ -32,6 +41,24 @@ def check_attributes(part: object, role: str, *names: str) -> None:
     for name in names:
         if not hasattr(part, name):
             raise AAEError(f"{type(part).__name__} has no {name}, which a {role} needs; set self.{name} in __init__.")
+
+
+def check_methods(part: object, role: str, **methods: str) -> None:
+    """Check that a part has the methods that are called.
+
+    Args:
+        part: The part.
+        role: What it is, for the error.
+        **methods: Names of the arguments of each method, as text.
+
+    Raises:
+        AAEError: One is missing.
+    """
+    for name, arguments in methods.items():
+        if not callable(getattr(part, name, None)):
+            raise AAEError(
+                f"{type(part).__name__} has no {name}, which a {role} needs; write a method {name}(self, {arguments})."
+            )
 
 
 def check_arguments(part: object, method: str, *names: str) -> None:

@@ -6,7 +6,8 @@ shape ``(D,)``. A prior with ``components`` can be conditioned: ``prior(n, label
 -1. Sampling is all that adversarial matching and MMD need; ``log_prob`` is needed for KL only.
 
 Your own prior can be any module with a ``dim`` and the same call; for conditioning it also
-needs ``components``.
+needs ``components``. Mind that an index of -1 is the last component. Its parameters learn where a loss reaches them: by
+KL, or by MMD if its distribution has ``rsample``; other tensors are buffers.
 """
 
 import math

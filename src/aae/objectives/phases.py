@@ -2,7 +2,8 @@
 
 Four phases exist; those that a model does not need are left out:
 
-- *reconstruction*: reconstruction loss, penalties (KL, MMD) and the merge's own cost,
+- *reconstruction*: reconstruction loss, penalties (KL, MMD) and the merge's own cost; what priors, likelihood,
+  corruption and rules have to learn is learned here,
 - *discriminator*: each discriminator learns to distinguish prior samples from codes,
 - *generator*: the encoder learns to fool the discriminators,
 - *classification*: cross-entropy on labelled rows, plus the terms for few labels.
@@ -28,6 +29,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.latent import Latent, condition_of
 from aae.model.parts import Adversary, Part
+from aae.objectives.terms import checked_term
 from aae.system.errors import AAEError, unknown
 
 __all__ = ["Losses", "Metrics", "Phase", "build_phases"]
@@ -209,7 +211,7 @@ class Losses:
         if self.targets is not None:
             batch.targets = self.targets(self.teacher, batch)
         for term in self.terms:
-            loss, measured = term(self.model, self.teacher, batch)
+            loss, measured = checked_term(term, term(self.model, self.teacher, batch))
             losses.append(loss)
             metrics |= measured
         return torch.stack(losses).sum(), metrics
@@ -243,8 +245,11 @@ def build_phases(losses: Losses, schedule: str = "joint") -> list[Phase]:
     model = losses.model
     if losses.terms and (model.category is None or model.category.posterior is None):
         raise AAEError("The terms for few labels need one categorical latent that is encoded; this model has none.")
-    encoder = _parameters([model.trunk, *(latent.posterior for latent in model.latents)])
-    autoencoder = encoder + _parameters([model.decoder, model.merge])
+    encoder = [latent.posterior for latent in model.latents]
+    # Whatever else can learn does so here: a prior that KL matches, the scale of a likelihood, the kernel of a rule.
+    others = [model.likelihood, model.corruption, *(latent.prior for latent in model.latents)]
+    penalties = [rule for latent in model.latents for rule in latent.matching if not hasattr(rule, "generator_loss")]
+    autoencoder = _parameters([model.trunk, *encoder, model.decoder, model.merge, *others, *penalties])
     shared = _parameters(rule for _, rule in losses.rules if _shares_pass(rule))
     separate = _parameters(rule for _, rule in losses.rules if not _shares_pass(rule))
     if schedule == "joint":
@@ -274,7 +279,9 @@ def _shares_pass(rule: Adversary) -> bool:
 
 
 def _parameters(modules: Iterable[Part | None]) -> list[nn.Parameter]:
-    return [parameter for module in modules if module is not None for parameter in module.parameters()]
+    """The parameters that learn, each once: parts may share them, and some may be frozen."""
+    found = (parameter for module in modules if module is not None for parameter in module.parameters())
+    return list({id(parameter): parameter for parameter in found if parameter.requires_grad}.values())
 
 
 def _add(metrics: Metrics, name: str, loss: Tensor) -> None:
@@ -295,8 +302,8 @@ def _discriminator_labels(rule: Adversary, latent: Latent, batch: Batch, codes: 
 def _prior_sample(latent: Latent, batch: Batch, labels: Tensor | None) -> Tensor:
     """A prior sample for each row of the batch; ``labels`` are the batch's, or None."""
     if shards.world_size() == 1:
-        return latent.checked_prior(len(batch.x), labels).sample()
-    return shards.local_rows(_batch_prior(latent, batch, labels is not None).sample())
+        return latent.checked_prior(len(batch.x), labels).sample().detach()  # a prior of one's own may not detach it
+    return shards.local_rows(_batch_prior(latent, batch, labels is not None).sample().detach())
 
 
 def _batch_prior(latent: Latent, batch: Batch, labelled: bool | None = None) -> Distribution:

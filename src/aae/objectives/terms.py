@@ -17,11 +17,13 @@ from aae.distributed import shards
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
 from aae.model.component import component
+from aae.system.errors import AAEError, kind_of
 
 __all__ = [
     "Consistency",
     "InterpolationConsistency",
     "VirtualAdversarial",
+    "checked_term",
     "class_logits",
     "class_probabilities",
     "class_targets",
@@ -87,6 +89,22 @@ def divergence(target: Tensor, logits: Tensor) -> Tensor:
     if logits.dim() == 3:
         target, logits = target.repeat_interleave(logits.shape[1], 0), logits.flatten(0, 1)
     return F.kl_div(logits.float().log_softmax(-1), target, reduction="batchmean")
+
+
+def checked_term(term: object, found: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    """What a term returned, if it is a loss and its metrics.
+
+    Raises:
+        AAEError: It is something else.
+    """
+    if isinstance(found, tuple | list) and len(found) == 2:
+        loss, metrics = found
+        if isinstance(loss, Tensor) and isinstance(metrics, dict):
+            return loss, metrics
+    raise AAEError(
+        f"The term {type(term).__name__} returns {kind_of(found)}, not a loss and its metrics; write it as "
+        "return loss, {'my_loss': loss}."
+    )
 
 
 @component

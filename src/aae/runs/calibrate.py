@@ -7,7 +7,7 @@ import numpy as np
 from aae.evaluation import inference
 from aae.evaluation.calibration import calibration_error, fit_power, raised
 from aae.evaluation.metrics import can_classify
-from aae.model.artifact import save_model
+from aae.model.artifact import write_model
 from aae.training.rundir import RunDir
 from aae.training.train import Result
 
@@ -40,7 +40,7 @@ def calibrate(result: Result) -> None:
         figures = {**folds.figures, "calibration_error": calibration_error(probabilities, y), POWER: model.calibration}
         result.cross_validation = replace(folds, probabilities=probabilities, figures=figures)
     if result.path is not None and result.is_rank_zero:
-        save_model(model, RunDir(result.path).model)
+        write_model(model, RunDir(result.path).model)
 
 
 def _unlearned(result: Result) -> tuple[np.ndarray, np.ndarray]:

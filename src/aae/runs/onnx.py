@@ -1,10 +1,13 @@
 """Exports a model as ONNX files for programs without torch: encoder, decoder and a description of both."""
 
+import io
 import logging
 import os
+import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,12 +15,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from aae._version import __version__
 from aae.evaluation.inference import restore
 from aae.model.artifact import load
 from aae.model.autoencoder import Autoencoder
-from aae.system.errors import AAEError
+from aae.system.errors import AAEError, first_line
 from aae.system.files import write_atomically, write_json
 from aae.system.progress import say, spinner
 
@@ -124,29 +128,54 @@ def _to_onnx(
     batch = torch.export.Dim.DYNAMIC
     shapes: Any = tuple({0: batch} for _ in inputs)
     try:
-        with _quiet():
+        with _quiet(), _unchecked():
             program = torch.onnx.export(
                 part.eval(), inputs, dynamo=True, external_data=False, verbose=False, input_names=names,
                 output_names=results, dynamic_shapes=(shapes,) if what == "decoder" else shapes,
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
-        reason = str(error).partition("\n")[0]
-        raise AAEError(f"The {what} has a part that ONNX cannot express ({reason}).") from error
+        raise AAEError(f"The {what} has a part that ONNX cannot express ({_reason(error)}).") from error
     return bytes(program.model_proto.SerializeToString())  # type: ignore[union-attr]  # None is for dynamo=False
+
+
+def _reason(error: Exception) -> str:
+    """Why the export failed: the line of the part, where torch names it, of a text of a page."""
+    line = re.search(r'call raised this error:\s*File "(.+)", line (\d+), in \w+\s+(.+)', str(error))
+    if line is not None:
+        return f"{Path(line[1]).name}, line {line[2]}: {line[3]}"
+    return first_line(error.__cause__ or error).rstrip(".:")
+
+
+class _Discarded(io.StringIO):
+    """Takes what torch prints to standard error; `rich` goes on writing its spinner to the file behind it."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__()
+        self.rich_proxied_file = getattr(file, "rich_proxied_file", file)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's messages about missing packages and deprecations."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Silence the exporter's messages about missing packages and deprecations, and its printed graphs."""
+    silenced = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(_Discarded(sys.stderr)), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(silenced)
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Let distributions be made without torch's checks of their values, which ONNX cannot express."""
+    checks = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(checks)
 
 
 def _difference(part: nn.Module, data: bytes, like: tuple[Tensor, ...]) -> float:

@@ -20,7 +20,7 @@ from aae.distributed.processes import ProcessGroup
 from aae.evaluation import inference
 from aae.evaluation.metrics import collapsed, health, quick_metrics
 from aae.evaluation.noise import attach_noise
-from aae.model.artifact import save_model
+from aae.model.artifact import write_model
 from aae.model.autoencoder import Autoencoder
 from aae.system import generators
 from aae.system.errors import AAEError, DivergenceError
@@ -341,7 +341,7 @@ class Loop:
         if self.fit_noise:
             attach_noise(self.trainer.averaged, self.data, self.split)
         if self.directory is not None:
-            save_model(self.trainer.averaged, self.directory.model)
+            write_model(self.trainer.averaged, self.directory.model)
             if self.notes:
                 self.directory.add_to_config("notes", self.notes)
         if self._board is not None:

@@ -79,7 +79,10 @@ class RunDir:
             AAEError: It holds files, or is one.
         """
         if self.path.exists() and (not self.path.is_dir() or any(p.name != LOCK for p in self.path.iterdir())):
-            raise AAEError(f"{self.path} exists already; choose another --out, or add --resume to continue that run.")
+            raise AAEError(
+                f"{self.path} exists already; choose another --out, or add --resume to continue that run (in Python: "
+                "out=, resume=True)."
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """How a model is trained: everything but the model and the data."""
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,14 +103,13 @@ class Settings:
                 raise AAEError(f"{name} is a list, as in {name}=[{example}], not {kind_of(parts)}.")
             for part in parts:
                 if isinstance(part, type) or not isinstance(part, kind):
-                    raise AAEError(f"{name} holds objects such as {example}, not {kind_of(part)}.")
+                    raise AAEError(f"{name} holds objects such as {example}, not {kind_of(part)}{_elsewhere(part)}.")
         names = [extra.name for extra in self.extras]
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise AAEError(f"The extra {repeated} is listed twice; list it once.")
-        alone = next((term for term in self.terms if isinstance(term, Extra)), None)
-        if alone is not None:
-            raise AAEError(f"{kind_of(alone)} is no term by itself; use Consistency({type(alone).__name__}(...)).")
+        for term in self.terms:
+            _check_term(term)
 
     def all_extras(self) -> list[Extra]:
         """The extras that are listed, then those that are part of a term."""
@@ -138,3 +138,29 @@ def _check_phases(name: str, rates: object, example: float, below: float = math.
         raise AAEError(f"{name} needs a number for each of three phases, as in {{{names}}}, not {rates!r:.60}.")
     for phase, rate in rates.items():
         check_number(f"{name}[{phase!r}]", rate, below=below)
+
+
+def _elsewhere(part: object) -> str:
+    """Where a part belongs that is in the wrong list."""
+    if isinstance(part, Extra) and not isinstance(part, nn.Module | type):
+        return f"; list it as extras=[{type(part).__name__}(...)]"
+    return "; list it as terms=[...]" if isinstance(part, nn.Module) and not isinstance(part, Extra) else ""
+
+
+def _check_term(term: nn.Module) -> None:
+    """Check that a term can be called as one, and is no change of rows.
+
+    Raises:
+        AAEError: It is something else.
+    """
+    if isinstance(term, Extra):
+        raise AAEError(f"{kind_of(term)} is no term by itself; use Consistency({type(term).__name__}(...)).")
+    signature = inspect.signature(term.forward)
+    try:
+        signature.bind("model", "teacher", "batch")
+    except TypeError:
+        name, given = type(term).__name__, ", ".join(signature.parameters)
+        raise AAEError(
+            f"{name} is no term: its forward takes ({given}), but it is called with (model, teacher, batch); if it "
+            f"changes rows, use Consistency({name}(...))."
+        ) from None

@@ -22,6 +22,7 @@ from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
 from aae.model.first_call import check_results
+from aae.model.rebuilding import check_rebuilds
 from aae.system import generators
 from aae.system.errors import AAEError, check_number, kind_of
 from aae.system.files import is_utf8
@@ -132,6 +133,8 @@ def train(
         if run is not None:
             # The model is described before the training, so that a part that cannot be saved is refused in time. The
             # trainer is made first, so that settings that are refused leave no directory behind.
+            if not resume:
+                group.broadcast_result(lambda: check_rebuilds(model))
             group.broadcast_result(
                 lambda: _lock_run_dir(run, locks, None if resume else {**config, "model": describe(model)})
             )
