@@ -61,7 +61,8 @@ def load_data(
         >>> import pandas
         >>> frame = pandas.DataFrame({"x": range(0, 40, 2), "kind": ["a", "b"] * 10})
         >>> load_data(frame, label_column="kind")
-        Dataset 'DataFrame': 16 rows of 1 column to train on, 16 labelled; 4 to test on, 4 labelled
+        Dataset 'DataFrame': 16 rows of 1 column to train on, 16 labelled
+        to test on: 4 rows, 4 labelled
         columns: x
         classes: a, b
     """
