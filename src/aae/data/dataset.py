@@ -23,7 +23,21 @@ WIDTH = 100  # characters of a line
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Rows to train on and rows to test on; ``y`` holds -1 where there is no label."""
+    """Rows to train on and rows to test on.
+
+    Args:
+        name: What the data are called in reports.
+        x: Training rows ``(N, *shape)``: images of bytes (uint8, 0 to 255) ``(N, H, W[, C])``, columns of a table in
+            their own units (categories as numbers from 0, empty cells as NaN), or vectors.
+        y: Class numbers ``(N,)``, int64; -1 where there is no label.
+        test_x: Test rows, like ``x``.
+        test_y: Their class numbers, like ``y``.
+        classes: Names of the classes, in the order of their numbers.
+        notes: Sentences on how the data were read.
+        table: How the networks read the columns of a table; None for images and vectors.
+
+    The other fields say where the rows come from.
+    """
 
     name: str
     x: np.ndarray | NpyRows

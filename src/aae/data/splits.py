@@ -20,7 +20,13 @@ VALIDATION_ROWS = 10_000  # validation rows of a large data set
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of a data set's training rows; the three do not overlap."""
+    """Row numbers of a data set's training rows; the three do not overlap.
+
+    Args:
+        labelled: Rows whose label is used ``(L,)``.
+        unlabelled: Rows that are trained on without a label ``(U,)``.
+        validation: Rows that are held out from the training ``(V,)``.
+    """
 
     labelled: np.ndarray
     unlabelled: np.ndarray | RowsExcept

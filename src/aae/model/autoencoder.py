@@ -101,12 +101,12 @@ class Autoencoder(nn.Module):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row as the networks read it: ``x`` of every method here."""
+        """Shape of one row as the networks read it, which is that of ``x`` in all methods here."""
         return tuple((self.trunk if self.trunk is not None else self.decoder).shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one row of the data: columns of a table where there is one, otherwise `input_shape`."""
+        """Shape of one row of the data; the number of columns where there is a table, otherwise `input_shape`."""
         return self.table.shape if self.table is not None else self.input_shape
 
     def latent(self, name: str) -> Latent:
@@ -128,7 +128,7 @@ class Autoencoder(nn.Module):
 
     @property
     def style(self) -> Latent | None:
-        """The first continuous latent: it holds what the class does not."""
+        """The first continuous latent, which holds what the class does not; None if there is none."""
         continuous = [latent for latent in self.latents if not latent.is_category]
         return continuous[0] if continuous else None
 

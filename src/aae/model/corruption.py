@@ -16,7 +16,11 @@ __all__ = ["GaussianNoise", "Masking", "SaltAndPepper"]
 
 @component
 class GaussianNoise(nn.Module):
-    """Adds Gaussian noise of standard deviation ``std``; the result is not clipped to [0, 1]."""
+    """Adds Gaussian noise; the result is not clipped to [0, 1].
+
+    Args:
+        std: Standard deviation of the noise, in the units of the networks' rows.
+    """
 
     def __init__(self, std: float) -> None:
         super().__init__()
@@ -31,7 +35,14 @@ class GaussianNoise(nn.Module):
 
 @component
 class Masking(nn.Module):
-    """Sets a random share of the values to zero."""
+    """Sets a random share of the values to zero.
+
+    Args:
+        share: Share of the values, from 0 to 1.
+
+    Raises:
+        AAEError: The share is outside this range.
+    """
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -46,7 +57,14 @@ class Masking(nn.Module):
 
 @component
 class SaltAndPepper(nn.Module):
-    """Sets a random share of the values to zero or to one, with equal chance."""
+    """Sets a random share of the values to zero or to one, with equal chance.
+
+    Args:
+        share: Share of the values, from 0 to 1.
+
+    Raises:
+        AAEError: The share is outside this range.
+    """
 
     def __init__(self, share: float) -> None:
         super().__init__()

@@ -27,7 +27,11 @@ class BernoulliLikelihood(nn.Module):
 
 @component
 class GaussianLikelihood(nn.Module):
-    """Squared error; the decoder gives the mean of a Gaussian with standard deviation ``std``."""
+    """Squared error; the decoder gives the mean of a Gaussian.
+
+    Args:
+        std: Its standard deviation, above 0, the same for all values.
+    """
 
     bounded = False
 

@@ -13,7 +13,11 @@ __all__ = ["Concatenate", "LinearSum"]
 
 @component
 class Concatenate(nn.Module):
-    """Concatenation of the latents, in the order of the list."""
+    """Concatenation of the latents.
+
+    Args:
+        dims: Length of the code of each latent, by its name, in the order in which they are joined.
+    """
 
     def __init__(self, dims: Mapping[str, int]) -> None:
         super().__init__()

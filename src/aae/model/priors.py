@@ -88,7 +88,12 @@ class GaussianPrior(nn.Module):
 
 @component
 class CubePrior(nn.Module):
-    """Uniform on the cube ``[-side/2, side/2]^dim``."""
+    """Uniform on the cube ``[-side/2, side/2]^dim``.
+
+    Args:
+        dim: Length of the code.
+        side: Length of an edge, above 0.
+    """
 
     has_density = True
     bounded = True
@@ -130,7 +135,12 @@ class _Ball(Distribution):
 
 @component
 class BallPrior(nn.Module):
-    """Uniform on the ball of the given radius."""
+    """Uniform on the ball around the origin.
+
+    Args:
+        dim: Length of the code.
+        radius: Radius, above 0.
+    """
 
     has_density = True
     bounded = True
@@ -217,7 +227,14 @@ def ring_mixture(
 
 
 def grid_mixture(rows: int = 2, columns: int = 5, spacing: float = 4.0, std: float = 0.5) -> MixturePrior:
-    """Grid of round 2-D Gaussians centred on the origin."""
+    """Grid of round 2-D Gaussians centred on the origin, of equal weight; labels select one, row by row.
+
+    Args:
+        rows: Number of rows, from 1.
+        columns: Number of columns, from 1.
+        spacing: Distance between neighbours, above 0.
+        std: Standard deviation of each Gaussian, above 0.
+    """
     means = [
         [spacing * (column - (columns - 1) / 2), spacing * (row - (rows - 1) / 2)]
         for row in range(rows)

@@ -44,7 +44,21 @@ Watch = Callable[[Autoencoder, float], None]
 
 @dataclass(repr=False)
 class Result:
-    """The result of a training: the model in evaluation mode, its history, and how the training went."""
+    """The result of a training.
+
+    Args:
+        model: The model, in evaluation mode, with averaged weights if there is an average.
+        history: Losses and errors by step; ``history.columns()`` has all of them, ``history.last(name)`` the newest.
+        data: What was trained on.
+        split: Which rows were labelled, unlabelled and held out.
+        step: Number of steps.
+        seconds: Seconds that they took, evaluations included.
+        path: The run directory; None if the training was kept in memory.
+        notes: Sentences on the data and on the training.
+        interrupted: The signal that ended it; 0 if none did.
+        is_rank_zero: Whether this process is the one that writes and evaluates.
+        cross_validation: What cross-validation found, if it tested the model.
+    """
 
     model: Autoencoder
     history: History

@@ -32,15 +32,18 @@ class Settings:
         schedule: ``"joint"`` or ``"alternating"`` (see `aae.objectives.phases`).
         optimizer: ``"adam"`` or ``"sgd"``.
         learning_rate: For ``reconstruction`` (and the whole autoencoder under the joint schedule),
-            ``adversarial`` (discriminator and generator) and ``classification``.
-        beta1: Adam's beta1, or the momentum of SGD, by the same three names.
+            ``adversarial`` (discriminator and generator) and ``classification``, all three; 0.001 if not given.
+        beta1: Adam's beta1, or the momentum of SGD, by the same three names, from 0 to below 1; 0.9 if not given. For
+            adversarial matching without batch norm in the encoder, 0.5 is safer.
         lr_schedule: How the learning rate falls: ``"constant"`` (it does not), ``"cosine"`` to zero, or ``"steps"``: to
             a tenth after 1 % and again after 20 % of the training (the paper's epochs 50 and 1,000 of 5,000).
         reconstruction_weight: Factor on the reconstruction loss (nats, summed over a row).
         classification_weight: Factor on the cross-entropy of labelled rows.
         class_weights: Factor on that of a row of each class, in their order; None: all count the same.
-        terms: Terms for few labels (see `aae.objectives.terms`).
-        extras: Additions to the training (see `aae.training.extras`); they act in this order.
+        terms: Losses for few labels: `Consistency`, `InterpolationConsistency`, `VirtualAdversarial`, or a module that
+            is called with the model, its average and the batch and returns a loss and metrics.
+        extras: Additions to the training: `NeighbourTargets`, `BaselineTargets`, `Restarts`, `SplitClusters`; they act
+            in this order.
         ema_decay: Decay of the moving average of the weights, which is evaluated and saved; None: the last weights are.
     """
 
