@@ -182,3 +182,10 @@ def test_all_trainings_share_the_seconds(table):
     assert shared_time(data, {"seconds": 12.0, "max_seconds": 24.0}) == {"seconds": 2.0, "max_seconds": 4.0}
     assert shared_time(data, {"steps": 12}) == {"steps": 12}
     assert shared_time(read(table), {"seconds": 12.0}) == {"seconds": 12.0}
+
+
+def test_a_start_from_a_run_is_said_not_to_be_that_of_the_folds(table, run):
+    options = {"label_column": "class", "changes": CHANGES, "steps": 2, "progress": False}
+    sentence = "Cross-validation trains new models, which do not start from that run."
+    assert sentence in train_preset("few-labels", table, start=run.path, **options).data.notes
+    assert sentence not in train_preset("few-labels", table, **options).data.notes

@@ -16,7 +16,7 @@ from aae.presets.options import renamed
 from aae.presets.presets import resolve
 from aae.runs.cross_validation import choose_test_rows, shared_time
 from aae.runs.prepare import default_labels, photo_notes, prepare
-from aae.runs.start import shortened, start_from
+from aae.runs.start import shortened, start_notes
 from aae.system import generators
 from aae.system.errors import AAEError
 from aae.training.settings import Settings, check_length
@@ -104,7 +104,7 @@ def plan_training(
         changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if start is not None:
-        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
+        rows = replace(rows, notes=(*rows.notes, *start_notes(model, start, rows.cross_validated)))
     rows = replace(rows, notes=(*rows.notes, *photo_notes(options, rows)))
     batches = Batches(rows, division, model, settings.batch_size, settings.labelled_batch_size, seed)
     return Plan(rows, division, model, settings, options, batches.steps_per_epoch)

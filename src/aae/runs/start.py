@@ -15,10 +15,16 @@ from aae.runs.prepare import prepare, resolve_for
 from aae.system.errors import AAEError
 from aae.training.rundir import RunDir
 
-__all__ = ["shortened", "start_from"]
+__all__ = ["shortened", "start_from", "start_notes"]
 
 SHARE = 1 / 3  # of a preset's own length that a training with such weights takes
 PARTS = {"merge": "the decoder", "decoder": "the decoder"}
+
+
+def start_notes(model: Autoencoder, path: str | Path, cross_validated: bool) -> list[str]:
+    """Start from a run, as `start_from` does, and say so; and what a cross-validation does not start from."""
+    apart = "Cross-validation trains new models, which do not start from that run."
+    return [start_from(model, path), *([apart] if cross_validated else [])]
 
 
 def start_from(model: Autoencoder, path: str | Path) -> str:

@@ -24,7 +24,7 @@ from aae.runs.cross_validation import choose_test_rows, cross_validate, saved_cr
 from aae.runs.encoders import encoder_entry
 from aae.runs.open import load_run_data, read_config
 from aae.runs.prepare import Length, default_labels, long_note, photo_notes, prepare
-from aae.runs.start import shortened, start_from
+from aae.runs.start import shortened, start_notes
 from aae.runs.trial import settle_targets
 from aae.system import generators
 from aae.system.budget import Budget
@@ -121,7 +121,7 @@ def train_preset(
         changes, length = shortened(preset, rows, changes, length, (labels, division, seed))
     model, settings, _, options = prepare(preset, rows, labels, division, seed, changes, shared_time(rows, length))
     if start is not None:
-        rows = replace(rows, notes=(*rows.notes, start_from(model, start)))
+        rows = replace(rows, notes=(*rows.notes, *start_notes(model, start, rows.cross_validated)))
     if changes.get("class_prior", "labels") == "labels" and not isinstance(options["class_prior"], str):
         rows = replace(rows, notes=(*rows.notes, prior_note(rows.classes, options["class_prior"])))
     rows = replace(rows, notes=(*rows.notes, *long_note(options, settings, len(rows.x)), *photo_notes(options, rows)))
