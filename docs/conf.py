@@ -21,7 +21,7 @@ exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = f"aae {version}"
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
