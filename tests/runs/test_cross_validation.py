@@ -85,6 +85,12 @@ def test_the_report_says_what_is_of_learned_rows_and_its_command_makes_the_same_
     assert "by 5-fold cross-validation" in detail("test_error", evaluate(run))
 
 
+def test_the_card_speaks_of_no_test_rows(run):
+    card = (run.path / "model" / "README.md").read_text("utf-8")
+    assert "| on the labelled rows, each by a model that had not learned it |" in card
+    assert "test rows" not in card
+
+
 def test_an_interrupted_cross_validation_is_told_and_finished_by_resume(table, tmp_path, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt

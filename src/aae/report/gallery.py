@@ -321,7 +321,7 @@ PICTURES: dict[str, Picture] = {
         "Training time per example: the tutorial's three times (at 47,000 examples per epoch), its model trained on "
         "this machine with its settings and with ours, and this run, which trains another model.",
     ),
-    "columns": (_columns, "The distribution of each column: test rows (filled) and an equal number of samples (line)."),
+    "columns": (_columns, "The distribution of each column: data (filled) and an equal number of samples (line)."),
 }
 # The plots that show a sign of undertraining (`aae.evaluation.undertrained`), first of those that are drawn.
 SIGNS = {"accuracy": ("curves",), "style": ("styles", "latent")}

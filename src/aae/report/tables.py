@@ -100,8 +100,12 @@ def _most_confident_mistakes(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mistakes_caption(run: Run, wrong: np.ndarray, shown: np.ndarray) -> str:
-    caption = f"{len(wrong):,} of {int((run.data.test_y >= 0).sum()):,} labelled test rows are misclassified."
+    caption = f"{len(wrong):,} of {int((run.data.test_y >= 0).sum()):,} labelled {_judged(run)} are misclassified."
     return caption + (f" These are the {len(shown)} with the highest confidence." if len(wrong) > len(shown) else "")
+
+
+def _judged(run: Run) -> str:
+    return "test rows" if run.cross_validation is None else "rows"  # that the model has learned
 
 
 def _table(run: Run) -> Table:
@@ -176,8 +180,8 @@ def _reconstructions(run: Run) -> Sheet:
         second = [Cell(""), Cell("reconstruction"), *(Cell(text, bool(far[k, j])) for j, text in enumerate(after))]
         lines.append([*first, *([_class_name(run, run.data.test_y[k]), Cell(""), Cell("")] if classifies else [])])
         lines.append([*second, *([Cell(""), *_prediction(run, k)] if classifies else [])])
-    caption = "Test rows, and the model's mean for each cell. Bold: another category or class, or a number more than " \
-              "half a standard deviation away."
+    caption = f"{_judged(run).capitalize()}, and the model's mean for each cell. Bold: another category or class, or " \
+              "a number more than half a standard deviation away."
     caption += _rows_note(run) + _columns_note(table)
     return Sheet("reconstructions", "Reconstructions", caption, header, lines)
 

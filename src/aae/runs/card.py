@@ -41,7 +41,9 @@ def write_card(model: Autoencoder, config: Mapping[str, Any], figures: Mapping[s
     if rows_of:
         count, labelled = figures.get("test_rows"), figures.get("test_labelled")
         counted = "" if count is None or labelled is None else f": {count:,}, {labelled:,} of them labelled"
-        head = f"| on the test rows{counted} | value | interval and rows | what it is |"
+        folds = "cross_validation_folds" in figures
+        tested = "labelled rows, each by a model that had not learned it" if folds else f"test rows{counted}"
+        head = f"| on the {tested} | value | interval and rows | what it is |"
         lines += ["", head, "|---|---|---|---|", *rows_of]
     own = foreign_classes(model)
     named = f", components=[{', '.join(cls.__name__ for cls in own)}]" if own else ""
