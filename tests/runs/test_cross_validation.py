@@ -195,3 +195,9 @@ def test_a_start_from_a_run_is_said_not_to_be_that_of_the_folds(table, run):
     sentence = "Cross-validation trains new models, which do not start from that run."
     assert sentence in train_preset("few-labels", table, start=run.path, **options).data.notes
     assert sentence not in train_preset("few-labels", table, **options).data.notes
+
+
+def test_what_takes_time_after_the_training_is_said(table, capsys):
+    train_preset("few-labels", table, label_column="class", changes=CHANGES, steps=2)
+    said = "Cross-validation: 5 more trainings, each without a part of the labels, measure the error."
+    assert said in " ".join(capsys.readouterr().err.split())

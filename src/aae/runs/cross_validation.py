@@ -23,7 +23,7 @@ from aae.model.autoencoder import Autoencoder
 from aae.runs.prepare import Length, prepare, resolve_for
 from aae.system.errors import AAEError
 from aae.system.files import write_atomically
-from aae.system.progress import row_progress
+from aae.system.progress import row_progress, say
 from aae.training.rundir import RunDir
 from aae.training.train import train
 
@@ -178,7 +178,10 @@ def cross_validate(
     length = shared_time(data, length)
     probabilities = np.zeros((len(rows), len(data.classes)))
     found = []
-    with row_progress("Cross-validation", len(rows), progress and group.is_rank_zero) as advance:
+    shown = progress and group.is_rank_zero
+    if shown:
+        say(f"Cross-validation: {len(numbers)} more trainings, each without a part of the labels, measure the error.")
+    with row_progress("Cross-validation", len(rows), shown) as advance:
         for k in numbers:
             out = rows[folds == k]
             kept = np.setdiff1d(np.arange(len(data.x)), out)
