@@ -92,7 +92,7 @@ def test_grey_images_may_have_an_axis_for_their_channel(model):
 
 @pytest.mark.parametrize("rows", [ROWS.astype(np.float32), ROWS.astype(np.int64), (ROWS // 16).astype(np.float64)])
 def test_images_of_another_scale_are_refused(model, rows):
-    sentence = f"floats from 0 to 1, but these have values up to {rows.max():g}; divide them by the highest"
+    sentence = f"floats from 0 to 1, but these have values up to {rows.max():g}; divide them by the number"
     for call in (inference.encode, inference.classify, inference.reconstruct):
         with pytest.raises(AAEError, match=sentence):
             call(model, rows)

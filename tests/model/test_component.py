@@ -1,4 +1,6 @@
+import enum
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,12 @@ from aae.model.networks import Discriminator
 from aae.model.posteriors import Point
 from aae.model.priors import MixturePrior
 from aae.system.errors import AAEError
+
+
+class Kept(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
 
 
 class Scale(nn.Module):
@@ -80,3 +88,25 @@ def test_a_decorated_class_is_known_by_name(monkeypatch):
 def test_damaged_specifications_are_refused(spec, sentence):
     with pytest.raises(AAEError, match=sentence):
         rebuild(spec)
+
+
+class Choice(enum.Enum):
+    ONE = 1
+
+
+@pytest.mark.parametrize(("value", "given"), [
+    (nn.ReLU, "the class ReLU"), (torch.relu, "of type builtin_function"), (lambda x: x, "of type function"),
+    (Path("a"), "of type .*Path"), (Choice.ONE, "of type Choice"), ({1, 2}, "of type set"),
+    (torch.float32, "of type dtype"),
+])  # fmt: skip
+def test_an_argument_that_no_file_can_hold_is_named(value, given):
+    part = Kept(value)
+    with pytest.raises(AAEError, match=f"Kept cannot be written to a model file: its argument 'value' is {given}"):
+        describe(part)
+
+
+def test_parts_in_a_dictionary_of_modules_are_described():
+    spec = describe(Kept(nn.ModuleDict({"a": Kept(1)})))
+    assert spec == {"type": "Kept", "value": {"a": {"type": "Kept", "value": 1}}}
+    with pytest.raises(AAEError, match="the key 'type'"):
+        describe(Kept({"type": 1}))

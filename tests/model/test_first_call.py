@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -290,10 +291,11 @@ REFUSED = {
     "changed in place": ({"decoder": Decoder(lambda output: output.sigmoid().mul_(2))},
                          "The decoder Decoder has no gradient that can be computed: one of the variables needed"),
     "decoder: weights unused": ({"decoder": Unused()}, "Unused has parameters that no loss reaches (layer.weight, "
-                                "layer.bias), so that they would never learn; register them as buffers, or use them"),
+                                "layer.bias), so that they would never learn; register them as buffers, freeze"),
     "likelihood: weight unused": ({"likelihood": UnusedScale()},
                                   "UnusedScale has a parameter that no loss reaches (scale), so that it would never "
-                                  "learn; register it as a buffer, or use it in what it returns."),
+                                  "learn; register it as a buffer, freeze it with requires_grad_(False), or use it in "
+                                  "what it returns."),
     "corruption: in training": ({"corruption": FlatInTraining()}, "The corruption FlatInTraining returns a tensor of"),
     "corruption: shape": ({"corruption": nn.Flatten(0)}, "The corruption Flatten returns a tensor of shape (90,) for"),
 }  # fmt: skip
@@ -453,7 +455,7 @@ def test_a_prior_with_parameters_learns_or_is_refused(rule):
         train(model)
     assert str(error.value) == (
         "Mixture has a parameter that no loss reaches (means), so that it would never learn; register it as a buffer, "
-        "or match the prior by KL."
+        "freeze it with requires_grad_(False), or match the prior by KL, or by MMD if it has an rsample."
     )
     model.latent("z").prior.means.requires_grad_(False)
     train(model)
@@ -504,3 +506,113 @@ def test_a_part_may_keep_what_it_computed():
     before = model.merge.book.detach().clone()
     train(model, ema_decay=0.9)
     assert not torch.equal(model.merge.book, before)
+
+
+class Keeping(Trunk):
+    """A trunk that keeps what it saw: in a dictionary, a list, a new attribute, and the statistics of batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.history, self.norm = {}, [], nn.BatchNorm1d(FEATURES)
+
+    def forward(self, x):
+        found = self.norm(self.layer(x))
+        self.seen["features"], self.last = found, Normal(found, 1.0)
+        self.history.append(found)
+        return found
+
+
+class ForwardInTraining(Trunk):
+    def forward(self, x):
+        with torch.set_grad_enabled(self.training):
+            return self.layer(x)
+
+
+class Probe(Posterior):
+    def forward(self, features):
+        return super().forward(features.detach())
+
+
+class TwoValues(nn.Module):
+    """A decoder of a mean and a scale for each value, which the likelihood of one's own reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.shape, self.layer = (3,), nn.Linear(2, 6)
+
+    def forward(self, code):
+        return self.layer(code).unflatten(1, (3, 2))
+
+
+class Heteroscedastic(nn.Module):
+    def mean(self, output):
+        return output[..., 0]
+
+    def loss(self, output, x):
+        return -Normal(output[..., 0], output[..., 1].exp()).log_prob(x).sum(1)
+
+
+class Wide(nn.Module):
+    """A prior with a component of its own, wider than the last one, for rows without a label."""
+
+    def __init__(self):
+        super().__init__()
+        self.dim, self.components = 2, 2
+        self.register_buffer("table", torch.tensor([[1.0, 1.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 4.0]]))
+
+    def forward(self, n, labels=None):
+        row = self.table[torch.full((n,), -1) if labels is None else labels]
+        return Independent(Normal(row[:, :2], row[:, 2:]), 1)
+
+
+def test_older_weight_norm_can_be_averaged():
+    """It keeps a weight with a graph in an attribute of torch's own module."""
+    trunk = Trunk()
+    with warnings.catch_warnings(action="ignore"):
+        trunk.layer = nn.utils.weight_norm(trunk.layer)
+    train(model_of(trunk=trunk), ema_decay=0.9)
+
+
+def test_tied_weights_are_trained_into_a_run(tmp_path):
+    rule = aae.Adversarial(aae.Discriminator(2, hidden=(4,)))
+    latents = [aae.Latent(name, aae.Point(8, 2), aae.GaussianPrior(2), rule) for name in ("a", "b")]
+    decoder = aae.MLPDecoder(4, (3,), hidden=(8,))
+    model = aae.Autoencoder(latents, aae.MLPTrunk((3,), hidden=(8,)), decoder, aae.GaussianLikelihood())
+    result = aae.train(model, data_of(), aae.Settings(steps=2), labels=0, progress=False, out=tmp_path / "run")
+    again = aae.load(tmp_path / "run")
+    rows = result.data.test_x
+    assert np.array_equal(aae.encode(again, rows)["a"], aae.encode(result.model, rows)["a"])
+
+
+def test_the_call_leaves_nothing_behind():
+    trunk = Keeping()
+    check_results(model_of(trunk=trunk), torch.randn(30, 3))
+    assert (trunk.seen, trunk.history, hasattr(trunk, "last")) == ({}, [], False)
+    assert torch.equal(trunk.norm.running_mean, torch.zeros(FEATURES))
+    assert trunk.norm.num_batches_tracked == 0
+
+
+@pytest.mark.parametrize("parts", [
+    {"trunk": Keeping()},
+    {"trunk": ForwardInTraining()},
+    {"decoder": TwoValues(), "likelihood": Heteroscedastic()},
+    {"rule": Rule(lambda codes: codes.new_zeros(()))},  # before a warm-up
+    {"rule": Rule(lambda codes: 0.0 * codes.detach().sum())},
+], ids=lambda parts: "-".join(type(part).__name__ for part in parts.values()))  # fmt: skip
+def test_parts_that_learn_in_their_own_way_are_taken(parts):
+    check_results(model_of(**parts), torch.randn(30, 3))
+
+
+def test_a_probe_beside_a_latent_that_teaches_the_trunk_is_taken():
+    latents = [aae.Latent("z", Posterior(), Prior(), Rule()), aae.Latent("p", Probe(), Prior(), Rule())]
+    model = aae.Autoencoder(latents, Trunk(), aae.MLPDecoder(4, (3,), hidden=(4,)))
+    check_results(model, torch.randn(30, 3))
+    alone = aae.Autoencoder(latents[1:], Trunk(), aae.MLPDecoder(2, (3,), hidden=(4,)))
+    with pytest.raises(AAEError, match="The posterior Probe passes no gradient on"):
+        check_results(alone, torch.randn(30, 3))
+
+
+def test_a_component_of_its_own_for_rows_without_a_label_is_taken():
+    rule = aae.Adversarial(aae.Discriminator(2, hidden=(4,), classes=2))
+    z = aae.Latent("z", Posterior(), Wide(), rule, label="conditioned")
+    check_results(aae.Autoencoder([z], Trunk(), aae.MLPDecoder(2, (3,), hidden=(4,))), torch.randn(30, 3))

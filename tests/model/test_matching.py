@@ -224,3 +224,11 @@ def test_labels_reach_the_discriminator():
     rule.generator_loss(codes, labels)
     assert all(given is labels for given in rule.discriminator.labels)
     assert len(rule.discriminator.labels) == 3
+
+
+def test_codes_in_half_precision_have_a_gradient_of_their_type():
+    rule = Adversarial(Discriminator(2, hidden=(4,)))
+    codes = torch.randn(8, 2, dtype=torch.bfloat16, requires_grad=True)
+    sum(rule.both_losses(codes, torch.randn(8, 2))).backward()
+    assert codes.grad.dtype == torch.bfloat16
+    assert codes.grad.isfinite().all()

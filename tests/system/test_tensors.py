@@ -74,3 +74,12 @@ def test_a_single_value_that_is_expanded():
     tensors = {"a": torch.arange(3.0)[1:2].expand(1)[:, None].expand(1, 1), "b": torch.zeros(()).expand(1)}
     found, _ = unpack_tensors(pack_tensors(tensors, {}), "here")
     assert {name: value.tolist() for name, value in found.items()} == {"a": [[1.0]], "b": [0.0]}
+
+
+def test_tensors_that_share_memory_are_written_each():
+    weight = torch.arange(6.0).reshape(2, 3)
+    raw = pack_tensors({"a": weight, "b": weight, "c": weight[1]}, {})
+    tensors, _ = unpack_tensors(raw, "file")
+    assert torch.equal(tensors["a"], weight)
+    assert torch.equal(tensors["b"], weight)
+    assert torch.equal(tensors["c"], weight[1])

@@ -45,7 +45,7 @@ Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
 CHUNK = 200  # rows at a time: on a CPU, a layer's output for more no longer fits its cache
 CHUNK_CUDA = 4000
-WHITE = 2  # of floats from 0 to 1, some are above 1 after noise is added, but then others are below 0
+WHITE = 4  # of floats from 0 to 1, some are above 1 after noise is added, but then others are below 0
 
 
 def _device(model: Autoencoder) -> torch.device:
@@ -118,7 +118,7 @@ def _check_scale(model: Autoencoder, rows: np.ndarray) -> None:
     scaled = getattr(model.likelihood, "bounded", False) or model.pictures is not None
     if scaled and model.table is None and len(model.shape) > 1 and rows.size and rows.max() > WHITE and rows.min() >= 0:
         raise AAEError(f"The model takes images of bytes (uint8, 0 to 255) or of floats from 0 to 1, but these have "
-                       f"values up to {rows.max():g}; divide them by the highest that their format can hold.")
+                       f"values up to {rows.max():g}; divide them by the number that the training's were divided by.")
 
 
 @torch.inference_mode()
@@ -161,6 +161,8 @@ def _collect(
 
 def _of_frame(model: Autoencoder, rows: Any) -> Rows:
     """Rows of a data frame as the model's table knows its columns, with warnings; other rows as they are."""
+    if isinstance(rows, Tensor | list):
+        rows = np.asarray(rows.detach().cpu() if isinstance(rows, Tensor) else rows)
     if frame_library(rows) is None:
         return rows
     where, table = "the data frame", model.table

@@ -79,11 +79,10 @@ class Autoencoder(nn.Module):
         self.latents: Sequence[Latent] = nn.ModuleList(latents)  # type: ignore[assignment]
         self.trunk: Trunk | None = trunk  # type: ignore[assignment]
         self.decoder: Decoder = decoder  # type: ignore[assignment]
-        self.likelihood: Likelihood = likelihood or BernoulliLikelihood()  # type: ignore[assignment]
+        self.likelihood: Likelihood = likelihood if likelihood is not None else BernoulliLikelihood()  # type: ignore[assignment]
         self.corruption: Corruption | None = corruption
-        self.merge: Merge = merge or Concatenate(  # type: ignore[assignment]
-            {latent.name: latent.dim for latent in latents}
-        )
+        joined = merge if merge is not None else Concatenate({latent.name: latent.dim for latent in latents})
+        self.merge: Merge = joined  # type: ignore[assignment]
         self.classes = list(classes) if classes is not None else None
         self.table = table
         self.pictures = pictures
@@ -198,7 +197,7 @@ class Autoencoder(nn.Module):
                 raise AAEError(
                     f"There is no class {int(known.max())}; classes run from 0 to {latent.components - 1}."
                 )
-            codes[latent.name] = latent.prior(n, known).sample()
+            codes[latent.name] = latent.prior(n, known).sample().float()  # one of your own may draw in double
         return codes
 
     @torch.no_grad()

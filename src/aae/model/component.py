@@ -6,12 +6,15 @@ without a second, parallel configuration class. A model is itself a component.
 """
 
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from torch.nn import Module, ModuleList
+import torch
+from torch.nn import Module, ModuleDict, ModuleList
 
 from aae.system.errors import AAEError, kind_of, unknown
 from aae.system.renaming import old_arguments
@@ -19,6 +22,7 @@ from aae.system.renaming import old_arguments
 __all__ = ["component", "components_of", "describe", "fits", "foreign_classes", "get_params", "own_classes", "rebuild"]
 
 T = TypeVar("T")
+UNWRITTEN = (type, Enum, os.PathLike, set, frozenset, slice, range, torch.dtype, torch.device)
 _REGISTRY: dict[str, type] = {}
 
 
@@ -68,7 +72,11 @@ def get_params(obj: object) -> dict[str, Any]:
     if cls.__init__ is Module.__init__:  # no constructor of its own, hence no arguments
         return {}
     params = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        raise AAEError(f"{kind_of(obj)} cannot be written to a model file; use numbers, texts and lists.") from None
+    for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise AAEError(
                 f"{cls.__name__} cannot be written to a model file: its constructor takes {parameter}; list its "
@@ -91,7 +99,9 @@ def describe(obj: Any) -> Any:
     """
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
-    if isinstance(obj, Mapping):
+    if isinstance(obj, Mapping | ModuleDict):
+        if "type" in obj:
+            raise AAEError("A dictionary with the key 'type' cannot be written to a model file; use another key.")
         return {str(key): describe(value) for key, value in obj.items()}
     if isinstance(obj, list | tuple | ModuleList):
         return [describe(item) for item in obj]
@@ -103,7 +113,16 @@ def describe(obj: Any) -> Any:
 
 def _argument(owner: object, name: str, value: Any) -> Any:
     """Describe an argument of a component."""
-    if isinstance(value, Module) and type(value).__module__.startswith("torch.") and not isinstance(value, ModuleList):
+    plain = isinstance(value, bool | int | float | str)  # as some enumerations are
+    if not plain and (isinstance(value, UNWRITTEN) or (callable(value) and not isinstance(value, Module))):
+        cls = type(owner).__name__
+        given = f"the class {value.__name__}" if isinstance(value, type) else f"of type {kind_of(value)}"
+        raise AAEError(
+            f"{cls} cannot be written to a model file: its argument {name!r} is {given}; let it be a text or a number, "
+            f"and find what it stands for inside {cls}."
+        )
+    of_torch = type(value).__module__.startswith("torch.") and not isinstance(value, ModuleList | ModuleDict)
+    if isinstance(value, Module) and of_torch:
         try:
             get_params(value)
         except AAEError:
@@ -118,7 +137,7 @@ def _argument(owner: object, name: str, value: Any) -> Any:
 
 def components_of(obj: Any) -> Iterator[Any]:
     """The components in what `describe` describes, outer ones first."""
-    if isinstance(obj, Mapping):
+    if isinstance(obj, Mapping | ModuleDict):
         for value in obj.values():
             yield from components_of(value)
     elif isinstance(obj, list | tuple | ModuleList):

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from aae.model.autoencoder import Autoencoder
-from aae.model.gradients import check_passes, check_reached
+from aae.model.gradients import NoGradientError, check_passes, check_reached
+from aae.model.kept import unchanged_parts
 from aae.model.latent import Latent, condition_of
 from aae.model.own_parts import is_own
+from aae.model.wording import an, words
 from aae.system import generators
 from aae.system.errors import AAEError, first_line, kind_of
 
@@ -32,21 +34,15 @@ def check_results(model: Autoencoder, x: Tensor) -> None:
         AAEError: A part fails, or returns something else than it should, or values that are not finite.
     """
     training = model.training
-    model.eval()  # a batch of a few rows must not change what batch norm has seen
+    devices = [x.device] if x.device.type == "cuda" else []
     try:
-        with generators.forked([x.device] if x.device.type == "cuda" else []), torch.enable_grad():
-            _Calls(model, x).check()
+        with generators.forked(devices), torch.enable_grad(), unchanged_parts(model):
+            try:
+                _Calls(model.eval(), x).check()
+            except NoGradientError:  # a part may learn while training only
+                _Calls(model.train(), x).check()
     finally:
         model.train(training)
-        _detach_kept(model)
-
-
-def _detach_kept(model: Autoencoder) -> None:
-    """Cut what parts keep of their results off from the graph, with which a model cannot be copied."""
-    for part in model.modules():
-        for name, value in vars(part).items():
-            if isinstance(value, Tensor) and not value.is_leaf:
-                vars(part)[name] = value.detach()
 
 
 class _Calls:
@@ -60,6 +56,7 @@ class _Calls:
         self.model, self.x, self.rows = model, x, len(x)
         self.finite = bool(x.isfinite().all())  # so far
         self.losses: list[Tensor] = []
+        self.idle: list[object] = []  # penalties that are zero, as before a warm-up
 
     def check(self) -> None:
         model, x = self.model, self.x
@@ -69,16 +66,27 @@ class _Calls:
             latent.name: self._posterior(latent, features) for latent in model.latents if latent.posterior is not None
         }
         codes = {name: posterior.rsample() for name, posterior in posteriors.items()}
+        self._passes(codes, features)
         for latent in model.latents:
-            if latent.name in codes:
-                part: Any = latent.posterior
-                check_passes(part, f"The posterior {type(part).__name__}", codes[latent.name], [features])
             if latent.name in codes and latent.name in priors:
                 self._rules(latent, posteriors[latent.name], codes, priors[latent.name])
             elif latent.name in priors:
                 codes[latent.name] = priors[latent.name].sample()
         self._output(model, x, codes)
-        check_reached(model, self.losses)
+        check_reached(model, self.losses, self.idle)
+
+    def _passes(self, codes: dict[str, Tensor], features: Tensor) -> None:
+        """Check that one of the posteriors passes a gradient on to the trunk; others may only read its features."""
+        failed = []
+        for latent in self.model.latents:
+            if latent.name in codes:
+                part: Any = latent.posterior
+                try:
+                    check_passes(part, f"The posterior {type(part).__name__}", codes[latent.name], [features])
+                except NoGradientError as error:
+                    failed.append(error)
+        if failed and len(failed) == len(codes):
+            raise failed[0]
 
     def _features(self, model: Autoencoder, x: Tensor) -> Tensor:
         features = x
@@ -86,7 +94,7 @@ class _Calls:
             corruption: Any = model.corruption
             corruption.train()  # as it is only called while training
             features = self._tensor(corruption, "corruption", tuple(x.shape), features)
-            corruption.eval()
+            corruption.train(model.training)
         if model.trunk is not None:
             features = self._tensor(model.trunk, "trunk", (self.rows, model.trunk.features), features)
         return features
@@ -94,7 +102,8 @@ class _Calls:
     def _output(self, model: Autoencoder, x: Tensor, codes: dict[str, Tensor]) -> None:
         """The calls from the codes on."""
         code = self._tensor(model.merge, "merge", (self.rows, model.merge.dim), codes)
-        output = self._tensor(model.decoder, "decoder", (self.rows, *model.input_shape), code)
+        shape = None if is_own(model.likelihood) else (self.rows, *model.input_shape)  # it alone reads the output
+        output = self._tensor(model.decoder, "decoder", shape, code)
         self._tensor(model.likelihood, "likelihood", tuple(x.shape), output, method="mean")
         loss = self._tensor(model.likelihood, "likelihood", (self.rows,), output, x, method="loss")
         self.losses.append(loss.mean())
@@ -120,10 +129,10 @@ class _Calls:
         labels = torch.tensor([-1] * MANY + [classes - 1, 0], device=self.x.device)
         found = self._call(prior, "forward", len(labels), labels)
         try:
-            mean: Tensor = found.mean
+            moments = torch.cat([found.mean, found.variance], 1)
         except NotImplementedError:
             return
-        unlabelled, last, first = mean[:MANY], mean[MANY], mean[MANY + 1]
+        unlabelled, last, first = moments[:MANY], moments[MANY], moments[MANY + 1]
         if torch.equal(unlabelled, last.expand_as(unlabelled)) and not torch.equal(first, last):
             raise AAEError(
                 f"{type(prior).__name__} takes -1, a row without a label, for its last component; draw the component "
@@ -138,10 +147,10 @@ class _Calls:
             mean: Tensor = found.mean
         except NotImplementedError:
             raise AAEError(
-                f"{name} returns {_a(kind)}, which has no mean, and the mean is the code of a row after the training; "
+                f"{name} returns {an(kind)}, which has no mean, and the mean is the code of a row after the training; "
                 "return a distribution that has one."
             ) from None
-        self._shaped(f"{name} returns {_a(kind)} whose mean is", mean, (self.rows, latent.dim))
+        self._shaped(f"{name} returns {an(kind)} whose mean is", mean, (self.rows, latent.dim))
         return found
 
     def _distribution(self, latent: Latent, part: nn.Module, found: object, draw: str) -> Distribution:
@@ -149,7 +158,7 @@ class _Calls:
         name = type(part).__name__
         if not isinstance(found, Distribution):
             raise AAEError(
-                f"{name} returns {_a(type(found).__name__)}, not a distribution; return one of torch.distributions, "
+                f"{name} returns {an(type(found).__name__)}, not a distribution; return one of torch.distributions, "
                 "such as Independent(Normal(means, 0.1), 1)."
             )
         try:
@@ -157,7 +166,7 @@ class _Calls:
         except NotImplementedError:
             lack = ", so that no gradient reaches the encoder" * (draw == "rsample")
             raise AAEError(
-                f"{name} returns {_a(type(found).__name__)}, which has no {draw}{lack}; return a distribution that has "
+                f"{name} returns {an(type(found).__name__)}, which has no {draw}{lack}; return a distribution that has "
                 "it, such as Independent(Normal(means, 0.1), 1)."
             ) from None
         shape = tuple(codes.shape)
@@ -169,7 +178,7 @@ class _Calls:
         sizes = tuple(found.batch_shape), tuple(found.event_shape)
         if sizes not in (((self.rows,), (latent.dim,)), ((), ())):  # the latter of a class that leaves them out
             raise AAEError(
-                f"{name} returns {_a(kind_of(found))} of batch shape {sizes[0]} and event shape {sizes[1]}, which "
+                f"{name} returns {an(kind_of(found))} of batch shape {sizes[0]} and event shape {sizes[1]}, which "
                 f"should be ({self.rows},) and ({latent.dim},); wrap it: Independent(..., 1)."
             )
         self._finite(part, codes)
@@ -181,8 +190,10 @@ class _Calls:
         code = codes[latent.name]
         for rule in latent.rules("penalty"):
             found = self._penalty(rule, latent, posterior, code, prior)
-            if code.requires_grad and not found.requires_grad:
-                raise AAEError(
+            if not found.any():
+                self.idle.append(rule)
+            elif code.requires_grad and not found.requires_grad:
+                raise NoGradientError(
                     f"{type(rule).__name__}.penalty returns a number without a gradient, from which nothing learns; "
                     "compute it from the codes or the posterior, without detach() or item()."
                 )
@@ -211,7 +222,7 @@ class _Calls:
                 raise
             (name, kind), rule_name = lacking[0], type(rule).__name__
             raise AAEError(
-                f"{name} returns {_a(kind)}, which has no log_prob, and {rule_name} needs it; write a log_prob(codes) "
+                f"{name} returns {an(kind)}, which has no log_prob, and {rule_name} needs it; write a log_prob(codes) "
                 "that returns nats of each row, or use Adversarial or MMD matching."
             ) from error
         if hasattr(rule, "divergence"):
@@ -225,16 +236,20 @@ class _Calls:
         found = self._call(rule, method, *given)
         if not isinstance(found, Tensor) or found.numel() != 1:
             raise AAEError(
-                f"{type(rule).__name__}.{method} returns {_what(found)}, not one number; return the mean over the "
+                f"{type(rule).__name__}.{method} returns {words(found)}, not one number; return the mean over the "
                 "rows, as a tensor."
             )
         self._finite(rule, found, method)
         return found
 
-    def _tensor(self, part: Any, role: str, shape: Sequence[int], *given: Any, method: str = "forward") -> Tensor:
-        """What a part returned, if it is a tensor of this shape."""
+    def _tensor(
+        self, part: Any, role: str, shape: Sequence[int] | None, *given: Any, method: str = "forward"
+    ) -> Tensor:
+        """What a part returned, if it is a tensor of this shape, or of any for these rows."""
         name = _name(part, method)
         found = self._call(part, method, *given)
+        if shape is None:
+            shape = (self.rows, *getattr(found, "shape", (0,))[1:])
         self._shaped(f"The {role} {name} returns", found, shape)
         self._finite(part, found, method)
         if method != "mean":  # which is only shown
@@ -243,7 +258,7 @@ class _Calls:
 
     def _shaped(self, text: str, found: object, shape: Sequence[int]) -> None:
         if not isinstance(found, Tensor) or tuple(found.shape) != tuple(shape):
-            raise AAEError(f"{text} {_what(found)} for {self.rows} rows; it must be a tensor of shape {tuple(shape)}.")
+            raise AAEError(f"{text} {words(found)} for {self.rows} rows; it must be a tensor of shape {tuple(shape)}.")
 
     def _call(self, part: Any, method: str, *given: Any) -> Any:
         """What a part returns; errors of any kind become one that names the part and what it was given."""
@@ -255,7 +270,7 @@ class _Calls:
         except Exception as error:  # a part may raise any error
             if self.finite and INVALID in str(error) and "nan" in str(error).partition(INVALID)[2]:
                 raise _not_finite(part, method, "NaN") from error
-            shown = ", ".join(_what(value) for value in given if value is not None)
+            shown = ", ".join(words(value) for value in given if value is not None)
             reason = first_line(error).rstrip(".:")
             raise AAEError(f"{_name(part, method)} fails when it is given {shown}: {reason}.") from error
 
@@ -281,18 +296,3 @@ def _tensors(given: Sequence[Any]) -> list[Tensor]:
     """The tensors among the arguments of a call."""
     values = [item for value in given for item in (value.values() if isinstance(value, dict) else [value])]
     return [value for value in values if isinstance(value, Tensor)]
-
-
-def _a(name: str) -> str:
-    """A name with its article: ``an Independent``."""
-    vowel = name.lower().startswith(("a", "e", "i", "o")) and not name.lower().startswith("one")
-    return f"an {name}" if vowel else f"a {name}"
-
-
-def _what(value: object) -> str:
-    """What a value is, in words."""
-    if isinstance(value, Tensor):
-        kind = "" if value.dtype == torch.float32 else f"{str(value.dtype).removeprefix('torch.')} "
-        holding = "" if bool(value.isfinite().all()) else " that holds NaN or infinity"
-        return f"{_a(f'{kind}tensor')} of shape {tuple(value.shape)}{holding}"
-    return f"n = {value}" if isinstance(value, int) and not isinstance(value, bool) else _a(kind_of(value))

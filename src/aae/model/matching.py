@@ -186,7 +186,7 @@ class Adversarial(nn.Module):
         slope = torch.sigmoid(logits.clamp_min(-30))
         if entry.requires_grad:
             factor = -self.weight * torch.sigmoid(-logits) / slope
-            entry.register_hook(lambda gradient: gradient * factor[:, None])
+            entry.register_hook(lambda gradient: (gradient * factor[:, None]).to(gradient.dtype))
         fake_loss = _with_gradient_of(F.softplus(logits).mean(), (slope * fake).mean())
         return self.weight * F.softplus(-logits).mean(), F.softplus(-real).mean() + fake_loss
 

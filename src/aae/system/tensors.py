@@ -21,10 +21,10 @@ def pack_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
     """Tensors and metadata as the bytes of one file.
 
     Args:
-        tensors: Tensors by name, on any device; no two may share memory.
+        tensors: Tensors by name, on any device; those that share memory, such as tied weights, are written twice.
         metadata: Texts by name.
     """
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    on_cpu = _apart({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     return save(on_cpu, metadata={METADATA_KEY: json.dumps({**metadata, CHECKSUM: _checksum(on_cpu, metadata)})})
 
 
@@ -47,6 +47,17 @@ def unpack_tensors(raw: bytes, where: str) -> tuple[dict[str, Tensor], dict[str,
     if not isinstance(metadata, dict) or metadata.pop(CHECKSUM, _checksum(tensors, {})) != _checksum(tensors, metadata):
         raise AAEError(f"{where} is damaged: its content does not match its checksum. Copy it again.")
     return tensors, metadata
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, no two in the same memory, which the format does not allow."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return apart
 
 
 def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

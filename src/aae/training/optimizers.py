@@ -29,7 +29,8 @@ def make_optimizer(phase: Phase, settings: Settings, captured: bool = False) -> 
     for group in groups:
         beta1 = settings.beta1[group["kind"]]
         group |= {"momentum": beta1} if sgd else {"betas": (beta1, 0.999)}
-    return torch.optim.SGD(groups, fused=True) if sgd else torch.optim.Adam(groups, fused=True, capturable=captured)
+    fused = all(weight.is_floating_point() for group in groups for weight in group["params"])  # not for complex numbers
+    return torch.optim.SGD(groups, fused=fused) if sgd else torch.optim.Adam(groups, fused=fused, capturable=captured)
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:

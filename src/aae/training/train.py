@@ -92,7 +92,7 @@ def train(
         watch: Called with the model and the share of the training that is over, at each evaluation; an
             exception that it raises ends the training.
         info: More entries for the run's ``config.json``, such as the preset's name.
-        fit_noise: Learn how the cells of a table vary, for `aae.sample`; False for models that are not kept.
+        fit_noise: Learn how the cells of a table vary, for samples; False for models that are not kept.
         group: A process group that is ready; it replaces ``device``, ``precision``, ``devices`` and ``num_nodes``.
 
     Raises:

@@ -12,7 +12,7 @@ from aae.data.splits import Split, fingerprint
 from aae.distributed.shards import Shard, share_batch_norm, sharing
 from aae.model.autoencoder import Autoencoder
 from aae.model.batch import Batch
-from aae.model.component import describe, rebuild
+from aae.model.component import components_of, describe, rebuild
 from aae.objectives.phases import Losses, build_phases
 from aae.system.errors import AAEError
 from aae.system.machine import keep_freed_memory
@@ -169,7 +169,7 @@ class Trainer:
 
     def restart(self) -> None:
         """Draw new weights, as a new model would; they are the same in every process."""
-        new = rebuild(describe(self.model), {type(part) for part in self.model.modules()})
+        new = rebuild(describe(self.model), {type(part) for part in components_of(self.model)})
         for model in (self.model, self.averaged):
             model.load_state_dict(new.state_dict())
         for optimizer in self.optimizers.values():
