@@ -9,6 +9,8 @@ from aae.data.dataset import Dataset
 from aae.data.splits import Split
 from aae.evaluation import inference, metrics
 from aae.model.latent import Latent
+from aae.model.matching import Adversarial
+from aae.model.networks import Discriminator
 from aae.model.posteriors import Category, Point
 from aae.model.priors import CategoricalPrior, SwissRollPrior, ring_mixture
 from helpers.close import assert_close, rounding
@@ -186,6 +188,15 @@ def test_a_discriminator_that_has_won():
         "discriminator_loss_z": 0.0012, "reconstruction_loss": 0.0}).values()
     assert sentence.startswith("The discriminator of 'z' dominates (loss 0.0012, 1.386 is equilibrium)")
     assert sentence.endswith("Lower lr_adversarial or raise discriminator_dropout.")
+
+
+def test_the_equilibrium_of_a_game_of_ones_own_is_not_known():
+    class Critic(Adversarial):
+        pass
+
+    model = FAMILIES["supervised"]()
+    model.latent("z").matching = torch.nn.ModuleList([Critic(Discriminator(model.latent("z").dim, hidden=(4,)))])
+    assert metrics.health(model, data_of(), split_of([], [], []), {"discriminator_loss_z": -0.1}) == {}
 
 
 @pytest.mark.parametrize("validation", [range(30, 50), []])

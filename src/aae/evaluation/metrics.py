@@ -12,6 +12,7 @@ from aae.evaluation import inference
 from aae.evaluation.intervals import Share
 from aae.model.autoencoder import Autoencoder
 from aae.model.latent import Latent
+from aae.model.own_parts import is_own
 
 __all__ = [
     "cluster_classes",
@@ -69,6 +70,8 @@ def health(model: Autoencoder, data: Dataset, split: Split, row: Mapping[str, fl
     for name, value in row.items():
         if name.startswith("discriminator_loss_") and value < MIN_DISCRIMINATOR_LOSS:
             latent_name = name.removeprefix("discriminator_loss_")
+            if any(is_own(rule) for rule in model.latent(latent_name).rules("generator_loss")):
+                continue  # a game of one's own may have its equilibrium elsewhere, as that of a critic
             warnings[name] = (
                 f"The discriminator of {latent_name!r} dominates (loss {value:.4f}, 1.386 is equilibrium): the encoder "
                 "no longer learns from it. Lower lr_adversarial or raise discriminator_dropout."
