@@ -45,7 +45,7 @@ Call = Callable[[Tensor, Tensor | None], dict[str, Tensor]]
 
 CHUNK = 200  # rows at a time: on a CPU, a layer's output for more no longer fits its cache
 CHUNK_CUDA = 4000
-WHITE = 4  # of floats from 0 to 1, some are above 1 after noise is added, but then others are below 0
+WHITE = 4  # which floats from 0 to 1 hardly exceed after noise is added
 
 
 def _device(model: Autoencoder) -> torch.device:
@@ -147,7 +147,7 @@ def _collect(
     labels: np.ndarray | None = None,
     prepared: bool = False,
 ) -> dict[str, np.ndarray]:
-    rows = _of_frame(model, rows)
+    rows = _as_rows(model, rows)
     results: dict[str, np.ndarray] = {}
     done = 0
     for part in map_chunks(model, rows, call, labels, prepared):
@@ -159,8 +159,8 @@ def _collect(
     return results
 
 
-def _of_frame(model: Autoencoder, rows: Any) -> Rows:
-    """Rows of a data frame as the model's table knows its columns, with warnings; other rows as they are."""
+def _as_rows(model: Autoencoder, rows: Any) -> Rows:
+    """Rows as an array: of a data frame as the model's table knows its columns, with warnings; of a tensor or list."""
     if isinstance(rows, Tensor | list):
         rows = np.asarray(rows.detach().cpu() if isinstance(rows, Tensor) else rows)
     if frame_library(rows) is None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import torch
 from torch.nn import Module, ModuleDict, ModuleList
 
+from aae.model.own_parts import is_own
 from aae.system.errors import AAEError, kind_of, unknown
 from aae.system.renaming import old_arguments
 
@@ -40,7 +41,7 @@ def component(cls: type[T]) -> type[T]:
 def _check_name(cls: type) -> None:
     """Check that a class of one's own has another name than those of the package: files have only the name."""
     known = _REGISTRY.get(cls.__name__)
-    if known is not None and known.__module__.startswith("aae.") and not cls.__module__.startswith("aae."):
+    if known is not None and not is_own(known) and is_own(cls):
         raise AAEError(
             f"Your class {cls.__name__} has the name of a class of aae, and a model file has only the name; give yours "
             "another."
@@ -127,7 +128,7 @@ def _argument(owner: object, name: str, value: Any) -> Any:
             get_params(value)
         except AAEError:
             cls = type(owner).__name__
-            inside = "a class of your own" if type(owner).__module__.startswith("aae.") else cls
+            inside = cls if is_own(owner) else "a class of your own"
             raise AAEError(
                 f"{cls} cannot be written to a model file: its argument {name!r} is {kind_of(value)}, a module of "
                 f"torch; build it inside {inside}, from plain numbers."
@@ -151,7 +152,7 @@ def components_of(obj: Any) -> Iterator[Any]:
 def foreign_classes(obj: Any) -> list[type]:
     """The classes from outside of the package that a component and its parts are of, each once."""
     found = dict.fromkeys(type(part) for part in components_of(obj))
-    return [cls for cls in found if cls.__module__.partition(".")[0] != "aae"]
+    return [cls for cls in found if is_own(cls)]
 
 
 def rebuild(spec: Any, extra: Iterable[type] = ()) -> Any:

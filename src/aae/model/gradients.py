@@ -64,8 +64,10 @@ def check_reached(model: Autoencoder, losses: Sequence[Tensor], idle: Container[
     """
     roots = [loss for loss in losses if loss.requires_grad]
     for part, role, every in _learners(model):
+        if part is None or not is_own(part) or part in idle:
+            continue
         weights = {name: weight for name, weight in part.named_parameters() if weight.requires_grad}
-        if not is_own(part) or not weights or part in idle:
+        if not weights:
             continue
         gradients = _gradients(type(part).__name__, roots, list(weights.values())) if roots else [None] * len(weights)
         missed = [name for name, gradient in zip(weights, gradients, strict=True) if gradient is None]
@@ -74,17 +76,16 @@ def check_reached(model: Autoencoder, losses: Sequence[Tensor], idle: Container[
 
 
 def _learners(model: Autoencoder) -> Iterator[tuple[Any, str, bool]]:
-    """The parts of a model, what they are, and whether each of their parameters must be reached."""
-    yield model.trunk if model.trunk is not None else nn.Identity(), "trunk", False
+    """The parts of a model or None, what they are, and whether each of their parameters must be reached."""
+    yield model.trunk, "trunk", False
     yield model.decoder, "decoder", False
     yield model.merge, "merge", False
     yield model.likelihood, "likelihood", True
-    yield model.corruption if model.corruption is not None else nn.Identity(), "corruption", True
+    yield model.corruption, "corruption", True
     for latent in model.latents:
         if latent.posterior is not None and latent.label != "supervised":  # which learns from labels, too
             yield latent.posterior, "posterior", False
-        if latent.prior is not None:
-            yield latent.prior, "prior", True
+        yield latent.prior, "prior", True
         for rule in latent.matching:
             yield rule, "rule", not hasattr(rule, "generator_loss")
             discriminator = getattr(rule, "discriminator", None)

@@ -106,8 +106,8 @@ def train_preset(
     changes = renamed(changes or {})
     # Processes connect before they read the data, so that none times out while another is still reading.
     loop["group"] = launch(device, precision, devices, num_nodes)
-    if out is not None and not loop.get("resume") and loop["group"].is_rank_zero:
-        RunDir(out).check_empty()  # before a trial or an encoding takes its time
+    if out is not None and not loop.get("resume"):
+        loop["group"].broadcast_result(RunDir(out).check_empty)  # before a trial or an encoding takes its time
     reading = reading or ReadOptions()
     reading = reading if label_column is None else replace(reading, label_column=label_column)
     rows = load_data(data, reading)

@@ -22,6 +22,7 @@ from aae.evaluation import inference
 from aae.model.autoencoder import Autoencoder
 from aae.model.component import describe
 from aae.model.first_call import check_results
+from aae.model.own_parts import is_own
 from aae.model.rebuilding import check_rebuilds
 from aae.system import generators
 from aae.system.errors import AAEError, check_number, kind_of
@@ -110,10 +111,11 @@ def train(
     board = _tensorboard(run) if tensorboard else None
     chosen = group.broadcast_result(lambda: choose_precision(group.precision, fabric.device))
     memory = None if run is None or resume or not group.is_rank_zero else _remember(data)
+    reads_labels = _reads_labels(model, settings)
     config = {
         **({} if info and "data" in info else source),
         "labels": len(division.labelled),
-        "labels_used": len(division.labelled) * _reads_labels(model, settings),
+        "labels_used": len(division.labelled) * reads_labels,
         "split": split if isinstance(split, str) else "given",
         "seed": seed,
         "device": fabric.device.type,
@@ -145,7 +147,7 @@ def train(
         elif resume:
             raise AAEError("Resuming needs the run directory; give out=.")
         loop = Loop(trainer, data, division, run, checkpoint_every, board, progress, watch, group)
-        loop.reads_labels = _reads_labels(model, settings)
+        loop.reads_labels = reads_labels
         loop.fit_noise, loop.of_preset = fit_noise, "preset" in (info or {})
         if memory is not None:
             loop.warnings = memory.warnings
@@ -158,8 +160,8 @@ def train(
 
 def _reads_labels(model: Autoencoder, settings: Settings) -> bool:
     """Whether anything learns from labels: a latent, or perhaps a term or extra of the user's own."""
-    parts = (type(part).__module__ for part in (*settings.terms, *settings.extras))
-    return any(latent.label != "none" for latent in model.latents) or any(not name.startswith("aae.") for name in parts)
+    own = map(is_own, (*settings.terms, *settings.extras))
+    return any(latent.label != "none" for latent in model.latents) or any(own)
 
 
 def _unstable(model: Autoencoder, settings: Settings) -> list[str]:
