@@ -11,9 +11,12 @@ import numpy as np
 
 from aae.data.cells import number_text
 from aae.data.columns import category_texts
+from aae.data.dataset import ReadOptions
 from aae.data.labels import is_missing
-from aae.data.tables import TableFile, import_pyarrow
+from aae.data.table_files import known_rows
+from aae.data.tables import TableFile, import_pyarrow, readable
 from aae.data.text_columns import Style
+from aae.model.table import Table
 from aae.system.errors import AAEError
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "frame_notes",
     "holds_cells",
     "is_mixed",
+    "known_frame",
     "table_of",
 ]
 
@@ -126,6 +130,26 @@ def table_of(
     columns = {name: pa.chunked_array([column]) if isinstance(column, pa.Array) else column
                for name, column in columns.items()}  # fmt: skip
     return TableFile(columns, Style(), categories=[n for n, c in columns.items() if pa.types.is_dictionary(c.type)])
+
+
+def known_frame(x: Any, where: str, names: Sequence[str], table: Table) -> tuple[np.ndarray, list[str]]:
+    """Rows ``(N, columns)`` of a data frame whose columns a model knows, and notes.
+
+    Args:
+        x: A data frame, or an array as `table_of` takes it.
+        where: What it is called in errors.
+        names: Names of its columns.
+        table: What the model knows.
+
+    Raises:
+        AAEError: A column is missing, or holds cells of another kind.
+    """
+    file = table_of(x, where, names, set(map(str, table.names)))
+    try:
+        with readable(where):
+            return known_rows(file, where, ReadOptions(), table)
+    except AAEError as error:
+        raise AAEError(frame_advice(str(error))) from error
 
 
 def category_names(categories: Iterable[Any]) -> list[str | None]:

@@ -16,11 +16,8 @@ from torch import Tensor
 
 from aae.data.arrays import Rows, same_images, shape_remedy
 from aae.data.batches import to_input
-from aae.data.dataset import ReadOptions
-from aae.data.frames import column_names, frame_advice, frame_library, table_of
+from aae.data.frames import column_names, frame_advice, frame_library, known_frame
 from aae.data.known_columns import unused_note
-from aae.data.table_files import known_rows
-from aae.data.tables import readable
 from aae.model.autoencoder import Autoencoder
 from aae.system import generators
 from aae.system.errors import AAEError
@@ -169,15 +166,9 @@ def _as_rows(model: Autoencoder, rows: Any) -> Rows:
     if table is None:
         shape = ", ".join(map(str, ("N", *model.shape)))
         raise AAEError(f"The model was not trained on a table; give it an array of shape ({shape}), and no data frame.")
-    try:
-        with readable(where):
-            names = column_names(rows, where)
-            file = table_of(rows, where, names, used=set(map(str, table.names)))
-            found, notes = known_rows(file, where, ReadOptions(), table)
-            notes = [*notes, *unused_note(table, names, where)]
-    except AAEError as error:
-        raise AAEError(frame_advice(str(error))) from error
-    for note in notes:
+    names = column_names(rows, where)
+    found, notes = known_frame(rows, where, names, table)
+    for note in (*notes, *unused_note(table, names, where)):
         warnings.warn(frame_advice(note), stacklevel=4)  # of the line that called encode or classify
     return found
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from aae.data.dataset import ReadOptions
-from aae.data.frames import category_names, frame_advice, frame_library, table_of
+from aae.data.frames import category_names, frame_advice, frame_library, known_frame, table_of
 from aae.data.raw import RawData
 from aae.data.summary import column_notes
-from aae.data.table_files import known_rows, learned_columns
+from aae.data.table_files import learned_columns
 from aae.data.tables import readable
 from aae.model.table import Table
 from aae.runs.table_output import arrow_column, cell_texts
@@ -114,12 +113,7 @@ class FrameFormat:
         Raises:
             AAEError: A column holds cells of another kind.
         """
-        file = table_of(x, "X", self.names, set(map(str, table.names)))
-        try:
-            with readable("X"):
-                rows, notes = known_rows(file, "X", ReadOptions(), table)
-        except AAEError as error:
-            raise AAEError(frame_advice(str(error))) from error
+        rows, notes = known_frame(x, "X", self.names, table)
         return rows, [*notes, *empty_notes(rows, table, table.names)]
 
     def write(self, rows: np.ndarray, table: Table) -> Any:
